@@ -1,0 +1,328 @@
+//! Messages, fragments and control frames to bytes: the writing half of a connection (RFC 6455 §5, §6.1).
+
+use alloc::vec::Vec;
+
+use super::closing::Outgoing;
+use super::config::{Config, Replies};
+use super::event::Reply;
+use super::prepared::Prepared;
+use super::receive::Kind;
+use crate::error::Misuse;
+use crate::frame::{CONTROL_PAYLOAD_MAX, CloseCode, CloseReason, EncodedHeader, Header, Mask, OpCode};
+use crate::role::{Client, MaskingKeys, Role, Server};
+
+/// A message, or a part of one, that is to be sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Data<'a> {
+    /// Text.
+    Text(&'a str),
+    /// Bytes.
+    Binary(&'a [u8]),
+}
+
+impl<'a> Data<'a> {
+    /// Text or binary.
+    #[must_use]
+    pub const fn kind(self) -> Kind {
+        match self {
+            Self::Text(_) => Kind::Text,
+            Self::Binary(_) => Kind::Binary,
+        }
+    }
+
+    /// The payload.
+    #[must_use]
+    pub const fn as_bytes(self) -> &'a [u8] {
+        match self {
+            Self::Text(text) => text.as_bytes(),
+            Self::Binary(bytes) => bytes,
+        }
+    }
+}
+
+impl<'a> From<&'a str> for Data<'a> {
+    fn from(text: &'a str) -> Self {
+        Self::Text(text)
+    }
+}
+
+impl<'a> From<&'a [u8]> for Data<'a> {
+    fn from(bytes: &'a [u8]) -> Self {
+        Self::Binary(bytes)
+    }
+}
+
+impl<'a, const N: usize> From<&'a [u8; N]> for Data<'a> {
+    fn from(bytes: &'a [u8; N]) -> Self {
+        Self::Binary(bytes)
+    }
+}
+
+/// The writing half of a connection: it checks and encodes what the caller sends.
+///
+/// [`Connection::split`](crate::Connection::split) makes it. The verbs are those of
+/// [`Connection`](crate::Connection), which has examples of them.
+#[derive(Debug)]
+pub struct Sender<R> {
+    role: R,
+    /// The longest payload of a data frame; 0 for any.
+    fragment_bytes: u32,
+    /// The kind of the message that is being sent in parts.
+    message: Option<Kind>,
+    outgoing: Outgoing,
+    /// Whether a whole connection answers by itself. Here, because here it fits into a gap.
+    replies: Replies,
+}
+
+impl<R: Role> Sender<R> {
+    pub(super) fn new(role: R, config: &Config) -> Self {
+        Self {
+            role,
+            fragment_bytes: config.fragment_bytes.map_or(0, Into::into),
+            message: None,
+            outgoing: Outgoing::Open,
+            replies: config.replies,
+        }
+    }
+
+    /// [`Connection::send`](crate::Connection::send).
+    ///
+    /// # Errors
+    ///
+    /// [`Misuse::Closed`], [`Misuse::MessageUnderWay`].
+    #[inline]
+    pub fn send<'a>(&mut self, message: impl Into<Data<'a>>, out: &mut Vec<u8>) -> Result<(), Misuse> {
+        let message = message.into();
+        self.may_send_message()?;
+        self.write_data(message.kind().opcode(), message.as_bytes(), true, out);
+        Ok(())
+    }
+
+    /// [`Connection::send_part`](crate::Connection::send_part).
+    ///
+    /// # Errors
+    ///
+    /// [`Misuse::Closed`], [`Misuse::OtherKindOfMessage`].
+    pub fn send_part<'a>(&mut self, part: impl Into<Data<'a>>, out: &mut Vec<u8>) -> Result<(), Misuse> {
+        let part = part.into();
+        let opcode = self.opcode_of_part(part.kind())?;
+        self.write_data(opcode, part.as_bytes(), false, out);
+        self.message = Some(part.kind());
+        Ok(())
+    }
+
+    /// [`Connection::send_last_part`](crate::Connection::send_last_part).
+    ///
+    /// # Errors
+    ///
+    /// [`Misuse::Closed`], [`Misuse::OtherKindOfMessage`].
+    pub fn send_last_part<'a>(&mut self, part: impl Into<Data<'a>>, out: &mut Vec<u8>) -> Result<(), Misuse> {
+        let part = part.into();
+        let opcode = self.opcode_of_part(part.kind())?;
+        self.write_data(opcode, part.as_bytes(), true, out);
+        self.message = None;
+        Ok(())
+    }
+
+    /// [`Connection::send_prepared`](crate::Connection::send_prepared).
+    ///
+    /// # Errors
+    ///
+    /// [`Misuse::Closed`], [`Misuse::MessageUnderWay`].
+    pub fn send_prepared(&mut self, message: &Prepared, out: &mut Vec<u8>) -> Result<(), Misuse> {
+        self.may_send_message()?;
+        if R::IS_SERVER && self.fragment_bytes == 0 {
+            out.extend_from_slice(message.frame());
+        } else {
+            self.write_data(message.kind().opcode(), message.payload(), true, out);
+        }
+        Ok(())
+    }
+
+    /// [`Connection::may_send_message`](crate::Connection::may_send_message).
+    ///
+    /// # Errors
+    ///
+    /// [`Misuse::Closed`], [`Misuse::MessageUnderWay`].
+    #[inline]
+    pub fn may_send_message(&self) -> Result<(), Misuse> {
+        match (self.outgoing, self.message) {
+            (Outgoing::Open, None) => Ok(()),
+            (Outgoing::Open, Some(_)) => Err(Misuse::MessageUnderWay),
+            (Outgoing::CloseSent | Outgoing::Over, _) => Err(Misuse::Closed),
+        }
+    }
+
+    /// [`Connection::ping`](crate::Connection::ping).
+    ///
+    /// # Errors
+    ///
+    /// [`Misuse::Closed`], [`Misuse::ControlTooLong`].
+    pub fn ping(&mut self, payload: &[u8], out: &mut Vec<u8>) -> Result<(), Misuse> {
+        self.ping_or_pong(OpCode::PING, payload, out)
+    }
+
+    /// [`Connection::pong`](crate::Connection::pong).
+    ///
+    /// # Errors
+    ///
+    /// [`Misuse::Closed`], [`Misuse::ControlTooLong`].
+    pub fn pong(&mut self, payload: &[u8], out: &mut Vec<u8>) -> Result<(), Misuse> {
+        self.ping_or_pong(OpCode::PONG, payload, out)
+    }
+
+    /// [`Connection::close`](crate::Connection::close).
+    ///
+    /// # Errors
+    ///
+    /// [`Misuse::Closed`], [`Misuse::CloseCode`], [`Misuse::CloseReasonTooLong`].
+    pub fn close(&mut self, code: CloseCode, reason: &str, out: &mut Vec<u8>) -> Result<(), Misuse> {
+        self.must_be_open()?;
+        // RFC 6455 §7.4.1: a server fails the handshake instead.
+        if R::IS_SERVER && code == CloseCode::MANDATORY_EXTENSION {
+            return Err(Misuse::CloseCode { number: code.number() });
+        }
+        if reason.len() > CloseReason::REASON_BYTES_MAX {
+            return Err(Misuse::CloseReasonTooLong { len: reason.len() });
+        }
+        self.reply(&Reply::new(OpCode::CLOSE, &[&code.number().to_be_bytes(), reason.as_bytes()]), out);
+        Ok(())
+    }
+
+    /// [`Connection::close_without_code`](crate::Connection::close_without_code).
+    ///
+    /// # Errors
+    ///
+    /// [`Misuse::Closed`].
+    pub fn close_without_code(&mut self, out: &mut Vec<u8>) -> Result<(), Misuse> {
+        self.must_be_open()?;
+        self.reply(&Reply::new(OpCode::CLOSE, &[]), out);
+        Ok(())
+    }
+
+    /// Sends what the receiver owes the peer: [`Connection::reply`](crate::Connection::reply).
+    pub fn reply(&mut self, reply: &Reply, out: &mut Vec<u8>) {
+        let is_close = reply.opcode() == OpCode::CLOSE;
+        match self.outgoing {
+            Outgoing::Open => {}
+            // RFC 6455 §5.5.2: a ping is answered until the peer's Close arrives, whatever we have sent.
+            Outgoing::CloseSent if !is_close => {}
+            Outgoing::CloseSent | Outgoing::Over => return,
+        }
+        self.write_frame(true, reply.opcode(), reply.payload(), out);
+        if is_close {
+            self.outgoing = Outgoing::CloseSent;
+            self.message = None;
+        }
+    }
+
+    /// Says that the transport is gone: from now on nothing is written.
+    pub fn end_of_output(&mut self) {
+        self.outgoing = Outgoing::Over;
+    }
+
+    pub(super) const fn replies(&self) -> Replies {
+        self.replies
+    }
+
+    pub(super) const fn outgoing(&self) -> Outgoing {
+        self.outgoing
+    }
+
+    fn must_be_open(&self) -> Result<(), Misuse> {
+        match self.outgoing {
+            Outgoing::Open => Ok(()),
+            Outgoing::CloseSent | Outgoing::Over => Err(Misuse::Closed),
+        }
+    }
+
+    fn ping_or_pong(&mut self, opcode: OpCode, payload: &[u8], out: &mut Vec<u8>) -> Result<(), Misuse> {
+        self.must_be_open()?;
+        if payload.len() > CONTROL_PAYLOAD_MAX {
+            return Err(Misuse::ControlTooLong { len: payload.len() });
+        }
+        self.write_frame(true, opcode, payload, out);
+        Ok(())
+    }
+
+    fn opcode_of_part(&self, kind: Kind) -> Result<OpCode, Misuse> {
+        self.must_be_open()?;
+        match self.message {
+            None => Ok(kind.opcode()),
+            Some(under_way) if under_way == kind => Ok(OpCode::CONTINUATION),
+            Some(_) => Err(Misuse::OtherKindOfMessage),
+        }
+    }
+
+    /// Writes a message or a part of one, cut into fragments if it is longer than they may be.
+    #[inline]
+    fn write_data(&mut self, opcode: OpCode, payload: &[u8], fin: bool, out: &mut Vec<u8>) {
+        let fragment_bytes = usize::try_from(self.fragment_bytes).unwrap_or(usize::MAX);
+        if fragment_bytes == 0 || payload.len() <= fragment_bytes {
+            self.write_frame(fin, opcode, payload, out);
+        } else {
+            self.write_fragments(fragment_bytes, opcode, payload, fin, out);
+        }
+    }
+
+    #[cold]
+    fn write_fragments(
+        &mut self,
+        bytes: usize,
+        mut opcode: OpCode,
+        payload: &[u8],
+        fin: bool,
+        out: &mut Vec<u8>,
+    ) {
+        let mut fragments = payload.chunks(bytes).peekable();
+        while let Some(fragment) = fragments.next() {
+            self.write_frame(fin && fragments.peek().is_none(), opcode, fragment, out);
+            opcode = OpCode::CONTINUATION;
+        }
+    }
+
+    #[inline]
+    fn write_frame(&mut self, fin: bool, opcode: OpCode, payload: &[u8], out: &mut Vec<u8>) {
+        let masking_key = self.role.next_masking_key();
+        let header = Header { fin, masking_key, ..Header::new(opcode, payload.len() as u64) }.encode();
+        out.reserve(header.len().saturating_add(payload.len()));
+        out.extend_from_slice(&header);
+        let start = out.len();
+        out.extend_from_slice(payload);
+        if let (Some(key), Some(masked)) = (masking_key, out.get_mut(start..)) {
+            Mask::new(key).apply(masked);
+        }
+    }
+}
+
+impl Sender<Server> {
+    /// [`Connection::header`](crate::Connection::header).
+    ///
+    /// # Errors
+    ///
+    /// [`Misuse::Closed`], [`Misuse::MessageUnderWay`].
+    pub fn header<'a>(&mut self, message: impl Into<Data<'a>>) -> Result<EncodedHeader, Misuse> {
+        let message = message.into();
+        self.may_send_message()?;
+        Ok(Header::new(message.kind().opcode(), message.as_bytes().len() as u64).encode())
+    }
+}
+
+impl<K: MaskingKeys> Sender<Client<K>> {
+    /// [`Connection::mask_in_place`](crate::Connection::mask_in_place).
+    ///
+    /// # Errors
+    ///
+    /// [`Misuse::Closed`], [`Misuse::MessageUnderWay`], [`Misuse::TextNotUtf8`].
+    pub fn mask_in_place(&mut self, kind: Kind, payload: &mut [u8]) -> Result<EncodedHeader, Misuse> {
+        self.may_send_message()?;
+        if kind == Kind::Text && str::from_utf8(payload).is_err() {
+            return Err(Misuse::TextNotUtf8);
+        }
+        let masking_key = self.role.next_masking_key();
+        if let Some(key) = masking_key {
+            Mask::new(key).apply(payload);
+        }
+        Ok(Header { masking_key, ..Header::new(kind.opcode(), payload.len() as u64) }.encode())
+    }
+}

@@ -1,0 +1,287 @@
+//! The frame header (RFC 6455 §5.2): 2 to 14 bytes in front of every payload.
+
+use core::fmt;
+use core::ops::Deref;
+
+/// The longest header, in bytes: flags and length, the 64-bit extended length, the masking key.
+pub const HEADER_BYTES_MAX: usize = 2 + 8 + 4;
+
+/// A frame header as a value: any that can be written, legal or not.
+///
+/// ```
+/// use hybi::frame::{Header, OpCode};
+///
+/// // RFC 6455 §5.7: a single-frame unmasked text message, "Hello"
+/// let (header, used) = Header::decode(&[0x81, 0x05, b'H', b'e', b'l', b'l', b'o']).unwrap();
+/// assert_eq!(header, Header::new(OpCode::TEXT, 5));
+/// assert_eq!(used, 2);
+/// assert_eq!(*header.encode(), [0x81, 0x05]);
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Header {
+    /// FIN: this frame is the last (or only) one of its message.
+    pub fin: bool,
+    /// RSV1 to RSV3, whose meaning extensions define; otherwise none may be set.
+    pub reserved: Reserved,
+    /// What the payload is.
+    pub opcode: OpCode,
+    /// The masking key, which every frame from a client has and no frame from a server.
+    pub masking_key: Option<[u8; 4]>,
+    /// The length of the payload in bytes. Legal up to 2⁶³ − 1.
+    pub payload_len: u64,
+    /// Which of the three forms the length is written in. Legal is only the [shortest](LengthForm::shortest).
+    pub length_form: LengthForm,
+}
+
+impl Header {
+    /// The header of a final, unmasked frame, as a server sends it, with the shortest length form.
+    #[inline]
+    #[must_use]
+    pub const fn new(opcode: OpCode, payload_len: u64) -> Self {
+        Self {
+            fin: true,
+            reserved: Reserved::NONE,
+            opcode,
+            masking_key: None,
+            payload_len,
+            length_form: LengthForm::shortest(payload_len),
+        }
+    }
+
+    /// Reads a header from the front of `bytes`: the header and how many bytes it took, or `None` if `bytes`
+    /// ends before the header does.
+    ///
+    /// Every bit pattern is accepted: reserved bits and opcodes, lengths in a longer form than needed or with
+    /// the top bit of the 64 set. What to think of them is the business of a
+    /// [`Connection`](crate::Connection).
+    #[must_use]
+    pub fn decode(bytes: &[u8]) -> Option<(Self, usize)> {
+        let (&[first, second], rest) = bytes.split_first_chunk()?;
+        let (length_form, payload_len, rest) = match second & 0x7f {
+            126 => {
+                let (len, rest) = rest.split_first_chunk()?;
+                (LengthForm::Bits16, u64::from(u16::from_be_bytes(*len)), rest)
+            }
+            127 => {
+                let (len, rest) = rest.split_first_chunk()?;
+                (LengthForm::Bits64, u64::from_be_bytes(*len), rest)
+            }
+            len => (LengthForm::Bits7, u64::from(len), rest),
+        };
+        let (masking_key, rest) = if second & 0x80 == 0 {
+            (None, rest)
+        } else {
+            let (key, rest) = rest.split_first_chunk()?;
+            (Some(*key), rest)
+        };
+        let header = Self {
+            fin: first & 0x80 != 0,
+            reserved: Reserved::from_first_byte(first),
+            opcode: OpCode::from_first_byte(first),
+            masking_key,
+            payload_len,
+            length_form,
+        };
+        let used = bytes.len().saturating_sub(rest.len());
+        debug_assert!(used <= HEADER_BYTES_MAX);
+        Some((header, used))
+    }
+
+    /// Writes the header.
+    ///
+    /// A [`length_form`](Self::length_form) too small for the [`payload_len`](Self::payload_len) is widened, so
+    /// that the header always says the length that it has.
+    #[must_use]
+    pub fn encode(&self) -> EncodedHeader {
+        let first = u8::from(self.fin) << 7 | self.reserved.0 << 4 | self.opcode.0;
+        let mask_bit = u8::from(self.masking_key.is_some()) << 7;
+        let mut encoded = EncodedHeader::EMPTY;
+        encoded.push(&[first]);
+        let length_form = self.length_form.max(LengthForm::shortest(self.payload_len));
+        let [.., low_2, low_1] = self.payload_len.to_be_bytes();
+        match length_form {
+            LengthForm::Bits7 => encoded.push(&[mask_bit | low_1]),
+            LengthForm::Bits16 => encoded.push(&[mask_bit | 126, low_2, low_1]),
+            LengthForm::Bits64 => {
+                encoded.push(&[mask_bit | 127]);
+                encoded.push(&self.payload_len.to_be_bytes());
+            }
+        }
+        if let Some(key) = &self.masking_key {
+            encoded.push(key);
+        }
+        encoded
+    }
+}
+
+/// The four bits that say what a frame's payload is (RFC 6455 §5.2, §11.8).
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct OpCode(u8); // Invariant: below 16
+
+impl OpCode {
+    /// A further fragment of the message under way.
+    pub const CONTINUATION: Self = Self(0x0);
+    /// A text message, or its first fragment.
+    pub const TEXT: Self = Self(0x1);
+    /// A binary message, or its first fragment.
+    pub const BINARY: Self = Self(0x2);
+    /// The start of the closing handshake, or the answer to it.
+    pub const CLOSE: Self = Self(0x8);
+    /// A question for a [pong](Self::PONG).
+    pub const PING: Self = Self(0x9);
+    /// The answer to a [ping](Self::PING), or an unasked-for sign of life.
+    pub const PONG: Self = Self(0xa);
+
+    /// The opcode of this number, `None` if it does not fit into four bits.
+    #[must_use]
+    pub const fn new(number: u8) -> Option<Self> {
+        if number < 16 { Some(Self(number)) } else { None }
+    }
+
+    /// The number that stands in the header, 0 to 15.
+    #[must_use]
+    pub const fn number(self) -> u8 {
+        self.0
+    }
+
+    /// Whether this is a control frame (RFC 6455 §5.5): close, ping, pong, or reserved for one.
+    #[inline]
+    #[must_use]
+    pub const fn is_control(self) -> bool {
+        self.0 & 0x8 != 0
+    }
+
+    /// Whether RFC 6455 gives this opcode no meaning: 3 to 7 and 11 to 15.
+    #[must_use]
+    pub const fn is_reserved(self) -> bool {
+        matches!(self.0, 0x3..=0x7 | 0xb..=0xf)
+    }
+
+    #[inline]
+    pub(crate) const fn from_first_byte(byte: u8) -> Self {
+        Self(byte & 0x0f)
+    }
+}
+
+impl fmt::Debug for OpCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self::CONTINUATION => f.write_str("Continuation"),
+            Self::TEXT => f.write_str("Text"),
+            Self::BINARY => f.write_str("Binary"),
+            Self::CLOSE => f.write_str("Close"),
+            Self::PING => f.write_str("Ping"),
+            Self::PONG => f.write_str("Pong"),
+            Self(number) => write!(f, "Reserved({number:#x})"),
+        }
+    }
+}
+
+/// The three reserved bits of a header (RFC 6455 §5.2).
+#[derive(Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub struct Reserved(u8); // Invariant: below 8; RSV1 is the highest of the three bits, as on the wire
+
+impl Reserved {
+    /// No bit set: the only legal value without an extension.
+    pub const NONE: Self = Self(0);
+    /// RSV1, which permessage-deflate sets on a compressed message (RFC 7692 §6).
+    pub const RSV1: Self = Self(0b100);
+    /// RSV2.
+    pub const RSV2: Self = Self(0b010);
+    /// RSV3.
+    pub const RSV3: Self = Self(0b001);
+
+    /// The bits as a number, RSV1 the highest; `None` if it does not fit into three bits.
+    #[must_use]
+    pub const fn new(bits: u8) -> Option<Self> {
+        if bits < 8 { Some(Self(bits)) } else { None }
+    }
+
+    /// The three bits as a number, RSV1 the highest.
+    #[must_use]
+    pub const fn bits(self) -> u8 {
+        self.0
+    }
+
+    /// Whether no bit is set.
+    #[inline]
+    #[must_use]
+    pub const fn is_none(self) -> bool {
+        self.0 == 0
+    }
+
+    #[inline]
+    pub(crate) const fn from_first_byte(byte: u8) -> Self {
+        Self(byte >> 4 & 0x7)
+    }
+}
+
+impl fmt::Debug for Reserved {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Reserved({:#05b})", self.0)
+    }
+}
+
+/// The three forms in which a header can write the length of the payload (RFC 6455 §5.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum LengthForm {
+    /// In the seven bits of the second byte: 0 to 125.
+    Bits7,
+    /// In two further bytes: legal for 126 to 65,535.
+    Bits16,
+    /// In eight further bytes: legal for 65,536 to 2⁶³ − 1.
+    Bits64,
+}
+
+impl LengthForm {
+    /// The only form in which a length may be written: the shortest that holds it.
+    #[inline]
+    #[must_use]
+    pub const fn shortest(payload_len: u64) -> Self {
+        match payload_len {
+            0..=125 => Self::Bits7,
+            126..=0xffff => Self::Bits16,
+            _ => Self::Bits64,
+        }
+    }
+}
+
+/// The bytes of a header, 2 to [`HEADER_BYTES_MAX`] of them: what [`Header::encode`] gives. Derefs to `[u8]`.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct EncodedHeader {
+    bytes: [u8; HEADER_BYTES_MAX],
+    len: u8, // Invariant: at most HEADER_BYTES_MAX
+}
+
+impl EncodedHeader {
+    const EMPTY: Self = Self { bytes: [0; HEADER_BYTES_MAX], len: 0 };
+
+    fn push(&mut self, more: &[u8]) {
+        let free = self.bytes.get_mut(usize::from(self.len)..).unwrap_or_default();
+        debug_assert!(more.len() <= free.len(), "a header has at most 14 bytes");
+        for (slot, byte) in free.iter_mut().zip(more) {
+            *slot = *byte;
+            self.len = self.len.saturating_add(1);
+        }
+    }
+}
+
+impl Deref for EncodedHeader {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        self.bytes.get(..usize::from(self.len)).unwrap_or_default()
+    }
+}
+
+impl AsRef<[u8]> for EncodedHeader {
+    fn as_ref(&self) -> &[u8] {
+        self
+    }
+}
+
+impl fmt::Debug for EncodedHeader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "EncodedHeader({:02x?})", &**self)
+    }
+}

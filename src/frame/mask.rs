@@ -1,0 +1,95 @@
+//! Masking (RFC 6455 §5.3): XOR with a four-byte key, resumable at any byte.
+
+use core::fmt;
+
+/// A masking key, and how far into the payload it has come.
+///
+/// Masking and unmasking are the same operation. A payload may be handed over in pieces of any size; the
+/// mask remembers where in the key the next piece begins.
+///
+/// ```
+/// use hybi::frame::Mask;
+///
+/// let mut payload = *b"Hello";
+/// let (front, back) = payload.split_at_mut(2);
+/// let mut mask = Mask::new([0x37, 0xfa, 0x21, 0x3d]);
+/// mask.apply(front);
+/// mask.apply(back);
+/// assert_eq!(payload, [0x7f, 0x9f, 0x4d, 0x51, 0x58]); // RFC 6455 §5.7
+/// ```
+#[derive(Clone, PartialEq, Eq)]
+pub struct Mask {
+    /// The key, turned so that its first byte is the one for the next byte of the payload.
+    key: [u8; 4],
+}
+
+impl Mask {
+    /// A mask at the start of a payload.
+    #[inline]
+    #[must_use]
+    pub const fn new(key: [u8; 4]) -> Self {
+        Self { key }
+    }
+
+    /// Masks (or unmasks) the next piece of the payload in place.
+    #[inline]
+    pub fn apply(&mut self, piece: &mut [u8]) {
+        xor(self.key, piece);
+        self.skip(piece.len());
+    }
+
+    /// Moves on as if `n` bytes had been masked.
+    #[inline]
+    pub fn skip(&mut self, n: usize) {
+        self.key.rotate_left(n % 4);
+    }
+}
+
+/// Never prints the key: it would end up in logs, and a peer that can read them can predict frames.
+impl fmt::Debug for Mask {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Mask(..)")
+    }
+}
+
+/// XORs `bytes` with the key, repeated from its first byte on.
+#[inline]
+fn xor(key: [u8; 4], bytes: &mut [u8]) {
+    let key32 = u32::from_ne_bytes(key);
+    let key64 = u64::from(key32) << 32 | u64::from(key32);
+    let (words, rest) = bytes.as_chunks_mut::<8>();
+    for word in words {
+        *word = (u64::from_ne_bytes(*word) ^ key64).to_ne_bytes();
+    }
+    for (byte, key) in rest.iter_mut().zip(key.into_iter().cycle()) {
+        *byte ^= key;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::vec::Vec;
+
+    #[test]
+    fn is_the_formula_of_the_rfc_at_every_length_and_cut() {
+        let key = [0x37, 0xfa, 0x21, 0x3d];
+        let original: Vec<u8> = (0..100u8).map(|i| i.wrapping_mul(37)).collect();
+        let formula: Vec<u8> = original.iter().enumerate().map(|(i, byte)| byte ^ key[i % 4]).collect();
+        for len in 0..=original.len() {
+            for cut in 0..=len {
+                let mut bytes = original[..len].to_vec();
+                let mut mask = Mask::new(key);
+                let (front, back) = bytes.split_at_mut(cut);
+                mask.apply(front);
+                mask.apply(back);
+                assert_eq!(bytes, formula[..len], "len {len}, cut {cut}");
+            }
+        }
+    }
+
+    #[test]
+    fn debug_output_hides_the_key() {
+        assert_eq!(alloc::format!("{:?}", Mask::new([1, 2, 3, 4])), "Mask(..)");
+    }
+}

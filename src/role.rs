@@ -1,0 +1,85 @@
+//! Who we are on a connection: client or server, known to the compiler.
+
+/// [`Client`] or [`Server`]; there is no third.
+///
+/// A server never masks and refuses unmasked frames; a client always masks and refuses masked ones (RFC 6455
+/// §5.1). The role is a type, so that neither is ever decided at run time.
+pub trait Role: sealed::Sealed {
+    /// Whether this is the server.
+    const IS_SERVER: bool;
+
+    /// The masking key of the next frame that is sent: `None` at a server.
+    #[doc(hidden)]
+    fn next_masking_key(&mut self) -> Option<[u8; 4]>;
+}
+
+/// The role of a server.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Server;
+
+impl Role for Server {
+    const IS_SERVER: bool = true;
+
+    #[inline]
+    fn next_masking_key(&mut self) -> Option<[u8; 4]> {
+        None
+    }
+}
+
+/// The role of a client, which owns a source of masking keys.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Client<K = RandomKeys> {
+    keys: K,
+}
+
+impl<K: MaskingKeys> Client<K> {
+    /// A client that masks with these keys.
+    pub const fn new(keys: K) -> Self {
+        Self { keys }
+    }
+}
+
+impl<K: MaskingKeys> Role for Client<K> {
+    const IS_SERVER: bool = false;
+
+    #[inline]
+    fn next_masking_key(&mut self) -> Option<[u8; 4]> {
+        Some(self.keys.next_key())
+    }
+}
+
+/// A source of masking keys (RFC 6455 §5.3), asked once for each frame that a client sends.
+///
+/// Outside of tests the keys must come from a strong source of entropy: a peer who can guess them can write bytes
+/// of its choice onto the wire and through them into the caches of proxies (RFC 6455 §10.3). Any
+/// `FnMut() -> [u8; 4]` is a source; with feature `rand`, [`RandomKeys`] is the one to take.
+pub trait MaskingKeys {
+    /// A fresh key.
+    fn next_key(&mut self) -> [u8; 4];
+}
+
+impl<F: FnMut() -> [u8; 4]> MaskingKeys for F {
+    #[inline]
+    fn next_key(&mut self) -> [u8; 4] {
+        self()
+    }
+}
+
+/// Masking keys from a cryptographic generator that every thread has for itself and that the operating system
+/// seeds: no system call for a frame, no byte of state in the connection. A source only with feature `rand`.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct RandomKeys;
+
+#[cfg(feature = "rand")]
+impl MaskingKeys for RandomKeys {
+    #[inline]
+    fn next_key(&mut self) -> [u8; 4] {
+        rand::random()
+    }
+}
+
+mod sealed {
+    pub trait Sealed {}
+    impl Sealed for super::Server {}
+    impl<K: super::MaskingKeys> Sealed for super::Client<K> {}
+}

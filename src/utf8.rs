@@ -1,0 +1,171 @@
+//! Incremental UTF-8 validation, fail-fast (RFC 6455 §8.1, RFC 3629).
+//!
+//! The validation itself is the standard library's; what is added here is the code point that a frame, a
+//! fragment or a read has cut in two.
+
+use core::str;
+
+/// The start of a code point whose other bytes have not arrived: at most three bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct CutCodePoint {
+    bytes: [u8; 3],
+    len: u8, // Invariant: at most 3, and `bytes[..len]` is the start of a code point
+}
+
+/// What a piece of text turned out to be. `valid` is a prefix of the piece.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Checked<'a> {
+    /// `valid`, and behind it at most the start of a code point.
+    Possible(&'a str, CutCodePoint),
+    /// `valid`, and behind it a byte that no continuation can make UTF-8.
+    Impossible(&'a str),
+}
+
+/// Checks a piece of text that begins at the border of a code point.
+#[inline]
+pub(crate) fn check(piece: &[u8]) -> Checked<'_> {
+    match str::from_utf8(piece) {
+        Ok(valid) => Checked::Possible(valid, CutCodePoint::default()),
+        Err(error) => check_rest(piece, error),
+    }
+}
+
+#[cold]
+fn check_rest(piece: &[u8], error: str::Utf8Error) -> Checked<'_> {
+    let (valid, rest) = piece.split_at_checked(error.valid_up_to()).unwrap_or((piece, &[]));
+    let valid = str::from_utf8(valid).unwrap_or_default();
+    if error.error_len().is_some() {
+        return Checked::Impossible(valid);
+    }
+    // Without an error length, the text ends inside a code point that is possible so far.
+    let mut cut = CutCodePoint::default();
+    for (slot, byte) in cut.bytes.iter_mut().zip(rest) {
+        *slot = *byte;
+        cut.len = cut.len.saturating_add(1);
+    }
+    Checked::Possible(valid, cut)
+}
+
+impl CutCodePoint {
+    /// Whether the text so far ends at the border of a code point.
+    #[inline]
+    pub(crate) const fn is_none(self) -> bool {
+        self.len == 0
+    }
+
+    /// How many further bytes the code point asks for.
+    pub(crate) fn missing(self) -> usize {
+        let [first, ..] = self.bytes;
+        let whole: usize = match first {
+            _ if self.is_none() => 0,
+            0xf0.. => 4,
+            0xe0.. => 3,
+            _ => 2,
+        };
+        whole.saturating_sub(usize::from(self.len))
+    }
+
+    /// Goes on with the next bytes, at most those that are [missing](Self::missing). `Ok(Some)` is the whole
+    /// code point, `Ok(None)` asks for more; `Err` if these bytes cannot follow.
+    pub(crate) fn resume(&mut self, next: &[u8]) -> Result<Option<char>, ()> {
+        debug_assert!(next.len() <= self.missing());
+        let mut bytes = [0; 4];
+        let mut len = 0usize;
+        let have = self.bytes.iter().take(usize::from(self.len));
+        for (slot, byte) in bytes.iter_mut().zip(have.chain(next)) {
+            *slot = *byte;
+            len = len.saturating_add(1);
+        }
+        match check(bytes.get(..len).unwrap_or_default()) {
+            Checked::Possible(whole, cut) => {
+                *self = cut;
+                Ok(whole.chars().next())
+            }
+            Checked::Impossible(_) => Err(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::string::String;
+    use alloc::vec::Vec;
+
+    /// The verdict on `bytes`, handed over in pieces that end at `cuts`: the text, or how many bytes it took
+    /// to see that there is none.
+    fn verdict(bytes: &[u8], piece_len: usize) -> Result<(String, bool), usize> {
+        let (mut text, mut cut) = (String::new(), CutCodePoint::default());
+        let mut seen = 0;
+        for mut piece in bytes.chunks(piece_len) {
+            while !piece.is_empty() {
+                let take = cut.missing().min(piece.len());
+                if take > 0 {
+                    let (next, rest) = piece.split_at(take);
+                    piece = rest;
+                    seen += take;
+                    text.extend(cut.resume(next).map_err(|()| seen)?);
+                } else {
+                    seen += piece.len();
+                    match check(piece) {
+                        Checked::Possible(valid, rest) => {
+                            text.push_str(valid);
+                            cut = rest;
+                        }
+                        Checked::Impossible(_) => return Err(seen),
+                    }
+                    piece = &[];
+                }
+            }
+        }
+        Ok((text, cut.is_none()))
+    }
+
+    /// What the definition says: the first length at which no code points can follow that make it UTF-8.
+    fn impossible_at(bytes: &[u8]) -> Option<usize> {
+        (1..=bytes.len()).find(|&len| str::from_utf8(&bytes[..len]).is_err_and(|e| e.error_len().is_some()))
+    }
+
+    #[test]
+    fn every_sequence_of_three_bytes_and_many_of_four_fail_at_the_earliest_byte() {
+        // Borders of all ranges in the table of RFC 3629 §4, and a byte on either side of each.
+        let bytes = [
+            0x00, 0x7f, 0x80, 0x8f, 0x90, 0x9f, 0xa0, 0xbf, 0xc0, 0xc1, 0xc2, 0xdf, 0xe0, 0xe1, 0xec, 0xed,
+            0xee, 0xef, 0xf0, 0xf1, 0xf3, 0xf4, 0xf5, 0xff,
+        ];
+        for a in bytes {
+            for b in bytes {
+                for c in bytes {
+                    for d in bytes {
+                        let sequence = [a, b, c, d];
+                        let got = verdict(&sequence, 1);
+                        match impossible_at(&sequence) {
+                            Some(at) => assert_eq!(got, Err(at), "{sequence:02x?}"),
+                            None => {
+                                let whole = str::from_utf8(&sequence);
+                                assert_eq!(
+                                    got.as_ref().map(|(_, whole)| *whole),
+                                    Ok(whole.is_ok()),
+                                    "{sequence:02x?}"
+                                );
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn every_code_point_survives_every_cut() {
+        for c in
+            ('\0'..=char::MAX).step_by(7).chain(['\u{d7ff}', '\u{e000}', '\u{ffff}', '\u{10000}', char::MAX])
+        {
+            let mut buf = [0; 4];
+            let bytes: Vec<u8> = [b"a", c.encode_utf8(&mut buf).as_bytes(), b"b"].concat();
+            for piece_len in 1..=bytes.len() {
+                assert_eq!(verdict(&bytes, piece_len), Ok((alloc::format!("a{c}b"), true)));
+            }
+        }
+    }
+}
