@@ -73,6 +73,16 @@ pub enum Violation {
     },
     /// A message in more fragments than [`Limits::fragments_max`](crate::Limits::fragments_max).
     TooManyFragments,
+    /// A compressed message that is not DEFLATE data.
+    NotDeflate,
+    /// A message longer after decompression than
+    /// [`DeflateConfig::inflated_bytes_max`](crate::extension::deflate::DeflateConfig::inflated_bytes_max).
+    InflatedTooBig,
+    /// A message that got longer by decompression than
+    /// [`DeflateConfig::expansion_max`](crate::extension::deflate::DeflateConfig::expansion_max) times.
+    ExpansionTooHigh,
+    /// A compressed message of so many final blocks that they can only be meant to cost us time.
+    TooManyFinalBlocks,
 }
 
 impl Violation {
@@ -92,10 +102,13 @@ impl Violation {
             | Self::MessageInsideMessage
             | Self::CloseBodyTooShort
             | Self::CloseCode { .. } => CloseCode::PROTOCOL_ERROR,
-            Self::CloseReasonNotUtf8 | Self::TextNotUtf8 => CloseCode::INVALID_DATA,
-            Self::FrameTooBig { .. } | Self::MessageTooBig { .. } | Self::TooManyFragments => {
-                CloseCode::TOO_BIG
-            }
+            Self::CloseReasonNotUtf8 | Self::TextNotUtf8 | Self::NotDeflate => CloseCode::INVALID_DATA,
+            Self::FrameTooBig { .. }
+            | Self::MessageTooBig { .. }
+            | Self::TooManyFragments
+            | Self::InflatedTooBig
+            | Self::ExpansionTooHigh
+            | Self::TooManyFinalBlocks => CloseCode::TOO_BIG,
         }
     }
 
@@ -113,9 +126,13 @@ impl Violation {
             Self::CloseBodyTooShort | Self::CloseReasonNotUtf8 => "RFC 6455 §5.5.1",
             Self::CloseCode { .. } => "RFC 6455 §7.4",
             Self::TextNotUtf8 => "RFC 6455 §8.1",
-            Self::FrameTooBig { .. } | Self::MessageTooBig { .. } | Self::TooManyFragments => {
-                "RFC 6455 §10.4"
-            }
+            Self::FrameTooBig { .. }
+            | Self::MessageTooBig { .. }
+            | Self::TooManyFragments
+            | Self::InflatedTooBig
+            | Self::ExpansionTooHigh
+            | Self::TooManyFinalBlocks => "RFC 6455 §10.4",
+            Self::NotDeflate => "RFC 7692 §7.2.2",
         }
     }
 }
@@ -153,6 +170,12 @@ impl fmt::Display for Violation {
                 write!(f, "a message of at least {len} bytes, more than our limit")
             }
             Self::TooManyFragments => f.write_str("a message in more fragments than our limit"),
+            Self::NotDeflate => f.write_str("a compressed message that is not DEFLATE data"),
+            Self::InflatedTooBig => f.write_str("a message longer after decompression than our limit"),
+            Self::ExpansionTooHigh => {
+                f.write_str("a message that decompression makes longer by more than our limit")
+            }
+            Self::TooManyFinalBlocks => f.write_str("a compressed message of too many final blocks"),
         }?;
         write!(f, " ({})", self.section())
     }

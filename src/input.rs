@@ -50,6 +50,12 @@ impl<'a> Input<'a> {
         front
     }
 
+    /// The next `n` bytes, or as many as there are, without taking them.
+    pub(crate) fn front_mut(&mut self, n: usize) -> &mut [u8] {
+        let n = n.min(self.rest.len());
+        self.rest.split_at_mut(n).0
+    }
+
     /// The bytes that nobody has read yet.
     #[inline]
     #[must_use]

@@ -19,6 +19,7 @@ extern crate std;
 
 pub mod connection;
 mod error;
+pub mod extension;
 pub mod frame;
 mod input;
 mod limits;

@@ -74,7 +74,44 @@ pub struct RandomKeys;
 impl MaskingKeys for RandomKeys {
     #[inline]
     fn next_key(&mut self) -> [u8; 4] {
-        rand::random()
+        buffered::next_key()
+    }
+}
+
+/// The keys of a thread, drawn in advance: the generator costs more for being asked than for what it gives.
+#[cfg(feature = "rand")]
+mod buffered {
+    use std::cell::RefCell;
+    use std::thread_local;
+
+    /// A power of two, so that the counter wraps to the start.
+    const KEYS: usize = 64;
+
+    struct Buffer {
+        keys: [[u8; 4]; KEYS],
+        next: usize,
+    }
+
+    thread_local! {
+        static BUFFER: RefCell<Buffer> = const { RefCell::new(Buffer { keys: [[0; 4]; KEYS], next: 0 }) };
+    }
+
+    #[inline]
+    pub(super) fn next_key() -> [u8; 4] {
+        BUFFER.with_borrow_mut(|buffer| {
+            let at = buffer.next % KEYS;
+            if at == 0 {
+                refill(buffer);
+            }
+            buffer.next = buffer.next.wrapping_add(1);
+            buffer.keys.get_mut(at).map(core::mem::take).unwrap_or_else(rand::random)
+        })
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn refill(buffer: &mut Buffer) {
+        buffer.keys = rand::random();
     }
 }
 

@@ -3,6 +3,8 @@
 //! The validation itself is the standard library's; what is added here is the code point that a frame, a
 //! fragment or a read has cut in two.
 
+use alloc::string::String;
+use alloc::vec::Vec;
 use core::str;
 
 /// The start of a code point whose other bytes have not arrived: at most three bytes.
@@ -30,6 +32,17 @@ pub(crate) fn check(piece: &[u8]) -> Checked<'_> {
     }
 }
 
+/// As [`check`], for bytes that are ours: the valid prefix, and what is behind it unless that is impossible.
+pub(crate) fn check_owned(piece: Vec<u8>) -> (String, Option<CutCodePoint>) {
+    match String::from_utf8(piece) {
+        Ok(text) => (text, Some(CutCodePoint::default())),
+        Err(error) => match check(error.as_bytes()) {
+            Checked::Possible(text, cut) => (text.into(), Some(cut)),
+            Checked::Impossible(text) => (text.into(), None),
+        },
+    }
+}
+
 #[cold]
 fn check_rest(piece: &[u8], error: str::Utf8Error) -> Checked<'_> {
     let (valid, rest) = piece.split_at_checked(error.valid_up_to()).unwrap_or((piece, &[]));
@@ -53,6 +66,11 @@ impl CutCodePoint {
         self.len == 0
     }
 
+    /// The bytes that there are.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        self.bytes.get(..usize::from(self.len)).unwrap_or_default()
+    }
+
     /// How many further bytes the code point asks for.
     pub(crate) fn missing(self) -> usize {
         let [first, ..] = self.bytes;
@@ -71,8 +89,7 @@ impl CutCodePoint {
         debug_assert!(next.len() <= self.missing());
         let mut bytes = [0; 4];
         let mut len = 0usize;
-        let have = self.bytes.iter().take(usize::from(self.len));
-        for (slot, byte) in bytes.iter_mut().zip(have.chain(next)) {
+        for (slot, byte) in bytes.iter_mut().zip(self.bytes().iter().chain(next)) {
             *slot = *byte;
             len = len.saturating_add(1);
         }
@@ -89,8 +106,6 @@ impl CutCodePoint {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use alloc::string::String;
-    use alloc::vec::Vec;
 
     /// The verdict on `bytes`, handed over in pieces that end at `cuts`: the text, or how many bytes it took
     /// to see that there is none.

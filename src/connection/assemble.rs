@@ -8,7 +8,6 @@ use alloc::vec::Vec;
 use core::mem;
 
 use super::event::{ChunkData, Event};
-use super::receive::Piece;
 
 /// The part of a message that has arrived, while a whole one is waited for.
 #[derive(Debug, Default)]
@@ -21,33 +20,29 @@ pub(super) enum Assembly {
 
 impl Assembly {
     /// Keeps a piece that is not the last of its message.
-    pub(super) fn push(&mut self, piece: Piece<'_>) {
+    pub(super) fn push(&mut self, piece: ChunkData<'_>) {
         match (self, piece) {
-            (Self::Text(text), Piece::Text(piece)) => text.push_str(piece),
-            (Self::Text(text), Piece::CodePoint(c)) => text.push(c),
-            (Self::Binary(bytes), Piece::Binary(piece)) => bytes.extend_from_slice(piece),
+            (Self::Text(text), ChunkData::Text(piece)) => text.push_str(&piece),
+            (Self::Binary(bytes), ChunkData::Binary(piece)) => bytes.extend_from_slice(&piece),
             // The first piece: all pieces of a message are of one kind.
-            (this, Piece::Text(piece)) => *this = Self::Text(piece.into()),
-            (this, Piece::CodePoint(c)) => *this = Self::Text(c.into()),
-            (this, Piece::Binary(piece)) => *this = Self::Binary(piece.into()),
+            (this, ChunkData::Text(piece)) => *this = Self::Text(piece.into_owned()),
+            (this, ChunkData::Binary(piece)) => *this = Self::Binary(piece.into_owned()),
         }
     }
 
-    /// The message that this last piece completes: borrowed, if it is also the first.
-    pub(super) fn finish<'a>(&mut self, last: Piece<'a>) -> Event<'a> {
-        match (&self, last) {
-            (Self::Nothing, Piece::Text(text)) => return Event::Text(Cow::Borrowed(text)),
-            (Self::Nothing, Piece::Binary(bytes)) => return Event::Binary(Cow::Borrowed(bytes)),
-            _ => self.push(last),
+    /// The message that this last piece completes: the piece itself, if it is also the first.
+    pub(super) fn finish<'a>(&mut self, mut last: ChunkData<'a>) -> Event<'a> {
+        if !matches!(self, Self::Nothing) {
+            self.push(last);
+            last = self.take_chunk().unwrap_or(ChunkData::Binary(Cow::Borrowed(&[])));
         }
-        match mem::take(self) {
-            Self::Text(text) => Event::Text(Cow::Owned(text)),
-            Self::Binary(bytes) => Event::Binary(Cow::Owned(bytes)),
-            Self::Nothing => Event::Binary(Cow::Borrowed(&[])), // not reached: `push` keeps something
+        match last {
+            ChunkData::Text(text) => Event::Text(text),
+            ChunkData::Binary(bytes) => Event::Binary(bytes),
         }
     }
 
-    /// What has been gathered so far, as the first chunk of the message.
+    /// What has been gathered so far.
     pub(super) fn take_chunk(&mut self) -> Option<ChunkData<'static>> {
         match mem::take(self) {
             Self::Nothing => None,

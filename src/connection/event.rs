@@ -77,6 +77,17 @@ pub enum ChunkData<'a> {
     Binary(Cow<'a, [u8]>),
 }
 
+impl ChunkData<'_> {
+    /// The bytes, of either kind.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        match self {
+            Self::Text(text) => text.as_bytes(),
+            Self::Binary(bytes) => bytes,
+        }
+    }
+}
+
 /// A control frame that we owe the peer: plain data that may go to another thread.
 ///
 /// Made by [`Event::reply`] and [`Violation::reply`](crate::Violation::reply), sent by

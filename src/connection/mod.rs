@@ -12,7 +12,6 @@ mod prepared;
 mod receive;
 mod send;
 
-use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 pub use closing::{ReadyState, Transport};
@@ -24,6 +23,8 @@ pub use receive::{Kind, Receiver};
 pub use send::{Data, Sender};
 
 use crate::error::{CutOff, Misuse, Violation};
+#[cfg(feature = "deflate")]
+use crate::extension::deflate::{self, Agreed, Compression, DeflateConfig};
 use crate::frame::{CloseCode, EncodedHeader, OpCode};
 use crate::input::Input;
 #[cfg(feature = "rand")]
@@ -72,8 +73,6 @@ use crate::role::{Client, MaskingKeys, Role, Server};
 pub struct Connection<R> {
     receiver: Receiver<R>,
     sender: Sender<R>,
-    /// The newest pong, while the output is too full for it.
-    pong_held_back: Option<Box<Reply>>,
 }
 
 impl Connection<Server> {
@@ -147,6 +146,27 @@ impl<K: MaskingKeys> Connection<Client<K>> {
     }
 }
 
+/// permessage-deflate (RFC 7692), with feature `deflate`.
+#[cfg(feature = "deflate")]
+impl<R: Role> Connection<R> {
+    /// Compresses and decompresses messages from now on, as was negotiated. The machines of
+    /// [`handshake`](crate::handshake) do this by themselves.
+    ///
+    /// Must come before the first message.
+    #[must_use]
+    pub fn with_deflate(mut self, agreed: &Agreed, config: &DeflateConfig) -> Self {
+        let (inflater, deflater) = deflate::transform(R::IS_SERVER, agreed, config);
+        self.receiver.set_inflater(inflater);
+        self.sender.set_deflater(deflater);
+        self
+    }
+
+    /// Decides which messages are compressed from the next one on. Without effect if compression was not negotiated.
+    pub fn set_compression(&mut self, compression: Compression) {
+        self.sender.set_compression(compression);
+    }
+}
+
 /// Receiving.
 impl<R: Role> Connection<R> {
     /// The next message or control frame in the input. `None`: all input has been read; come back with more.
@@ -161,7 +181,7 @@ impl<R: Role> Connection<R> {
         input: &mut Input<'a>,
         out: &mut Vec<u8>,
     ) -> Result<Option<Event<'a>>, Violation> {
-        if self.pong_held_back.is_some() {
+        if self.sender.may_hold_back() {
             self.flush_replies(out);
         }
         match self.receiver.receive(input) {
@@ -219,7 +239,6 @@ impl<R: Role> Connection<R> {
         let ending = self.receiver.end_of_input();
         if ending.is_err() {
             self.sender.end_of_output();
-            self.pong_held_back = None;
         }
         ending
     }
@@ -362,7 +381,7 @@ impl<R: Role> Connection<R> {
     /// input at hand; [`receive`](Self::receive) does it by itself.
     pub fn flush_replies(&mut self, out: &mut Vec<u8>) {
         if !self.is_backed_up(out)
-            && let Some(pong) = self.pong_held_back.take()
+            && let Some(pong) = self.sender.take_held_back()
         {
             self.sender.reply(&pong, out);
         }
@@ -372,11 +391,7 @@ impl<R: Role> Connection<R> {
 /// The whole.
 impl<R: Role> Connection<R> {
     pub(crate) fn new(role: R, config: Config) -> Self {
-        Self {
-            receiver: Receiver::new(config.limits),
-            sender: Sender::new(role, &config),
-            pong_held_back: None,
-        }
+        Self { receiver: Receiver::new(config.limits), sender: Sender::new(role, &config) }
     }
 
     /// How the connection stands.
@@ -420,14 +435,14 @@ impl<R: Role> Connection<R> {
         let Some(reply) = control.reply() else { return };
         if reply.opcode() == OpCode::CLOSE {
             // RFC 6455 §5.5.2: after the peer's Close no ping needs an answer any more.
-            self.pong_held_back = None;
+            self.sender.take_held_back();
         }
         if self.sender.replies() == Replies::Manual {
             return;
         }
         if reply.opcode() == OpCode::PONG && self.is_backed_up(out) {
             // RFC 6455 §5.5.3: of several pings, the newest may be answered alone.
-            self.pong_held_back = Some(Box::new(reply));
+            self.sender.hold_back(reply);
         } else {
             self.sender.reply(&reply, out);
         }
@@ -436,7 +451,6 @@ impl<R: Role> Connection<R> {
     #[cold]
     #[inline(never)]
     fn fail(&mut self, violation: Violation, out: &mut Vec<u8>) -> Violation {
-        self.pong_held_back = None;
         self.sender.reply(&violation.reply(), out);
         self.sender.end_of_output();
         violation

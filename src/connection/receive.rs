@@ -6,12 +6,13 @@
 use alloc::borrow::Cow;
 use alloc::boxed::Box;
 use core::marker::PhantomData;
-use core::str;
+use core::{mem, str};
 
 use super::assemble::Assembly;
 use super::closing::Incoming;
 use super::event::{Chunk, ChunkData, ChunkEvent, Event, Reply};
 use crate::error::{CutOff, Violation};
+use crate::extension::deflate::Inflater;
 use crate::frame::{CloseCode, CloseReason, HEADER_BYTES_MAX, Header, LengthForm, Mask, OpCode, Reserved};
 use crate::input::Input;
 use crate::limits::Limits;
@@ -30,8 +31,8 @@ pub struct Receiver<R> {
     message: Option<Message>,
     /// What [`receive`](Self::receive) has gathered of that message.
     assembly: Assembly,
-    /// What has arrived of a control frame that the input cut in two.
-    control: Option<Box<Reply>>,
+    /// What most connections never need.
+    seldom: Option<Box<Seldom>>,
     limits: Limits,
     role: PhantomData<fn() -> R>,
 }
@@ -85,10 +86,21 @@ struct Message {
     announced: u64,
     fragments: u32,
     kind: Kind,
-    /// Whether some of it has been handed out.
+    /// Whether some of it has been handed out as a chunk.
     begun: bool,
+    /// Whether the payload is the output of permessage-deflate.
+    compressed: bool,
     /// The code point that the last frame or read left unfinished.
     cut: CutCodePoint,
+}
+
+/// What most connections never need, so that they have no room for it.
+#[derive(Debug, Default)]
+struct Seldom {
+    /// What has arrived of a control frame that the input cut in two.
+    control: Option<Reply>,
+    /// The receiving side of permessage-deflate, if that was negotiated.
+    inflater: Option<Inflater>,
 }
 
 /// Of what a message consists.
@@ -113,17 +125,8 @@ impl Kind {
 
 /// What one step through the input found.
 enum Step<'a> {
-    Piece { piece: Piece<'a>, first: bool, last: bool },
+    Chunk(Chunk<'a>),
     Control(Event<'a>),
-}
-
-/// Some bytes of a message.
-#[derive(Clone, Copy)]
-pub(super) enum Piece<'a> {
-    Text(&'a str),
-    /// A code point that the input had cut in two.
-    CodePoint(char),
-    Binary(&'a [u8]),
 }
 
 impl<R: Role> Receiver<R> {
@@ -132,7 +135,7 @@ impl<R: Role> Receiver<R> {
             state: State::Idle,
             message: None,
             assembly: Assembly::default(),
-            control: None,
+            seldom: None,
             limits,
             role: PhantomData,
         }
@@ -164,18 +167,14 @@ impl<R: Role> Receiver<R> {
     pub fn receive_chunk<'a>(&mut self, input: &mut Input<'a>) -> Result<Option<ChunkEvent<'a>>, Violation> {
         // What `receive` had gathered before the caller changed over to chunks.
         if let Some(data) = self.assembly.take_chunk() {
-            return Ok(Some(ChunkEvent::Chunk(Chunk { data, first: true, last: false })));
+            return Ok(Some(ChunkEvent::Chunk(Chunk { data, first: self.begin_chunks(), last: false })));
         }
         Ok(self.step(input)?.map(|step| match step {
-            Step::Control(event) => ChunkEvent::Control(event),
-            Step::Piece { piece, first, last } => {
-                let data = match piece {
-                    Piece::Text(text) => ChunkData::Text(Cow::Borrowed(text)),
-                    Piece::CodePoint(c) => ChunkData::Text(Cow::Owned(c.into())),
-                    Piece::Binary(bytes) => ChunkData::Binary(Cow::Borrowed(bytes)),
-                };
-                ChunkEvent::Chunk(Chunk { data, first, last })
+            Step::Chunk(chunk) => {
+                self.begin_chunks();
+                ChunkEvent::Chunk(chunk)
             }
+            Step::Control(event) => ChunkEvent::Control(event),
         }))
     }
 
@@ -201,6 +200,11 @@ impl<R: Role> Receiver<R> {
         Err(cut_off)
     }
 
+    #[cfg(feature = "deflate")]
+    pub(super) fn set_inflater(&mut self, inflater: Inflater) {
+        self.seldom.get_or_insert_default().inflater = Some(inflater);
+    }
+
     pub(super) fn reply_backlog_max(&self) -> usize {
         usize::try_from(self.limits.reply_backlog_max).unwrap_or(usize::MAX)
     }
@@ -212,6 +216,11 @@ impl<R: Role> Receiver<R> {
             State::Over(Over::Ended(_)) => Incoming::Ended,
             _ => Incoming::Open,
         }
+    }
+
+    /// Notes that a chunk of the message under way is handed out. Whether it is the first.
+    fn begin_chunks(&mut self) -> bool {
+        self.message.as_mut().is_some_and(|message| !mem::replace(&mut message.begun, true))
     }
 
     /// The common case: a whole message in one frame that has arrived completely, its length in the first two
@@ -259,8 +268,8 @@ impl<R: Role> Receiver<R> {
         while let Some(step) = self.step(input)? {
             match step {
                 Step::Control(event) => return Ok(Some(event)),
-                Step::Piece { piece, last: false, .. } => self.assembly.push(piece),
-                Step::Piece { piece, last: true, .. } => return Ok(Some(self.assembly.finish(piece))),
+                Step::Chunk(Chunk { data, last: false, .. }) => self.assembly.push(data),
+                Step::Chunk(Chunk { data, last: true, .. }) => return Ok(Some(self.assembly.finish(data))),
             }
         }
         Ok(None)
@@ -281,7 +290,9 @@ impl<R: Role> Receiver<R> {
                 }
                 State::Header(_) if input.is_empty() => return Ok(None),
                 State::Header(partial) => self.read_header(partial, input)?,
-                State::Data(frame) | State::Control(frame) if frame.remaining > 0 && input.is_empty() => {
+                State::Data(frame) | State::Control(frame)
+                    if frame.remaining > 0 && input.is_empty() && !self.has_pending_output() =>
+                {
                     return Ok(None);
                 }
                 State::Data(frame) => {
@@ -326,8 +337,11 @@ impl<R: Role> Receiver<R> {
     fn judge(&self, header: &[u8]) -> Result<(), Violation> {
         let Some((&first, rest)) = header.split_first() else { return Ok(()) };
         let (opcode, bits) = (OpCode::from_first_byte(first), Reserved::from_first_byte(first));
-        // RFC 6455 §5.2: reserved bits and opcodes fail the connection.
-        if !bits.is_none() {
+        // RFC 6455 §5.2: reserved bits and opcodes fail the connection. RFC 7692 §6.1: with permessage-deflate, RSV1 is
+        // for the first frame of a message.
+        let is_first = matches!(opcode, OpCode::TEXT | OpCode::BINARY);
+        let expected = if is_first && self.inflates() { bits == Reserved::RSV1 } else { false };
+        if !bits.is_none() && !expected {
             return Err(Violation::ReservedBits { bits });
         }
         if opcode.is_reserved() {
@@ -406,6 +420,7 @@ impl<R: Role> Receiver<R> {
             fragments: 0,
             kind: if header.opcode == OpCode::TEXT { Kind::Text } else { Kind::Binary },
             begun: false,
+            compressed: header.reserved == Reserved::RSV1,
             cut: CutCodePoint::default(),
         });
         message.announced = message.announced.saturating_add(header.payload_len);
@@ -423,44 +438,90 @@ impl<R: Role> Receiver<R> {
             debug_assert!(false, "a data frame belongs to a message");
             return Ok(None);
         };
-        let mut sound = true;
-        let piece = match message.kind {
-            Kind::Binary => Some(Piece::Binary(frame.take(usize::MAX, input))),
+        if message.compressed {
+            return self.read_compressed(frame, message, input);
+        }
+        let (data, sound) = match message.kind {
+            Kind::Binary => (ChunkData::Binary(Cow::Borrowed(frame.take(usize::MAX, input))), true),
             Kind::Text if message.cut.is_none() => match utf8::check(frame.take(usize::MAX, input)) {
                 Checked::Possible(text, cut) => {
                     message.cut = cut;
-                    Some(Piece::Text(text))
+                    (ChunkData::Text(Cow::Borrowed(text)), true)
                 }
-                Checked::Impossible(text) => {
-                    sound = false;
-                    Some(Piece::Text(text))
-                }
+                Checked::Impossible(text) => (ChunkData::Text(Cow::Borrowed(text)), false),
             },
             Kind::Text => match message.cut.resume(frame.take(message.cut.missing(), input)) {
-                Ok(whole) => whole.map(Piece::CodePoint),
-                Err(()) => {
-                    sound = false;
-                    None
-                }
+                Ok(None) => (ChunkData::Text(Cow::Borrowed("")), true),
+                Ok(Some(whole)) => (ChunkData::Text(Cow::Owned(whole.into())), true),
+                Err(()) => (ChunkData::Text(Cow::Borrowed("")), false),
             },
         };
-        let last = frame.fin && frame.remaining == 0;
+        let ends = frame.fin && frame.remaining == 0;
+        Ok(self.deliver(frame, message, data, sound, ends))
+    }
+
+    /// Reads some of a compressed data frame's payload: as much as its piece of output has room for.
+    #[cold]
+    fn read_compressed<'a>(
+        &mut self,
+        mut frame: Frame,
+        mut message: Message,
+        input: &mut Input<'a>,
+    ) -> Result<Option<Step<'a>>, Violation> {
+        let Some(inflater) = self.seldom.as_mut().and_then(|seldom| seldom.inflater.as_mut()) else {
+            debug_assert!(false, "a compressed message was not negotiated");
+            return Ok(None);
+        };
+        // The start of a code point, which the output will complete.
+        let mut bytes = message.cut.bytes().to_vec();
+        let inflated = frame.offer(input, |compressed| inflater.inflate(compressed, &mut bytes));
+        let ends = match inflated {
+            Ok(()) if !inflater.is_pending() && frame.fin && frame.remaining == 0 => {
+                inflater.finish(&mut bytes)
+            }
+            Ok(()) => Ok(false),
+            Err(violation) => Err(violation),
+        };
+        let ends = match ends {
+            Ok(ends) => ends,
+            Err(violation) => return Err(self.fail(violation)),
+        };
+        let (data, sound) = match message.kind {
+            Kind::Binary => (ChunkData::Binary(Cow::Owned(bytes)), true),
+            Kind::Text => {
+                let (text, cut) = utf8::check_owned(bytes);
+                message.cut = cut.unwrap_or_default();
+                (ChunkData::Text(Cow::Owned(text)), cut.is_some())
+            }
+        };
+        Ok(self.deliver(frame, message, data, sound, ends))
+    }
+
+    /// Hands out what a step has read of a message, and says where that leads. `sound`: it may be followed by more of
+    /// the kind. `ends`: the message is complete.
+    fn deliver<'a>(
+        &mut self,
+        frame: Frame,
+        message: Message,
+        data: ChunkData<'a>,
+        mut sound: bool,
+        ends: bool,
+    ) -> Option<Step<'a>> {
         // RFC 6455 §8.1: what is not UTF-8 fails the connection; so does a code point that the end cut in two.
-        sound &= !last || message.cut.is_none();
-        let last = last && sound;
-        let piece = piece.or(last.then_some(Piece::Text(""))).filter(|piece| last || !piece.is_empty());
+        sound &= !ends || message.cut.is_none();
+        let last = ends && sound;
         let first = !message.begun;
-        message.begun |= piece.is_some();
+        let chunk = (last || !data.as_bytes().is_empty()).then_some(Chunk { data, first, last });
 
         self.message = if last { None } else { Some(message) };
         self.state = if !sound {
             State::Failing(Violation::TextNotUtf8)
-        } else if frame.remaining > 0 {
+        } else if frame.remaining > 0 || (frame.fin && !last) {
             State::Data(frame)
         } else {
             self.between_frames()
         };
-        Ok(piece.map(|piece| Step::Piece { piece, first, last }))
+        chunk.map(Step::Chunk)
     }
 
     /// Reads what there is of a control frame's payload; once it is complete, the event.
@@ -471,13 +532,14 @@ impl<R: Role> Receiver<R> {
     ) -> Result<Option<Event<'a>>, Violation> {
         let piece = frame.take(usize::MAX, input);
         let complete = frame.remaining == 0;
-        let payload = match (self.control.take(), complete) {
+        let begun = self.seldom.as_mut().and_then(|seldom| seldom.control.take());
+        let payload = match (begun, complete) {
             (None, true) => Cow::Borrowed(piece),
             (begun, _) => {
-                let begun = begun.as_deref().map_or(&[][..], Reply::payload);
+                let begun = begun.as_ref().map_or(&[][..], Reply::payload);
                 let joined = Reply::new(frame.opcode, &[begun, piece]);
                 if !complete {
-                    self.control = Some(Box::new(joined));
+                    self.seldom.get_or_insert_default().control = Some(joined);
                     self.state = State::Control(frame);
                     return Ok(None);
                 }
@@ -498,6 +560,16 @@ impl<R: Role> Receiver<R> {
         }
     }
 
+    /// Whether messages may be compressed.
+    fn inflates(&self) -> bool {
+        self.seldom.as_ref().is_some_and(|seldom| seldom.inflater.is_some())
+    }
+
+    /// Whether decompression stopped for want of room, with more to come out of what has been read.
+    fn has_pending_output(&self) -> bool {
+        self.seldom.as_ref().and_then(|seldom| seldom.inflater.as_ref()).is_some_and(Inflater::is_pending)
+    }
+
     fn between_frames(&self) -> State {
         match self.message {
             None => State::Idle,
@@ -515,7 +587,7 @@ impl<R: Role> Receiver<R> {
         self.state = State::Over(over);
         self.message = None;
         self.assembly = Assembly::default();
-        self.control = None;
+        self.seldom = None;
     }
 }
 
@@ -564,15 +636,25 @@ impl Frame {
         }
         piece
     }
-}
 
-impl Piece<'_> {
-    fn is_empty(&self) -> bool {
-        match self {
-            Self::Text(text) => text.is_empty(),
-            Self::CodePoint(_) => false,
-            Self::Binary(bytes) => bytes.is_empty(),
-        }
+    /// Shows a reader the next bytes of the payload, unmasked, and takes off as many as it has read.
+    fn offer(
+        &mut self,
+        input: &mut Input<'_>,
+        read: impl FnOnce(&[u8]) -> Result<usize, Violation>,
+    ) -> Result<(), Violation> {
+        /// Enough for a call; what the reader leaves has been unmasked in vain.
+        const AT_ONCE: usize = 16 << 10;
+        let n = AT_ONCE.min(usize::try_from(self.remaining).unwrap_or(usize::MAX));
+        let piece = input.front_mut(n);
+        Mask::new(self.key).apply(piece);
+        let used = read(piece)?.min(piece.len());
+        let (_, unread) = piece.split_at_mut(used);
+        self.key.rotate_left(used % 4);
+        Mask::new(self.key).apply(unread);
+        self.remaining = self.remaining.saturating_sub(used as u64);
+        input.take_up_to(used);
+        Ok(())
     }
 }
 

@@ -1,5 +1,6 @@
 //! Messages, fragments and control frames to bytes: the writing half of a connection (RFC 6455 §5, §6.1).
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use super::closing::Outgoing;
@@ -8,7 +9,13 @@ use super::event::Reply;
 use super::prepared::Prepared;
 use super::receive::Kind;
 use crate::error::Misuse;
-use crate::frame::{CONTROL_PAYLOAD_MAX, CloseCode, CloseReason, EncodedHeader, Header, Mask, OpCode};
+#[cfg(feature = "deflate")]
+use crate::extension::deflate::Compression;
+use crate::extension::deflate::Deflater;
+use crate::frame::{
+    CONTROL_PAYLOAD_MAX, CloseCode, CloseReason, EncodedHeader, HEADER_BYTES_MAX, Header, LengthForm, Mask,
+    OpCode, Reserved,
+};
 use crate::role::{Client, MaskingKeys, Role, Server};
 
 /// A message, or a part of one, that is to be sent.
@@ -67,11 +74,29 @@ pub struct Sender<R> {
     role: R,
     /// The longest payload of a data frame; 0 for any.
     fragment_bytes: u32,
-    /// The kind of the message that is being sent in parts.
-    message: Option<Kind>,
+    /// The message that is being sent in parts.
+    message: Option<Message>,
     outgoing: Outgoing,
     /// Whether a whole connection answers by itself. Here, because here it fits into a gap.
     replies: Replies,
+    /// What most connections never need.
+    seldom: Option<Box<Seldom>>,
+}
+
+/// A message that is being sent in parts.
+#[derive(Clone, Copy, Debug)]
+struct Message {
+    kind: Kind,
+    compressed: bool,
+}
+
+/// What most connections never need, so that they have no room for it.
+#[derive(Debug, Default)]
+struct Seldom {
+    /// The newest pong, while the caller's output is too full for it.
+    pong_held_back: Option<Reply>,
+    /// The sending side of permessage-deflate, if that was negotiated.
+    deflater: Option<Deflater>,
 }
 
 impl<R: Role> Sender<R> {
@@ -82,6 +107,7 @@ impl<R: Role> Sender<R> {
             message: None,
             outgoing: Outgoing::Open,
             replies: config.replies,
+            seldom: None,
         }
     }
 
@@ -94,7 +120,11 @@ impl<R: Role> Sender<R> {
     pub fn send<'a>(&mut self, message: impl Into<Data<'a>>, out: &mut Vec<u8>) -> Result<(), Misuse> {
         let message = message.into();
         self.may_send_message()?;
-        self.write_data(message.kind().opcode(), message.as_bytes(), true, out);
+        if self.seldom.is_none() {
+            self.write_data(Reserved::NONE, message.kind().opcode(), message.as_bytes(), true, out);
+        } else {
+            self.write_compressible(message, out);
+        }
         Ok(())
     }
 
@@ -104,11 +134,7 @@ impl<R: Role> Sender<R> {
     ///
     /// [`Misuse::Closed`], [`Misuse::OtherKindOfMessage`].
     pub fn send_part<'a>(&mut self, part: impl Into<Data<'a>>, out: &mut Vec<u8>) -> Result<(), Misuse> {
-        let part = part.into();
-        let opcode = self.opcode_of_part(part.kind())?;
-        self.write_data(opcode, part.as_bytes(), false, out);
-        self.message = Some(part.kind());
-        Ok(())
+        self.write_part(part.into(), false, out)
     }
 
     /// [`Connection::send_last_part`](crate::Connection::send_last_part).
@@ -117,11 +143,7 @@ impl<R: Role> Sender<R> {
     ///
     /// [`Misuse::Closed`], [`Misuse::OtherKindOfMessage`].
     pub fn send_last_part<'a>(&mut self, part: impl Into<Data<'a>>, out: &mut Vec<u8>) -> Result<(), Misuse> {
-        let part = part.into();
-        let opcode = self.opcode_of_part(part.kind())?;
-        self.write_data(opcode, part.as_bytes(), true, out);
-        self.message = None;
-        Ok(())
+        self.write_part(part.into(), true, out)
     }
 
     /// [`Connection::send_prepared`](crate::Connection::send_prepared).
@@ -134,7 +156,7 @@ impl<R: Role> Sender<R> {
         if R::IS_SERVER && self.fragment_bytes == 0 {
             out.extend_from_slice(message.frame());
         } else {
-            self.write_data(message.kind().opcode(), message.payload(), true, out);
+            self.write_data(Reserved::NONE, message.kind().opcode(), message.payload(), true, out);
         }
         Ok(())
     }
@@ -151,6 +173,19 @@ impl<R: Role> Sender<R> {
             (Outgoing::Open, Some(_)) => Err(Misuse::MessageUnderWay),
             (Outgoing::CloseSent | Outgoing::Over, _) => Err(Misuse::Closed),
         }
+    }
+
+    /// [`Connection::set_compression`](crate::Connection::set_compression).
+    #[cfg(feature = "deflate")]
+    pub fn set_compression(&mut self, compression: Compression) {
+        if let Some(deflater) = self.seldom.as_mut().and_then(|seldom| seldom.deflater.as_mut()) {
+            deflater.set_compression(compression);
+        }
+    }
+
+    #[cfg(feature = "deflate")]
+    pub(super) fn set_deflater(&mut self, deflater: Option<Deflater>) {
+        self.seldom.get_or_insert_default().deflater = deflater;
     }
 
     /// [`Connection::ping`](crate::Connection::ping).
@@ -209,7 +244,7 @@ impl<R: Role> Sender<R> {
             Outgoing::CloseSent if !is_close => {}
             Outgoing::CloseSent | Outgoing::Over => return,
         }
-        self.write_frame(true, reply.opcode(), reply.payload(), out);
+        self.write_frame(Header::new(reply.opcode(), 0), reply.payload(), out);
         if is_close {
             self.outgoing = Outgoing::CloseSent;
             self.message = None;
@@ -219,6 +254,21 @@ impl<R: Role> Sender<R> {
     /// Says that the transport is gone: from now on nothing is written.
     pub fn end_of_output(&mut self) {
         self.outgoing = Outgoing::Over;
+        self.seldom = None;
+    }
+
+    /// Keeps a pong until the output has room for it, instead of the one kept so far.
+    pub(super) fn hold_back(&mut self, pong: Reply) {
+        self.seldom.get_or_insert_default().pong_held_back = Some(pong);
+    }
+
+    pub(super) fn take_held_back(&mut self) -> Option<Reply> {
+        self.seldom.as_mut().and_then(|seldom| seldom.pong_held_back.take())
+    }
+
+    #[inline]
+    pub(super) fn may_hold_back(&self) -> bool {
+        self.seldom.is_some()
     }
 
     pub(super) const fn replies(&self) -> Replies {
@@ -241,7 +291,7 @@ impl<R: Role> Sender<R> {
         if payload.len() > CONTROL_PAYLOAD_MAX {
             return Err(Misuse::ControlTooLong { len: payload.len() });
         }
-        self.write_frame(true, opcode, payload, out);
+        self.write_frame(Header::new(opcode, 0), payload, out);
         Ok(())
     }
 
@@ -249,49 +299,105 @@ impl<R: Role> Sender<R> {
         self.must_be_open()?;
         match self.message {
             None => Ok(kind.opcode()),
-            Some(under_way) if under_way == kind => Ok(OpCode::CONTINUATION),
+            Some(message) if message.kind == kind => Ok(OpCode::CONTINUATION),
             Some(_) => Err(Misuse::OtherKindOfMessage),
         }
     }
 
-    /// Writes a message or a part of one, cut into fragments if it is longer than they may be.
-    #[inline]
-    fn write_data(&mut self, opcode: OpCode, payload: &[u8], fin: bool, out: &mut Vec<u8>) {
-        let fragment_bytes = usize::try_from(self.fragment_bytes).unwrap_or(usize::MAX);
-        if fragment_bytes == 0 || payload.len() <= fragment_bytes {
-            self.write_frame(fin, opcode, payload, out);
-        } else {
-            self.write_fragments(fragment_bytes, opcode, payload, fin, out);
+    /// Writes a message, compressed if that was negotiated and is wanted.
+    #[cold]
+    fn write_compressible(&mut self, message: Data<'_>, out: &mut Vec<u8>) {
+        let (opcode, payload) = (message.kind().opcode(), message.as_bytes());
+        match self.deflater(Some(payload.len())) {
+            None => self.write_data(Reserved::NONE, opcode, payload, true, out),
+            Some(deflater) => {
+                let compressed = deflater.compress(payload, true);
+                self.write_data(Reserved::RSV1, opcode, &compressed, true, out);
+            }
         }
     }
 
-    #[cold]
-    fn write_fragments(
+    /// Writes a part of a message: whether it is compressed is decided at the first.
+    fn write_part(&mut self, part: Data<'_>, last: bool, out: &mut Vec<u8>) -> Result<(), Misuse> {
+        let opcode = self.opcode_of_part(part.kind())?;
+        let compressed = match self.message {
+            Some(message) => message.compressed,
+            None => self.deflater(None).is_some(),
+        };
+        // RFC 7692 §6.1: RSV1 on the first frame only.
+        let reserved = if compressed && self.message.is_none() { Reserved::RSV1 } else { Reserved::NONE };
+        match self.seldom.as_mut().and_then(|seldom| seldom.deflater.as_mut()).filter(|_| compressed) {
+            None => self.write_data(reserved, opcode, part.as_bytes(), last, out),
+            Some(deflater) => {
+                let payload = deflater.compress(part.as_bytes(), last);
+                self.write_data(reserved, opcode, &payload, last, out);
+            }
+        }
+        self.message = (!last).then_some(Message { kind: part.kind(), compressed });
+        Ok(())
+    }
+
+    /// What is to compress a message of this length, or (`None`) one that is sent in parts.
+    fn deflater(&mut self, bytes: Option<usize>) -> Option<&mut Deflater> {
+        self.seldom.as_mut()?.deflater.as_mut().filter(|deflater| deflater.wants(bytes))
+    }
+
+    /// Writes a message or a part of one, cut into fragments if it is longer than they may be.
+    #[inline]
+    fn write_data(
         &mut self,
-        bytes: usize,
-        mut opcode: OpCode,
+        reserved: Reserved,
+        opcode: OpCode,
         payload: &[u8],
         fin: bool,
         out: &mut Vec<u8>,
     ) {
-        let mut fragments = payload.chunks(bytes).peekable();
-        while let Some(fragment) = fragments.next() {
-            self.write_frame(fin && fragments.peek().is_none(), opcode, fragment, out);
-            opcode = OpCode::CONTINUATION;
+        let fragment_bytes = usize::try_from(self.fragment_bytes).unwrap_or(usize::MAX);
+        let header = Header { fin, reserved, ..Header::new(opcode, payload.len() as u64) };
+        if fragment_bytes == 0 || payload.len() <= fragment_bytes {
+            self.write_frame(header, payload, out);
+        } else {
+            self.write_fragments(fragment_bytes, header, payload, out);
         }
     }
 
-    #[inline]
-    fn write_frame(&mut self, fin: bool, opcode: OpCode, payload: &[u8], out: &mut Vec<u8>) {
-        let masking_key = self.role.next_masking_key();
-        let header = Header { fin, masking_key, ..Header::new(opcode, payload.len() as u64) }.encode();
-        out.reserve(header.len().saturating_add(payload.len()));
-        out.extend_from_slice(&header);
-        let start = out.len();
-        out.extend_from_slice(payload);
-        if let (Some(key), Some(masked)) = (masking_key, out.get_mut(start..)) {
-            Mask::new(key).apply(masked);
+    #[cold]
+    fn write_fragments(&mut self, bytes: usize, mut header: Header, payload: &[u8], out: &mut Vec<u8>) {
+        let last_is_final = header.fin;
+        let mut fragments = payload.chunks(bytes).peekable();
+        while let Some(fragment) = fragments.next() {
+            header.fin = last_is_final && fragments.peek().is_none();
+            self.write_frame(header, fragment, out);
+            header = Header::new(OpCode::CONTINUATION, 0);
         }
+    }
+
+    /// Writes a frame with these flags; its length and masking key are filled in here.
+    #[inline]
+    fn write_frame(&mut self, header: Header, payload: &[u8], out: &mut Vec<u8>) {
+        let masking_key = self.role.next_masking_key();
+        let payload_len = payload.len() as u64;
+        let header =
+            Header { masking_key, payload_len, length_form: LengthForm::shortest(payload_len), ..header }
+                .encode();
+        out.reserve(HEADER_BYTES_MAX.saturating_add(payload.len()));
+        header.append_to(out);
+        match masking_key {
+            None => out.extend_from_slice(payload),
+            Some(key) => append_masked(key, payload, out),
+        }
+    }
+}
+
+/// Copies and masks a payload, in pieces that are still in the first-level cache when they are masked.
+#[inline]
+fn append_masked(key: [u8; 4], payload: &[u8], out: &mut Vec<u8>) {
+    const PIECE: usize = 4096;
+    let mut mask = Mask::new(key);
+    for piece in payload.chunks(PIECE) {
+        let start = out.len();
+        out.extend_from_slice(piece);
+        mask.apply(out.get_mut(start..).unwrap_or_default());
     }
 }
 

@@ -1,5 +1,6 @@
 //! The frame header (RFC 6455 §5.2): 2 to 14 bytes in front of every payload.
 
+use alloc::vec::Vec;
 use core::fmt;
 use core::ops::Deref;
 
@@ -91,26 +92,27 @@ impl Header {
     ///
     /// A [`length_form`](Self::length_form) too small for the [`payload_len`](Self::payload_len) is widened, so
     /// that the header always says the length that it has.
+    #[inline]
     #[must_use]
     pub fn encode(&self) -> EncodedHeader {
         let first = u8::from(self.fin) << 7 | self.reserved.0 << 4 | self.opcode.0;
-        let mask_bit = u8::from(self.masking_key.is_some()) << 7;
-        let mut encoded = EncodedHeader::EMPTY;
-        encoded.push(&[first]);
-        let length_form = self.length_form.max(LengthForm::shortest(self.payload_len));
-        let [.., low_2, low_1] = self.payload_len.to_be_bytes();
-        match length_form {
-            LengthForm::Bits7 => encoded.push(&[mask_bit | low_1]),
-            LengthForm::Bits16 => encoded.push(&[mask_bit | 126, low_2, low_1]),
-            LengthForm::Bits64 => {
-                encoded.push(&[mask_bit | 127]);
-                encoded.push(&self.payload_len.to_be_bytes());
+        let (mask_bit, key_len) = if self.masking_key.is_some() { (0x80, 4_u8) } else { (0, 0) };
+        let [k0, k1, k2, k3] = self.masking_key.unwrap_or_default();
+        let [l7, l6, l5, l4, l3, l2, l1, l0] = self.payload_len.to_be_bytes();
+        // Behind the end, at `len`, the bytes mean nothing.
+        let (bytes, len) = match self.length_form.max(LengthForm::shortest(self.payload_len)) {
+            LengthForm::Bits7 => {
+                ([first, mask_bit | l0, k0, k1, k2, k3, 0, 0, 0, 0, 0, 0, 0, 0], key_len.saturating_add(2))
             }
-        }
-        if let Some(key) = &self.masking_key {
-            encoded.push(key);
-        }
-        encoded
+            LengthForm::Bits16 => {
+                ([first, mask_bit | 126, l1, l0, k0, k1, k2, k3, 0, 0, 0, 0, 0, 0], key_len.saturating_add(4))
+            }
+            LengthForm::Bits64 => (
+                [first, mask_bit | 127, l7, l6, l5, l4, l3, l2, l1, l0, k0, k1, k2, k3],
+                key_len.saturating_add(10),
+            ),
+        };
+        EncodedHeader { bytes, len }
     }
 }
 
@@ -254,15 +256,13 @@ pub struct EncodedHeader {
 }
 
 impl EncodedHeader {
-    const EMPTY: Self = Self { bytes: [0; HEADER_BYTES_MAX], len: 0 };
-
-    fn push(&mut self, more: &[u8]) {
-        let free = self.bytes.get_mut(usize::from(self.len)..).unwrap_or_default();
-        debug_assert!(more.len() <= free.len(), "a header has at most 14 bytes");
-        for (slot, byte) in free.iter_mut().zip(more) {
-            *slot = *byte;
-            self.len = self.len.saturating_add(1);
-        }
+    /// Appends the header in one store of a fixed size, which what comes behind it then overwrites: byte by byte would
+    /// be slower, and so would a copy of varying length.
+    #[inline]
+    pub(crate) fn append_to(&self, out: &mut Vec<u8>) {
+        let end = out.len().saturating_add(usize::from(self.len));
+        out.extend_from_slice(&self.bytes);
+        out.truncate(end);
     }
 }
 

@@ -1,0 +1,106 @@
+//! Compression of messages (RFC 7692 §7.2.1).
+
+use alloc::vec::Vec;
+use core::fmt;
+
+use zlib_rs::{Deflate, DeflateFlush, Status};
+
+use super::inflate::TAIL;
+use super::{Compression, DeflateConfig};
+
+/// A message that compresses to nothing: an empty stored block without its tail (RFC 7692 §7.2.3.6).
+const EMPTY: [u8; 1] = [0x00];
+
+/// The sending side of permessage-deflate on one connection.
+pub(crate) struct Deflater {
+    /// Absent between messages without context takeover.
+    stream: Option<Deflate>,
+    backend: zlib_rs::DeflateConfig,
+    takeover: bool,
+    compress_from: usize,
+    compression: Compression,
+}
+
+impl Deflater {
+    /// `None` for a window that the backend cannot compress with: then all messages go out uncompressed, which is
+    /// always allowed (RFC 7692 §6).
+    pub(super) fn new(window_bits: u8, takeover: bool, config: &DeflateConfig) -> Option<Self> {
+        if window_bits < 9 {
+            return None;
+        }
+        let backend = zlib_rs::DeflateConfig {
+            level: i32::from(config.level.min(9)),
+            window_bits: i32::from(window_bits.min(15)).saturating_neg(), // negative: without a zlib header
+            mem_level: i32::from(config.memory_level.clamp(1, 9)),
+            ..zlib_rs::DeflateConfig::default()
+        };
+        Some(Self {
+            stream: None,
+            backend,
+            takeover,
+            compress_from: config.compress_from,
+            compression: Compression::Auto,
+        })
+    }
+
+    pub(crate) fn set_compression(&mut self, compression: Compression) {
+        self.compression = compression;
+    }
+
+    /// Whether a message is to be compressed of which these are the bytes, or (`None`) the parts are still to come.
+    pub(crate) fn wants(&self, bytes: Option<usize>) -> bool {
+        match self.compression {
+            Compression::Auto => bytes.is_none_or(|bytes| bytes >= self.compress_from),
+            Compression::Always => true,
+            Compression::Never => false,
+        }
+    }
+
+    /// Compresses a message or the next part of one. All that went in can be decompressed from what comes out.
+    pub(crate) fn compress(&mut self, part: &[u8], last: bool) -> Vec<u8> {
+        let mut compressed = Vec::new();
+        if !part.is_empty() {
+            self.compress_into(part, &mut compressed);
+        }
+        if last {
+            // Every flush ends with the tail, which the last frame of a message leaves out (RFC 7692 §7.2.1).
+            match compressed.len().checked_sub(TAIL.len()) {
+                Some(len) if compressed.ends_with(&TAIL) => compressed.truncate(len),
+                _ => compressed.extend_from_slice(&EMPTY),
+            }
+            if !self.takeover {
+                self.stream = None;
+            }
+        }
+        compressed
+    }
+
+    fn compress_into(&mut self, part: &[u8], out: &mut Vec<u8>) {
+        let stream = self.stream.get_or_insert_with(|| Deflate::new_with_config(self.backend));
+        let mut rest = part;
+        let mut room = (part.len() / 2).max(128);
+        loop {
+            let begin = out.len();
+            out.resize(begin.saturating_add(room), 0);
+            let (in_before, out_before) = (stream.total_in(), stream.total_out());
+            let status =
+                stream.compress(rest, out.get_mut(begin..).unwrap_or_default(), DeflateFlush::SyncFlush);
+            let read = stream.total_in().saturating_sub(in_before) as usize;
+            let written = stream.total_out().saturating_sub(out_before) as usize;
+            rest = rest.get(read..).unwrap_or_default();
+            out.truncate(begin.saturating_add(written));
+            debug_assert!(matches!(status, Ok(Status::Ok | Status::BufError)));
+            // With room left, the flush is complete.
+            if status.is_err() || (rest.is_empty() && written < room) {
+                return;
+            }
+            room = room.max(out.len() / 2);
+        }
+    }
+}
+
+impl fmt::Debug for Deflater {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Deflater").field("compression", &self.compression).finish_non_exhaustive()
+    }
+}

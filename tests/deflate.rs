@@ -1,0 +1,672 @@
+//! permessage-deflate (RFC 7692) through the public API.
+#![cfg(feature = "deflate")]
+#![allow(
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic
+)]
+
+use std::num::NonZeroU32;
+
+use hybi::connection::{ChunkData, ChunkEvent, Kind};
+use hybi::extension::deflate::{self, Agreed, Compression, DeflateConfig, Disagreement};
+use hybi::extension::{Offer, Offers};
+use hybi::frame::{Header, Mask, OpCode, Reserved};
+use hybi::{Client, CloseCode, Config, Connection, Event, Input, Limits, Role, Server, Violation};
+
+/// What a client learns from a message, a ping or an error; text and bytes alike.
+#[derive(Clone, Debug, PartialEq)]
+enum Seen {
+    Text(String),
+    Binary(Vec<u8>),
+    Other(String),
+    Failed(Violation),
+}
+
+type Ws = Connection<Client<fn() -> [u8; 4]>>;
+
+fn agree(offer: &str) -> Agreed {
+    let offers = Offers::new(offer.as_bytes()).map(Result::unwrap);
+    deflate::accept(&DeflateConfig::default(), offers).expect("acceptable")
+}
+
+/// A client's connection, so that input need not be masked.
+fn client(offer: &str, config: &DeflateConfig) -> Ws {
+    let keys: fn() -> [u8; 4] = || [0x11, 0x22, 0x33, 0x44];
+    Connection::client_with_keys(Config::default(), keys).with_deflate(&agree(offer), config)
+}
+
+fn server(offer: &str, config: &DeflateConfig) -> Connection<Server> {
+    Connection::server(Config::default()).with_deflate(&agree(offer), config)
+}
+
+/// Feeds `wire` in pieces of `piece_len`.
+fn receive<R: Role>(ws: &mut Connection<R>, wire: &[u8], piece_len: usize) -> Vec<Seen> {
+    let (mut seen, mut out) = (Vec::new(), Vec::new());
+    for piece in wire.chunks(piece_len.max(1)) {
+        let mut inbox = piece.to_vec();
+        let mut input = Input::new(&mut inbox);
+        loop {
+            match ws.receive(&mut input, &mut out) {
+                Ok(None) => break,
+                Ok(Some(Event::Text(text))) => seen.push(Seen::Text(text.into_owned())),
+                Ok(Some(Event::Binary(data))) => seen.push(Seen::Binary(data.into_owned())),
+                Ok(Some(event)) => seen.push(Seen::Other(format!("{event:?}"))),
+                Err(violation) => seen.push(Seen::Failed(violation)),
+            }
+        }
+        assert!(input.is_empty());
+    }
+    seen
+}
+
+/// The same for every size of piece, on fresh connections.
+#[track_caller]
+fn check(fresh: impl Fn() -> Ws, wire: &[u8], expected: &[Seen]) {
+    for piece_len in (1..=wire.len().min(20)).chain([wire.len()]) {
+        assert_eq!(receive(&mut fresh(), wire, piece_len), expected, "pieces of {piece_len}: {wire:02x?}");
+    }
+}
+
+fn text(text: &str) -> Seen {
+    Seen::Text(text.into())
+}
+
+/// A frame from a server.
+fn frame(fin: bool, rsv1: bool, opcode: OpCode, payload: &[u8]) -> Vec<u8> {
+    let reserved = if rsv1 { Reserved::RSV1 } else { Reserved::NONE };
+    let header = Header { fin, reserved, ..Header::new(opcode, payload.len() as u64) };
+    [&*header.encode(), payload].concat()
+}
+
+/// A compressed message made of stored blocks only, written from RFC 1951 §3.2.4 without any compressor.
+fn stored(bytes: &[u8]) -> Vec<u8> {
+    let mut deflated = Vec::new();
+    for block in bytes.chunks(0xffff) {
+        deflated.push(0);
+        deflated.extend((block.len() as u16).to_le_bytes());
+        deflated.extend((!(block.len() as u16)).to_le_bytes());
+        deflated.extend(block);
+    }
+    deflated.push(0);
+    deflated
+}
+
+const DEFAULT: &str = "permessage-deflate";
+const NO_TAKEOVER: &str = "permessage-deflate; server_no_context_takeover; client_no_context_takeover";
+
+mod rfc_7692_section_7_2_3 {
+    use super::*;
+
+    const HELLO: [u8; 7] = [0xf2, 0x48, 0xcd, 0xc9, 0xc9, 0x07, 0x00];
+
+    #[test]
+    fn one_message_whole_and_in_fragments() {
+        let fresh = || client(DEFAULT, &DeflateConfig::default());
+        check(fresh, &[&[0xc1, 0x07][..], &HELLO].concat(), &[text("Hello")]);
+        check(fresh, &[0x41, 0x03, 0xf2, 0x48, 0xcd, 0x80, 0x04, 0xc9, 0xc9, 0x07, 0x00], &[text("Hello")]);
+    }
+
+    #[test]
+    fn the_window_is_shared_between_messages() {
+        let fresh = || client(DEFAULT, &DeflateConfig::default());
+        let second = [0xc1, 0x05, 0xf2, 0x00, 0x11, 0x00, 0x00];
+        let wire = [&[0xc1, 0x07][..], &HELLO, &second].concat();
+        check(fresh, &wire, &[text("Hello"), text("Hello")]);
+        // §7.2.3.2: uncompressed messages in between do not affect the window.
+        let wire = [&[0xc1, 0x07][..], &HELLO, &[0x81, 0x02, b'h', b'i'], &second].concat();
+        check(fresh, &wire, &[text("Hello"), text("hi"), text("Hello")]);
+        // Without takeover, the second message refers to nothing.
+        let fresh = || client(NO_TAKEOVER, &DeflateConfig::default());
+        let wire = [&[0xc1, 0x07][..], &HELLO, &second].concat();
+        check(fresh, &wire, &[text("Hello"), Seen::Failed(Violation::NotDeflate)]);
+    }
+
+    #[test]
+    fn a_block_without_compression() {
+        let wire = [0xc1, 0x0b, 0x00, 0x05, 0x00, 0xfa, 0xff, 0x48, 0x65, 0x6c, 0x6c, 0x6f, 0x00];
+        check(|| client(DEFAULT, &DeflateConfig::default()), &wire, &[text("Hello")]);
+    }
+
+    #[test]
+    fn a_final_block() {
+        let fresh = || client(DEFAULT, &DeflateConfig::default());
+        let message = [0xc1, 0x08, 0xf3, 0x48, 0xcd, 0xc9, 0xc9, 0x07, 0x00, 0x00];
+        check(fresh, &message, &[text("Hello")]);
+        // It ends neither the connection's compression nor its window.
+        let referring = [0xc1, 0x05, 0xf2, 0x00, 0x11, 0x00, 0x00];
+        let wire = [&message[..], &message, &referring, &referring].concat();
+        check(fresh, &wire, &[text("Hello"), text("Hello"), text("Hello"), text("Hello")]);
+        let fresh = || client(NO_TAKEOVER, &DeflateConfig::default());
+        check(fresh, &[message, message].concat(), &[text("Hello"), text("Hello")]);
+    }
+
+    #[test]
+    fn two_blocks_in_one_message() {
+        let wire = [0xc1, 0x0d, 0xf2, 0x48, 0x05, 0x00, 0x00, 0x00, 0xff, 0xff, 0xca, 0xc9, 0xc9, 0x07, 0x00];
+        check(|| client(DEFAULT, &DeflateConfig::default()), &wire, &[text("Hello")]);
+    }
+
+    #[test]
+    fn an_empty_message_and_an_empty_last_fragment() {
+        let fresh = || client(DEFAULT, &DeflateConfig::default());
+        check(fresh, &[0xc1, 0x01, 0x00], &[text("")]);
+        // All of "Hello" with its tail in the first fragment, an empty block in the last.
+        let first = [&HELLO[..], &[0x00, 0x00, 0xff, 0xff]].concat();
+        let wire = [frame(false, true, OpCode::TEXT, &first), frame(true, false, OpCode::CONTINUATION, &[0])]
+            .concat();
+        check(fresh, &wire, &[text("Hello")]);
+    }
+
+    #[test]
+    fn we_send_the_same() {
+        let config = DeflateConfig::default().compress_from(0);
+        let (mut ws, mut out) = (server(DEFAULT, &config), Vec::new());
+        ws.send("Hello", &mut out).unwrap();
+        assert_eq!(out, [&[0xc1, 0x07][..], &HELLO].concat());
+        out.clear();
+        ws.send("Hello", &mut out).unwrap();
+        // The RFC's bytes (a letter and a copy) or one copy of all: the backend's choice.
+        assert!(out.len() <= 7);
+        ws.send("", &mut out).unwrap();
+        assert!(out.ends_with(&[0xc1, 0x01, 0x00]));
+        ws.send("Hello", &mut out).unwrap();
+        let wire = [&[0xc1, 0x07][..], &HELLO, &out].concat();
+        let hello = text("Hello");
+        let expected = [hello.clone(), hello.clone(), text(""), hello];
+        check(|| client(DEFAULT, &DeflateConfig::default()), &wire, &expected);
+    }
+}
+
+#[test]
+fn a_final_block_in_the_middle_of_a_message_keeps_the_window() {
+    // A stored final block "abcd"; then fixed Huffman codes for a copy of 4 bytes at distance 4 (RFC 1951 §3.2.6):
+    // header 0,01; length code 258 = 0000010; distance code 3 = 00011; end of block 0000000.
+    let bits = concat!("0", "10", "0000010", "00011", "0000000");
+    let mut block = vec![0u8; bits.len().div_ceil(8)];
+    for (i, bit) in bits.bytes().enumerate() {
+        block[i / 8] |= (bit - b'0') << (i % 8);
+    }
+    // A stored, empty block ends it at a byte border; its tail is left out.
+    let free = block.len() * 8 - bits.len();
+    if free < 3 {
+        block.push(0);
+    }
+    let message = [&[0x01, 4, 0, 0xfb, 0xff, b'a', b'b', b'c', b'd'][..], &block].concat();
+    for offer in [DEFAULT, NO_TAKEOVER] {
+        let fresh = || client(offer, &DeflateConfig::default());
+        check(fresh, &frame(true, true, OpCode::TEXT, &message), &[text("abcdabcd")]);
+    }
+}
+
+#[test]
+fn rsv1_belongs_on_the_first_frame_of_a_data_message_and_nowhere_else() {
+    let rsv1 = Seen::Failed(Violation::ReservedBits { bits: Reserved::RSV1 });
+    let fresh = || client(DEFAULT, &DeflateConfig::default());
+    for opcode in [OpCode::PING, OpCode::PONG, OpCode::CLOSE] {
+        check(fresh, &frame(true, true, opcode, b""), std::slice::from_ref(&rsv1));
+    }
+    let begun = frame(false, true, OpCode::TEXT, &[0xf2, 0x48]);
+    let wire = [begun, frame(true, true, OpCode::CONTINUATION, &[0xcd])].concat();
+    check(fresh, &wire, std::slice::from_ref(&rsv1));
+    // The other two stay reserved, also next to RSV1.
+    for bits in [0b010, 0b001, 0b110, 0b101, 0b111] {
+        let bits = Reserved::new(bits).unwrap();
+        let header = Header { reserved: bits, ..Header::new(OpCode::TEXT, 0) };
+        check(fresh, &header.encode(), &[Seen::Failed(Violation::ReservedBits { bits })]);
+    }
+    // Nothing negotiated: RSV1 is reserved.
+    let keys: fn() -> [u8; 4] = || [0; 4];
+    check(
+        || Connection::client_with_keys(Config::default(), keys),
+        &frame(true, true, OpCode::TEXT, &[0]),
+        &[rsv1],
+    );
+}
+
+#[test]
+fn text_is_validated_as_it_is_inflated() {
+    let fresh = || client(DEFAULT, &DeflateConfig::default());
+    // In a message whose last frame has not come: the third byte cannot follow.
+    let wire = frame(false, true, OpCode::TEXT, &stored(b"ok \xe2\x28 and more"));
+    check(fresh, &wire, &[Seen::Failed(Violation::TextNotUtf8)]);
+    // A code point cut in two by the end of a message, of a block and of a fragment.
+    check(
+        fresh,
+        &frame(true, true, OpCode::TEXT, &stored(b"\xe2\x82")),
+        &[Seen::Failed(Violation::TextNotUtf8)],
+    );
+    let blocks = [&stored("€".as_bytes()[..1].as_ref())[..6], &stored(&"€".as_bytes()[1..])].concat();
+    check(fresh, &frame(true, true, OpCode::TEXT, &blocks), &[text("€")]);
+    let wire = [
+        frame(false, true, OpCode::TEXT, &blocks[..8]),
+        frame(true, false, OpCode::PING, b"!"),
+        frame(true, false, OpCode::CONTINUATION, &blocks[8..]),
+    ]
+    .concat();
+    check(fresh, &wire, &[Seen::Other("Ping([33])".into()), text("€")]);
+    // What is not DEFLATE at all: a block of the reserved type.
+    check(fresh, &frame(true, true, OpCode::TEXT, &[0x06]), &[Seen::Failed(Violation::NotDeflate)]);
+    assert_eq!(Violation::NotDeflate.close_code(), CloseCode::INVALID_DATA);
+}
+
+#[test]
+fn the_tail_may_stand_anywhere() {
+    // A sender that leaves it in, in the last fragment or before, or has it in its data.
+    let fresh = || client(DEFAULT, &DeflateConfig::default());
+    let tail = [0x00, 0x00, 0xff, 0xff];
+    let whole = [&stored(&tail)[..], &tail, &[0]].concat();
+    for cut in 0..=whole.len() {
+        let wire = [
+            frame(false, true, OpCode::BINARY, &whole[..cut]),
+            frame(true, false, OpCode::CONTINUATION, &whole[cut..]),
+        ]
+        .concat();
+        check(fresh, &wire, &[Seen::Binary(tail.to_vec())]);
+    }
+}
+
+#[test]
+fn a_pair_agrees_in_every_configuration() {
+    let words = ["alpha ", "beta ", "gamma ", "δέλτα ", "\u{1F600}"];
+    let mut state = 7u32;
+    let mut random = move |n: usize| {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (state >> 8) as usize % n
+    };
+    for outgoing in [8, 9, 12, 15] {
+        for incoming in [8, 10, 15] {
+            for takeover in [(true, true), (false, true), (true, false), (false, false)] {
+                for memory in [1, 9] {
+                    let config = DeflateConfig::default()
+                        .window_bits(outgoing, incoming)
+                        .context_takeover(takeover.0, takeover.1)
+                        .memory_level(memory)
+                        .compress_from(20);
+                    let offered = deflate::offer(&config);
+                    let agreed =
+                        deflate::accept(&config, Offers::new(offered.as_bytes()).map(Result::unwrap))
+                            .unwrap();
+                    let answer = agreed.to_string();
+                    let answered = Offers::new(answer.as_bytes()).next().unwrap().unwrap();
+                    assert_eq!(deflate::conclude(&config, &answered), Ok(agreed));
+
+                    let config_ws = Config::default().fragment_bytes(NonZeroU32::new(1000).unwrap());
+                    let keys: fn() -> [u8; 4] = || [0xa5, 0x5a, 0x00, 0xff];
+                    let mut client =
+                        Connection::client_with_keys(config_ws, keys).with_deflate(&agreed, &config);
+                    let mut server = Connection::server(config_ws).with_deflate(&agreed, &config);
+                    for _ in 0..12 {
+                        let message: String = (0..random(3000)).map(|_| words[random(words.len())]).collect();
+                        let (mut wire, mut back) = (Vec::new(), Vec::new());
+                        client.send(&*message, &mut wire).unwrap();
+                        assert_eq!(receive(&mut server, &wire, 1 + random(5000)), [text(&message)]);
+                        server.send(message.as_bytes(), &mut back).unwrap();
+                        assert_eq!(
+                            receive(&mut client, &back, 1 + random(5000)),
+                            [Seen::Binary(message.into_bytes())]
+                        );
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn the_agreed_window_bounds_what_is_sent() {
+    // A message that repeats itself at a distance of 2,000 bytes: a window of 1,024 cannot see that.
+    let mut state = 1u64;
+    let mut noise = Vec::new();
+    noise.resize_with(2000, || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        (state >> 56) as u8
+    });
+    noise.extend_from_within(..);
+    let len = |offer: &str| {
+        let (mut ws, mut out) = (server(offer, &DeflateConfig::default()), Vec::new());
+        ws.send(&*noise, &mut out).unwrap();
+        out.len()
+    };
+    assert!(len("permessage-deflate; server_max_window_bits=12") < 3000);
+    assert!(len("permessage-deflate; server_max_window_bits=10") > 3900);
+    // A window that the backend has not got: uncompressed, so RSV1 stays clear.
+    let (mut ws, mut out) =
+        (server("permessage-deflate; server_max_window_bits=8", &DeflateConfig::default()), Vec::new());
+    ws.send(&*noise, &mut out).unwrap();
+    assert_eq!(out[0], 0x82);
+}
+
+#[test]
+fn the_caller_decides_what_is_compressed() {
+    let config = DeflateConfig::default().compress_from(100);
+    let (mut ws, mut out) = (server(DEFAULT, &config), Vec::new());
+    let mut rsv1 = |ws: &mut Connection<Server>, len: usize| {
+        out.clear();
+        ws.send(&*vec![b'a'; len], &mut out).unwrap();
+        out[0] & 0x40 != 0
+    };
+    assert!(!rsv1(&mut ws, 99));
+    assert!(rsv1(&mut ws, 100));
+    ws.set_compression(Compression::Never);
+    assert!(!rsv1(&mut ws, 1000));
+    ws.set_compression(Compression::Always);
+    assert!(rsv1(&mut ws, 1));
+    ws.set_compression(Compression::Auto);
+    assert!(!rsv1(&mut ws, 1));
+}
+
+#[test]
+fn parts_are_compressed_as_parts() {
+    let (mut ws, mut out) = (server(DEFAULT, &DeflateConfig::default()), Vec::new());
+    let mut peer = client(DEFAULT, &DeflateConfig::default());
+    let (mut seen, mut flags) = (Vec::new(), Vec::new());
+    let mut step = |ws: &mut Connection<Server>, part: &str, last: bool| {
+        out.clear();
+        if last { ws.send_last_part(part, &mut out) } else { ws.send_part(part, &mut out) }.unwrap();
+        ws.ping(b"", &mut out).unwrap();
+        flags.push(out[0]);
+        let mut input = Input::new(&mut out);
+        let mut replies = Vec::new();
+        while let Some(event) = peer.receive_chunk(&mut input, &mut replies).unwrap() {
+            if let ChunkEvent::Chunk(chunk) = event {
+                let ChunkData::Text(text) = chunk.data else { panic!("text") };
+                seen.push((text.into_owned(), chunk.first, chunk.last));
+            }
+        }
+    };
+    // Each part can be read when it has been sent.
+    step(&mut ws, "first ", false);
+    step(&mut ws, "second ", false);
+    step(&mut ws, "", false);
+    step(&mut ws, "last", true);
+    step(&mut ws, "again", false);
+    step(&mut ws, "", true);
+    let expected = [
+        ("first ", true, false),
+        ("second ", false, false),
+        ("last", false, true),
+        ("again", true, false),
+        ("", false, true),
+    ];
+    assert_eq!(seen, expected.map(|(text, first, last)| (text.to_owned(), first, last)));
+    assert_eq!(flags, [0x41, 0x00, 0x00, 0x80, 0x41, 0x80]);
+}
+
+#[test]
+fn an_uncompressed_message_in_place_stays_so() {
+    let mut ws = client(DEFAULT, &DeflateConfig::default());
+    let mut payload = *b"in place";
+    let header = ws.mask_in_place(Kind::Text, &mut payload).unwrap();
+    assert_eq!(header[0], 0x81);
+    Mask::new([0x11, 0x22, 0x33, 0x44]).apply(&mut payload);
+    assert_eq!(&payload, b"in place");
+}
+
+mod bombs {
+    use super::*;
+
+    /// A message of `len` zeros, as compressed by the other end.
+    fn zeros(len: usize) -> Vec<u8> {
+        let config = DeflateConfig::default().level(9);
+        let (mut ws, mut out) = (server(NO_TAKEOVER, &config), Vec::new());
+        ws.set_compression(Compression::Always);
+        ws.send(&*vec![0u8; len], &mut out).unwrap();
+        out
+    }
+
+    /// One message of `len` zeros: compared here, because a failed `assert_eq!` would print them.
+    fn are_zeros(seen: &[Seen], len: usize) -> bool {
+        matches!(seen, [Seen::Binary(data)] if data.len() == len && data.iter().all(|byte| *byte == 0))
+    }
+
+    fn limited(bytes: u64) -> Ws {
+        client(NO_TAKEOVER, &DeflateConfig::default().inflated_bytes_max(bytes))
+    }
+
+    #[test]
+    fn exactly_the_limit_passes_and_one_byte_more_is_too_big() {
+        for len in [0usize, 1, 1000, 65_535, 65_536, 65_537, 1 << 20] {
+            let wire = zeros(len);
+            assert!(are_zeros(&receive(&mut limited(len as u64), &wire, usize::MAX), len), "{len}");
+            if let Some(less) = (len as u64).checked_sub(1) {
+                for piece_len in [usize::MAX, 7] {
+                    let failed = Seen::Failed(Violation::InflatedTooBig);
+                    assert_eq!(receive(&mut limited(less), &wire, piece_len), [failed], "{len}");
+                }
+            }
+        }
+        assert_eq!(Violation::InflatedTooBig.close_code(), CloseCode::TOO_BIG);
+    }
+
+    #[test]
+    fn the_limit_is_on_the_sum_over_fragments() {
+        let wire = zeros(100_000);
+        let payload = &wire[Header::decode(&wire).unwrap().1..];
+        let mut wire = frame(false, true, OpCode::BINARY, b"");
+        for byte in payload {
+            wire.extend(frame(false, false, OpCode::CONTINUATION, &[*byte]));
+        }
+        wire.extend(frame(true, false, OpCode::CONTINUATION, b""));
+        assert!(are_zeros(&receive(&mut limited(100_000), &wire, usize::MAX), 100_000));
+        assert_eq!(receive(&mut limited(99_999), &wire, 1), [Seen::Failed(Violation::InflatedTooBig)]);
+    }
+
+    #[test]
+    fn the_expansion_has_a_limit_of_its_own() {
+        let wire = zeros(100_000);
+        let compressed = wire.len() - Header::decode(&wire).unwrap().1 + 4;
+        // The smallest ratio that lets it pass, and the one below.
+        let ratio = 100_000usize.div_ceil(compressed) as u32;
+        let with =
+            |ratio| client(NO_TAKEOVER, &DeflateConfig::default().expansion_max(NonZeroU32::new(ratio)));
+        assert!(are_zeros(&receive(&mut with(ratio), &wire, usize::MAX), 100_000));
+        for piece_len in [1, usize::MAX] {
+            assert_eq!(
+                receive(&mut with(ratio - 1), &wire, piece_len),
+                [Seen::Failed(Violation::ExpansionTooHigh)]
+            );
+        }
+        // Each message on its own: harmless ones before do not make up for a bomb.
+        let harmless = frame(true, true, OpCode::BINARY, &stored(&[7; 10_000]));
+        let wire = [harmless, wire].concat();
+        let seen = receive(&mut with(ratio - 1), &wire, usize::MAX);
+        assert_eq!(seen, [Seen::Binary(vec![7; 10_000]), Seen::Failed(Violation::ExpansionTooHigh)]);
+    }
+
+    #[test]
+    fn final_blocks_cannot_be_used_to_make_us_work() {
+        // An empty final block of two bytes (RFC 1951 §3.2.6), over and over: each asks for a new decompressor.
+        let blocks = [0x03, 0x00].repeat(10_000);
+        let wire = frame(true, true, OpCode::BINARY, &blocks);
+        let failed = [Seen::Failed(Violation::TooManyFinalBlocks)];
+        check(|| client(DEFAULT, &DeflateConfig::default()), &wire, &failed);
+        let few = [&[0x03, 0x00].repeat(60)[..], &[0]].concat();
+        let wire = frame(true, true, OpCode::BINARY, &few);
+        check(|| client(DEFAULT, &DeflateConfig::default()), &wire, &[Seen::Binary(vec![])]);
+    }
+
+    #[test]
+    fn chunks_come_out_while_the_rest_is_on_its_way_and_are_bounded() {
+        let wire = zeros(10 << 20);
+        let mut ws = limited(u64::MAX);
+        let (mut total, mut most, mut before_end) = (0, 0, 0);
+        for (i, piece) in wire.chunks(100).enumerate() {
+            let (mut inbox, mut out) = (piece.to_vec(), Vec::new());
+            let mut input = Input::new(&mut inbox);
+            while let Some(event) = ws.receive_chunk(&mut input, &mut out).unwrap() {
+                let ChunkEvent::Chunk(chunk) = event else { panic!("data") };
+                assert_eq!(chunk.first, total == 0);
+                total += chunk.data.as_bytes().len();
+                most = most.max(chunk.data.as_bytes().len());
+                assert_eq!(chunk.last, total == 10 << 20);
+            }
+            if i == wire.len() / 200 {
+                before_end = total;
+            }
+        }
+        assert_eq!(total, 10 << 20);
+        assert!(most <= 64 << 10, "{most}");
+        assert!(before_end > 4 << 20, "{before_end}: halfway in, nearly half is out");
+    }
+
+    #[test]
+    fn limits_on_the_wire_are_separate() {
+        let keys: fn() -> [u8; 4] = || [0; 4];
+        let config = Config::default().limits(Limits::default().message_bytes_max(10));
+        let fresh = || {
+            Connection::client_with_keys(config, keys)
+                .with_deflate(&agree(NO_TAKEOVER), &DeflateConfig::default())
+        };
+        let eleven = frame(true, true, OpCode::BINARY, &stored(b"12345"));
+        check(fresh, &eleven, &[Seen::Failed(Violation::MessageTooBig { len: 11 })]);
+        check(fresh, &frame(true, true, OpCode::BINARY, &stored(b"1234")), &[Seen::Binary(b"1234".to_vec())]);
+    }
+}
+
+mod negotiation {
+    use super::*;
+
+    fn offers(list: &str) -> Vec<Offer<'_>> {
+        Offers::new(list.as_bytes()).map(Result::unwrap).collect()
+    }
+
+    #[test]
+    fn a_server_answers_each_offer_as_the_rfc_says() {
+        let default = DeflateConfig::default();
+        for (offered, config, answer) in [
+            ("permessage-deflate", default, Some("permessage-deflate")),
+            ("permessage-deflate; client_max_window_bits", default, Some("permessage-deflate")),
+            ("x-other, permessage-deflate", default, Some("permessage-deflate")),
+            ("x-other", default, None),
+            ("", default, None),
+            // §7.1.1
+            (
+                "permessage-deflate; server_no_context_takeover",
+                default,
+                Some("permessage-deflate; server_no_context_takeover"),
+            ),
+            (
+                "permessage-deflate; client_no_context_takeover",
+                default,
+                Some("permessage-deflate; client_no_context_takeover"),
+            ),
+            (
+                "permessage-deflate",
+                default.context_takeover(false, false),
+                Some("permessage-deflate; server_no_context_takeover; client_no_context_takeover"),
+            ),
+            // §7.1.2.1: the same or a smaller window.
+            (
+                "permessage-deflate; server_max_window_bits=10",
+                default,
+                Some("permessage-deflate; server_max_window_bits=10"),
+            ),
+            (
+                "permessage-deflate; server_max_window_bits=\"10\"",
+                default.window_bits(9, 15),
+                Some("permessage-deflate; server_max_window_bits=9"),
+            ),
+            (
+                "permessage-deflate; server_max_window_bits=15",
+                default,
+                Some("permessage-deflate; server_max_window_bits=15"),
+            ),
+            (
+                "permessage-deflate; server_max_window_bits=8",
+                default,
+                Some("permessage-deflate; server_max_window_bits=8"),
+            ),
+            // §7.1.2.2: only a client that says so can be limited.
+            (
+                "permessage-deflate; client_max_window_bits",
+                default.window_bits(15, 11),
+                Some("permessage-deflate; client_max_window_bits=11"),
+            ),
+            (
+                "permessage-deflate; client_max_window_bits=10",
+                default,
+                Some("permessage-deflate; client_max_window_bits=10"),
+            ),
+            ("permessage-deflate", default.window_bits(15, 11), None),
+            // §7: a preference list; the first that will do.
+            (
+                "permessage-deflate; server_max_window_bits=7, permessage-deflate; server_max_window_bits=9, permessage-deflate",
+                default,
+                Some("permessage-deflate; server_max_window_bits=9"),
+            ),
+            // §7: what must be declined.
+            ("permessage-deflate; unknown", default, None),
+            ("permessage-deflate; __proto__=1", default, None),
+            ("permessage-deflate; Server_No_Context_Takeover", default, None),
+            ("permessage-deflate; server_no_context_takeover=1", default, None),
+            ("permessage-deflate; client_no_context_takeover=\"x\"", default, None),
+            ("permessage-deflate; server_no_context_takeover; server_no_context_takeover", default, None),
+            ("permessage-deflate; server_max_window_bits", default, None),
+            ("permessage-deflate; server_max_window_bits=7", default, None),
+            ("permessage-deflate; server_max_window_bits=16", default, None),
+            ("permessage-deflate; server_max_window_bits=08", default, None),
+            ("permessage-deflate; server_max_window_bits=10a", default, None),
+            ("permessage-deflate; server_max_window_bits=10; server_max_window_bits=10", default, None),
+            ("permessage-deflate; client_max_window_bits=0", default, None),
+            ("permessage-deflate; client_max_window_bits=256", default, None),
+            ("permessage-deflate; client_max_window_bits; client_max_window_bits=9", default, None),
+        ] {
+            let agreed = deflate::accept(&config, offers(offered));
+            assert_eq!(agreed.map(|agreed| agreed.to_string()).as_deref(), answer, "{offered}");
+        }
+    }
+
+    #[test]
+    fn a_client_judges_each_response_as_the_rfc_says() {
+        let default = DeflateConfig::default();
+        let conclude = |config: &DeflateConfig, response| deflate::conclude(config, &offers(response)[0]);
+        for (response, config, error) in [
+            ("permessage-deflate", default, None),
+            // §7.1.1.2: accepted although it was not offered.
+            ("permessage-deflate; client_no_context_takeover", default, None),
+            ("permessage-deflate; server_no_context_takeover", default, None),
+            ("permessage-deflate; server_max_window_bits=8; client_max_window_bits=8", default, None),
+            ("permessage-deflate; server_max_window_bits=10", default.window_bits(15, 10), None),
+            (
+                "permessage-deflate; server_max_window_bits=11",
+                default.window_bits(15, 10),
+                Some(Disagreement::ServerWindow),
+            ),
+            ("permessage-deflate", default.window_bits(15, 10), Some(Disagreement::ServerWindow)),
+            ("permessage-deflate", default.context_takeover(true, false), Some(Disagreement::ServerTakeover)),
+            ("permessage-deflate; x", default, Some(Disagreement::Unknown)),
+            ("permessage-deflate; client_max_window_bits", default, Some(Disagreement::Value)),
+            ("permessage-deflate; server_max_window_bits", default, Some(Disagreement::Value)),
+            ("permessage-deflate; client_max_window_bits=16", default, Some(Disagreement::Value)),
+            ("permessage-deflate; server_no_context_takeover=x", default, Some(Disagreement::Value)),
+            (
+                "permessage-deflate; client_no_context_takeover; client_no_context_takeover",
+                default,
+                Some(Disagreement::Repeated),
+            ),
+        ] {
+            assert_eq!(conclude(&config, response).err(), error, "{response}");
+        }
+    }
+
+    #[test]
+    fn a_client_offers_what_its_caller_wants() {
+        let default = DeflateConfig::default();
+        for (config, offer) in [
+            (default, "permessage-deflate; client_max_window_bits"),
+            (
+                default.window_bits(9, 15).context_takeover(false, true),
+                "permessage-deflate; client_no_context_takeover; client_max_window_bits=9",
+            ),
+            (
+                default.window_bits(15, 10).context_takeover(true, false),
+                "permessage-deflate; server_no_context_takeover; server_max_window_bits=10; client_max_window_bits",
+            ),
+        ] {
+            assert_eq!(deflate::offer(&config), offer);
+        }
+    }
+}
