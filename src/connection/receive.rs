@@ -6,7 +6,7 @@
 use alloc::borrow::Cow;
 use alloc::boxed::Box;
 use core::marker::PhantomData;
-use core::str;
+use core::{mem, str};
 
 use super::assemble::Assembly;
 use super::closing::Incoming;
@@ -85,7 +85,7 @@ struct Message {
     announced: u64,
     fragments: u32,
     kind: Kind,
-    /// Whether some of it has been handed out.
+    /// Whether some of it has been handed out as a chunk.
     begun: bool,
     /// The code point that the last frame or read left unfinished.
     cut: CutCodePoint,
@@ -164,11 +164,12 @@ impl<R: Role> Receiver<R> {
     pub fn receive_chunk<'a>(&mut self, input: &mut Input<'a>) -> Result<Option<ChunkEvent<'a>>, Violation> {
         // What `receive` had gathered before the caller changed over to chunks.
         if let Some(data) = self.assembly.take_chunk() {
-            return Ok(Some(ChunkEvent::Chunk(Chunk { data, first: true, last: false })));
+            return Ok(Some(ChunkEvent::Chunk(Chunk { data, first: self.begin_chunks(), last: false })));
         }
         Ok(self.step(input)?.map(|step| match step {
             Step::Control(event) => ChunkEvent::Control(event),
             Step::Piece { piece, first, last } => {
+                self.begin_chunks();
                 let data = match piece {
                     Piece::Text(text) => ChunkData::Text(Cow::Borrowed(text)),
                     Piece::CodePoint(c) => ChunkData::Text(Cow::Owned(c.into())),
@@ -212,6 +213,11 @@ impl<R: Role> Receiver<R> {
             State::Over(Over::Ended(_)) => Incoming::Ended,
             _ => Incoming::Open,
         }
+    }
+
+    /// Notes that a chunk of the message under way is handed out. Whether it is the first.
+    fn begin_chunks(&mut self) -> bool {
+        self.message.as_mut().is_some_and(|message| !mem::replace(&mut message.begun, true))
     }
 
     /// The common case: a whole message in one frame that has arrived completely, its length in the first two
@@ -450,7 +456,6 @@ impl<R: Role> Receiver<R> {
         let last = last && sound;
         let piece = piece.or(last.then_some(Piece::Text(""))).filter(|piece| last || !piece.is_empty());
         let first = !message.begun;
-        message.begun |= piece.is_some();
 
         self.message = if last { None } else { Some(message) };
         self.state = if !sound {
