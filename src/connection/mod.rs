@@ -373,7 +373,9 @@ impl<R: Role> Connection<R> {
     ///
     /// A reply that has become pointless is dropped: any after the connection is over, a second Close frame.
     pub fn reply(&mut self, reply: &Reply, out: &mut Vec<u8>) {
-        self.sender.reply(reply, out);
+        if self.ready_state() != ReadyState::Closed {
+            self.sender.reply(reply, out);
+        }
     }
 
     /// Appends the pong that was held back, if the output has room again. Only for callers whose output can exceed
@@ -451,8 +453,7 @@ impl<R: Role> Connection<R> {
     #[cold]
     #[inline(never)]
     fn fail(&mut self, violation: Violation, out: &mut Vec<u8>) -> Violation {
-        self.sender.reply(&violation.reply(), out);
-        self.sender.end_of_output();
+        self.sender.reply(&violation.reply(), out); // the last that it sends
         violation
     }
 

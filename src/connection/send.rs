@@ -220,7 +220,7 @@ impl<R: Role> Sender<R> {
         if reason.len() > CloseReason::REASON_BYTES_MAX {
             return Err(Misuse::CloseReasonTooLong { len: reason.len() });
         }
-        self.reply(&Reply::new(OpCode::CLOSE, &[&code.number().to_be_bytes(), reason.as_bytes()]), out);
+        self.write_close(&Reply::new(OpCode::CLOSE, &[&code.number().to_be_bytes(), reason.as_bytes()]), out);
         Ok(())
     }
 
@@ -231,23 +231,21 @@ impl<R: Role> Sender<R> {
     /// [`Misuse::Closed`].
     pub fn close_without_code(&mut self, out: &mut Vec<u8>) -> Result<(), Misuse> {
         self.must_be_open()?;
-        self.reply(&Reply::new(OpCode::CLOSE, &[]), out);
+        self.write_close(&Reply::new(OpCode::CLOSE, &[]), out);
         Ok(())
     }
 
     /// Sends what the receiver owes the peer: [`Connection::reply`](crate::Connection::reply).
     pub fn reply(&mut self, reply: &Reply, out: &mut Vec<u8>) {
-        let is_close = reply.opcode() == OpCode::CLOSE;
-        match self.outgoing {
-            Outgoing::Open => {}
+        if reply.opcode() == OpCode::CLOSE {
+            if self.outgoing == Outgoing::Open {
+                self.write_close(reply, out);
+            }
+            // RFC 6455 §5.5.1: the peer has sent its Close frame or broken a rule, so nothing follows ours.
+            self.end_of_output();
+        } else if self.outgoing != Outgoing::Over {
             // RFC 6455 §5.5.2: a ping is answered until the peer's Close arrives, whatever we have sent.
-            Outgoing::CloseSent if !is_close => {}
-            Outgoing::CloseSent | Outgoing::Over => return,
-        }
-        self.write_frame(Header::new(reply.opcode(), 0), reply.payload(), out);
-        if is_close {
-            self.outgoing = Outgoing::CloseSent;
-            self.message = None;
+            self.write_frame(Header::new(reply.opcode(), 0), reply.payload(), out);
         }
     }
 
@@ -284,6 +282,12 @@ impl<R: Role> Sender<R> {
             Outgoing::Open => Ok(()),
             Outgoing::CloseSent | Outgoing::Over => Err(Misuse::Closed),
         }
+    }
+
+    fn write_close(&mut self, close: &Reply, out: &mut Vec<u8>) {
+        self.write_frame(Header::new(OpCode::CLOSE, 0), close.payload(), out);
+        self.outgoing = Outgoing::CloseSent;
+        self.message = None;
     }
 
     fn ping_or_pong(&mut self, opcode: OpCode, payload: &[u8], out: &mut Vec<u8>) -> Result<(), Misuse> {
