@@ -13,8 +13,11 @@ use common::*;
 use hybi::connection::{Chunk, ChunkData, ChunkEvent};
 use hybi::{Config, Event, Input, Limits, Violation};
 
-/// Every chunk of these pieces, each as it came: its bytes, `first` and `last`.
-fn raw(ws: &mut Ws, pieces: &[&[u8]]) -> (Vec<(Vec<u8>, bool, bool)>, Option<Violation>) {
+/// A chunk as it came: its bytes, `first` and `last`.
+type Raw = (Vec<u8>, bool, bool);
+
+/// Every chunk of these pieces.
+fn raw(ws: &mut Ws, pieces: &[&[u8]]) -> (Vec<Raw>, Option<Violation>) {
     let (mut chunks, mut out, mut error) = (Vec::new(), Vec::new(), None);
     for piece in pieces {
         let mut inbox = piece.to_vec();

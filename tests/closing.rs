@@ -21,8 +21,10 @@ fn manual() -> Config {
     Config::default().manual_replies()
 }
 
+type Reach = fn(Side) -> Ws;
+
 /// A connection in each state, by the shortest way there.
-const STATES: [(&str, fn(Side) -> Ws); 10] = [
+const STATES: [(&str, Reach); 10] = [
     ("open", |side| side.connection(Config::default())),
     // Messages under way in both directions.
     ("in messages", |side| {

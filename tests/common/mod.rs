@@ -34,7 +34,7 @@ impl Side {
         }
         match self {
             Self::Server => Ws::Server(Connection::server(config)),
-            Self::Client => Ws::Client(Connection::client_with_keys(config, key as fn() -> [u8; 4])),
+            Self::Client => Ws::Client(Connection::client_with_keys(config, key as Keys)),
         }
     }
 
@@ -96,11 +96,14 @@ pub fn close_body(code: u16, reason: &str) -> Vec<u8> {
     [&code.to_be_bytes(), reason.as_bytes()].concat()
 }
 
+/// A source of masking keys whose type has a name.
+pub type Keys = fn() -> [u8; 4];
+
 /// A connection of either role.
 #[derive(Debug)]
 pub enum Ws {
     Server(Connection<Server>),
-    Client(Connection<Client<fn() -> [u8; 4]>>),
+    Client(Connection<Client<Keys>>),
 }
 
 macro_rules! both {
