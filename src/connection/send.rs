@@ -96,7 +96,7 @@ struct Seldom {
     /// The newest pong, while the caller's output is too full for it.
     pong_held_back: Option<Reply>,
     /// The sending side of permessage-deflate, if that was negotiated.
-    deflater: Option<Deflater>,
+    deflater: Option<Box<Deflater>>,
 }
 
 impl<R: Role> Sender<R> {
@@ -185,7 +185,7 @@ impl<R: Role> Sender<R> {
 
     #[cfg(feature = "deflate")]
     pub(super) fn set_deflater(&mut self, deflater: Option<Deflater>) {
-        self.seldom.get_or_insert_default().deflater = deflater;
+        self.seldom.get_or_insert_default().deflater = deflater.map(Box::new);
     }
 
     /// [`Connection::ping`](crate::Connection::ping).
@@ -261,7 +261,13 @@ impl<R: Role> Sender<R> {
     }
 
     pub(super) fn take_held_back(&mut self) -> Option<Reply> {
-        self.seldom.as_mut().and_then(|seldom| seldom.pong_held_back.take())
+        let seldom = self.seldom.as_mut()?;
+        let pong = seldom.pong_held_back.take();
+        // An idle connection keeps no room for it.
+        if seldom.deflater.is_none() {
+            self.seldom = None;
+        }
+        pong
     }
 
     #[inline]
@@ -342,7 +348,7 @@ impl<R: Role> Sender<R> {
     }
 
     /// What is to compress a message of this length, or (`None`) one that is sent in parts.
-    fn deflater(&mut self, bytes: Option<usize>) -> Option<&mut Deflater> {
+    fn deflater(&mut self, bytes: Option<usize>) -> Option<&mut Box<Deflater>> {
         self.seldom.as_mut()?.deflater.as_mut().filter(|deflater| deflater.wants(bytes))
     }
 
