@@ -200,9 +200,8 @@ impl<R: Role> Receiver<R> {
         Err(cut_off)
     }
 
-    #[cfg(feature = "deflate")]
-    pub(super) fn set_inflater(&mut self, inflater: Inflater) {
-        self.seldom.get_or_insert_default().inflater = Some(Box::new(inflater));
+    pub(super) fn set_inflater(&mut self, inflater: Option<Inflater>) {
+        self.seldom.get_or_insert_default().inflater = inflater.map(Box::new);
     }
 
     pub(super) fn reply_backlog_max(&self) -> usize {

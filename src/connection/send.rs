@@ -183,7 +183,6 @@ impl<R: Role> Sender<R> {
         }
     }
 
-    #[cfg(feature = "deflate")]
     pub(super) fn set_deflater(&mut self, deflater: Option<Deflater>) {
         self.seldom.get_or_insert_default().deflater = deflater.map(Box::new);
     }

@@ -11,6 +11,7 @@ use super::response::{Refused, Response};
 use super::scan::StartLine;
 use crate::connection::{Config, Connection};
 use crate::extension::Offers;
+use crate::extension::deflate::{self, Agreed, DeflateConfig};
 use crate::extension::grammar::{elements, is_token};
 use crate::input::Input;
 #[cfg(feature = "rand")]
@@ -34,6 +35,7 @@ pub struct ClientRequest<'a> {
     uri: &'a Uri,
     subprotocols: Vec<&'a str>,
     origin: Option<&'a str>,
+    deflate: Option<DeflateConfig>,
     headers: ExtraHeaders<'a>,
 }
 
@@ -41,7 +43,7 @@ impl<'a> ClientRequest<'a> {
     /// Asks for what the URI names. Its userinfo becomes an `Authorization: Basic` header (RFC 7617), unless the caller adds an
     /// `Authorization` of its own.
     pub fn new(uri: &'a Uri) -> Self {
-        Self { uri, subprotocols: Vec::new(), origin: None, headers: ExtraHeaders::default() }
+        Self { uri, subprotocols: Vec::new(), origin: None, deflate: None, headers: ExtraHeaders::default() }
     }
 
     /// Offers a subprotocol; the most wanted one first.
@@ -54,6 +56,13 @@ impl<'a> ClientRequest<'a> {
     /// need not (RFC 6455 §4.1).
     pub fn origin(mut self, origin: &'a str) -> Self {
         self.origin = Some(origin);
+        self
+    }
+
+    /// Offers permessage-deflate (RFC 7692). Not by default.
+    #[cfg(feature = "deflate")]
+    pub fn deflate(mut self, config: DeflateConfig) -> Self {
+        self.deflate = Some(config);
         self
     }
 
@@ -118,6 +127,8 @@ struct Wanted<K> {
     accept: [u8; 28],
     /// What we have offered, as in `Sec-WebSocket-Protocol`.
     subprotocols: String,
+    /// What we have offered of permessage-deflate.
+    deflate: Option<DeflateConfig>,
     /// How many interim responses there have been.
     interim: u8,
 }
@@ -172,12 +183,17 @@ impl<K: MaskingKeys> ClientHandshake<K> {
         if !subprotocols.is_empty() {
             write_header("Sec-WebSocket-Protocol", subprotocols.as_bytes(), out);
         }
+        if let Some(config) = &request.deflate {
+            write_header("Sec-WebSocket-Extensions", deflate::offer(config).as_bytes(), out);
+        }
         if let Some(credentials) = credentials {
             write_header("Authorization", credentials.as_bytes(), out);
         }
         request.headers.write(out);
         out.extend_from_slice(b"\r\n");
-        let state = State::Waiting(Wanted { keys, accept: accept_key(&key), subprotocols, interim: 0 });
+        let accept = accept_key(&key);
+        let state =
+            State::Waiting(Wanted { keys, accept, subprotocols, deflate: request.deflate, interim: 0 });
         Ok(Self { config, reader: HeadReader::new(StartLine::Status, HeadLimits::default()), state })
     }
 
@@ -228,11 +244,12 @@ impl<K: MaskingKeys> ClientHandshake<K> {
                     return Ok(Some(Answer::Refused(Refused { response: Response { head }, body_start })));
                 }
             }
-            wanted.check(&head)?;
+            let agreed = wanted.check(&head)?;
             let State::Waiting(wanted) = core::mem::replace(&mut self.state, State::Answered) else {
                 return Ok(None); // we were waiting above
             };
-            let connection = Connection::client_with_keys(self.config, wanted.keys);
+            let connection = Connection::client_with_keys(self.config, wanted.keys)
+                .with_negotiated(agreed.zip(wanted.deflate));
             return Ok(Some(Answer::Open(connection, Response { head })));
         }
     }
@@ -240,7 +257,7 @@ impl<K: MaskingKeys> ClientHandshake<K> {
 
 impl<K> Wanted<K> {
     /// The checks of RFC 6455 §4.1 behind the status.
-    fn check(&self, head: &Head<'_>) -> Result<(), ResponseError> {
+    fn check(&self, head: &Head<'_>) -> Result<Option<Agreed>, ResponseError> {
         if head.version() == 0 {
             return Err(ResponseError::Http10);
         }
@@ -258,21 +275,29 @@ impl<K> Wanted<K> {
             (1, _) => return Err(ResponseError::Accept),
             _ => return Err(ResponseError::AcceptRepeated),
         }
-        self.check_extensions(head)?;
-        self.check_subprotocol(head)
+        self.check_subprotocol(head)?;
+        self.negotiate(head)
     }
 
-    fn check_extensions(&self, head: &Head<'_>) -> Result<(), ResponseError> {
-        let mut extensions = head.all(Field::Extensions).flat_map(Offers::new);
-        if extensions.clone().any(|extension| extension.is_err()) {
+    /// What the server has chosen of the extensions that we offered.
+    #[cfg_attr(not(feature = "deflate"), expect(unreachable_code, reason = "nothing was offered"))]
+    fn negotiate(&self, head: &Head<'_>) -> Result<Option<Agreed>, ResponseError> {
+        let extensions = head.all(Field::Extensions).flat_map(Offers::new);
+        if extensions.clone().any(|extension| extension.is_err())
+            || (head.count(Field::Extensions) > 0 && extensions.clone().next().is_none())
+        {
             return Err(ResponseError::ExtensionsMalformed);
         }
-        // We offer none.
-        match extensions.next() {
-            Some(_) => Err(ResponseError::ExtensionNotOffered),
-            None if head.count(Field::Extensions) > 0 => Err(ResponseError::ExtensionsMalformed),
-            None => Ok(()),
+        let mut agreed = None;
+        for extension in extensions.flatten() {
+            let Some(config) = self.deflate.as_ref().filter(|_| extension.name() == deflate::NAME) else {
+                return Err(ResponseError::ExtensionNotOffered);
+            };
+            if agreed.replace(deflate::conclude(config, &extension)?).is_some() {
+                return Err(ResponseError::ExtensionRepeated);
+            }
         }
+        Ok(agreed)
     }
 
     fn check_subprotocol(&self, head: &Head<'_>) -> Result<(), ResponseError> {

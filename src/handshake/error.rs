@@ -4,6 +4,7 @@
 use core::fmt;
 
 use super::scan::Fault;
+use crate::extension::deflate::Disagreement;
 
 /// A rule that a client's request broke. Final: the refusal with the right [status](Self::status) is in the output; write it,
 /// then close the transport.
@@ -235,6 +236,11 @@ pub enum ResponseError {
     ExtensionsMalformed,
     /// An extension that we have not offered.
     ExtensionNotOffered,
+    /// The same extension twice.
+    ExtensionRepeated,
+    /// permessage-deflate with parameters that we cannot accept.
+    #[cfg(feature = "deflate")]
+    Deflate(Disagreement),
 }
 
 impl ResponseError {
@@ -258,6 +264,9 @@ impl ResponseError {
             | Self::SubprotocolMalformed
             | Self::SubprotocolNotOffered
             | Self::ExtensionNotOffered => "RFC 6455 §4.1",
+            Self::ExtensionRepeated => "RFC 7692 §5",
+            #[cfg(feature = "deflate")]
+            Self::Deflate(_) => "RFC 7692 §7.1",
             Self::AcceptRepeated => "RFC 6455 §11.3.3",
             Self::SubprotocolRepeated => "RFC 6455 §11.3.4",
             Self::ExtensionsMalformed => "RFC 6455 §9.1",
@@ -304,6 +313,9 @@ impl fmt::Display for ResponseError {
             Self::SubprotocolNotOffered => "a subprotocol that we have not offered",
             Self::ExtensionsMalformed => "a Sec-WebSocket-Extensions header that is not a list of extensions",
             Self::ExtensionNotOffered => "an extension that we have not offered",
+            Self::ExtensionRepeated => "the same extension twice",
+            #[cfg(feature = "deflate")]
+            Self::Deflate(disagreement) => return disagreement.fmt(f),
         };
         write!(f, "the server sent {what} ({})", self.section())
     }
@@ -409,5 +421,14 @@ impl core::error::Error for ServerError {
             Self::Request(error) => Some(error),
             Self::Misuse(misuse) => Some(misuse),
         }
+    }
+}
+
+impl From<Disagreement> for ResponseError {
+    fn from(disagreement: Disagreement) -> Self {
+        #[cfg(feature = "deflate")]
+        return Self::Deflate(disagreement);
+        #[cfg(not(feature = "deflate"))]
+        match disagreement {}
     }
 }

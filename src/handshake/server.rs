@@ -12,6 +12,7 @@ use super::origin::Origins;
 use super::request::Request;
 use super::scan::StartLine;
 use crate::connection::{Config, Connection};
+use crate::extension::deflate::{self, DeflateConfig};
 use crate::extension::grammar::is_token;
 use crate::input::Input;
 use crate::role::Server;
@@ -125,6 +126,10 @@ impl ServerHandshake {
         {
             return Err(HandshakeMisuse::SubprotocolNotOffered.into());
         }
+        let deflate = accept.deflate.and_then(|config| {
+            let agreed = deflate::accept(&config, request.extensions().flatten())?;
+            Some((agreed, config))
+        });
         let key = request.head.first(Field::Key).unwrap_or_default();
         out.extend_from_slice(
             b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ",
@@ -134,10 +139,13 @@ impl ServerHandshake {
         if let Some(subprotocol) = accept.subprotocol {
             write_header("Sec-WebSocket-Protocol", subprotocol.as_bytes(), out);
         }
+        if let Some((agreed, _)) = &deflate {
+            write_header("Sec-WebSocket-Extensions", format!("{agreed}").as_bytes(), out);
+        }
         accept.headers.write(out);
         out.extend_from_slice(b"\r\n");
         self.state = State::Answered;
-        Ok(Connection::server(self.config))
+        Ok(Connection::server(self.config).with_negotiated(deflate))
     }
 
     /// Answers the request with any other response: a refusal, a redirect, a page. Write `out`, then close the transport.
@@ -196,6 +204,7 @@ impl ServerHandshake {
 pub struct Accept<'a> {
     origins: Origins<'a>,
     subprotocol: Option<&'a str>,
+    deflate: Option<DeflateConfig>,
     headers: ExtraHeaders<'a>,
 }
 
@@ -221,12 +230,20 @@ impl<'a> Accept<'a> {
     }
 
     fn new(origins: Origins<'a>) -> Self {
-        Self { origins, subprotocol: None, headers: ExtraHeaders::default() }
+        Self { origins, subprotocol: None, deflate: None, headers: ExtraHeaders::default() }
     }
 
     /// Chooses one of the subprotocols that were offered; see [`choose_subprotocol`](super::choose_subprotocol).
     pub fn subprotocol(mut self, subprotocol: &'a str) -> Self {
         self.subprotocol = Some(subprotocol);
+        self
+    }
+
+    /// Accepts permessage-deflate (RFC 7692), if the client offers it in a way that this configuration can accept. Not by
+    /// default.
+    #[cfg(feature = "deflate")]
+    pub fn deflate(mut self, config: DeflateConfig) -> Self {
+        self.deflate = Some(config);
         self
     }
 
