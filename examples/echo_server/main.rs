@@ -7,8 +7,8 @@
 //! and how to keep one client from harming the others: deadlines for the handshake, for writing and for silence, limits,
 //! and what can go wrong with `accept`.
 //!
-//! It leaves out: TLS (put it behind a proxy that does it, or wrap the stream), users, and who may connect: it accepts any
-//! origin, since an echo gives nothing away. A server that knows its users by cookies must not do that.
+//! It leaves out: TLS (put it behind a proxy that does it, or wrap the stream), users, a limit on the connections
+//! from one address, and who may connect: it accepts any origin, since an echo gives nothing away. A server that knows its users by cookies must not do that.
 
 use std::io::{self, Write};
 use std::net::{TcpListener, TcpStream};
@@ -31,8 +31,11 @@ const PAGE_POLICY: &str =
 const SUBPROTOCOLS: [&str; 4] = ["echo", "chat", "superchat", "test"];
 /// The most connections at once: each is a thread and some 130 KiB of buffers.
 const CONNECTIONS_MAX: usize = 1_000;
-/// The longest that a client may leave what we write unread.
-const WRITE_WITHIN: Duration = Duration::from_secs(20);
+/// How long a client may take for what we write at once, 16 MiB at the most.
+const WRITE_WITHIN: Duration = Duration::from_secs(60);
+
+/// Queued echoes alone are less, so that more means: there was something that was not taken within [`WRITE_WITHIN`].
+const WRITE_BACKLOG_MAX: usize = 128 << 10;
 
 fn main() -> ExitCode {
     let mut arguments = std::env::args().skip(1);
@@ -159,6 +162,3 @@ fn echo(mut ws: WebSocket<TcpStream, Server>) -> Result<(), Error> {
         }
     }
 }
-
-/// More than one message that was not taken within [`WRITE_WITHIN`]; queued ones alone are less.
-const WRITE_BACKLOG_MAX: usize = 1 << 17;

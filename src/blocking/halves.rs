@@ -15,7 +15,7 @@ use super::incoming::{Abnormal, Closed, Ended, Error, Failure, Incoming};
 use super::stream::{Stream, TryClone};
 use super::transfer::{Fill, Transfer, after, earlier, passed};
 use super::websocket::{Ending, WebSocket, near};
-use crate::connection::{Data, Event, Expired, Receiver, Reply, Sender};
+use crate::connection::{self, Data, Event, Expired, Receiver, Reply, Sender};
 use crate::error::Misuse;
 use crate::frame::{CloseCode, CloseReason, OpCode};
 use crate::role::Role;
@@ -109,6 +109,9 @@ impl<S: TryClone, R: Role> WebSocket<S, R> {
         let mut transfer = Transfer::write_only(parts.transfer.stream().try_clone()?);
         parts.connection.flush_replies(parts.transfer.out());
         parts.transfer.move_out(&mut transfer);
+        let is_open = parts.connection.ready_state() == connection::ReadyState::Open;
+        let mailbox =
+            Mailbox { closing_since: (!is_open).then(Instant::now), ..Mailbox::default() };
         let (receiver, sender) = parts.connection.split();
         let side = Side {
             sender,
@@ -117,7 +120,7 @@ impl<S: TryClone, R: Role> WebSocket<S, R> {
             write_error: parts.ending.write_error.clone(),
         };
         let shared =
-            Arc::new(Shared { side: Mutex::new(side), mailbox: Mutex::new(Mailbox::default()), handle });
+            Arc::new(Shared { side: Mutex::new(side), mailbox: Mutex::new(mailbox), handle });
         let reader = Reader {
             transfer: parts.transfer,
             receiver,

@@ -310,10 +310,13 @@ fn remaining(deadline: Option<Instant>) -> Option<Duration> {
     Some(Duration::from_millis(u64::try_from(millis).unwrap_or(u64::MAX)))
 }
 
+/// Whether the stream has the time-out now.
 fn supported(result: io::Result<()>) -> io::Result<bool> {
     match result {
         Ok(()) => Ok(true),
         Err(error) if error.kind() == io::ErrorKind::Unsupported => Ok(false),
+        // Some systems say this of a socket whose connection is over; reading or writing will tell what happened.
+        Err(error) if error.kind() == io::ErrorKind::InvalidInput => Ok(false),
         Err(error) => Err(error),
     }
 }

@@ -624,6 +624,7 @@ fn the_close_frame_reaches_a_client_that_is_still_sending() {
                 break;
             }
         }
+        client.set_read_timeout(None).unwrap();
         assert_eq!(closed(client.read()).code(), 1001);
         assert_eq!(serving.join().unwrap().unwrap().code(), 1001);
     }

@@ -145,3 +145,30 @@ fn halves_time_out_and_lose_nothing() {
     reader.set_read_timeout(None).unwrap();
     assert_eq!(reader.read().unwrap(), text("Hello"));
 }
+
+#[test]
+fn a_connection_may_be_split_while_it_closes() {
+    let (mut client, mut server) = pair();
+    server.send("before").unwrap();
+    server.close(CloseCode::NORMAL, "bye").unwrap();
+    let (mut reader, writer) = server.split().unwrap();
+    assert!(matches!(writer.send("after"), Err(Error::Misuse(Misuse::Closed))));
+    let reading = thread::spawn(move || closed(reader.read()));
+    assert_eq!(client.read().unwrap(), text("before"));
+    assert_eq!(closed(client.read()).reason(), "bye");
+    assert!(reading.join().unwrap().was_clean());
+}
+
+#[test]
+fn what_was_unread_and_unsent_before_the_split_is_not_lost() {
+    let (mut client, mut server) = pair();
+    client.send("one").unwrap();
+    client.send("two").unwrap();
+    assert_eq!(server.read().unwrap(), text("one")); // with "two" in the same buffer, or on its way
+    server.queue("queued").unwrap();
+    let (mut reader, writer) = server.split().unwrap();
+    assert_eq!(reader.read().unwrap(), text("two"));
+    writer.send("sent").unwrap();
+    assert_eq!(client.read().unwrap(), text("queued"));
+    assert_eq!(client.read().unwrap(), text("sent"));
+}
