@@ -13,9 +13,7 @@ use crate::connection::{Config, Connection};
 use crate::extension::Offers;
 use crate::extension::grammar::{elements, is_token};
 use crate::input::Input;
-#[cfg(feature = "rand")]
-use crate::role::RandomKeys;
-use crate::role::{Client, MaskingKeys};
+use crate::role::{Client, MaskingKeys, RandomKeys};
 use crate::uri::Uri;
 
 /// What a client asks a server for.
@@ -103,7 +101,7 @@ impl<'a> ClientRequest<'a> {
 /// **Create it, write the output, then [`receive`](Self::receive) until there is an answer.** The module has
 /// [an example](super).
 #[derive(Debug)]
-pub struct ClientHandshake<K> {
+pub struct ClientHandshake<K = RandomKeys> {
     config: Config,
     reader: HeadReader,
     state: State<K>,
@@ -298,7 +296,7 @@ impl<K> Wanted<K> {
 
 /// A server's final answer.
 #[derive(Debug)]
-pub enum Answer<'a, K> {
+pub enum Answer<'a, K = RandomKeys> {
     /// The connection is open. What is left in the input belongs to it.
     Open(Connection<Client<K>>, Response<'a>),
     /// The server does not want to, or not here, or not yet.

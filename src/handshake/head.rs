@@ -86,7 +86,10 @@ impl HeadReader {
     /// The next head of the input, which is left behind it. Ready for another head afterwards; after a fault, spent.
     pub(super) fn read<'a>(&mut self, input: &mut Input<'a>) -> Result<Option<Head<'a>>, Fault> {
         if self.buffer.is_empty() {
-            let parsed = parse(self.kind, input.remaining(), &self.limits);
+            // No more than a head may have, however much has arrived.
+            let bytes = input.remaining();
+            let bytes = bytes.get(..self.limits.head_bytes_max as usize).unwrap_or(bytes);
+            let parsed = parse(self.kind, bytes, &self.limits);
             if let Some((layout, len)) = parsed
                 && let Some(bytes) = input.take(len)
             {
