@@ -110,8 +110,7 @@ impl<S: TryClone, R: Role> WebSocket<S, R> {
         parts.connection.flush_replies(parts.transfer.out());
         parts.transfer.move_out(&mut transfer);
         let is_open = parts.connection.ready_state() == connection::ReadyState::Open;
-        let mailbox =
-            Mailbox { closing_since: (!is_open).then(Instant::now), ..Mailbox::default() };
+        let mailbox = Mailbox { closing_since: (!is_open).then(Instant::now), ..Mailbox::default() };
         let (receiver, sender) = parts.connection.split();
         let side = Side {
             sender,
@@ -119,8 +118,7 @@ impl<S: TryClone, R: Role> WebSocket<S, R> {
             write_timeout: parts.write_timeout,
             write_error: parts.ending.write_error.clone(),
         };
-        let shared =
-            Arc::new(Shared { side: Mutex::new(side), mailbox: Mutex::new(mailbox), handle });
+        let shared = Arc::new(Shared { side: Mutex::new(side), mailbox: Mutex::new(mailbox), handle });
         let reader = Reader {
             transfer: parts.transfer,
             receiver,
