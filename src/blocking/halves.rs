@@ -81,6 +81,7 @@ impl<S: TryClone, R: Role> WebSocket<S, R> {
     /// and [`Writer::ping`].
     ///
     /// ```no_run
+    /// # #[cfg(feature = "rand")] {
     /// use hybi::blocking::{self, Incoming};
     ///
     /// let (mut reader, writer) = blocking::connect("ws://localhost:9001/")?.split()?;
@@ -97,6 +98,7 @@ impl<S: TryClone, R: Role> WebSocket<S, R> {
     ///         _ => {}
     ///     }
     /// }
+    /// # }
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///

@@ -30,6 +30,7 @@ const TICK: Duration = Duration::from_millis(20);
 /// Dropping it closes the transport without a closing handshake; the peer's program sees 1006.
 ///
 /// ```no_run
+/// # #[cfg(feature = "rand")] {
 /// use hybi::CloseCode;
 /// use hybi::blocking::{self, Incoming};
 ///
@@ -45,6 +46,7 @@ const TICK: Duration = Duration::from_millis(20);
 ///         Incoming::Binary(_) | Incoming::Pong(_) | Incoming::TimedOut => {}
 ///     }
 /// }
+/// # }
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct WebSocket<S, R> {

@@ -172,3 +172,25 @@ fn what_was_unread_and_unsent_before_the_split_is_not_lost() {
     assert_eq!(client.read().unwrap(), text("queued"));
     assert_eq!(client.read().unwrap(), text("sent"));
 }
+
+#[test]
+fn a_full_socket_does_not_keep_the_reader_from_reading() {
+    let (mut client, server) = pair();
+    let (mut reader, writer) = server.split().unwrap();
+    let big = vec![1; 15 << 20];
+    writer.set_write_timeout(Some(Duration::from_millis(1))).unwrap();
+    writer.send(&*big).unwrap();
+    assert!(writer.unsent_bytes() > 0); // and nobody is writing
+    for number in 0..100u16 {
+        client.ping(&number.to_be_bytes()).unwrap();
+    }
+    client.send("still there?").unwrap();
+    assert_eq!(reader.read().unwrap(), text("still there?"));
+    // The reader sends what is left, once there is room: the message, then the newest pong alone.
+    let reading = thread::spawn(move || closed(reader.read()));
+    assert_eq!(client.read().unwrap(), Incoming::Binary(big));
+    assert_eq!(client.read().unwrap(), Incoming::Pong(99u16.to_be_bytes().to_vec()));
+    client.close(CloseCode::NORMAL, "").unwrap();
+    assert!(closed(client.read()).was_clean());
+    assert!(reading.join().unwrap().was_clean());
+}
