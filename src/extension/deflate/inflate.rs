@@ -169,7 +169,10 @@ impl Inflater {
                     break Err(violation);
                 }
             }
-            out.resize(begin.saturating_add(room), 0);
+            let end = begin.saturating_add(room);
+            // A piece grows in steps that are given here, and so never past its size.
+            out.reserve_exact(end.saturating_sub(out.len()));
+            out.resize(end, 0);
             let free = out.get_mut(begin.saturating_add(written)..).unwrap_or_default();
             let free_bytes = free.len();
             let stream = self.stream.get_or_insert_with(|| Inflate::new(false, WINDOW_BITS));
