@@ -7,6 +7,7 @@
     clippy::panic
 )]
 
+mod handshake;
 mod suite;
 
 use std::collections::BTreeSet;
