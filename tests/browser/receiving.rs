@@ -36,6 +36,7 @@ fn a_violation_by_the_server_fails_the_connection() {
     let long_ping = [&b"\x89\x7e\x00\x7e"[..], &[b'x'; 126]].concat();
     let violations: Vec<(&[u8], &str)> = vec![
         (b"\x81\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58", "must not mask"),
+        (b"\xc1\x05Hello", "reserved1 = 1"), // compression was not negotiated
         (b"\xa1\x05Hello", "reserved2 = 1"),
         (b"\x83\x05Hello", "opcode"),
         (b"\x8b\x00", "opcode"),
