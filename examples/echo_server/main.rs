@@ -24,8 +24,6 @@ use std::time::Duration;
 
 use hybi::blocking::{self, Error, Incoming, Pending, WebSocket};
 use hybi::connection::KeepaliveConfig;
-#[cfg(feature = "deflate")]
-use hybi::extension::deflate::DeflateConfig;
 use hybi::handshake::{Accept, Rejection, choose_subprotocol};
 use hybi::{CloseCode, Server};
 
@@ -131,10 +129,6 @@ fn answer(stream: TcpStream, recordings: &Recordings) -> Result<(), Box<dyn std:
         None => pending.stream().recording().stop(),
     }
     let mut accept = Accept::from_any_origin();
-    #[cfg(feature = "deflate")]
-    {
-        accept = accept.deflate(DeflateConfig::default());
-    }
     if let Some(subprotocol) = choose_subprotocol(pending.request(), &SUBPROTOCOLS) {
         accept = accept.subprotocol(subprotocol);
     }

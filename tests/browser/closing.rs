@@ -6,6 +6,7 @@ use std::sync::mpsc;
 use hybi::CloseCode;
 use hybi::blocking::{Closed, Incoming};
 
+use crate::devtools::GUARD;
 use crate::page::Page;
 use crate::server::serve;
 
@@ -38,7 +39,7 @@ fn the_page_closes() {
         page.click("close");
         let quoted = serde_json::to_string(want_reason).unwrap();
         assert_eq!(page.outcome(), format!("{want_code} {quoted} clean"));
-        let closed = seen.recv().unwrap();
+        let closed = seen.recv_timeout(GUARD).unwrap();
         assert_eq!((closed.code(), closed.reason(), closed.was_clean()), (want_code, want_reason, true));
         page.click("connect");
         page.until_state(1);
@@ -73,7 +74,7 @@ fn the_server_closes() {
         page.click("send");
         assert_eq!(page.outcome(), shown);
         // RFC 6455 §5.5.1: the answer echoes the code.
-        match seen.recv().unwrap() {
+        match seen.recv_timeout(GUARD).unwrap() {
             Incoming::Closed(closed) => assert_eq!((closed.code(), closed.was_clean()), (code, true)),
             other => panic!("{other:?}"),
         }
@@ -133,5 +134,5 @@ fn what_a_page_may_not_close_with_is_refused_with_the_rule() {
     assert_eq!(page.eval("document.getElementById('closerule').checkVisibility()"), false);
     page.click("close");
     assert_eq!(page.outcome(), format!("3000 {fits:?} clean"));
-    assert_eq!(seen.recv().unwrap().code(), 3000);
+    assert_eq!(seen.recv_timeout(GUARD).unwrap().code(), 3000);
 }

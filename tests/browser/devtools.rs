@@ -16,7 +16,7 @@ use hybi::blocking::{self, Incoming, WebSocket};
 use serde_json::{Value, json};
 
 /// Nothing takes that long: only to end a test that would hang.
-const GUARD: Duration = Duration::from_secs(60);
+pub const GUARD: Duration = Duration::from_secs(60);
 
 const FLAGS: [&str; 13] = [
     "--headless=new",

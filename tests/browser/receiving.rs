@@ -1,12 +1,15 @@
 //! What a browser makes of what a server sends, legal or not; who may connect; and both sides when the other is slow.
 
 use std::io::Write;
+use std::net::TcpListener;
 use std::sync::{Mutex, mpsc};
+use std::time::Duration;
 
 use hybi::blocking::{AcceptError, Incoming};
 use hybi::handshake::{Accept, RequestError};
 use serde_json::json;
 
+use crate::devtools::GUARD;
 use crate::page::Page;
 use crate::server::{serve, serve_requests};
 
@@ -24,7 +27,7 @@ fn a_ping_may_come_between_fragments() {
     });
     let mut page = Page::open(&address);
     page.until_logged("in", "in \u{20ac} three parts");
-    assert_eq!(seen.recv().unwrap(), Incoming::Pong(b"between".to_vec()));
+    assert_eq!(seen.recv_timeout(GUARD).unwrap(), Incoming::Pong(b"between".to_vec()));
     page.click("close");
     assert_eq!(page.outcome(), "1000 \"\" clean");
 }
@@ -36,6 +39,7 @@ fn a_violation_by_the_server_fails_the_connection() {
     let long_ping = [&b"\x89\x7e\x00\x7e"[..], &[b'x'; 126]].concat();
     let violations: Vec<(&[u8], &str)> = vec![
         (b"\x81\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58", "must not mask"),
+        (b"\xc1\x05Hello", "reserved1 = 1"), // compression was not negotiated
         (b"\xa1\x05Hello", "reserved2 = 1"),
         (b"\x83\x05Hello", "opcode"),
         (b"\x8b\x00", "opcode"),
@@ -93,6 +97,55 @@ fn unsent_bytes_pile_up_while_the_server_does_not_read() {
     assert_eq!(page.outcome(), "1000 \"\" clean");
 }
 
+/// The page's script stands still in a synchronous request, so that the browser soon takes nothing more from us.
+#[test]
+#[ignore = "needs chromium"]
+fn a_page_that_does_not_read_holds_the_server_up_and_loses_nothing() {
+    const MESSAGES: usize = 64;
+    let message = |number: usize| format!("{number} {}", "x".repeat(1 << 20));
+    let hold = TcpListener::bind("127.0.0.1:0").unwrap();
+    let hold_address = hold.local_addr().unwrap();
+    let (sent, held_up) = mpsc::channel();
+    let address = serve(move |mut ws| {
+        let standing_still = hold.accept().unwrap();
+        ws.set_write_timeout(Some(Duration::from_millis(500))).unwrap();
+        let mut numbers = 0..MESSAGES;
+        for number in &mut numbers {
+            ws.send(&*message(number)).unwrap();
+            if ws.unsent_bytes() > 0 {
+                break;
+            }
+        }
+        sent.send((numbers.start, ws.unsent_bytes())).unwrap();
+        drop(standing_still);
+        ws.set_write_timeout(None).unwrap();
+        for number in numbers {
+            ws.send(&*message(number)).unwrap();
+        }
+        ws.send("all of it").unwrap();
+        assert!(matches!(ws.read(), Ok(Incoming::Closed(_))));
+    });
+    let mut page = Page::open_connected(&address);
+    page.eval(&format!(
+        r#"
+            window.got = [];
+            socket.addEventListener("message", ({{ data }}) => got.push([parseInt(data), data.length]));
+            const request = new XMLHttpRequest();
+            request.open("GET", "http://{hold_address}/", false);
+            try {{ request.send(); }} catch {{ }} // it gets no answer
+            got.length
+        "#
+    ));
+    let (messages, unsent) = held_up.recv_timeout(GUARD).unwrap();
+    assert!(messages < MESSAGES && unsent > 0, "{messages} {unsent}");
+    page.until_logged("in", "all of it");
+    let got = page.eval("got.slice(0, -1)");
+    let want: Vec<_> = (0..MESSAGES).map(|number| json!([number, message(number).len()])).collect();
+    assert_eq!(got, json!(want));
+    page.click("close");
+    assert_eq!(page.outcome(), "1000 \"\" clean");
+}
+
 #[test]
 #[ignore = "needs chromium"]
 fn a_foreign_page_is_refused() {
@@ -116,7 +169,7 @@ fn a_foreign_page_is_refused() {
     );
     let mut page = Page::open_connected(&other);
     assert_eq!(page.eval(&connect), json!([1006, false]));
-    assert_eq!(seen.recv().unwrap(), RequestError::Origin);
+    assert_eq!(seen.recv_timeout(GUARD).unwrap(), RequestError::Origin);
     let error = page.event("Network.webSocketFrameError");
     assert!(error["errorMessage"].as_str().unwrap().ends_with("Unexpected response code: 403"), "{error}");
 

@@ -28,7 +28,7 @@ impl EchoServer {
         let mut stdout = BufReader::new(process.stdout.take().unwrap());
         let mut line = String::new();
         stdout.read_line(&mut line).unwrap();
-        let address = line.trim().rsplit("ws://").next().unwrap().to_owned();
+        let address = line.trim().rsplit_once("ws://").expect("echo_server does not start").1.to_owned();
         Self { process, address, _stdout: stdout }
     }
 }
