@@ -21,14 +21,18 @@ pub mod connection;
 mod error;
 pub mod extension;
 pub mod frame;
+pub mod handshake;
 mod input;
 mod limits;
 mod role;
+pub mod uri;
 mod utf8;
 
 pub use connection::{Config, Connection, Event};
 pub use error::{CutOff, Error, Misuse, Violation};
 pub use frame::CloseCode;
+pub use handshake::{ClientHandshake, ServerHandshake};
 pub use input::Input;
 pub use limits::Limits;
 pub use role::{Client, MaskingKeys, RandomKeys, Role, Server};
+pub use uri::Uri;

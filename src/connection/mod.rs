@@ -24,7 +24,8 @@ pub use send::{Data, Sender};
 
 use crate::error::{CutOff, Misuse, Violation};
 #[cfg(feature = "deflate")]
-use crate::extension::deflate::{self, Agreed, Compression, DeflateConfig};
+use crate::extension::deflate::Compression;
+use crate::extension::deflate::{self, Agreed, DeflateConfig};
 use crate::frame::{CloseCode, EncodedHeader, OpCode};
 use crate::input::Input;
 #[cfg(feature = "rand")]
@@ -154,11 +155,8 @@ impl<R: Role> Connection<R> {
     ///
     /// Must come before the first message.
     #[must_use]
-    pub fn with_deflate(mut self, agreed: &Agreed, config: &DeflateConfig) -> Self {
-        let (inflater, deflater) = deflate::transform(R::IS_SERVER, agreed, config);
-        self.receiver.set_inflater(inflater);
-        self.sender.set_deflater(deflater);
-        self
+    pub fn with_deflate(self, agreed: &Agreed, config: &DeflateConfig) -> Self {
+        self.with_negotiated(Some((*agreed, *config)))
     }
 
     /// Decides which messages are compressed from the next one on. Without effect if compression was not negotiated.
@@ -373,7 +371,9 @@ impl<R: Role> Connection<R> {
     ///
     /// A reply that has become pointless is dropped: any after the connection is over, a second Close frame.
     pub fn reply(&mut self, reply: &Reply, out: &mut Vec<u8>) {
-        self.sender.reply(reply, out);
+        if self.ready_state() != ReadyState::Closed {
+            self.sender.reply(reply, out);
+        }
     }
 
     /// Appends the pong that was held back, if the output has room again. Only for callers whose output can exceed
@@ -392,6 +392,16 @@ impl<R: Role> Connection<R> {
 impl<R: Role> Connection<R> {
     pub(crate) fn new(role: R, config: Config) -> Self {
         Self { receiver: Receiver::new(config.limits), sender: Sender::new(role, &config) }
+    }
+
+    /// A connection with what a handshake has negotiated.
+    pub(crate) fn with_negotiated(mut self, deflate: Option<(Agreed, DeflateConfig)>) -> Self {
+        if let Some((agreed, config)) = deflate {
+            let (inflater, deflater) = deflate::transform(R::IS_SERVER, &agreed, &config);
+            self.receiver.set_inflater(inflater);
+            self.sender.set_deflater(deflater);
+        }
+        self
     }
 
     /// How the connection stands.
@@ -451,8 +461,7 @@ impl<R: Role> Connection<R> {
     #[cold]
     #[inline(never)]
     fn fail(&mut self, violation: Violation, out: &mut Vec<u8>) -> Violation {
-        self.sender.reply(&violation.reply(), out);
-        self.sender.end_of_output();
+        self.sender.reply(&violation.reply(), out); // the last that it sends
         violation
     }
 

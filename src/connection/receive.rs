@@ -100,7 +100,7 @@ struct Seldom {
     /// What has arrived of a control frame that the input cut in two.
     control: Option<Reply>,
     /// The receiving side of permessage-deflate, if that was negotiated.
-    inflater: Option<Inflater>,
+    inflater: Option<Box<Inflater>>,
 }
 
 /// Of what a message consists.
@@ -200,9 +200,8 @@ impl<R: Role> Receiver<R> {
         Err(cut_off)
     }
 
-    #[cfg(feature = "deflate")]
-    pub(super) fn set_inflater(&mut self, inflater: Inflater) {
-        self.seldom.get_or_insert_default().inflater = Some(inflater);
+    pub(super) fn set_inflater(&mut self, inflater: Option<Inflater>) {
+        self.seldom.get_or_insert_default().inflater = inflater.map(Box::new);
     }
 
     pub(super) fn reply_backlog_max(&self) -> usize {
@@ -532,7 +531,7 @@ impl<R: Role> Receiver<R> {
     ) -> Result<Option<Event<'a>>, Violation> {
         let piece = frame.take(usize::MAX, input);
         let complete = frame.remaining == 0;
-        let begun = self.seldom.as_mut().and_then(|seldom| seldom.control.take());
+        let begun = self.take_control();
         let payload = match (begun, complete) {
             (None, true) => Cow::Borrowed(piece),
             (begun, _) => {
@@ -567,7 +566,20 @@ impl<R: Role> Receiver<R> {
 
     /// Whether decompression stopped for want of room, with more to come out of what has been read.
     fn has_pending_output(&self) -> bool {
-        self.seldom.as_ref().and_then(|seldom| seldom.inflater.as_ref()).is_some_and(Inflater::is_pending)
+        self.seldom
+            .as_ref()
+            .and_then(|seldom| seldom.inflater.as_ref())
+            .is_some_and(|inflater| inflater.is_pending())
+    }
+
+    /// The start of a control frame, if there is one. An idle connection keeps no room for it.
+    fn take_control(&mut self) -> Option<Reply> {
+        let seldom = self.seldom.as_mut()?;
+        let control = seldom.control.take();
+        if seldom.inflater.is_none() {
+            self.seldom = None;
+        }
+        control
     }
 
     fn between_frames(&self) -> State {

@@ -96,7 +96,7 @@ struct Seldom {
     /// The newest pong, while the caller's output is too full for it.
     pong_held_back: Option<Reply>,
     /// The sending side of permessage-deflate, if that was negotiated.
-    deflater: Option<Deflater>,
+    deflater: Option<Box<Deflater>>,
 }
 
 impl<R: Role> Sender<R> {
@@ -183,9 +183,8 @@ impl<R: Role> Sender<R> {
         }
     }
 
-    #[cfg(feature = "deflate")]
     pub(super) fn set_deflater(&mut self, deflater: Option<Deflater>) {
-        self.seldom.get_or_insert_default().deflater = deflater;
+        self.seldom.get_or_insert_default().deflater = deflater.map(Box::new);
     }
 
     /// [`Connection::ping`](crate::Connection::ping).
@@ -220,7 +219,7 @@ impl<R: Role> Sender<R> {
         if reason.len() > CloseReason::REASON_BYTES_MAX {
             return Err(Misuse::CloseReasonTooLong { len: reason.len() });
         }
-        self.reply(&Reply::new(OpCode::CLOSE, &[&code.number().to_be_bytes(), reason.as_bytes()]), out);
+        self.write_close(&Reply::new(OpCode::CLOSE, &[&code.number().to_be_bytes(), reason.as_bytes()]), out);
         Ok(())
     }
 
@@ -231,23 +230,21 @@ impl<R: Role> Sender<R> {
     /// [`Misuse::Closed`].
     pub fn close_without_code(&mut self, out: &mut Vec<u8>) -> Result<(), Misuse> {
         self.must_be_open()?;
-        self.reply(&Reply::new(OpCode::CLOSE, &[]), out);
+        self.write_close(&Reply::new(OpCode::CLOSE, &[]), out);
         Ok(())
     }
 
     /// Sends what the receiver owes the peer: [`Connection::reply`](crate::Connection::reply).
     pub fn reply(&mut self, reply: &Reply, out: &mut Vec<u8>) {
-        let is_close = reply.opcode() == OpCode::CLOSE;
-        match self.outgoing {
-            Outgoing::Open => {}
+        if reply.opcode() == OpCode::CLOSE {
+            if self.outgoing == Outgoing::Open {
+                self.write_close(reply, out);
+            }
+            // RFC 6455 §5.5.1: the peer has sent its Close frame or broken a rule, so nothing follows ours.
+            self.end_of_output();
+        } else if self.outgoing != Outgoing::Over {
             // RFC 6455 §5.5.2: a ping is answered until the peer's Close arrives, whatever we have sent.
-            Outgoing::CloseSent if !is_close => {}
-            Outgoing::CloseSent | Outgoing::Over => return,
-        }
-        self.write_frame(Header::new(reply.opcode(), 0), reply.payload(), out);
-        if is_close {
-            self.outgoing = Outgoing::CloseSent;
-            self.message = None;
+            self.write_frame(Header::new(reply.opcode(), 0), reply.payload(), out);
         }
     }
 
@@ -263,7 +260,13 @@ impl<R: Role> Sender<R> {
     }
 
     pub(super) fn take_held_back(&mut self) -> Option<Reply> {
-        self.seldom.as_mut().and_then(|seldom| seldom.pong_held_back.take())
+        let seldom = self.seldom.as_mut()?;
+        let pong = seldom.pong_held_back.take();
+        // An idle connection keeps no room for it.
+        if seldom.deflater.is_none() {
+            self.seldom = None;
+        }
+        pong
     }
 
     #[inline]
@@ -284,6 +287,12 @@ impl<R: Role> Sender<R> {
             Outgoing::Open => Ok(()),
             Outgoing::CloseSent | Outgoing::Over => Err(Misuse::Closed),
         }
+    }
+
+    fn write_close(&mut self, close: &Reply, out: &mut Vec<u8>) {
+        self.write_frame(Header::new(OpCode::CLOSE, 0), close.payload(), out);
+        self.outgoing = Outgoing::CloseSent;
+        self.message = None;
     }
 
     fn ping_or_pong(&mut self, opcode: OpCode, payload: &[u8], out: &mut Vec<u8>) -> Result<(), Misuse> {
@@ -338,7 +347,7 @@ impl<R: Role> Sender<R> {
     }
 
     /// What is to compress a message of this length, or (`None`) one that is sent in parts.
-    fn deflater(&mut self, bytes: Option<usize>) -> Option<&mut Deflater> {
+    fn deflater(&mut self, bytes: Option<usize>) -> Option<&mut Box<Deflater>> {
         self.seldom.as_mut()?.deflater.as_mut().filter(|deflater| deflater.wants(bytes))
     }
 

@@ -1,9 +1,12 @@
 //! What stands for permessage-deflate without feature `deflate`: types that have no value, so that the connection
 //! is written once and the compiler strikes out what cannot happen.
 
+use alloc::string::String;
 use alloc::vec::Vec;
+use core::fmt;
 
 use crate::error::Violation;
+use crate::extension::Offer;
 
 #[derive(Debug)]
 pub(crate) enum Inflater {}
@@ -33,4 +36,37 @@ impl Deflater {
     pub(crate) fn compress(&mut self, _: &[u8], _: bool) -> Vec<u8> {
         match *self {}
     }
+}
+
+pub(crate) const NAME: &str = "permessage-deflate";
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum DeflateConfig {}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Agreed {}
+
+impl fmt::Display for Agreed {
+    fn fmt(&self, _: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {}
+    }
+}
+
+#[derive(Debug)]
+pub(crate) enum Disagreement {}
+
+pub(crate) fn offer(config: &DeflateConfig) -> String {
+    match *config {}
+}
+
+pub(crate) fn accept<'a>(config: &DeflateConfig, _: impl IntoIterator<Item = Offer<'a>>) -> Option<Agreed> {
+    match *config {}
+}
+
+pub(crate) fn conclude(config: &DeflateConfig, _: &Offer<'_>) -> Result<Agreed, Disagreement> {
+    match *config {}
+}
+
+pub(crate) fn transform(_: bool, agreed: &Agreed, _: &DeflateConfig) -> (Option<Inflater>, Option<Deflater>) {
+    match *agreed {}
 }

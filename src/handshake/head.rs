@@ -1,0 +1,475 @@
+//! Collects an HTTP/1.1 head (RFC 9112 §2) from the input: incrementally, bounded, linear; the bytes after it stay there.
+//!
+//! A head that arrives whole is parsed where it lies, by `httparse`. One that arrives in pieces is copied together, and
+//! [`Scan`] looks at each byte once. `Scan` also names the fault of a head that is none, so that the verdict on some bytes
+//! never depends on how they were cut.
+
+use alloc::borrow::Cow;
+use alloc::vec::Vec;
+use core::mem::{self, MaybeUninit};
+
+use super::scan::{Fault, Scan, StartLine};
+use crate::extension::grammar::{elements, text, trim};
+use crate::input::Input;
+
+/// Upper bounds on the head that a peer sends.
+///
+/// ```
+/// let limits = hybi::handshake::HeadLimits::default().head_bytes_max(4096);
+/// assert_eq!(limits.headers_max, 100);
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct HeadLimits {
+    /// The longest head, in bytes, from the first of the start line to the empty line and with it. Default: 16 KiB, room
+    /// for large cookies. A server answers 431, or 414 if the request line alone is longer.
+    pub head_bytes_max: u32,
+    /// The longest request target, in bytes. Default: 8 KiB, what RFC 9112 §3 recommends for the request line. A server
+    /// answers 414.
+    pub target_bytes_max: u32,
+    /// The most header lines, at most [`HEADERS_CEILING`](Self::HEADERS_CEILING) in effect. Default: 100. A server answers
+    /// 431.
+    pub headers_max: u16,
+}
+
+impl HeadLimits {
+    /// The number of header lines beyond which [`headers_max`](Self::headers_max) has no effect.
+    pub const HEADERS_CEILING: u16 = 128;
+
+    /// Sets [`head_bytes_max`](Self::head_bytes_max).
+    #[must_use]
+    pub const fn head_bytes_max(mut self, bytes: u32) -> Self {
+        self.head_bytes_max = bytes;
+        self
+    }
+
+    /// Sets [`target_bytes_max`](Self::target_bytes_max).
+    #[must_use]
+    pub const fn target_bytes_max(mut self, bytes: u32) -> Self {
+        self.target_bytes_max = bytes;
+        self
+    }
+
+    /// Sets [`headers_max`](Self::headers_max).
+    #[must_use]
+    pub const fn headers_max(mut self, headers: u16) -> Self {
+        self.headers_max = headers;
+        self
+    }
+
+    pub(super) fn headers_in_effect(&self) -> usize {
+        usize::from(self.headers_max.min(Self::HEADERS_CEILING))
+    }
+}
+
+impl Default for HeadLimits {
+    fn default() -> Self {
+        Self { head_bytes_max: 16 << 10, target_bytes_max: 8 << 10, headers_max: 100 }
+    }
+}
+
+/// Waits for a head.
+#[derive(Debug)]
+pub(super) struct HeadReader {
+    kind: StartLine,
+    limits: HeadLimits,
+    /// What of the head has arrived and been scanned.
+    buffer: Vec<u8>,
+    scan: Scan,
+}
+
+impl HeadReader {
+    pub(super) fn new(kind: StartLine, limits: HeadLimits) -> Self {
+        Self { kind, limits, buffer: Vec::new(), scan: Scan::new(kind) }
+    }
+
+    /// The next head of the input, which is left behind it. Ready for another head afterwards; after a fault, spent.
+    pub(super) fn read<'a>(&mut self, input: &mut Input<'a>) -> Result<Option<Head<'a>>, Fault> {
+        if self.buffer.is_empty() {
+            // No more than a head may have, however much has arrived.
+            let bytes = input.remaining();
+            let bytes = bytes.get(..self.limits.head_bytes_max as usize).unwrap_or(bytes);
+            let parsed = parse(self.kind, bytes, &self.limits);
+            if let Some((layout, len)) = parsed
+                && let Some(bytes) = input.take(len)
+            {
+                return Ok(Some(Head { bytes: Cow::Borrowed(bytes), layout }));
+            }
+        }
+        let mut len = None;
+        for (at, &byte) in input.remaining().iter().enumerate() {
+            match self.scan.step(byte, &self.limits) {
+                Ok(false) => {}
+                Ok(true) => {
+                    len = Some(at.saturating_add(1));
+                    break;
+                }
+                Err(fault) => {
+                    self.buffer = Vec::new();
+                    input.take_up_to(usize::MAX);
+                    return Err(fault);
+                }
+            }
+        }
+        self.buffer.extend_from_slice(input.take_up_to(len.unwrap_or(usize::MAX)));
+        if len.is_none() {
+            return Ok(None);
+        }
+        self.scan = Scan::new(self.kind);
+        let bytes = mem::take(&mut self.buffer);
+        match parse(self.kind, &bytes, &self.limits) {
+            Some((layout, len)) if len == bytes.len() => Ok(Some(Head { bytes: Cow::Owned(bytes), layout })),
+            _ => {
+                debug_assert!(false, "Scan and httparse disagree");
+                Err(Fault::StartLine)
+            }
+        }
+    }
+}
+
+/// A complete, well-formed head.
+#[derive(Clone, Debug)]
+pub(super) struct Head<'a> {
+    bytes: Cow<'a, [u8]>,
+    layout: Layout,
+}
+
+/// Where things are in a head, as offsets into it.
+#[derive(Clone, Copy, Debug)]
+struct Layout {
+    /// The minor version: 0 or 1.
+    version: u8,
+    /// The status of a response.
+    status: u16,
+    /// A request's method; a response's reason phrase.
+    word: Span,
+    /// A request's target.
+    target: Span,
+    /// The headers, without the empty line behind them.
+    headers: Span,
+    fields: [Lines; FIELDS],
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Span {
+    start: u32,
+    end: u32,
+}
+
+impl Span {
+    fn of(part: &[u8], whole: &[u8]) -> Self {
+        let start = part.as_ptr().addr().wrapping_sub(whole.as_ptr().addr());
+        // A head has at most u32::MAX bytes: `HeadLimits::head_bytes_max`.
+        Self { start: start as u32, end: start.wrapping_add(part.len()) as u32 }
+    }
+
+    fn get(self, bytes: &[u8]) -> &[u8] {
+        bytes.get(self.start as usize..self.end as usize).unwrap_or_default()
+    }
+}
+
+/// The lines of one header field: the value of the first, and how many there are.
+#[derive(Clone, Copy, Debug, Default)]
+struct Lines {
+    first: Span,
+    count: u16,
+}
+
+/// The header fields that a handshake looks at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(super) enum Field {
+    Host,
+    Origin,
+    Upgrade,
+    Connection,
+    Key,
+    Accept,
+    Version,
+    Protocol,
+    Extensions,
+    ContentLength,
+    TransferEncoding,
+}
+
+const FIELDS: usize = Field::TransferEncoding as usize + 1;
+
+impl Field {
+    /// The field with that name, in any case.
+    #[inline]
+    pub(super) fn of(name: &[u8]) -> Option<Self> {
+        let (field, wanted) = match name.len() {
+            4 => (Self::Host, "host"),
+            6 => (Self::Origin, "origin"),
+            7 => (Self::Upgrade, "upgrade"),
+            10 => (Self::Connection, "connection"),
+            14 => (Self::ContentLength, "content-length"),
+            17 if name.first().is_some_and(|first| first.eq_ignore_ascii_case(&b't')) => {
+                (Self::TransferEncoding, "transfer-encoding")
+            }
+            17 => (Self::Key, "sec-websocket-key"),
+            20 => (Self::Accept, "sec-websocket-accept"),
+            21 => (Self::Version, "sec-websocket-version"),
+            22 => (Self::Protocol, "sec-websocket-protocol"),
+            24 => (Self::Extensions, "sec-websocket-extensions"),
+            _ => return None,
+        };
+        name.eq_ignore_ascii_case(wanted.as_bytes()).then_some(field)
+    }
+}
+
+impl Head<'_> {
+    pub(super) fn into_owned(self) -> Head<'static> {
+        Head { bytes: Cow::Owned(self.bytes.into_owned()), layout: self.layout }
+    }
+
+    /// The minor version: 0 or 1.
+    pub(super) fn version(&self) -> u8 {
+        self.layout.version
+    }
+
+    pub(super) fn status(&self) -> u16 {
+        self.layout.status
+    }
+
+    /// The method of a request, the reason phrase of a response.
+    pub(super) fn word(&self) -> &[u8] {
+        self.layout.word.get(&self.bytes)
+    }
+
+    /// Of a request; known to be ASCII.
+    pub(super) fn target(&self) -> &str {
+        text(self.layout.target.get(&self.bytes))
+    }
+
+    pub(super) fn headers(&self) -> Headers<'_> {
+        Headers { rest: self.layout.headers.get(&self.bytes) }
+    }
+
+    fn lines(&self, field: Field) -> Lines {
+        self.layout.fields.get(field as usize).copied().unwrap_or_default()
+    }
+
+    /// How many lines the field has.
+    pub(super) fn count(&self, field: Field) -> usize {
+        usize::from(self.lines(field).count)
+    }
+
+    /// The value of the field's first line.
+    pub(super) fn first(&self, field: Field) -> Option<&[u8]> {
+        let lines = self.lines(field);
+        (lines.count > 0).then(|| lines.first.get(&self.bytes))
+    }
+
+    /// The values of all of the field's lines.
+    pub(super) fn all(&self, field: Field) -> impl Iterator<Item = &[u8]> + Clone {
+        // Nearly always there is one line, and the headers need not be looked through again.
+        let (first, headers) = match self.count(field) {
+            0 => (None, Headers { rest: &[] }),
+            1 => (self.first(field), Headers { rest: &[] }),
+            _ => (None, self.headers()),
+        };
+        let more = headers.filter(move |(name, _)| Field::of(name.as_bytes()) == Some(field));
+        first.into_iter().chain(more.map(|(_, value)| value))
+    }
+
+    /// Whether the field, a list of tokens, has this one in any case.
+    pub(super) fn has_token(&self, field: Field, token: &str) -> bool {
+        self.all(field).flat_map(elements).any(|element| element.eq_ignore_ascii_case(token.as_bytes()))
+    }
+}
+
+/// The headers of a request or response: an iterator over names and values, in their order, repeats kept.
+///
+/// Names are as they were sent. Values are without the white space around them, and may be any bytes but control
+/// characters.
+#[derive(Clone, Debug)]
+pub struct Headers<'a> {
+    /// Invariant: well-formed lines.
+    rest: &'a [u8],
+}
+
+impl<'a> Iterator for Headers<'a> {
+    type Item = (&'a str, &'a [u8]);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let end = self.rest.iter().position(|&byte| byte == b'\n')?;
+        let (line, rest) = self.rest.split_at_checked(end.saturating_add(1))?;
+        self.rest = rest;
+        let colon = line.iter().position(|&byte| byte == b':')?;
+        let (name, value) = line.split_at_checked(colon)?;
+        let value = value.strip_prefix(b":").and_then(|value| value.strip_suffix(b"\r\n"))?;
+        Some((text(name), trim(value)))
+    }
+}
+
+/// The head at the beginning of the bytes, and its length. `None`: not complete, not well-formed, or beyond a limit;
+/// [`Scan`] can tell which.
+fn parse(kind: StartLine, bytes: &[u8], limits: &HeadLimits) -> Option<(Layout, usize)> {
+    let mut headers = [const { MaybeUninit::uninit() }; HeadLimits::HEADERS_CEILING as usize];
+    let config = httparse::ParserConfig::default();
+    let (head, mut layout, headers) = match kind {
+        StartLine::Request => {
+            let mut request = httparse::Request::new(&mut []);
+            let httparse::Status::Complete(len) =
+                config.parse_request_with_uninit_headers(&mut request, bytes, &mut headers).ok()?
+            else {
+                return None;
+            };
+            let head = bytes.get(..len)?;
+            let target = request.path?;
+            // httparse lets bytes beyond ASCII pass, and a fragment, which RFC 9112 §3.2 does not.
+            if target.len() > limits.target_bytes_max as usize
+                || !target.bytes().all(|byte| byte.is_ascii() && byte != b'#')
+            {
+                return None;
+            }
+            let word = Span::of(request.method?.as_bytes(), head);
+            // Empty lines before the request line are tolerated (RFC 9112 §2.2), if they are such.
+            if !head.get(..word.start as usize)?.chunks(2).all(|line| line == b"\r\n") {
+                return None;
+            }
+            let target = Span::of(target.as_bytes(), head);
+            (head, Layout::new(request.version?, 0, word, target), request.headers)
+        }
+        StartLine::Status => {
+            let mut response = httparse::Response::new(&mut []);
+            let httparse::Status::Complete(len) =
+                config.parse_response_with_uninit_headers(&mut response, bytes, &mut headers).ok()?
+            else {
+                return None;
+            };
+            let head = bytes.get(..len)?;
+            if !head.starts_with(b"HTTP/") || response.code? < 100 {
+                return None;
+            }
+            // httparse gives no reason phrase that is not ASCII.
+            const REASON_AT: usize = "HTTP/1.1 101 ".len();
+            let end = head.iter().position(|&byte| byte == b'\r')?;
+            let word = Span { start: REASON_AT.min(end) as u32, end: end as u32 };
+            (head, Layout::new(response.version?, response.code?, word, Span::default()), response.headers)
+        }
+    };
+    if head.len() > limits.head_bytes_max as usize || headers.len() > limits.headers_in_effect() {
+        return None;
+    }
+    // httparse takes a bare LF for the end of a line; RFC 9112 §2.2 would allow that, but it is how requests are
+    // smuggled past a proxy that does not. So look behind each line.
+    if !head.ends_with(b"\r\n\r\n") {
+        return None;
+    }
+    let headers_end = head.len().saturating_sub(2);
+    layout.headers = Span { start: headers_end as u32, end: headers_end as u32 };
+    for (index, header) in headers.iter().enumerate() {
+        let name = Span::of(header.name.as_bytes(), head);
+        if !head.get(..name.start as usize)?.ends_with(b"\r\n") {
+            return None;
+        }
+        if index == 0 {
+            layout.headers.start = name.start;
+        }
+        if let Some(field) = Field::of(header.name.as_bytes())
+            && let Some(lines) = layout.fields.get_mut(field as usize)
+        {
+            if lines.count == 0 {
+                lines.first = Span::of(header.value, head);
+            }
+            lines.count = lines.count.saturating_add(1);
+        }
+    }
+    Some((layout, head.len()))
+}
+
+impl Layout {
+    fn new(version: u8, status: u16, word: Span, target: Span) -> Self {
+        Self { version, status, word, target, headers: Span::default(), fields: [Lines::default(); FIELDS] }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::string::String;
+
+    use super::*;
+
+    fn read_whole(kind: StartLine, bytes: &[u8]) -> Result<Option<(Vec<u8>, usize)>, Fault> {
+        let mut bytes = bytes.to_vec();
+        let mut input = Input::new(&mut bytes);
+        let head = HeadReader::new(kind, HeadLimits::default()).read(&mut input)?;
+        Ok(head.map(|head| (head.bytes.into_owned(), input.len())))
+    }
+
+    fn read_by_byte(kind: StartLine, bytes: &[u8]) -> Result<Option<(Vec<u8>, usize)>, Fault> {
+        let mut reader = HeadReader::new(kind, HeadLimits::default());
+        for (at, &byte) in bytes.iter().enumerate() {
+            if let Some(head) = reader.read(&mut Input::new(&mut [byte]))? {
+                return Ok(Some((head.bytes.into_owned(), bytes.len() - at - 1)));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Every change of one byte of a good head gives the same verdict from httparse and from the scan.
+    #[test]
+    fn httparse_and_the_scan_agree() {
+        let request = b"\r\nGET /a?b HTTP/1.1\r\nHost: a\r\nx:\r\ny: \tz \r\n\r\n".as_slice();
+        let response = b"HTTP/1.1 101 Switching\r\nUpgrade: a\r\nx:\r\ny: \tz \r\n\r\n".as_slice();
+        for (kind, head) in [(StartLine::Request, request), (StartLine::Status, response)] {
+            for at in 0..head.len() {
+                for byte in 0..=u8::MAX {
+                    let mut changed = head.to_vec();
+                    changed[at] = byte;
+                    let whole = read_whole(kind, &changed);
+                    assert_eq!(read_by_byte(kind, &changed), whole, "{}", String::from_utf8_lossy(&changed));
+                    let mut inserted = head.to_vec();
+                    inserted.insert(at, byte);
+                    let whole = read_whole(kind, &inserted);
+                    assert_eq!(
+                        read_by_byte(kind, &inserted),
+                        whole,
+                        "{}",
+                        String::from_utf8_lossy(&inserted)
+                    );
+                }
+                let mut removed = head.to_vec();
+                removed.remove(at);
+                assert_eq!(read_by_byte(kind, &removed), read_whole(kind, &removed));
+            }
+            assert_eq!(read_whole(kind, head), Ok(Some((head.to_vec(), 0))));
+        }
+    }
+
+    #[test]
+    fn each_byte_is_scanned_once() {
+        let mut bytes = b"GET / HTTP/1.1\r\na: b\r\nc: ".to_vec();
+        bytes.resize((16 << 10) - 4, b'x');
+        bytes.extend_from_slice(b"\r\n\r\n");
+        let mut reader = HeadReader::new(StartLine::Request, HeadLimits::default());
+        let last = bytes.len() - 1;
+        for (at, byte) in bytes.iter_mut().enumerate() {
+            assert_eq!(reader.scan.scanned(), at);
+            let head = reader.read(&mut Input::new(core::slice::from_mut(byte))).unwrap();
+            assert_eq!(head.is_some(), at == last);
+        }
+    }
+
+    #[test]
+    fn only_what_arrived_is_held() {
+        let mut reader = HeadReader::new(StartLine::Request, HeadLimits::default());
+        assert!(reader.read(&mut Input::new(&mut b"GET / HT".to_vec())).unwrap().is_none());
+        assert!(reader.buffer.capacity() <= 16);
+    }
+
+    #[test]
+    fn headers_keep_their_order_and_repeats() {
+        let mut bytes = *b"HTTP/1.1 200\r\nA: 1\r\nb:\xff\r\nA:\t 2 \r\nc: \r\n\r\nbody";
+        let mut input = Input::new(&mut bytes);
+        let mut reader = HeadReader::new(StartLine::Status, HeadLimits::default());
+        let head = reader.read(&mut input).unwrap().unwrap();
+        assert_eq!(input.remaining(), b"body");
+        let headers: Vec<_> = head.headers().collect();
+        let want: [(&str, &[u8]); 4] = [("A", b"1"), ("b", b"\xff"), ("A", b"2"), ("c", b"")];
+        assert_eq!(headers, want);
+        assert_eq!((head.status(), head.word()), (200, &b""[..]));
+    }
+}

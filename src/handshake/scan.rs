@@ -1,0 +1,183 @@
+//! The form of an HTTP/1.1 head (RFC 9112), one byte after another: says where it ends, or at the first byte that cannot
+//! be in a head what is wrong.
+
+use super::head::HeadLimits;
+use crate::extension::grammar::is_token_byte;
+
+/// Which kind of line a head begins with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum StartLine {
+    Request,
+    Status,
+}
+
+/// What is wrong with the form of a head.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Fault {
+    /// Neither a request line nor a status line.
+    StartLine,
+    /// A character in the target that is in none.
+    Target,
+    /// Another version of HTTP than 1.0 and 1.1.
+    Version,
+    /// A CR without a LF or a LF without a CR.
+    LineEnding,
+    /// A header line that begins with white space.
+    Folded,
+    /// A header name that is not a token, or not followed by a colon.
+    HeaderName,
+    /// A control character in a header value.
+    HeaderValue,
+    /// The start line is too long.
+    StartLineTooLong,
+    /// The head is too long.
+    HeadTooLong,
+    /// Too many header lines.
+    TooManyHeaders,
+}
+
+/// How far a head has been read.
+#[derive(Debug)]
+pub(super) struct Scan {
+    state: State,
+    /// The bytes so far.
+    scanned: usize,
+    /// The bytes of the target so far.
+    target_len: usize,
+    /// The header lines so far, the current one included.
+    headers: usize,
+}
+
+/// What the last byte was part of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    /// Nothing, or an empty line before the request line.
+    BeforeRequest,
+    /// The CR of such an empty line.
+    EmptyLineCr,
+    /// The method: at least one byte of it.
+    Method,
+    /// The target, or the space before it.
+    Target,
+    /// This many bytes of the request's `HTTP/1.1`.
+    RequestVersion(u8),
+    /// This many bytes of the response's `HTTP/1.1 `.
+    ResponseVersion(u8),
+    /// This many digits of the status.
+    Status(u8),
+    /// The reason phrase, or the space before it.
+    Reason,
+    /// The CR of any line but empty ones.
+    LineCr,
+    /// The LF of such a line.
+    LineLf,
+    /// A header name: at least one byte of it.
+    Name,
+    /// A header value, or the colon before it.
+    Value,
+    /// The CR of the empty line at the end.
+    EndCr,
+}
+
+impl Scan {
+    pub(super) const fn new(kind: StartLine) -> Self {
+        let state = match kind {
+            StartLine::Request => State::BeforeRequest,
+            StartLine::Status => State::ResponseVersion(0),
+        };
+        Self { state, scanned: 0, target_len: 0, headers: 0 }
+    }
+
+    /// How many bytes have been looked at.
+    #[cfg(test)]
+    pub(super) const fn scanned(&self) -> usize {
+        self.scanned
+    }
+
+    /// Looks at the next byte: whether it is the last of the head. Spent after that or a fault.
+    #[inline]
+    pub(super) fn step(&mut self, byte: u8, limits: &HeadLimits) -> Result<bool, Fault> {
+        if self.scanned >= limits.head_bytes_max as usize {
+            return Err(match self.state {
+                State::LineLf | State::Name | State::Value | State::EndCr => Fault::HeadTooLong,
+                State::LineCr if self.headers > 0 => Fault::HeadTooLong,
+                _ => Fault::StartLineTooLong,
+            });
+        }
+        self.scanned = self.scanned.saturating_add(1);
+        self.state = match (self.state, byte) {
+            (State::BeforeRequest, b'\r') => State::EmptyLineCr,
+            (State::EmptyLineCr, b'\n') => State::BeforeRequest,
+            (State::BeforeRequest, b'\n') | (State::EmptyLineCr, _) => return Err(Fault::LineEnding),
+
+            (State::BeforeRequest | State::Method, _) if is_token_byte(byte) => State::Method,
+            (State::Method, b' ') => State::Target,
+            (State::Target, b' ') if self.target_len > 0 => State::RequestVersion(0),
+            (State::Target, b'#' | 0x80..) => return Err(Fault::Target),
+            (State::Target, b'!'..=b'~') => {
+                self.target_len = self.target_len.saturating_add(1);
+                if self.target_len > limits.target_bytes_max as usize {
+                    return Err(Fault::StartLineTooLong);
+                }
+                State::Target
+            }
+            (State::RequestVersion(8) | State::Reason | State::Status(3), b'\r') => State::LineCr,
+            (State::RequestVersion(8) | State::Reason | State::Status(3), b'\n') => {
+                return Err(Fault::LineEnding);
+            }
+            (State::RequestVersion(read), _) => State::RequestVersion(version_step(read, byte)?),
+
+            (State::ResponseVersion(8), b' ') => State::Status(0),
+            (State::ResponseVersion(read), _) => State::ResponseVersion(version_step(read, byte)?),
+            // RFC 9110 §15: a status has three digits, the first of which is its class.
+            (State::Status(0), b'1'..=b'9') => State::Status(1),
+            (State::Status(read @ 1..=2), b'0'..=b'9') => State::Status(read.saturating_add(1)),
+            // The space is part of the line even without a reason phrase (RFC 9112 §4), but often forgotten.
+            (State::Status(3), b' ') => State::Reason,
+            (State::Reason, b'\t' | b' '..=b'~' | 0x80..) => State::Reason,
+            (State::BeforeRequest | State::Method | State::Target | State::Status(_) | State::Reason, _) => {
+                return Err(Fault::StartLine);
+            }
+
+            (State::LineCr, b'\n') => State::LineLf,
+            (State::LineLf, b'\r') => State::EndCr,
+            (State::EndCr, b'\n') => return Ok(true),
+            (State::LineCr | State::EndCr, _) | (State::LineLf | State::Name | State::Value, b'\n') => {
+                return Err(Fault::LineEnding);
+            }
+            (State::LineLf, b' ' | b'\t') => return Err(Fault::Folded),
+            (State::LineLf, _) if is_token_byte(byte) => {
+                self.headers = self.headers.saturating_add(1);
+                if self.headers > limits.headers_in_effect() {
+                    return Err(Fault::TooManyHeaders);
+                }
+                State::Name
+            }
+            (State::Name, b':') => State::Value,
+            (State::Name, _) if is_token_byte(byte) => State::Name,
+            (State::LineLf | State::Name, _) => return Err(Fault::HeaderName),
+            (State::Value, b'\r') => State::LineCr,
+            (State::Value, b'\t' | b' '..=b'~' | 0x80..) => State::Value,
+            (State::Value, _) => return Err(Fault::HeaderValue),
+        };
+        Ok(false)
+    }
+}
+
+/// One more byte of `HTTP/1.0` or `HTTP/1.1`, of which some have been read.
+fn version_step(read: u8, byte: u8) -> Result<u8, Fault> {
+    let fits = match read {
+        0 => byte == b'H',
+        1 | 2 => byte == b'T',
+        3 => byte == b'P',
+        4 => byte == b'/',
+        // Major versions that have another form do not come here, and there never was an HTTP/1.2.
+        5 if byte.is_ascii_digit() && byte != b'1' => return Err(Fault::Version),
+        5 => byte == b'1',
+        6 => byte == b'.',
+        7 if byte.is_ascii_digit() && !matches!(byte, b'0' | b'1') => return Err(Fault::Version),
+        7 => matches!(byte, b'0' | b'1'),
+        _ => false,
+    };
+    if fits { Ok(read.saturating_add(1)) } else { Err(Fault::StartLine) }
+}

@@ -1,0 +1,302 @@
+//! `ws:` and `wss:` URIs (RFC 6455 §3).
+
+use alloc::borrow::ToOwned;
+use alloc::string::String;
+use core::fmt;
+use core::net::Ipv6Addr;
+use core::str::FromStr;
+
+/// The address of a WebSocket server and a resource there: a `ws:` or `wss:` URI (RFC 6455 §3), valid by construction.
+///
+/// ```
+/// use hybi::Uri;
+///
+/// let uri = Uri::parse("wss://[2001:DB8::1]:8443/chat?room=1")?;
+/// assert!(uri.is_secure());
+/// assert_eq!((uri.host(), uri.port()), ("2001:db8::1", 8443)); // what to connect to
+/// assert_eq!(uri.authority(), "[2001:db8::1]:8443"); // what the Host header says
+/// assert_eq!(uri.resource_name(), "/chat?room=1");
+/// # Ok::<(), hybi::uri::UriError>(())
+/// ```
+///
+/// Printing a `Uri`, also with `{:?}`, leaves its userinfo out, so that no password gets into a log.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct Uri {
+    secure: bool,
+    userinfo: Option<String>,
+    /// In lower case, IPv6 addresses without brackets.
+    host: String,
+    port: u16,
+    resource_name: String,
+}
+
+impl Uri {
+    /// Reads a URI. The scheme may be in any case; an absent port is 80 for `ws:`, 443 for `wss:`.
+    ///
+    /// The grammar is that of RFC 3986, so characters beyond it must have been percent-encoded, and host names beyond ASCII
+    /// converted to their ASCII form (`xn--...`).
+    ///
+    /// # Errors
+    ///
+    /// The first rule that the text breaks, as a [`UriError`].
+    pub fn parse(text: &str) -> Result<Self, UriError> {
+        let (scheme, rest) = text.split_once(':').ok_or(UriError::Scheme)?;
+        let secure = match scheme {
+            _ if scheme.eq_ignore_ascii_case("ws") => false,
+            _ if scheme.eq_ignore_ascii_case("wss") => true,
+            _ => return Err(UriError::Scheme),
+        };
+        let rest = rest.strip_prefix("//").ok_or(UriError::NoAuthority)?;
+        // RFC 6455 §3: a fragment is meaningless here, and a '#' inside the rest would have to be written %23.
+        if rest.contains('#') {
+            return Err(UriError::Fragment);
+        }
+        let (authority, resource) = match rest.find(['/', '?']) {
+            Some(at) => rest.split_at(at),
+            None => (rest, ""),
+        };
+        let (userinfo, host_port) = match authority.rsplit_once('@') {
+            Some((userinfo, host_port)) => {
+                check(userinfo, |byte| is_unreserved(byte) || is_sub_delim(byte) || byte == b':')?;
+                (Some(userinfo).filter(|userinfo| !userinfo.is_empty()), host_port)
+            }
+            None => (None, authority),
+        };
+        let (host, port) = host_and_port(host_port)?;
+        let path_byte = |byte| is_unreserved(byte) || is_sub_delim(byte) || b":@/?".contains(&byte);
+        check(resource, path_byte)?;
+        let mut resource_name = String::with_capacity(resource.len().saturating_add(1));
+        if !resource.starts_with('/') {
+            resource_name.push('/');
+        }
+        resource_name.push_str(resource);
+        Ok(Self {
+            secure,
+            userinfo: userinfo.map(ToOwned::to_owned),
+            host: host.trim_start_matches('[').trim_end_matches(']').to_ascii_lowercase(),
+            port: port.unwrap_or(default_port(secure)),
+            resource_name,
+        })
+    }
+
+    /// Whether it is a `wss:` URI: the connection is to be made over TLS.
+    #[must_use]
+    pub const fn is_secure(&self) -> bool {
+        self.secure
+    }
+
+    /// The name or address to connect to, in lower case, an IPv6 address without its brackets.
+    #[must_use]
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
+    /// The TCP port to connect to.
+    #[must_use]
+    pub const fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// The value of the `Host` header: the host, an IPv6 address in brackets, and the port unless it is the scheme's
+    /// default (RFC 6455 §4.1).
+    #[must_use]
+    pub fn authority(&self) -> String {
+        let port = (self.port != default_port(self.secure)).then_some(self.port);
+        authority(&self.host, port)
+    }
+
+    /// The path and query: what the request asks for (RFC 6455 §3). Never empty, it begins with a `/`.
+    #[must_use]
+    pub fn resource_name(&self) -> &str {
+        &self.resource_name
+    }
+
+    /// The user name, and behind a `:` the password, still percent-encoded. A
+    /// [`ClientRequest`](crate::handshake::ClientRequest) makes HTTP credentials of it.
+    #[must_use]
+    pub fn userinfo(&self) -> Option<&str> {
+        self.userinfo.as_deref()
+    }
+}
+
+impl FromStr for Uri {
+    type Err = UriError;
+
+    fn from_str(text: &str) -> Result<Self, UriError> {
+        Self::parse(text)
+    }
+}
+
+/// The URI without its userinfo.
+impl fmt::Display for Uri {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let scheme = if self.secure { "wss" } else { "ws" };
+        write!(f, "{scheme}://{}{}", self.authority(), self.resource_name)
+    }
+}
+
+impl fmt::Debug for Uri {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Uri({self})")
+    }
+}
+
+/// Why a text is not a WebSocket URI.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum UriError {
+    /// The scheme is neither `ws` nor `wss`.
+    Scheme,
+    /// No `//` behind the scheme.
+    NoAuthority,
+    /// There is no host.
+    NoHost,
+    /// The host has a character that no ASCII host name has.
+    HostCharacter,
+    /// The host name is not ASCII.
+    HostNotAscii,
+    /// What stands in brackets is not an IPv6 address.
+    Ipv6Address,
+    /// The port is not a number from 1 to 65535.
+    Port,
+    /// There is a fragment identifier, or a `#` that should have been `%23`.
+    Fragment,
+    /// A `%` without two hexadecimal digits behind it.
+    PercentEncoding,
+    /// A character that must be percent-encoded there: a space, a control character, or another beyond RFC 3986.
+    Character {
+        /// The first byte of it.
+        byte: u8,
+    },
+    /// A character that is not ASCII.
+    NotAscii,
+}
+
+impl fmt::Display for UriError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Scheme => "a WebSocket URI begins with ws:// or wss:// (RFC 6455 §3)",
+            Self::NoAuthority => "a WebSocket URI has // behind its scheme (RFC 6455 §3)",
+            Self::NoHost => "the URI names no host (RFC 6455 §3)",
+            Self::HostCharacter => "the URI's host has a character that no host name has (RFC 3986 §3.2.2)",
+            Self::HostNotAscii => {
+                "the URI's host is not ASCII: convert it to its ASCII (punycode) form first (RFC 6455 §3)"
+            }
+            Self::Ipv6Address => "what the URI has in brackets is not an IPv6 address (RFC 3986 §3.2.2)",
+            Self::Port => "the URI's port is not a number from 1 to 65535 (RFC 3986 §3.2.3)",
+            Self::Fragment => "a WebSocket URI has no fragment; write # as %23 elsewhere (RFC 6455 §3)",
+            Self::PercentEncoding => {
+                "the URI has a % without two hexadecimal digits behind it (RFC 3986 §2.1)"
+            }
+            Self::Character { byte } => {
+                return write!(
+                    f,
+                    "the URI has the byte {byte:#04x}, which must be percent-encoded (RFC 3986 §2.1)"
+                );
+            }
+            Self::NotAscii => "the URI has a character that is not ASCII: percent-encode it (RFC 3986 §2.1)",
+        })
+    }
+}
+
+impl core::error::Error for UriError {}
+
+const fn default_port(secure: bool) -> u16 {
+    if secure { 443 } else { 80 }
+}
+
+/// `host:port` as a header says it.
+pub(crate) fn authority(host: &str, port: Option<u16>) -> String {
+    let mut text = String::with_capacity(host.len().saturating_add(8));
+    if host.contains(':') {
+        text.push('[');
+        text.push_str(host);
+        text.push(']');
+    } else {
+        text.push_str(host);
+    }
+    if let Some(port) = port {
+        // Writing to a String never fails.
+        let _ = fmt::Write::write_fmt(&mut text, format_args!(":{port}"));
+    }
+    text
+}
+
+/// `host [":" port]`: the host with its brackets, if any, and the port.
+pub(crate) fn host_and_port(text: &str) -> Result<(&str, Option<u16>), UriError> {
+    let (host, port) = split_host_port(text).ok_or(UriError::Ipv6Address)?;
+    check_host(host)?;
+    let port = match port {
+        None | Some("") => None, // RFC 3986 §3.2.3: an empty port is the default
+        // `parse` would take a sign.
+        Some(digits) if digits.bytes().all(|byte| byte.is_ascii_digit()) => {
+            Some(digits.parse().ok().filter(|&port| port != 0).ok_or(UriError::Port)?)
+        }
+        Some(_) => return Err(UriError::Port),
+    };
+    Ok((host, port))
+}
+
+/// Cuts at the port's colon. `None`: an opening bracket without a closing one, or with something else than a port behind
+/// it.
+fn split_host_port(text: &str) -> Option<(&str, Option<&str>)> {
+    if text.starts_with('[') {
+        let (host, rest) = text.split_at_checked(text.find(']')?.saturating_add(1))?;
+        return match rest {
+            "" => Some((host, None)),
+            _ => Some((host, Some(rest.strip_prefix(':')?))),
+        };
+    }
+    Some(match text.split_once(':') {
+        Some((host, port)) => (host, Some(port)),
+        None => (text, None),
+    })
+}
+
+/// A host name, an IPv4 address or an IPv6 address in brackets. Stricter than RFC 3986 §3.2.2: no percent-encoding,
+/// which no resolver understands, and no addresses of future versions.
+fn check_host(host: &str) -> Result<(), UriError> {
+    if let Some(address) = host.strip_prefix('[') {
+        let address = address.strip_suffix(']').ok_or(UriError::Ipv6Address)?;
+        return address.parse::<Ipv6Addr>().map(|_| ()).map_err(|_| UriError::Ipv6Address);
+    }
+    if host.is_empty() {
+        return Err(UriError::NoHost);
+    }
+    if !host.is_ascii() {
+        return Err(UriError::HostNotAscii);
+    }
+    match host.bytes().all(|byte| is_unreserved(byte) || is_sub_delim(byte)) {
+        true => Ok(()),
+        false => Err(UriError::HostCharacter),
+    }
+}
+
+/// Checks that all bytes are allowed ones or percent-encoded.
+fn check(text: &str, allowed: impl Fn(u8) -> bool) -> Result<(), UriError> {
+    let mut bytes = text.bytes();
+    while let Some(byte) = bytes.next() {
+        match byte {
+            b'%' => {
+                let mut hex = || bytes.next().is_some_and(|digit| digit.is_ascii_hexdigit());
+                if !(hex() && hex()) {
+                    return Err(UriError::PercentEncoding);
+                }
+            }
+            0x80.. => return Err(UriError::NotAscii),
+            _ if allowed(byte) => {}
+            _ => return Err(UriError::Character { byte }),
+        }
+    }
+    Ok(())
+}
+
+/// RFC 3986 §2.3.
+const fn is_unreserved(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~')
+}
+
+/// RFC 3986 §2.2.
+const fn is_sub_delim(byte: u8) -> bool {
+    matches!(byte, b'!' | b'$' | b'&' | b'\'' | b'(' | b')' | b'*' | b'+' | b',' | b';' | b'=')
+}

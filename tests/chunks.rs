@@ -1,0 +1,268 @@
+//! Receiving in chunks: what they add up to, where they may be cut, and how that goes together with whole messages.
+#![allow(
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic
+)]
+
+mod common;
+
+use common::*;
+use hybi::connection::{Chunk, ChunkData, ChunkEvent};
+use hybi::{Config, Event, Input, Limits, Violation};
+
+/// A chunk as it came: its bytes, `first` and `last`.
+type Raw = (Vec<u8>, bool, bool);
+
+/// Every chunk of these pieces.
+fn raw(ws: &mut Ws, pieces: &[&[u8]]) -> (Vec<Raw>, Option<Violation>) {
+    let (mut chunks, mut out, mut error) = (Vec::new(), Vec::new(), None);
+    for piece in pieces {
+        let mut inbox = piece.to_vec();
+        let mut input = Input::new(&mut inbox);
+        loop {
+            match ws.receive_chunk(&mut input, &mut out) {
+                Ok(Some(ChunkEvent::Chunk(Chunk { data, first, last }))) => {
+                    let bytes = match data {
+                        ChunkData::Text(text) => text.into_owned().into_bytes(),
+                        ChunkData::Binary(bytes) => bytes.into_owned(),
+                    };
+                    chunks.push((bytes, first, last));
+                }
+                Ok(Some(_)) => {}
+                Ok(None) => break,
+                Err(violation) => error = Some(violation),
+            }
+        }
+    }
+    (chunks, error)
+}
+
+const MIXED: &str = "aß€😀 κόσμε \u{10ffff}z";
+
+#[test]
+fn text_chunks_are_whole_code_points_at_any_split() {
+    for side in BOTH {
+        // One frame, and fragments that cut every code point at every byte.
+        let mut fragments = side.incoming(0x01, b"");
+        for byte in MIXED.as_bytes() {
+            fragments.extend(side.incoming(0x00, &[*byte]));
+        }
+        fragments.extend(side.incoming(0x80, b""));
+        for wire in [side.incoming(0x81, MIXED.as_bytes()), fragments] {
+            for len in 1..=wire.len() {
+                let pieces: Vec<&[u8]> = wire.chunks(len).collect();
+                // `ChunkData::Text` holds a `str`, so each chunk is whole by its type; that none is lost is left.
+                let (chunks, error) = raw(&mut side.connection(Config::default()), &pieces);
+                assert_eq!(error, None);
+                let bytes: Vec<u8> = chunks.iter().flat_map(|(bytes, ..)| bytes.clone()).collect();
+                assert_eq!(str::from_utf8(&bytes), Ok(MIXED), "pieces of {len}");
+                let last = chunks.len() - 1;
+                for (at, (bytes, is_first, is_last)) in chunks.iter().enumerate() {
+                    assert_eq!((*is_first, *is_last), (at == 0, at == last), "chunk {at} of {last}");
+                    assert!(!bytes.is_empty() || *is_last);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn chunks_arrive_with_the_bytes_and_are_borrowed() {
+    for side in BOTH {
+        let (mut ws, mut out) = (side.connection(Config::default()), Vec::new());
+        let mut inbox = side.incoming_part(0x02, 1 << 20, b"some");
+        let range = inbox.as_ptr_range();
+        match ws.receive_chunk(&mut Input::new(&mut inbox), &mut out).unwrap() {
+            Some(ChunkEvent::Chunk(Chunk {
+                data: ChunkData::Binary(std::borrow::Cow::Borrowed(data)),
+                first: true,
+                last: false,
+            })) => assert!(range.contains(&data.as_ptr()) && data == b"some"),
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[test]
+fn empty_messages_are_one_empty_chunk() {
+    for side in BOTH {
+        for (first, is_text) in [(0x01, true), (0x02, false)] {
+            let empty = |first, last| Item::Chunks { text: is_text, data: HexVec::default(), first, last };
+            let whole = side.incoming(0x80 | first, b"");
+            let run = run_every_way(side, Config::default(), Mode::Chunks, &whole, &[]);
+            assert_eq!(run.items, [empty(true, true)]);
+            let fragments =
+                [side.incoming(first, b""), side.incoming(0, b""), side.incoming(0x80, b"")].concat();
+            let run = run_every_way(side, Config::default(), Mode::Chunks, &fragments, &[]);
+            assert_eq!(run.items, [empty(true, true)]);
+        }
+    }
+}
+
+#[test]
+fn control_frames_come_between_chunks() {
+    let some =
+        |text, data: &[u8], first, last| Item::Chunks { text, data: HexVec(data.to_vec()), first, last };
+    for side in BOTH {
+        let wire = [
+            side.incoming(0x01, b"Hel\xe2\x82"),
+            side.incoming(0x89, b"?"),
+            side.incoming(0x00, b"\xaclo"),
+            side.incoming(0x8a, b"!"),
+            side.incoming(0x80, b""),
+            side.incoming(0x82, b"\xff"),
+            side.incoming(0x88, &close_body(1001, "bye")),
+        ]
+        .concat();
+        let run = run_every_way(side, Config::default(), Mode::Chunks, &wire, &[]);
+        assert_eq!(
+            run.items,
+            [
+                some(true, b"Hel", true, false),
+                Item::Event(ping(b"?")),
+                some(true, "€lo".as_bytes(), false, false),
+                Item::Event(pong(b"!")),
+                some(true, b"", false, true),
+                some(false, b"\xff", true, true),
+                Item::Event(closed(1001, "bye")),
+            ]
+        );
+        let out = [side.outgoing(0x8a, b"?"), side.close_frame(1001, "bye")].concat();
+        assert_eq!(Hex(&run.out.0), Hex(&out));
+    }
+}
+
+#[test]
+fn the_good_part_of_a_text_comes_before_the_violation() {
+    for side in BOTH {
+        for (payload, good) in [
+            (&b"good\xff"[..], "good"),
+            (b"good\xe2\x28", "good"),
+            (b"\xff", ""),
+            ("ß\u{20ac}".as_bytes().split_last().unwrap().1, "ß"), // cut in two by the end of the message
+        ] {
+            let wire = side.incoming(0x81, payload);
+            let run = run_every_way(side, Config::default(), Mode::Chunks, &wire, &[]);
+            let data = HexVec(good.into());
+            let want = Item::Chunks { text: true, data, first: true, last: false };
+            assert_eq!(run.items, if good.is_empty() { vec![] } else { vec![want] });
+            assert_eq!(run.error, Some(Violation::TextNotUtf8));
+            assert_eq!(run.out.0, side.close_frame(1007, ""));
+        }
+    }
+}
+
+#[test]
+fn a_violation_behind_a_good_chunk_needs_no_further_input() {
+    for side in BOTH {
+        let (mut ws, mut out) = (side.connection(Config::default()), Vec::new());
+        let mut inbox = side.incoming(0x81, b"good\xff");
+        let mut input = Input::new(&mut inbox);
+        assert!(matches!(ws.receive_chunk(&mut input, &mut out), Ok(Some(ChunkEvent::Chunk(_)))));
+        assert!(out.is_empty());
+        // Whichever way it is asked.
+        assert_eq!(ws.receive(&mut Input::default(), &mut out), Err(Violation::TextNotUtf8));
+        assert_eq!(out, side.close_frame(1007, ""));
+    }
+}
+
+#[test]
+fn a_message_without_end_costs_nothing_and_needs_no_limit() {
+    let limits = Limits::default().message_bytes_max(u64::MAX).frame_bytes_max(u64::MAX);
+    for side in BOTH {
+        let mut ws = side.connection(Config::default().limits(limits));
+        let mut run = Run::default();
+        run.feed(&mut ws, Mode::Chunks, &side.incoming_part(0x82, (1 << 63) - 1, b"endless"));
+        run.feed(&mut ws, Mode::Chunks, b"");
+        assert_eq!(run.items.len(), 1);
+        // The default limit is about messages in chunks, too.
+        let mut run = Run::default();
+        let wire = side.incoming_part(0x82, (16 << 20) + 1, b"");
+        run.feed(&mut side.connection(Config::default()), Mode::Chunks, &wire);
+        assert_eq!(run.error, Some(Violation::FrameTooBig { len: (16 << 20) + 1 }));
+    }
+}
+
+/// Feeds the pieces, changing between whole messages and chunks as the bits of `plan` say; joins what came out.
+fn switching(side: Side, pieces: &[&[u8]], plan: u32) -> (Vec<(bool, Vec<u8>)>, Vec<Event<'static>>) {
+    let mut ws = side.connection(Config::default());
+    let (mut messages, mut controls, mut out) = (Vec::new(), Vec::new(), Vec::new());
+    let mut current: Option<(bool, Vec<u8>)> = None;
+    let mut finished = |current: &mut Option<(bool, Vec<u8>)>, text: bool, rest: &[u8], last: bool| {
+        let message = current.get_or_insert_with(|| (text, Vec::new()));
+        assert_eq!(message.0, text);
+        message.1.extend(rest);
+        if last {
+            messages.extend(current.take());
+        }
+    };
+    for (at, piece) in pieces.iter().enumerate() {
+        let mut inbox = piece.to_vec();
+        let mut input = Input::new(&mut inbox);
+        if plan >> (at % 32) & 1 == 0 {
+            while let Some(event) = ws.receive(&mut input, &mut out).unwrap() {
+                match event {
+                    Event::Text(text) => finished(&mut current, true, text.as_bytes(), true),
+                    Event::Binary(data) => finished(&mut current, false, &data, true),
+                    other => controls.push(owned(other)),
+                }
+            }
+        } else {
+            while let Some(event) = ws.receive_chunk(&mut input, &mut out).unwrap() {
+                match event {
+                    ChunkEvent::Chunk(Chunk { data, first, last }) => {
+                        assert_eq!(first, current.is_none(), "the flag `first` of {data:?}");
+                        match data {
+                            ChunkData::Text(text) => finished(&mut current, true, text.as_bytes(), last),
+                            ChunkData::Binary(data) => finished(&mut current, false, &data, last),
+                        }
+                    }
+                    ChunkEvent::Control(event) => controls.push(owned(event)),
+                    other => panic!("{other:?}"),
+                }
+            }
+        }
+    }
+    assert_eq!(current, None);
+    (messages, controls)
+}
+
+#[test]
+fn changing_over_in_the_middle_of_a_message_loses_and_repeats_nothing() {
+    for side in BOTH {
+        let wire = [
+            side.incoming(0x01, "grü".as_bytes()),
+            side.incoming(0x00, b"\xc3"),
+            side.incoming(0x89, b"?"),
+            side.incoming(0x00, b"\x9fe"),
+            side.incoming(0x80, b""),
+            side.incoming(0x82, b"\x00\xff\x00"),
+            side.incoming(0x81, b""),
+            side.incoming(0x02, b""),
+            side.incoming(0x80, b"end"),
+        ]
+        .concat();
+        for len in [1, 2, 3, 5, 8, 13] {
+            let pieces: Vec<&[u8]> = wire.chunks(len).collect();
+            let plans = (0..32)
+                .map(|at| 1 << at)
+                .chain((0..32).map(|at| u32::MAX << at))
+                .chain((0..32).map(|at| !(u32::MAX << at)))
+                .chain([0, u32::MAX, 0x5555_5555, 0xaaaa_aaaa, 0x3333_3333, 0x0f0f_f0f0, 0x1357_9bdf]);
+            for plan in plans {
+                let (messages, controls) = switching(side, &pieces, plan);
+                let want = [
+                    (true, "grüße".as_bytes().to_vec()),
+                    (false, b"\x00\xff\x00".to_vec()),
+                    (true, b"".to_vec()),
+                    (false, b"end".to_vec()),
+                ];
+                assert_eq!(messages, want, "{side:?}, pieces of {len}, plan {plan:#x}");
+                assert_eq!(controls, [ping(b"?")]);
+            }
+        }
+    }
+}

@@ -1,0 +1,61 @@
+//! Replays the corpus of the fuzz targets, so that what was once found stays found without a fuzzer.
+#![allow(
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic
+)]
+
+use std::fs;
+use std::path::Path;
+
+#[path = "../fuzz/src/lib.rs"]
+#[allow(dead_code, unreachable_pub, reason = "a crate of its own elsewhere")]
+mod bodies;
+
+/// Runs `body` on every file of a corpus, on every prefix of it and with each byte changed a little.
+fn replay(target: &str, body: fn(&[u8])) {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus").join(target);
+    let mut files = 0;
+    for entry in fs::read_dir(&folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display())) {
+        let path = entry.unwrap().path();
+        println!("{}", path.display()); // the one that fails is the last that is printed
+        let data = fs::read(&path).unwrap();
+        body(&data);
+        if data.len() <= 100 {
+            for end in 0..data.len() {
+                body(&data[..end]);
+            }
+            for at in 0..data.len() {
+                for change in [0x01, 0x80, 0xff] {
+                    let mut data = data.clone();
+                    data[at] ^= change;
+                    body(&data);
+                }
+            }
+        }
+        files += 1;
+    }
+    assert!(files >= 4, "{}: {files} files", folder.display());
+}
+
+#[test]
+fn header() {
+    replay("header", bodies::header);
+}
+
+#[test]
+fn server() {
+    replay("server", bodies::server);
+}
+
+#[test]
+fn client() {
+    replay("client", bodies::client);
+}
+
+#[test]
+fn pair() {
+    replay("pair", bodies::pair);
+}

@@ -1,0 +1,734 @@
+//! The opening handshake through the public API: RFC examples, tables of hostile heads fed whole and byte by byte, and the
+//! caller's mistakes.
+#![allow(
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic
+)]
+
+use hybi::handshake::{
+    Accept, Answer, ClientRequest, HandshakeMisuse as Misuse, HeadLimits, ProxyAnswer, ProxyHandshake,
+    Rejection, RequestError as Bad, ResponseError, ServerError, choose_subprotocol,
+};
+use hybi::uri::UriError;
+use hybi::{ClientHandshake, Config, Event, Input, ServerHandshake, Uri};
+
+/// RFC 6455 §1.2.
+const REQUEST: &str = "GET /chat HTTP/1.1\r\nHost: server.example.com\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+    Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nOrigin: http://example.com\r\n\
+    Sec-WebSocket-Protocol: chat, superchat\r\nSec-WebSocket-Version: 13\r\n\r\n";
+const RESPONSE: &str = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+    Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\nSec-WebSocket-Protocol: chat\r\n\r\n";
+
+fn server() -> ServerHandshake {
+    ServerHandshake::new(Config::default())
+}
+
+/// Drives a server over the chunks: the verdict, the output, and how many bytes behind the head were left.
+fn serve<'c>(chunks: impl Iterator<Item = &'c [u8]>) -> (Option<Result<usize, Bad>>, Vec<u8>) {
+    let (mut server, mut out) = (server(), Vec::new());
+    let mut rest = 0;
+    let mut verdict = None;
+    for chunk in chunks {
+        let mut chunk = chunk.to_vec();
+        let mut input = Input::new(&mut chunk);
+        if verdict.is_none() {
+            verdict = match server.receive(&mut input, &mut out) {
+                Ok(None) => None,
+                Ok(Some(request)) => match server.accept(&request, &Accept::from_any_origin(), &mut out) {
+                    Ok(_) => Some(Ok(())),
+                    Err(ServerError::Request(error)) => Some(Err(error)),
+                    Err(ServerError::Misuse(misuse)) => panic!("{misuse}"),
+                },
+                Err(error) => Some(Err(error)),
+            };
+        }
+        rest += input.len();
+    }
+    (verdict.map(|verdict| verdict.map(|()| rest)), out)
+}
+
+#[track_caller]
+fn serve_both_ways(bytes: &[u8]) -> (Option<Result<usize, Bad>>, Vec<u8>) {
+    let whole = serve([bytes].into_iter());
+    assert_eq!(serve(bytes.chunks(1)), whole, "{}", bytes.escape_ascii());
+    assert_eq!(serve(bytes.chunks(7)), whole, "{}", bytes.escape_ascii());
+    whole
+}
+
+/// A ready-made refusal is a whole response that closes the connection.
+#[track_caller]
+fn check_refusal(out: &[u8], status: u16) {
+    let text = std::str::from_utf8(out).unwrap();
+    let (head, body) = text.split_once("\r\n\r\n").unwrap();
+    assert!(head.starts_with(&format!("HTTP/1.1 {status} ")), "{text}");
+    assert!(head.contains("\r\nConnection: close"), "{text}");
+    assert!(head.contains("\r\nContent-Type: text/plain"), "{text}");
+    assert!(head.contains(&format!("\r\nContent-Length: {}", body.len())), "{text}");
+    assert!(body.starts_with("the client sent ") && body.contains("(RFC "), "{text}");
+    assert_eq!(head.contains("\r\nSec-WebSocket-Version: 13"), status == 426, "{text}");
+    assert_eq!(head.contains("\r\nUpgrade: websocket"), status == 426, "{text}");
+    assert_eq!(head.contains("\r\nConnection: close, Upgrade"), status == 426, "{text}");
+    assert_eq!(head.contains("\r\nAllow: GET"), status == 405, "{text}");
+}
+
+#[test]
+fn the_example_of_rfc_6455() {
+    let (mut server, mut out) = (server(), Vec::new());
+    let mut inbox = [REQUEST.as_bytes(), b"\x81\x80\0\0\0\0"].concat();
+    let mut input = Input::new(&mut inbox);
+    let request = server.receive(&mut input, &mut out).unwrap().unwrap();
+    assert_eq!((request.method(), request.target(), request.path()), ("GET", "/chat", "/chat"));
+    assert_eq!((request.query(), request.host()), (None, Some("server.example.com")));
+    assert_eq!(request.origin(), Some(&b"http://example.com"[..]));
+    assert_eq!(request.subprotocols().collect::<Vec<_>>(), ["chat", "superchat"]);
+    assert_eq!(request.extensions().count(), 0);
+    assert_eq!(request.header("SEC-WEBSOCKET-VERSION"), Some(&b"13"[..]));
+    assert_eq!(request.headers().count(), 7);
+    assert!(request.is_upgrade());
+    assert_eq!(request.check(), Ok(()));
+    assert_eq!(choose_subprotocol(&request, &["v3", "superchat", "chat"]), Some("superchat"));
+    assert_eq!(choose_subprotocol(&request, &["Chat"]), None);
+    let mut ws = server.accept(&request, &Accept::from_any_origin().subprotocol("chat"), &mut out).unwrap();
+    assert_eq!(out, RESPONSE.as_bytes());
+    let owned = request.into_owned();
+    assert_eq!(ws.receive(&mut input, &mut out), Ok(Some(Event::Text("".into()))));
+    assert_eq!(owned.path(), "/chat");
+    assert_eq!(
+        server.receive(&mut Input::new(&mut [1, 2]), &mut out).map(|request| request.is_none()),
+        Ok(true)
+    );
+}
+
+#[test]
+fn our_client_and_our_server_understand_each_other() {
+    let uri = Uri::parse("ws://user:p%3Ass@[::1]:8080?x=%20").unwrap();
+    let request =
+        ClientRequest::new(&uri).subprotocol("a").origin("http://[::1]:8080").header("Cookie", "c=d");
+    let mut out = Vec::new();
+    let mut client =
+        ClientHandshake::with_keys(&request, Config::default(), *b"the sample nonce", || [0; 4], &mut out)
+            .unwrap();
+    // The order that RFC 6455 §4.1 lists; dXNlcjpwOnNz is base64 of user:p:ss.
+    let want = "GET /?x=%20 HTTP/1.1\r\nHost: [::1]:8080\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+        Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\nOrigin: http://[::1]:8080\r\n\
+        Sec-WebSocket-Protocol: a\r\nAuthorization: Basic dXNlcjpwOnNz\r\nCookie: c=d\r\n\r\n";
+    assert_eq!(String::from_utf8(out.clone()).unwrap(), want);
+    let (mut server, mut back) = (server(), Vec::new());
+    let request = server.receive(&mut Input::new(&mut out), &mut back).unwrap().unwrap();
+    assert_eq!((request.path(), request.query()), ("/", Some("x=%20")));
+    let accept = Accept::from_same_origin().subprotocol("a").header("Set-Cookie", b"\xff");
+    server.accept(&request, &accept, &mut back).unwrap();
+    back.extend_from_slice(b"\x88\x02\x03\xe8"); // a Close in the same segment
+    let mut input = Input::new(&mut back);
+    let Some(Answer::Open(mut ws, response)) = client.receive(&mut input).unwrap() else { panic!() };
+    assert_eq!((response.status(), response.subprotocol()), (101, Some("a")));
+    assert_eq!(response.header("set-cookie"), Some(&b"\xff"[..]));
+    let mut out = Vec::new();
+    assert!(matches!(ws.receive(&mut input, &mut out), Ok(Some(Event::Close(Some(_))))));
+    assert!(client.receive(&mut Input::new(&mut [0])).unwrap().is_none());
+}
+
+/// `REQUEST` with a line (named by how it begins) replaced: by nothing, one line or several.
+fn with(line: &str, by: &str) -> Vec<u8> {
+    assert!(REQUEST.contains(line));
+    let lines = REQUEST.split_inclusive("\r\n");
+    lines
+        .map(|old| if !line.is_empty() && old.starts_with(line) { by } else { old })
+        .collect::<String>()
+        .into()
+}
+
+fn start(line: &str) -> Vec<u8> {
+    with("GET", line)
+}
+
+fn plus(line: &str) -> Vec<u8> {
+    with("Host", &format!("Host: a\r\n{line}"))
+}
+
+#[test]
+fn hostile_and_malformed_requests() {
+    let long_target = format!("GET /{} HTTP/1.1\r\n", "x".repeat(8192));
+    let long_header = format!("a: {}\r\n", "x".repeat(16384));
+    let many_headers = "a: b\r\n".repeat(94);
+    for (bytes, want) in [
+        // what is no HTTP/1.1 at all, refused before the head ends
+        (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03".to_vec(), Bad::RequestLine), // TLS
+        (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec(), Bad::HttpVersion),             // RFC 9113 §3.4
+        (b"PRI * HTTP/2".to_vec(), Bad::HttpVersion),
+        (b"\x81\x85\x37\xfa\x21\x3d".to_vec(), Bad::RequestLine),
+        (b"HTTP/1.1 ".to_vec(), Bad::RequestLine),
+        (b"\0".to_vec(), Bad::RequestLine),
+        (b" GET".to_vec(), Bad::RequestLine),
+        (b"\nGET".to_vec(), Bad::LineEnding),
+        (b"\rGET".to_vec(), Bad::LineEnding),
+        // request line
+        (start("GET /chat\r\n"), Bad::RequestLine),
+        (start("GET  /chat HTTP/1.1\r\n"), Bad::RequestLine),
+        (start("GET /chat  HTTP/1.1\r\n"), Bad::RequestLine),
+        (start("GET\t/chat HTTP/1.1\r\n"), Bad::RequestLine),
+        (start("GET /ch at HTTP/1.1\r\n"), Bad::RequestLine),
+        (start("GET /chat HTTP/1.1 \r\n"), Bad::RequestLine),
+        (start("GET /chat http/1.1\r\n"), Bad::RequestLine),
+        (start("GET /chat HTTP/11\r\n"), Bad::RequestLine),
+        (start("GET /chat HTTP/1.10\r\n"), Bad::RequestLine),
+        (start("GET /chat HTTP/1.x\r\n"), Bad::RequestLine),
+        (start("GET /chat HTTP/1.2\r\n"), Bad::HttpVersion),
+        (start("GET /chat HTTP/0.9\r\n"), Bad::HttpVersion),
+        (start("GET /chat HTTP/3.0\r\n"), Bad::HttpVersion),
+        (start("GET /chat HTTP/1.0\r\n"), Bad::Http10),
+        (start("GET /chat HTTP/1.1\n"), Bad::LineEnding),
+        (start("GET /chat HTTP/1.1\r"), Bad::LineEnding),
+        (start("GET /chat#x HTTP/1.1\r\n"), Bad::TargetCharacter),
+        (start("GET /ch\u{e4}t HTTP/1.1\r\n"), Bad::TargetCharacter),
+        (start("GET /\x7f HTTP/1.1\r\n"), Bad::RequestLine),
+        (start("GET * HTTP/1.1\r\n"), Bad::TargetForm),
+        (start("GET chat HTTP/1.1\r\n"), Bad::TargetForm),
+        (start("GET ?chat HTTP/1.1\r\n"), Bad::TargetForm),
+        (start("GET example.com:80 HTTP/1.1\r\n"), Bad::TargetForm),
+        (start("GET ftp://example.com/ HTTP/1.1\r\n"), Bad::TargetForm),
+        (start("GET http://user@example.com/ HTTP/1.1\r\n"), Bad::TargetForm),
+        (start("GET http:/// HTTP/1.1\r\n"), Bad::TargetForm),
+        (start("POST /chat HTTP/1.1\r\n"), Bad::Method),
+        (start("get /chat HTTP/1.1\r\n"), Bad::Method),
+        (start("OPTIONS * HTTP/1.1\r\n"), Bad::Method),
+        (start("CONNECT a:80 HTTP/1.1\r\n"), Bad::Method),
+        (start(&long_target), Bad::TargetTooLong),
+        ("G".repeat(20_000).into(), Bad::TargetTooLong),
+        ("\r\n".repeat(10_000).into(), Bad::TargetTooLong),
+        // header lines
+        (plus("a: b\n"), Bad::LineEnding),
+        (plus("a: b\rc: d\r\n"), Bad::LineEnding),
+        (plus("a: b\r\r\n"), Bad::LineEnding),
+        (plus("a\n"), Bad::LineEnding),
+        (plus("\n"), Bad::LineEnding),
+        (plus("\rb"), Bad::LineEnding),
+        (plus("a: b\r\n c\r\n"), Bad::FoldedHeader),
+        (plus("a: b\r\n\tc\r\n"), Bad::FoldedHeader),
+        (with("Host", " Host: a\r\n"), Bad::FoldedHeader),
+        (plus("a : b\r\n"), Bad::HeaderName),
+        (plus("a\t: b\r\n"), Bad::HeaderName),
+        (plus(": b\r\n"), Bad::HeaderName),
+        (plus("a\r\n"), Bad::HeaderName),
+        (plus("a b: c\r\n"), Bad::HeaderName),
+        (plus("a\0b: c\r\n"), Bad::HeaderName),
+        (plus("\u{e4}: c\r\n"), Bad::HeaderName),
+        (plus("(a): c\r\n"), Bad::HeaderName),
+        (plus("a: \0\r\n"), Bad::HeaderValue),
+        (plus("a: b\x7f\r\n"), Bad::HeaderValue),
+        (plus("a: \x1b[2J\r\n"), Bad::HeaderValue),
+        (plus(&long_header), Bad::HeadTooLong),
+        (plus(&many_headers), Bad::TooManyHeaders),
+        // Host
+        (with("Host", ""), Bad::HostMissing),
+        (plus("hOST: a\r\n"), Bad::HostRepeated),
+        (with("Host", "Host:\r\n"), Bad::HostMalformed),
+        (with("Host", "Host: a b\r\n"), Bad::HostMalformed),
+        (with("Host", "Host: a, b\r\n"), Bad::HostMalformed),
+        (with("Host", "Host: u@a\r\n"), Bad::HostMalformed),
+        (with("Host", "Host: a/b\r\n"), Bad::HostMalformed),
+        (with("Host", "Host: a:b\r\n"), Bad::HostMalformed),
+        (with("Host", "Host: a:65536\r\n"), Bad::HostMalformed),
+        (with("Host", "Host: [::1\r\n"), Bad::HostMalformed),
+        (with("Host", "Host: ::1\r\n"), Bad::HostMalformed),
+        (with("Host", "Host: \u{e4}\r\n"), Bad::HostMalformed),
+        // bodies
+        (plus("Content-Length: 5\r\n"), Bad::Body),
+        (plus("Content-Length: -0\r\n"), Bad::Body),
+        (plus("Content-Length:\r\n"), Bad::Body),
+        (plus("Content-Length: 0\r\nContent-Length: 6\r\n"), Bad::Body),
+        (plus("Transfer-Encoding: chunked\r\n"), Bad::Body),
+        (plus("Transfer-Encoding: identity\r\n"), Bad::Body),
+        // RFC 6455 §4.2.1
+        (with("Upgrade", ""), Bad::UpgradeMissing),
+        (with("Upgrade", "Upgrade: h2c\r\n"), Bad::UpgradeMissing),
+        (with("Upgrade", "Upgrade: websockets\r\n"), Bad::UpgradeMissing),
+        (with("Connection", ""), Bad::ConnectionMissing),
+        (with("Connection", "Connection: keep-alive\r\n"), Bad::ConnectionMissing),
+        (with("Sec-WebSocket-Key", ""), Bad::KeyMissing),
+        (plus("Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"), Bad::KeyRepeated),
+        (with("Sec-WebSocket-Key", "Sec-WebSocket-Key:\r\n"), Bad::KeyMalformed),
+        (with("Sec-WebSocket-Key", "Sec-WebSocket-Key: AQIDBAUGBwgJCgsMDQ4PEC==\r\n"), Bad::KeyMalformed),
+        (with("Sec-WebSocket-Key", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZTE=\r\n"), Bad::KeyMalformed),
+        (with("Sec-WebSocket-Version", ""), Bad::VersionMissing),
+        (with("Sec-WebSocket-Version", "Sec-WebSocket-Version: 8\r\n"), Bad::Version),
+        (with("Sec-WebSocket-Version", "Sec-WebSocket-Version: 013\r\n"), Bad::Version),
+        (with("Sec-WebSocket-Version", "Sec-WebSocket-Version: 13, 8\r\n"), Bad::Version),
+        (plus("Sec-WebSocket-Version: 13\r\n"), Bad::VersionRepeated),
+        (with("Sec-WebSocket-Protocol", "Sec-WebSocket-Protocol:\r\n"), Bad::SubprotocolsMalformed),
+        (with("Sec-WebSocket-Protocol", "Sec-WebSocket-Protocol: a b\r\n"), Bad::SubprotocolsMalformed),
+        (plus("Sec-WebSocket-Protocol: \u{e4}\r\n"), Bad::SubprotocolsMalformed),
+        (plus("Sec-WebSocket-Extensions: a;b=\"c d\"\r\n"), Bad::ExtensionsMalformed),
+        (plus("Sec-WebSocket-Extensions: ,\r\n"), Bad::ExtensionsMalformed),
+        (plus("Sec-WebSocket-Extensions: a\r\nSec-WebSocket-Extensions: b c\r\n"), Bad::ExtensionsMalformed),
+    ] {
+        let (verdict, out) = serve_both_ways(&bytes);
+        assert_eq!(verdict, Some(Err(want)), "{}", bytes.escape_ascii());
+        check_refusal(&out, want.status());
+    }
+    // The statuses that browsers, proxies and RFCs look for, written out once.
+    let by_status = [
+        (
+            400,
+            &[Bad::RequestLine, Bad::LineEnding, Bad::HostMissing, Bad::Body, Bad::KeyMissing, Bad::Http10][..],
+        ),
+        (403, &[Bad::Origin]),
+        (405, &[Bad::Method]),
+        (414, &[Bad::TargetTooLong]),
+        (426, &[Bad::Version, Bad::UpgradeMissing]),
+        (431, &[Bad::HeadTooLong, Bad::TooManyHeaders]),
+        (505, &[Bad::HttpVersion]),
+    ];
+    for (status, errors) in by_status {
+        assert!(errors.iter().all(|error| error.status() == status));
+    }
+}
+
+#[test]
+fn unusual_requests_that_are_good() {
+    for bytes in [
+        start("\r\nGET /chat HTTP/1.1\r\n"), // RFC 9112 §2.2
+        start("GET http://example.com HTTP/1.1\r\n"),
+        start("GET WS://example.com:80/chat?x HTTP/1.1\r\n"),
+        start("GET /?http://x HTTP/1.1\r\n"),
+        start("GET //../%zz|^ HTTP/1.1\r\n"),
+        with("Host", "host:[::1]:80\t \r\n"),
+        with("Upgrade", "uPGRADE: h2c, WebSocket\r\n"),
+        with("Upgrade", "Upgrade: h2c\r\nUpgrade: websocket\r\n"),
+        with("Connection", "Connection: keep-alive,UPGRADE\r\n"),
+        with("Connection", "Connection: keep-alive\r\nConnection: , upgrade\r\n"),
+        with("Origin", "Origin: \u{e4}\r\n"),
+        with("Sec-WebSocket-Protocol", "Sec-WebSocket-Protocol: ,a\r\nSec-WebSocket-Protocol: b\r\n"),
+        plus("Content-Length: 0\r\n"),
+        plus("Sec-WebSocket-Extensions: a;b=\"c\", d\r\nSec-WebSocket-Extensions:\r\n"),
+        plus("a:\r\n"),
+        plus(&"a: b\r\n".repeat(93)),
+    ] {
+        let with_frame = [&bytes[..], b"\x81\x80"].concat();
+        let (verdict, out) = serve_both_ways(&with_frame);
+        assert_eq!(verdict, Some(Ok(2)), "{}", bytes.escape_ascii());
+        assert!(out.starts_with(b"HTTP/1.1 101 "));
+        for cut in 0..bytes.len() {
+            assert_eq!(serve([&bytes[..cut]].into_iter()), (None, vec![]));
+        }
+    }
+}
+
+#[test]
+fn any_byte_in_a_value_is_shown_or_refused() {
+    for byte in 0..=u8::MAX {
+        let bytes = [b"GET / HTTP/1.1\r\nHost: a\r\nx: y".as_slice(), &[byte], b"z\r\n\r\n"].concat();
+        let (mut server, mut out, mut inbox) = (server(), Vec::new(), bytes);
+        match server.receive(&mut Input::new(&mut inbox), &mut out) {
+            Ok(request) => assert_eq!(request.unwrap().header("X"), Some(&[b'y', byte, b'z'][..])),
+            Err(_) => assert!(byte.is_ascii_control() && byte != b'\t'),
+        }
+    }
+}
+
+#[test]
+fn limits_hold_to_the_byte() {
+    for (limits, want) in [
+        (HeadLimits::default().head_bytes_max(REQUEST.len() as u32), None),
+        (HeadLimits::default().head_bytes_max(REQUEST.len() as u32 - 1), Some(Bad::HeadTooLong)),
+        (HeadLimits::default().head_bytes_max(10), Some(Bad::TargetTooLong)),
+        (HeadLimits::default().target_bytes_max(5), None),
+        (HeadLimits::default().target_bytes_max(4), Some(Bad::TargetTooLong)),
+        (HeadLimits::default().headers_max(7), None),
+        (HeadLimits::default().headers_max(6), Some(Bad::TooManyHeaders)),
+    ] {
+        for size in [1, REQUEST.len()] {
+            let (mut server, mut out) = (server().with_limits(limits), Vec::new());
+            let mut error = None;
+            for chunk in REQUEST.as_bytes().chunks(size) {
+                let mut chunk = chunk.to_vec();
+                let got = server.receive(&mut Input::new(&mut chunk), &mut out);
+                error = got.err();
+            }
+            assert_eq!(error, want, "{limits:?} {size}");
+            assert_eq!(out.is_empty(), want.is_none()); // and the error, repeated, was written once
+        }
+    }
+}
+
+#[test]
+fn origins() {
+    for (origin, accept, ok) in [
+        ("", Accept::from_origins(&[]), true),
+        ("Origin: http://a\r\n", Accept::from_origins(&["https://a", "HTTP://A"]), true),
+        ("Origin: http://a\r\n", Accept::from_origins(&["https://a"]), false),
+        ("Origin: http://a.b\r\n", Accept::from_origins(&["http://a"]), false),
+        ("Origin: http://a\r\nOrigin: http://a\r\n", Accept::from_origins(&["http://a"]), false),
+        ("Origin: null\r\n", Accept::from_origins(&["null"]), true),
+        ("Origin: null\r\n", Accept::from_same_origin(), false),
+        ("Origin: http://example.com\r\n", Accept::from_same_origin(), false),
+        ("Origin: https://server.example.com\r\n", Accept::from_same_origin(), true),
+        ("Origin: https://server.example.com:444\r\n", Accept::from_same_origin(), false),
+        ("Origin: evil\r\n", Accept::from_any_origin(), true),
+    ] {
+        let (mut server, mut out, mut inbox) = (server(), Vec::new(), with("Origin", origin));
+        let request = server.receive(&mut Input::new(&mut inbox), &mut out).unwrap().unwrap();
+        match server.accept(&request, &accept, &mut out) {
+            Ok(_) => assert!(ok, "{origin}"),
+            Err(error) => {
+                assert_eq!((error, ok), (ServerError::Request(Bad::Origin), false), "{origin}");
+                check_refusal(&out, 403);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_server_that_is_misused_is_unharmed() {
+    let (mut server, mut out) = (server(), Vec::new());
+    assert_eq!(server.reject(&Rejection::new(404), &mut out), Err(Misuse::NoRequest));
+    let mut inbox = REQUEST.as_bytes().to_vec();
+    let request = server.receive(&mut Input::new(&mut inbox), &mut out).unwrap().unwrap();
+    let any = Accept::from_any_origin;
+    let mut accepts = vec![
+        (any().subprotocol("Chat"), Misuse::SubprotocolNotOffered),
+        (any().subprotocol(""), Misuse::Subprotocol),
+        (any().subprotocol("chat\r\nx: y"), Misuse::Subprotocol),
+        (any().header("", "x"), Misuse::HeaderName),
+        (any().header("a b", "x"), Misuse::HeaderName),
+        (any().header("a:", "x"), Misuse::HeaderName),
+        (any().header("\u{e4}", "x"), Misuse::HeaderName),
+        (any().header("a\r\n", "x"), Misuse::HeaderName),
+        (any().header("a", "x\r\nb: c"), Misuse::HeaderValue),
+        (any().header("a", "x\n"), Misuse::HeaderValue),
+        (any().header("a", "\0"), Misuse::HeaderValue),
+    ];
+    for name in ["Host", "upgrade", "CONNECTION", "Content-Length", "transfer-encoding", "Sec-WebSocket-Foo"]
+    {
+        accepts.push((any().header(name, "x"), Misuse::HeaderReserved));
+    }
+    for (accept, want) in accepts {
+        let error = server.accept(&request, &accept, &mut out).unwrap_err();
+        assert_eq!(error, ServerError::Misuse(want), "{accept:?}");
+    }
+    for (rejection, want) in [
+        (Rejection::new(101), Misuse::Status),
+        (Rejection::new(199), Misuse::Status),
+        (Rejection::new(600), Misuse::Status),
+        (Rejection::new(204).body("a/b", "x"), Misuse::Body),
+        (Rejection::new(200).body("a/b\r\n", "x"), Misuse::ContentType),
+        (Rejection::new(200).header("content-type", "a/b"), Misuse::HeaderReserved),
+        (Rejection::new(200).header("Content-Length", "1"), Misuse::HeaderReserved),
+        (Rejection::new(302).header("Location", "/\r\n"), Misuse::HeaderValue),
+    ] {
+        assert_eq!(server.reject(&rejection, &mut out), Err(want), "{rejection:?}");
+    }
+    assert!(out.is_empty());
+    server.accept(&request, &any(), &mut out).unwrap();
+    let len = out.len();
+    let error = server.accept(&request, &any(), &mut out).unwrap_err();
+    assert_eq!(error, ServerError::Misuse(Misuse::Answered));
+    assert_eq!(server.reject(&Rejection::new(404), &mut out), Err(Misuse::Answered));
+    assert_eq!(out.len(), len);
+}
+
+#[test]
+fn pages_and_refusals() {
+    for (method, rejection, want) in [
+        (
+            "GET",
+            Rejection::new(200).body("text/html", "<p>"),
+            "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Type: text/html\r\nContent-Length: 3\r\n\r\n<p>",
+        ),
+        (
+            "HEAD",
+            Rejection::new(200).body("text/html", "<p>"),
+            "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Type: text/html\r\nContent-Length: 3\r\n\r\n",
+        ),
+        (
+            "POST",
+            Rejection::new(307).header("Location", "/x"),
+            "HTTP/1.1 307 Temporary Redirect\r\nConnection: close\r\nLocation: /x\r\nContent-Length: 0\r\n\r\n",
+        ),
+        ("GET", Rejection::new(204), "HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n"),
+        ("GET", Rejection::new(299), "HTTP/1.1 299 \r\nConnection: close\r\nContent-Length: 0\r\n\r\n"),
+    ] {
+        let (mut server, mut out) = (server(), Vec::new());
+        let mut inbox = format!("{method} / HTTP/1.1\r\nHost: a\r\n\r\n").into_bytes();
+        let request = server.receive(&mut Input::new(&mut inbox), &mut out).unwrap().unwrap();
+        assert!(!request.is_upgrade());
+        server.reject(&rejection, &mut out).unwrap();
+        assert_eq!(String::from_utf8(out).unwrap(), want);
+    }
+    let (mut server, mut out) = (server(), Vec::new());
+    let mut inbox = *b"GET / HTTP/1.0\r\n\r\n"; // a health check, say
+    let request = server.receive(&mut Input::new(&mut inbox), &mut out).unwrap().unwrap();
+    assert_eq!((request.host(), request.check()), (None, Err(Bad::Http10)));
+}
+
+type Keys = fn() -> [u8; 4];
+
+fn client_of(request: &ClientRequest<'_>, out: &mut Vec<u8>) -> Result<ClientHandshake<Keys>, Misuse> {
+    ClientHandshake::with_keys(request, Config::default(), *b"the sample nonce", || [0; 4], out)
+}
+
+/// Drives a client that has offered `chat`: the verdict (a status, if there is no error), and the bytes left or given out as
+/// the start of a body.
+fn ask<'c>(chunks: impl Iterator<Item = &'c [u8]>) -> Option<Result<(u16, usize), ResponseError>> {
+    let uri = Uri::parse("ws://a").unwrap();
+    let mut client = client_of(&ClientRequest::new(&uri).subprotocol("chat"), &mut Vec::new()).unwrap();
+    let (mut verdict, mut rest) = (None, 0);
+    for chunk in chunks {
+        let mut chunk = chunk.to_vec();
+        let mut input = Input::new(&mut chunk);
+        if verdict.is_none() {
+            verdict = match client.receive(&mut input) {
+                Ok(None) => None,
+                Ok(Some(Answer::Open(_, response))) => Some(Ok(response.status())),
+                Ok(Some(Answer::Refused(refused))) => {
+                    rest += refused.body_start().len();
+                    Some(Ok(refused.response().status()))
+                }
+                Err(error) => Some(Err(error)),
+            };
+        }
+        rest += input.len();
+    }
+    verdict.map(|verdict| verdict.map(|status| (status, rest)))
+}
+
+/// `RESPONSE` with a line replaced.
+fn but(line: &str, by: &str) -> Vec<u8> {
+    assert!(RESPONSE.contains(line));
+    let lines = RESPONSE.split_inclusive("\r\n");
+    lines.map(|old| if old.starts_with(line) { by } else { old }).collect::<String>().into()
+}
+
+#[test]
+fn responses() {
+    use ResponseError as E;
+    let accept = "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n";
+    let upgrade = |more: &str| but("Upgrade", &format!("Upgrade: websocket\r\n{more}"));
+    let interim = |count| [b"HTTP/1.1 103 x\r\nLink: a\r\n\r\n".repeat(count), RESPONSE.into()].concat();
+    for (bytes, want) in [
+        (RESPONSE.into(), Ok((101, 0))),
+        ([RESPONSE.as_bytes(), b"\x88\x00"].concat(), Ok((101, 2))),
+        (but("HTTP", "HTTP/1.1 101\r\n"), Ok((101, 0))),
+        (but("HTTP", "HTTP/1.1 101 Switching Protocols: \u{e4}\r\n"), Ok((101, 0))),
+        (but("Upgrade", "uPGRADE: WebSocket\r\n"), Ok((101, 0))),
+        (but("Connection", "Connection: keep-alive, upgrade\r\n"), Ok((101, 0))),
+        (
+            but("Sec-WebSocket-Accept", "Sec-WebSocket-Accept: \t s3pPLMBiTxaQ9kYGzzhZRbK+xOo= \r\n"),
+            Ok((101, 0)),
+        ),
+        (but("Sec-WebSocket-Protocol", ""), Ok((101, 0))),
+        (interim(16), Ok((101, 0))),
+        (b"HTTP/1.1 401 No\r\nContent-Length: 2\r\n\r\nno".to_vec(), Ok((401, 2))),
+        (b"HTTP/1.1 302 Found\r\nLocation: ws://b/\r\n\r\n".to_vec(), Ok((302, 0))),
+        (b"HTTP/1.1 200 OK\r\n\r\n".to_vec(), Ok((200, 0))),
+        (b"HTTP/1.0 503 \r\n\r\n".to_vec(), Ok((503, 0))),
+        (b"FOO BAR BAZ\r\n\r\n".to_vec(), Err(E::StatusLine)),
+        (b"\x15\x03\x03\x00\x02\x02\x46".to_vec(), Err(E::StatusLine)), // a TLS alert
+        (b"\r\nHTTP/1.1 101 x".to_vec(), Err(E::StatusLine)),
+        (but("HTTP", "HTTP/1.1 10 x\r\n"), Err(E::StatusLine)),
+        (but("HTTP", "HTTP/1.1 1010 x\r\n"), Err(E::StatusLine)),
+        (but("HTTP", "HTTP/1.1 001 x\r\n"), Err(E::StatusLine)),
+        (but("HTTP", "HTTP/1.1  101 x\r\n"), Err(E::StatusLine)),
+        (but("HTTP", "HTTP/1.1 101 \0\r\n"), Err(E::StatusLine)),
+        (but("HTTP", "HTTP/2.0 101 x\r\n"), Err(E::HttpVersion)),
+        (but("HTTP", "HTTP/1.0 101 x\r\n"), Err(E::Http10)),
+        (but("HTTP", "HTTP/1.1 101 x\n"), Err(E::LineEnding)),
+        (upgrade("a: b\n"), Err(E::LineEnding)),
+        (upgrade(" a: b\r\n"), Err(E::FoldedHeader)),
+        (upgrade("a : b\r\n"), Err(E::HeaderName)),
+        (upgrade("a: \0\r\n"), Err(E::HeaderValue)),
+        (upgrade(&format!("a: {}\r\n", "x".repeat(16384))), Err(E::HeadTooLong)),
+        (upgrade(&"a: b\r\n".repeat(100)), Err(E::TooManyHeaders)),
+        (interim(17), Err(E::TooManyInterim)),
+        (but("Upgrade", ""), Err(E::UpgradeMissing)),
+        (but("Upgrade", "Upgrade: h2c\r\n"), Err(E::Upgrade)),
+        (but("Connection", ""), Err(E::ConnectionMissing)),
+        (but("Connection", "Connection: close\r\n"), Err(E::ConnectionMissing)),
+        (but("Sec-WebSocket-Accept", ""), Err(E::AcceptMissing)),
+        (upgrade(accept), Err(E::AcceptRepeated)),
+        (
+            but("Sec-WebSocket-Accept", "Sec-WebSocket-Accept: HSmrc0sMlYUkAGmm5OPpG2HaGWk=\r\n"),
+            Err(E::Accept),
+        ),
+        (
+            but("Sec-WebSocket-Accept", "Sec-WebSocket-Accept: S3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n"),
+            Err(E::Accept),
+        ),
+        (upgrade("Sec-WebSocket-Protocol: chat\r\n"), Err(E::SubprotocolRepeated)),
+        (
+            but("Sec-WebSocket-Protocol", "Sec-WebSocket-Protocol: chat, chat\r\n"),
+            Err(E::SubprotocolRepeated),
+        ),
+        (but("Sec-WebSocket-Protocol", "Sec-WebSocket-Protocol:\r\n"), Err(E::SubprotocolMalformed)),
+        (but("Sec-WebSocket-Protocol", "Sec-WebSocket-Protocol: Chat\r\n"), Err(E::SubprotocolNotOffered)),
+        (upgrade("Sec-WebSocket-Extensions: a b\r\n"), Err(E::ExtensionsMalformed)),
+        (upgrade("Sec-WebSocket-Extensions: permessage-deflate\r\n"), Err(E::ExtensionNotOffered)),
+    ] {
+        let whole = ask([&bytes[..]].into_iter());
+        assert_eq!(whole, Some(want), "{}", bytes.escape_ascii());
+        assert_eq!(ask(bytes.chunks(1)), whole, "{}", bytes.escape_ascii());
+        assert_eq!(ask(bytes.chunks(11)), whole, "{}", bytes.escape_ascii());
+    }
+}
+
+#[test]
+fn a_client_that_is_misused_writes_nothing() {
+    let uri = Uri::parse("ws://a/").unwrap();
+    let new = || ClientRequest::new(&uri);
+    let (colon, control) = (Uri::parse("ws://a%3Ab:c@d").unwrap(), Uri::parse("ws://a:%0D%0A@d").unwrap());
+    let mut rows = vec![
+        (new().subprotocol("a").subprotocol("a"), Misuse::SubprotocolRepeated),
+        (new().subprotocol("a").subprotocol("A"), Misuse::SubprotocolRepeated),
+        (new().origin(""), Misuse::Origin),
+        (new().origin("http://a\r\n"), Misuse::Origin),
+        (new().origin("http://a b"), Misuse::Origin),
+        (new().origin("http://\u{e4}"), Misuse::Origin),
+        (new().header("Origin", "http://a"), Misuse::HeaderReserved),
+        (new().header("a", "b\r"), Misuse::HeaderValue),
+        (new().header("a", "b\0"), Misuse::HeaderValue),
+        (new().header("a\n", "b"), Misuse::HeaderName),
+        (ClientRequest::new(&colon), Misuse::Credentials),
+        (ClientRequest::new(&control), Misuse::Credentials),
+    ];
+    for subprotocol in ["", "a/b", "a b", "a,b", "\0", "\u{e4}", "a\r\n"] {
+        rows.push((new().subprotocol(subprotocol), Misuse::Subprotocol));
+    }
+    for name in ["HOST", "Upgrade", "Connection", "sec-websocket-key", "Content-Length", "Transfer-Encoding"]
+    {
+        rows.push((new().header(name, "x"), Misuse::HeaderReserved));
+    }
+    let mut out = Vec::new();
+    for (request, want) in rows {
+        assert_eq!(client_of(&request, &mut out).err(), Some(want), "{request:?}");
+        assert!(out.is_empty());
+    }
+    // The caller's own credentials take the place of the URI's.
+    client_of(&ClientRequest::new(&colon).header("authorization", "Bearer x"), &mut out).unwrap();
+    assert_eq!(String::from_utf8(out).unwrap().matches("uthorization").count(), 1);
+}
+
+#[test]
+fn proxies() {
+    let mut out = Vec::new();
+    ProxyHandshake::new("::1", 443, Some(("user", "a:b")), &mut out).unwrap();
+    // dXNlcjphOmI= is base64 of user:a:b.
+    let want =
+        "CONNECT [::1]:443 HTTP/1.1\r\nHost: [::1]:443\r\nProxy-Authorization: Basic dXNlcjphOmI=\r\n\r\n";
+    assert_eq!(String::from_utf8(out).unwrap(), want);
+    let mut out = Vec::new();
+    for (host, port, credentials, want) in [
+        ("", 80, None, Misuse::Host),
+        ("a b", 80, None, Misuse::Host),
+        ("a\r\nb", 80, None, Misuse::Host),
+        ("a:1", 80, None, Misuse::Host),
+        ("a/b", 80, None, Misuse::Host),
+        ("a", 0, None, Misuse::Host),
+        ("a", 80, Some(("a:b", "c")), Misuse::Credentials),
+        ("a", 80, Some(("a", "c\n")), Misuse::Credentials),
+    ] {
+        assert_eq!(ProxyHandshake::new(host, port, credentials, &mut out).err(), Some(want), "{host:?}");
+    }
+    assert!(out.is_empty());
+    for (bytes, want) in [
+        ("HTTP/1.1 200 OK\r\n\r\nab", Ok((true, 200, 2))),
+        ("HTTP/1.0 200 Connection established\r\nContent-Length: 9\r\n\r\n", Ok((true, 200, 0))),
+        ("HTTP/1.1 100 x\r\n\r\nHTTP/1.1 204 x\r\n\r\n", Ok((true, 204, 0))),
+        ("HTTP/1.1 407 x\r\nProxy-Authenticate: Basic\r\n\r\nabc", Ok((false, 407, 3))),
+        ("HTTP/1.1 101 x\r\nUpgrade: websocket\r\n\r\n", Ok((false, 101, 0))),
+        ("SSH-2.0-x\r\n", Err(ResponseError::StatusLine)),
+        ("HTTP/1.1 200 OK\n\n", Err(ResponseError::LineEnding)),
+    ] {
+        for size in [1, bytes.len()] {
+            let mut proxy = ProxyHandshake::new("a", 80, None, &mut Vec::new()).unwrap();
+            let (mut verdict, mut rest) = (None, 0);
+            for chunk in bytes.as_bytes().chunks(size) {
+                let mut chunk = chunk.to_vec();
+                let mut input = Input::new(&mut chunk);
+                if verdict.is_none() {
+                    verdict = proxy.receive(&mut input).transpose().map(|answer| {
+                        answer.map(|answer| match answer {
+                            ProxyAnswer::Open(response) => (true, response.status()),
+                            ProxyAnswer::Refused(refused) => {
+                                rest += refused.body_start().len();
+                                (false, refused.response().status())
+                            }
+                        })
+                    });
+                }
+                rest += input.len();
+            }
+            let verdict = verdict.unwrap().map(|(open, status)| (open, status, rest));
+            assert_eq!(verdict, want, "{bytes:?} {size}");
+        }
+    }
+}
+
+#[test]
+fn uris() {
+    for (text, secure, host, port, authority, resource) in [
+        ("ws://example.com", false, "example.com", 80, "example.com", "/"),
+        ("wss://example.com/", true, "example.com", 443, "example.com", "/"),
+        ("WS://EXAMPLE.com:80/A", false, "example.com", 80, "example.com", "/A"),
+        ("wss://a:80/b?c=d?e", true, "a", 80, "a:80", "/b?c=d?e"),
+        ("ws://a:443", false, "a", 443, "a:443", "/"),
+        ("ws://a:", false, "a", 80, "a", "/"),
+        ("ws://a?b/c", false, "a", 80, "a", "/?b/c"),
+        ("ws://a/?", false, "a", 80, "a", "/?"),
+        ("ws://[::1]", false, "::1", 80, "[::1]", "/"),
+        ("wss://[2001:DB8::1]:65535/%7e//..", true, "2001:db8::1", 65535, "[2001:db8::1]:65535", "/%7e//.."),
+        ("ws://127.0.0.1:1/@:!$&'()*+,;=", false, "127.0.0.1", 1, "127.0.0.1:1", "/@:!$&'()*+,;="),
+        ("ws://xn--bcher-kva.example/", false, "xn--bcher-kva.example", 80, "xn--bcher-kva.example", "/"),
+    ] {
+        let uri: Uri = text.parse().unwrap();
+        assert_eq!((uri.is_secure(), uri.host(), uri.port()), (secure, host, port), "{text}");
+        assert_eq!((&*uri.authority(), uri.resource_name(), uri.userinfo()), (authority, resource, None));
+        assert_eq!(Uri::parse(&uri.to_string()).as_ref(), Ok(&uri));
+    }
+    for (text, want) in [
+        ("", UriError::Scheme),
+        ("example.com", UriError::Scheme),
+        ("http://a", UriError::Scheme),
+        (" ws://a", UriError::Scheme),
+        ("ws:a", UriError::NoAuthority),
+        ("ws:/a", UriError::NoAuthority),
+        ("ws://", UriError::NoHost),
+        ("ws:///a", UriError::NoHost),
+        ("ws://:80", UriError::NoHost),
+        ("ws://u@", UriError::NoHost),
+        ("ws://a b", UriError::HostCharacter),
+        ("ws://a\r\nb", UriError::HostCharacter),
+        ("ws://a%41", UriError::HostCharacter),
+        ("ws://a\\b", UriError::HostCharacter),
+        ("ws://b\u{fc}cher.example", UriError::HostNotAscii),
+        ("ws://[::1", UriError::Ipv6Address),
+        ("ws://[::1]x", UriError::Ipv6Address),
+        ("ws://[::1%25eth0]", UriError::Ipv6Address),
+        ("ws://[1.2.3.4]", UriError::Ipv6Address),
+        ("ws://[v1.a]", UriError::Ipv6Address),
+        ("ws://::1", UriError::NoHost),
+        ("ws://a:0", UriError::Port),
+        ("ws://a:65536", UriError::Port),
+        ("ws://a:+80", UriError::Port),
+        ("ws://a:b", UriError::Port),
+        ("ws://a/#", UriError::Fragment),
+        ("ws://a#b", UriError::Fragment),
+        ("ws://a/%", UriError::PercentEncoding),
+        ("ws://a/%4", UriError::PercentEncoding),
+        ("ws://a/%4g", UriError::PercentEncoding),
+        ("ws://u%@a", UriError::PercentEncoding),
+        ("ws://a/ b", UriError::Character { byte: b' ' }),
+        ("ws://a/\r\nb", UriError::Character { byte: b'\r' }),
+        ("ws://a/\0", UriError::Character { byte: 0 }),
+        ("ws://a/|", UriError::Character { byte: b'|' }),
+        ("ws://u@v@a", UriError::Character { byte: b'@' }),
+        ("ws://a/\u{e4}", UriError::NotAscii),
+    ] {
+        assert_eq!(Uri::parse(text), Err(want), "{text:?}");
+    }
+    let uri = Uri::parse("ws://me:secret%20@a/b").unwrap();
+    assert_eq!(uri.userinfo(), Some("me:secret%20"));
+    assert!(!format!("{uri} {uri:?}").contains("secret"));
+}

@@ -1,0 +1,279 @@
+//! Replies: automatic, manual, held back while the output is full, and passed between halves.
+#![allow(
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic
+)]
+
+mod common;
+
+use common::*;
+use hybi::connection::{ReadyState, Transport};
+use hybi::frame::{HEADER_BYTES_MAX, OpCode};
+use hybi::{CloseCode, Config, Connection, Event, Input, Limits};
+
+#[test]
+fn automatic_replies_stand_in_the_order_of_what_asked_for_them() {
+    for side in BOTH {
+        let wire = [
+            side.incoming(0x89, b"1"),
+            side.incoming(0x81, b"text"),
+            side.incoming(0x89, b""),
+            side.incoming(0x8a, b"unasked"),
+            side.incoming(0x89, &[7; 125]),
+            side.incoming(0x88, &close_body(4000, "why")),
+            side.incoming(0x89, b"too late"),
+        ]
+        .concat();
+        let out = [
+            side.outgoing(0x8a, b"1"),
+            side.outgoing(0x8a, b""),
+            side.outgoing(0x8a, &[7; 125]),
+            side.close_frame(4000, "why"),
+        ]
+        .concat();
+        for mode in [Mode::Messages, Mode::Chunks] {
+            let run = run_every_way(side, Config::default(), mode, &wire, &[]);
+            assert_eq!(Hex(&run.out.0), Hex(&out));
+        }
+    }
+}
+
+#[test]
+fn manual_replies_are_left_to_the_caller() {
+    for side in BOTH {
+        let wire = [side.incoming(0x89, b"1"), side.incoming(0x88, &close_body(4000, "why"))].concat();
+        let config = Config::default().manual_replies();
+        let run = run_every_way(side, config, Mode::Messages, &wire, &[]);
+        assert_eq!(Hex(&run.out.0), Hex(&[]));
+
+        let mut ws = side.connection(config);
+        let run = Run::of(&mut ws, Mode::Messages, [&wire[..]]);
+        assert_eq!(ws.ready_state(), ReadyState::Closing);
+        assert_eq!(ws.transport(), Transport::Keep);
+        // RFC 6455 §5.5.1: the reply may wait until the current message is sent.
+        let mut out = Vec::new();
+        ws.send("last", &mut out).unwrap();
+        for event in run.events() {
+            ws.reply(&event.reply().unwrap(), &mut out);
+        }
+        let want =
+            [side.outgoing(0x81, b"last"), side.outgoing(0x8a, b"1"), side.close_frame(4000, "why")].concat();
+        assert_eq!(Hex(&out), Hex(&want));
+        assert_eq!(ws.ready_state(), ReadyState::Closed);
+        ws.assert_refuses_to_send();
+        // A violation is answered all the same: there is nobody else who could.
+        let run = Run::of(&mut side.connection(config), Mode::Messages, [&[0xff][..]]);
+        assert_eq!(run.out.0, side.close_frame(1002, ""));
+    }
+}
+
+#[test]
+fn replies_after_the_last_close_are_dropped() {
+    // RFC 6455 §5.5.1: after both Close frames the connection is closed.
+    for side in BOTH {
+        let mut ws = side.connection(Config::default().manual_replies());
+        let wire = [side.incoming(0x89, b"1"), side.incoming(0x88, b"")].concat();
+        let run = Run::of(&mut ws, Mode::Messages, [&wire[..]]);
+        let [pong, close] = [&run.events()[0], &run.events()[1]].map(|event| event.reply().unwrap());
+        let mut out = Vec::new();
+        ws.reply(&close, &mut out);
+        assert_eq!(Hex(&out), Hex(&side.outgoing(0x88, b"")));
+        out.clear();
+        ws.reply(&pong, &mut out);
+        ws.reply(&close, &mut out);
+        assert_eq!(Hex(&out), Hex(&[]));
+
+        // The same if our Close had gone out first: the peer's reply to it owes nothing.
+        let mut ws = side.connection(Config::default().manual_replies());
+        ws.close(CloseCode::NORMAL, "", &mut out).unwrap();
+        out.clear();
+        Run::of(&mut ws, Mode::Messages, [&wire[..]]);
+        ws.reply(&close, &mut out);
+        ws.reply(&pong, &mut out);
+        assert_eq!(Hex(&out), Hex(&[]));
+    }
+}
+
+#[test]
+fn a_ping_is_answered_between_the_two_close_frames() {
+    // RFC 6455 §5.5.2: "unless it already received a Close frame"
+    for side in BOTH {
+        let (mut ws, mut out) = (side.connection(Config::default()), Vec::new());
+        ws.close(CloseCode::NORMAL, "", &mut out).unwrap();
+        let run = Run::of(&mut ws, Mode::Messages, [&side.incoming(0x89, b"still there?")[..]]);
+        assert_eq!(Hex(&run.out.0), Hex(&side.outgoing(0x8a, b"still there?")));
+    }
+}
+
+#[test]
+fn reply_values_say_what_they_are() {
+    let reply = ping(b"hi").reply().unwrap();
+    assert_eq!((reply.opcode(), reply.payload()), (OpCode::PONG, &b"hi"[..]));
+    let reply = closed(1000, "bye").reply().unwrap();
+    assert_eq!((reply.opcode(), reply.payload()), (OpCode::CLOSE, &b"\x03\xe8bye"[..]));
+    let reply = Event::Close(None).reply().unwrap();
+    assert_eq!((reply.opcode(), reply.payload()), (OpCode::CLOSE, &b""[..]));
+    for event in [text(""), binary(b""), pong(b"")] {
+        assert_eq!(event.reply(), None);
+    }
+}
+
+#[test]
+fn a_million_pings_without_draining_and_the_newest_is_answered() {
+    const MAX: usize = 10_000;
+    for side in BOTH {
+        let config = Config::default().limits(Limits::default().reply_backlog_max(MAX as u32));
+        let (mut ws, mut out) = (side.connection(config), Vec::new());
+        let mut answered_at_once = 0;
+        for number in 0..1_000_000u64 {
+            let mut inbox = side.incoming(0x89, &number.to_be_bytes());
+            let before = out.len();
+            assert!(ws.receive(&mut Input::new(&mut inbox), &mut out).unwrap().is_some());
+            if out.len() > before {
+                assert!(before <= MAX);
+                assert_eq!(out[before..], side.outgoing(0x8a, &number.to_be_bytes()));
+                answered_at_once = number + 1;
+            }
+        }
+        assert!(out.len() > MAX && out.len() <= MAX + HEADER_BYTES_MAX + 125, "{}", out.len());
+        assert!(answered_at_once < 1_000_000);
+
+        let newest = side.outgoing(0x8a, &999_999u64.to_be_bytes());
+        ws.flush_replies(&mut out);
+        assert!(out.len() <= MAX + HEADER_BYTES_MAX + 125, "still full");
+        out.clear();
+        ws.flush_replies(&mut out);
+        assert_eq!(Hex(&out), Hex(&newest));
+        out.clear();
+        ws.flush_replies(&mut out);
+        assert_eq!(Hex(&out), Hex(&[]), "answered once");
+    }
+}
+
+#[test]
+fn a_held_back_pong_goes_out_with_the_next_call_in_either_way() {
+    for side in BOTH {
+        for mode in [Mode::Messages, Mode::Chunks] {
+            let config = Config::default().limits(Limits::default().reply_backlog_max(3));
+            let mut ws = side.connection(config);
+            let mut full = b"full".to_vec();
+            for payload in [b"1", b"2"] {
+                let mut inbox = side.incoming(0x89, payload);
+                assert!(ws.receive(&mut Input::new(&mut inbox), &mut full).unwrap().is_some());
+            }
+            assert_eq!(full, b"full");
+            // At the limit is not beyond it; and it goes out before anything newer.
+            let mut run = Run { out: HexVec(b"not".to_vec()), ..Run::default() };
+            run.feed(&mut ws, mode, b"");
+            assert_eq!(run.out.0, [&b"not"[..], &side.outgoing(0x8a, b"2")].concat());
+        }
+    }
+}
+
+#[test]
+fn a_close_is_answered_however_full_the_output_is() {
+    for side in BOTH {
+        let config = Config::default().limits(Limits::default().reply_backlog_max(0));
+        let wire = [side.incoming(0x89, b"held back"), side.incoming(0x88, b"")].concat();
+        let mut run = Run { out: HexVec(b"full".to_vec()), ..Run::default() };
+        let mut ws = side.connection(config);
+        run.feed(&mut ws, Mode::Messages, &wire);
+        // RFC 6455 §5.5.2: and with it no ping needs an answer any more.
+        let want = [&b"full"[..], &side.outgoing(0x88, b"")].concat();
+        assert_eq!(Hex(&run.out.0), Hex(&want));
+        let mut out = Vec::new();
+        ws.flush_replies(&mut out);
+        assert_eq!(Hex(&out), Hex(&[]));
+
+        let mut run = Run { out: HexVec(b"full".to_vec()), ..Run::default() };
+        run.feed(
+            &mut side.connection(config),
+            Mode::Messages,
+            &[&wire[..wire.len() - 6], &[0xff][..]].concat(),
+        );
+        if side == Side::Server {
+            assert_eq!(Hex(&run.out.0), Hex(&[&b"full"[..], &side.close_frame(1002, "")].concat()));
+        }
+    }
+}
+
+#[test]
+fn halves_are_as_good_as_the_whole() {
+    let wire = [
+        Side::Server.incoming(0x01, b"Hel"),
+        Side::Server.incoming(0x89, b"?"),
+        Side::Server.incoming(0x80, b"lo"),
+        Side::Server.incoming(0x88, &close_body(1001, "bye")),
+    ]
+    .concat();
+    let broken = [&wire[..wire.len() - 10], &[0xff]].concat();
+    for wire in [wire, broken] {
+        for len in [1, 7, wire.len()] {
+            let whole =
+                Run::of(&mut Side::Server.connection(Config::default()), Mode::Messages, wire.chunks(len));
+
+            let (mut receiver, mut sender) = Connection::server(Config::default()).split();
+            let mut halves = Run::default();
+            for piece in wire.chunks(len) {
+                let mut inbox = piece.to_vec();
+                let mut input = Input::new(&mut inbox);
+                loop {
+                    let reply = match receiver.receive(&mut input) {
+                        Ok(None) => break,
+                        Ok(Some(event)) => {
+                            let reply = event.reply();
+                            halves.items.push(Item::Event(owned(event)));
+                            reply
+                        }
+                        Err(violation) => {
+                            halves.error = Some(violation);
+                            Some(violation.reply())
+                        }
+                    };
+                    if let Some(reply) = reply {
+                        sender.reply(&reply, &mut halves.out.0);
+                    }
+                }
+            }
+            assert_eq!(halves, whole);
+            assert_eq!(receiver.end_of_input(), Ok(()));
+            let closed = Err(hybi::Misuse::Closed);
+            assert_eq!(sender.send("late", &mut halves.out.0), closed);
+            sender.reply(&ping(b"").reply().unwrap(), &mut halves.out.0);
+            assert_eq!(halves, whole, "nothing was written");
+        }
+    }
+}
+
+#[test]
+fn halves_of_a_client_mask_and_close() {
+    let (mut receiver, mut sender) = Connection::client_with_keys(Config::default(), || KEY).split();
+    let mut out = Vec::new();
+    sender.send("hi", &mut out).unwrap();
+    sender.send_part("a", &mut out).unwrap();
+    sender.ping(b"?", &mut out).unwrap();
+    sender.send_last_part("b", &mut out).unwrap();
+    sender.close(CloseCode::NORMAL, "", &mut out).unwrap();
+    let want = [
+        Side::Client.outgoing(0x81, b"hi"),
+        Side::Client.outgoing(0x01, b"a"),
+        Side::Client.outgoing(0x89, b"?"),
+        Side::Client.outgoing(0x80, b"b"),
+        Side::Client.close_frame(1000, ""),
+    ];
+    assert_eq!(Hex(&out), Hex(&want.concat()));
+    // §5.5.2: pongs are still owed until the peer's Close.
+    out.clear();
+    let mut inbox = [Side::Client.incoming(0x89, b"x"), Side::Client.incoming(0x88, b"")].concat();
+    let mut input = Input::new(&mut inbox);
+    while let Some(event) = receiver.receive(&mut input).unwrap() {
+        sender.reply(&event.reply().unwrap(), &mut out);
+    }
+    assert_eq!(Hex(&out), Hex(&Side::Client.outgoing(0x8a, b"x")));
+    sender.end_of_output();
+    sender.reply(&ping(b"").reply().unwrap(), &mut out);
+    assert_eq!(Hex(&out), Hex(&Side::Client.outgoing(0x8a, b"x")));
+}

@@ -1,0 +1,323 @@
+//! Sending: the exact bytes of every verb in both roles, and every mistake, which writes nothing and harms nothing.
+#![allow(
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic
+)]
+
+mod common;
+
+use std::num::NonZeroU32;
+
+use common::*;
+use hybi::connection::{Data, Kind, Prepared};
+use hybi::frame::Mask;
+use hybi::{CloseCode, Config, Connection, Misuse};
+
+fn fragmenting(bytes: u32) -> Config {
+    Config::default().fragment_bytes(NonZeroU32::new(bytes).unwrap())
+}
+
+#[test]
+fn whole_messages_at_every_border_of_the_length_forms() {
+    for side in BOTH {
+        for len in [0, 1, 7, 8, 9, 125, 126, 127, 65_535, 65_536, 65_537] {
+            let data: Vec<u8> = (0..len).map(|i: u32| i as u8).collect();
+            let text = "x".repeat(len as usize);
+            let (mut ws, mut out) = (side.connection(Config::default()), b"before".to_vec());
+            ws.send(&*data, &mut out).unwrap();
+            ws.send(&*text, &mut out).unwrap();
+            let want = [b"before".to_vec(), side.outgoing(0x82, &data), side.outgoing(0x81, text.as_bytes())]
+                .concat();
+            assert_eq!(Hex(&out), Hex(&want), "{side:?}, {len}");
+        }
+    }
+}
+
+#[test]
+fn both_names_of_send_are_one() {
+    for side in BOTH {
+        let (mut out, mut named) = (Vec::new(), Vec::new());
+        let mut ws = side.connection(Config::default());
+        ws.send("text", &mut out).unwrap();
+        ws.send(b"binary", &mut out).unwrap();
+        ws.send(Data::Text("text"), &mut out).unwrap();
+        match &mut ws {
+            Ws::Server(ws) => {
+                ws.send_text("text", &mut named).unwrap();
+                ws.send_binary(b"binary", &mut named).unwrap();
+                ws.send_text("text", &mut named).unwrap();
+            }
+            Ws::Client(ws) => {
+                ws.send_text("text", &mut named).unwrap();
+                ws.send_binary(b"binary", &mut named).unwrap();
+                ws.send_text("text", &mut named).unwrap();
+            }
+        }
+        assert_eq!(Hex(&out), Hex(&named));
+    }
+}
+
+#[test]
+fn parts_with_control_frames_in_between() {
+    for side in BOTH {
+        let (mut ws, mut out) = (side.connection(Config::default()), Vec::new());
+        ws.send_part("Hel", &mut out).unwrap();
+        ws.ping(b"?", &mut out).unwrap();
+        ws.send_part("", &mut out).unwrap();
+        ws.pong(b"!", &mut out).unwrap();
+        ws.send_last_part("lo", &mut out).unwrap();
+        ws.send_last_part(b"only", &mut out).unwrap();
+        ws.send_part(b"", &mut out).unwrap();
+        ws.send_last_part(b"", &mut out).unwrap();
+        let want = [
+            side.outgoing(0x01, b"Hel"),
+            side.outgoing(0x89, b"?"),
+            side.outgoing(0x00, b""),
+            side.outgoing(0x8a, b"!"),
+            side.outgoing(0x80, b"lo"),
+            side.outgoing(0x82, b"only"),
+            side.outgoing(0x02, b""),
+            side.outgoing(0x80, b""),
+        ];
+        assert_eq!(Hex(&out), Hex(&want.concat()), "{side:?}");
+    }
+}
+
+#[test]
+fn automatic_fragments() {
+    for side in BOTH {
+        let (mut ws, mut out) = (side.connection(fragmenting(4)), Vec::new());
+        ws.send("", &mut out).unwrap();
+        ws.send("1234", &mut out).unwrap();
+        ws.send("12345", &mut out).unwrap();
+        ws.send(b"12345678", &mut out).unwrap();
+        ws.send("aßßßß", &mut out).unwrap(); // fragments may cut code points in two (RFC 6455 §5.6)
+        ws.ping(b"longer than four", &mut out).unwrap();
+        ws.send_part("123456", &mut out).unwrap();
+        ws.send_last_part("123456", &mut out).unwrap();
+        ws.send_prepared(&Prepared::new("12345"), &mut out).unwrap();
+        let want = [
+            side.outgoing(0x81, b""),
+            side.outgoing(0x81, b"1234"),
+            side.outgoing(0x01, b"1234"),
+            side.outgoing(0x80, b"5"),
+            side.outgoing(0x02, b"1234"),
+            side.outgoing(0x80, b"5678"),
+            side.outgoing(0x01, b"a\xc3\x9f\xc3"),
+            side.outgoing(0x00, b"\x9f\xc3\x9f\xc3"),
+            side.outgoing(0x80, b"\x9f"),
+            side.outgoing(0x89, b"longer than four"),
+            side.outgoing(0x01, b"1234"),
+            side.outgoing(0x00, b"56"),
+            side.outgoing(0x00, b"1234"),
+            side.outgoing(0x80, b"56"),
+            side.outgoing(0x01, b"1234"),
+            side.outgoing(0x80, b"5"),
+        ];
+        assert_eq!(Hex(&out), Hex(&want.concat()), "{side:?}");
+        // And the peer understands it.
+        let run = Run::of(&mut side.peer().connection(Config::default()), Mode::Messages, [&out[..]]);
+        assert_eq!(run.error, None);
+        assert_eq!(run.events()[4], text("aßßßß"));
+    }
+}
+
+#[test]
+fn fragments_of_every_size_add_up() {
+    for side in BOTH {
+        let data: Vec<u8> = (0..=255).collect();
+        for bytes in 1..=257 {
+            let mut out = Vec::new();
+            side.connection(fragmenting(bytes)).send(&*data, &mut out).unwrap();
+            let run = Run::of(&mut side.peer().connection(Config::default()), Mode::Messages, [&out[..]]);
+            assert_eq!(run.events(), [binary(&data)], "fragments of {bytes}");
+        }
+    }
+}
+
+#[test]
+fn every_frame_of_a_client_has_a_key_of_its_own() {
+    // RFC 6455 §5.3: "The masking key needs to be unpredictable", a fresh one for each frame
+    let mut next = 0u8;
+    let mut ws = Connection::client_with_keys(fragmenting(2), move || {
+        next += 1;
+        [next; 4]
+    });
+    let mut out = Vec::new();
+    ws.send(&[0; 3], &mut out).unwrap();
+    ws.ping(&[0], &mut out).unwrap();
+    ws.send_prepared(&Prepared::new(&[0; 1]), &mut out).unwrap();
+    let mut payload = [0; 2];
+    let header = ws.mask_in_place(Kind::Binary, &mut payload).unwrap();
+    assert_eq!(*header, [0x82, 0x82, 5, 5, 5, 5]);
+    assert_eq!(payload, [5, 5]);
+    ws.close_without_code(&mut out).unwrap();
+    assert_eq!(
+        out,
+        [
+            &[0x02, 0x82, 1, 1, 1, 1, 1, 1][..],
+            &[0x80, 0x81, 2, 2, 2, 2, 2],
+            &[0x89, 0x81, 3, 3, 3, 3, 3],
+            &[0x82, 0x81, 4, 4, 4, 4, 4],
+            &[0x88, 0x80, 6, 6, 6, 6],
+        ]
+        .concat()
+    );
+}
+
+#[cfg(feature = "rand")]
+#[test]
+fn random_keys_differ() {
+    let (mut ws, mut out) = (Connection::client(Config::default()), Vec::new());
+    let keys: std::collections::HashSet<[u8; 4]> = (0..64)
+        .map(|_| {
+            out.clear();
+            ws.send(b"", &mut out).unwrap();
+            out[2..6].try_into().unwrap()
+        })
+        .collect();
+    // That two of 64 are equal happens once in two million runs, that three are, never.
+    assert!(keys.len() >= 63, "{keys:02x?}");
+}
+
+#[test]
+fn prepared_messages() {
+    let long = "x".repeat(70_000);
+    for side in BOTH {
+        for message in ["", "news", &long] {
+            let prepared = Prepared::new(message);
+            let (mut ws, mut out) = (side.connection(Config::default()), Vec::new());
+            ws.send_prepared(&prepared, &mut out).unwrap();
+            assert_eq!(Hex(&out), Hex(&side.outgoing(0x81, message.as_bytes())));
+            assert_eq!(Hex(prepared.frame()), Hex(&Side::Server.outgoing(0x81, message.as_bytes())));
+        }
+        let (mut ws, mut out) = (side.connection(Config::default()), Vec::new());
+        ws.send_prepared(&Prepared::new(b"\xff"), &mut out).unwrap();
+        assert_eq!(Hex(&out), Hex(&side.outgoing(0x82, b"\xff")));
+    }
+    let prepared = Prepared::new(&*long);
+    assert_eq!(prepared.frame().as_ptr(), prepared.clone().frame().as_ptr(), "a clone shares the bytes");
+}
+
+#[test]
+fn headers_for_vectored_writes() {
+    let mut server = Connection::server(fragmenting(4)); // never cut, whatever the configuration says
+    for len in [0, 5, 125, 126, 65_535, 65_536] {
+        let payload = vec![b'x'; len];
+        let header = server.header(&*payload).unwrap();
+        assert_eq!(Hex(&[&header, &payload[..]].concat()), Hex(&Side::Server.outgoing(0x82, &payload)));
+        let header = server.header(str::from_utf8(&payload).unwrap()).unwrap();
+        assert_eq!(Hex(&[&header, &payload[..]].concat()), Hex(&Side::Server.outgoing(0x81, &payload)));
+
+        let mut client = Connection::client_with_keys(fragmenting(4), || KEY);
+        for (kind, first) in [(Kind::Text, 0x81), (Kind::Binary, 0x82)] {
+            let mut masked = payload.clone();
+            let header = client.mask_in_place(kind, &mut masked).unwrap();
+            assert_eq!(Hex(&[&header, &masked[..]].concat()), Hex(&Side::Client.outgoing(first, &payload)));
+            Mask::new(*header.last_chunk().unwrap()).apply(&mut masked);
+            assert_eq!(masked, payload, "masking again restores the payload");
+        }
+    }
+}
+
+#[test]
+fn closing() {
+    let longest = "ß".repeat(61) + "x";
+    for side in BOTH {
+        for (code, reason) in [(1000, ""), (1001, "going"), (3000, "ß"), (4999, &longest)] {
+            let (mut ws, mut out) = (side.connection(Config::default()), Vec::new());
+            ws.close(CloseCode::new(code).unwrap(), reason, &mut out).unwrap();
+            assert_eq!(Hex(&out), Hex(&side.close_frame(code, reason)));
+            ws.assert_refuses_to_send();
+        }
+        // In the middle of a message that is being sent in parts: it stays unfinished.
+        let (mut ws, mut out) = (side.connection(Config::default()), Vec::new());
+        ws.send_part("unfini", &mut out).unwrap();
+        ws.close_without_code(&mut out).unwrap();
+        assert_eq!(Hex(&out), Hex(&[side.outgoing(0x01, b"unfini"), side.outgoing(0x88, b"")].concat()));
+        ws.assert_refuses_to_send();
+    }
+}
+
+/// Each mistake on a connection, in the state where it is one; then the connection goes on as if nothing had been.
+#[test]
+fn mistakes_write_nothing_and_harm_nothing() {
+    type Act = fn(&mut Ws, &mut Vec<u8>) -> Result<(), Misuse>;
+    let whole: [(&str, Act, Misuse); 6] = [
+        ("ping of 126", |ws, out| ws.ping(&[0; 126], out), Misuse::ControlTooLong { len: 126 }),
+        ("pong of 126", |ws, out| ws.pong(&[0; 126], out), Misuse::ControlTooLong { len: 126 }),
+        ("ping of 64 KiB", |ws, out| ws.ping(&[0; 65_536], out), Misuse::ControlTooLong { len: 65_536 }),
+        (
+            "reason of 124",
+            |ws, out| ws.close(CloseCode::NORMAL, &"x".repeat(124), out),
+            Misuse::CloseReasonTooLong { len: 124 },
+        ),
+        (
+            "reason of 62 two-byte letters",
+            |ws, out| ws.close(CloseCode::NORMAL, &"ß".repeat(62), out),
+            Misuse::CloseReasonTooLong { len: 124 },
+        ),
+        (
+            "code 1010 from a server, text that is none from a client",
+            |ws, out| match ws {
+                Ws::Server(ws) => ws.close(CloseCode::MANDATORY_EXTENSION, "", out),
+                Ws::Client(ws) => {
+                    let mut payload = *b"caf\xc3";
+                    let refused = ws.mask_in_place(Kind::Text, &mut payload).map(|_| ());
+                    assert_eq!(payload, *b"caf\xc3", "left as it was");
+                    assert_eq!(refused, Err(Misuse::TextNotUtf8));
+                    Err(Misuse::CloseCode { number: 1010 })
+                }
+            },
+            Misuse::CloseCode { number: 1010 },
+        ),
+    ];
+    let inside: [(&str, Act, Misuse); 6] = [
+        ("whole text", |ws, out| ws.send("x", out), Misuse::MessageUnderWay),
+        ("whole binary", |ws, out| ws.send(b"x", out), Misuse::MessageUnderWay),
+        ("prepared", |ws, out| ws.send_prepared(&Prepared::new("x"), out), Misuse::MessageUnderWay),
+        (
+            "a header of its own",
+            |ws, _| match ws {
+                Ws::Server(ws) => ws.header("x").map(|_| ()),
+                Ws::Client(ws) => ws.mask_in_place(Kind::Text, &mut [b'x']).map(|_| ()),
+            },
+            Misuse::MessageUnderWay,
+        ),
+        ("other kind", |ws, out| ws.send_part(b"x", out), Misuse::OtherKindOfMessage),
+        ("other kind at the end", |ws, out| ws.send_last_part(b"x", out), Misuse::OtherKindOfMessage),
+    ];
+    for side in BOTH {
+        let (mut ws, mut out) = (side.connection(Config::default()), Vec::new());
+        let refuse = |ws: &mut Ws, mistakes: &[(&str, Act, Misuse)]| {
+            for (name, act, want) in mistakes {
+                let mut out = b"kept".to_vec();
+                let got = act(ws, &mut out);
+                assert_eq!(got, Err(*want), "{side:?}, {name}");
+                assert_eq!(out, b"kept", "{side:?}, {name}");
+                assert!(want.to_string().contains("RFC 6455 §"), "{want}");
+            }
+        };
+        refuse(&mut ws, &whole);
+        assert_eq!(ws.may_send_message(), Ok(()));
+        ws.send("one", &mut out).unwrap();
+        ws.send_part("tw", &mut out).unwrap();
+        assert_eq!(ws.may_send_message(), Err(Misuse::MessageUnderWay));
+        refuse(&mut ws, &inside);
+        refuse(&mut ws, &whole[..5]);
+        ws.send_last_part("o", &mut out).unwrap();
+        ws.send("three", &mut out).unwrap();
+        ws.send_part(b"fou", &mut out).unwrap();
+        assert_eq!(ws.send_part("r", &mut out), Err(Misuse::OtherKindOfMessage));
+        ws.send_last_part(b"r", &mut out).unwrap();
+        ws.close(CloseCode::NORMAL, "", &mut out).unwrap();
+        ws.assert_refuses_to_send();
+        let run = run_every_way(side.peer(), Config::default(), Mode::Messages, &out, &[]);
+        let want = [text("one"), text("two"), text("three"), binary(b"four"), closed(1000, "")];
+        assert_eq!(run.events(), want);
+        assert_eq!(run.error, None);
+    }
+}
