@@ -79,10 +79,22 @@ impl Bench {
             ("receive as server, binary 16 KiB", Box::new(move || binary(Server, 16 << 10))),
             ("receive as server, binary 1 MiB", Box::new(move || binary(Server, 1 << 20))),
             ("receive as server, ASCII text 64 B", Box::new(|| Load::new(Server, Text, workload::ascii(64)))),
-            ("receive as server, ASCII text 1 KiB", Box::new(|| Load::new(Server, Text, workload::ascii(1 << 10)))),
-            ("receive as server, mixed-script text 64 B", Box::new(|| Load::new(Server, Text, workload::mixed_script(64)))),
-            ("receive as server, mixed-script text 1 KiB", Box::new(|| Load::new(Server, Text, workload::mixed_script(1 << 10)))),
-            ("receive as server, mixed-script text 16 KiB", Box::new(|| Load::new(Server, Text, workload::mixed_script(16 << 10)))),
+            (
+                "receive as server, ASCII text 1 KiB",
+                Box::new(|| Load::new(Server, Text, workload::ascii(1 << 10))),
+            ),
+            (
+                "receive as server, mixed-script text 64 B",
+                Box::new(|| Load::new(Server, Text, workload::mixed_script(64))),
+            ),
+            (
+                "receive as server, mixed-script text 1 KiB",
+                Box::new(|| Load::new(Server, Text, workload::mixed_script(1 << 10))),
+            ),
+            (
+                "receive as server, mixed-script text 16 KiB",
+                Box::new(|| Load::new(Server, Text, workload::mixed_script(16 << 10))),
+            ),
             ("receive as client, binary 64 B", Box::new(move || binary(Client, 64))),
             ("receive as client, binary 16 KiB", Box::new(move || binary(Client, 16 << 10))),
             (
@@ -91,7 +103,12 @@ impl Bench {
             ),
         ];
         for (name, load) in loads {
-            for (read, read_size) in [("", usize::MAX), (", reads of 64 KiB", 64 << 10), (", reads of 16 KiB", 16 << 10), (", reads of 4 KiB", 4 << 10)] {
+            for (read, read_size) in [
+                ("", usize::MAX),
+                (", reads of 64 KiB", 64 << 10),
+                (", reads of 16 KiB", 16 << 10),
+                (", reads of 4 KiB", 4 << 10),
+            ] {
                 let name = format!("{name}{read}");
                 if !self.selects(&name) {
                     continue;
@@ -106,6 +123,8 @@ impl Bench {
     }
 
     fn receive(&mut self, name: String, load: &'static Load, read_size: usize) {
+        let payloads = load.payloads.iter().cycle().take(load.messages);
+        let expected = (load.messages, payloads.map(|payload| payload.len()).sum());
         let mut contenders = Vec::new();
         for peer in self.peers() {
             let pipe = Pipe::new(load.wire, read_size);
@@ -115,11 +134,11 @@ impl Bench {
                     pipe.rewind();
                     let mut count = Count::default();
                     receiver.receive_counting(load.messages, &mut count);
-                    assert_eq!(count.bytes, load.messages * load.payload.len());
+                    assert_eq!((count.messages, count.bytes), expected);
                 }));
             }
         }
-        self.race(name, contenders, load.messages, load.payload.len());
+        self.race(name, contenders, load.messages, load.payloads[0].len());
     }
 
     fn sending(&mut self) {
@@ -131,7 +150,8 @@ impl Bench {
                 (1 << 20, "1 MiB", &[1]),
             ] {
                 for &messages in batches {
-                    let per_flush = if messages == 1 { "flushed each".into() } else { format!("{messages} per flush") };
+                    let per_flush =
+                        if messages == 1 { "flushed each".into() } else { format!("{messages} per flush") };
                     let name = format!("send as {as_role}, binary {size}, {per_flush}");
                     if self.selects(&name) {
                         self.send(name, role, workload::binary(len).leak(), messages);
@@ -146,7 +166,8 @@ impl Bench {
         for peer in self.peers() {
             let pipe = Pipe::new(b"", 0);
             let Some(mut sender) = peer.sender(role, payload, pipe.clone()) else { continue };
-            if self.is_right(&name, peer, || peer::check_sender(&mut *sender, messages, role, payload, &pipe)) {
+            if self.is_right(&name, peer, || peer::check_sender(&mut *sender, messages, role, payload, &pipe))
+            {
                 contenders.push(contender(peer, move || sender.send(messages)));
             }
         }
@@ -176,23 +197,23 @@ impl Bench {
         const MESSAGES: usize = 64;
         let name = "inflate as server, 1 KiB JSON, context takeover".to_owned();
         if self.selects(&name) {
-            let json = workload::json();
-            let compressed = peers::zlib::compress_all(&json, MESSAGES);
-            let load = Load::compressed(Role::Server, Kind::Text, json, &compressed);
+            let texts = workload::json(MESSAGES);
+            let compressed = peers::zlib::compress_all(&texts);
+            let load = Load::compressed(Role::Server, &texts, &compressed);
             self.receive(name, Box::leak(Box::new(load)), usize::MAX);
         }
         let name = "deflate as server, 1 KiB JSON, context takeover".to_owned();
         if self.selects(&name) {
-            let json: &'static [u8] = workload::json().leak();
+            let texts = workload::json(MESSAGES);
             let mut contenders = Vec::new();
             for peer in self.peers() {
                 let pipe = Pipe::new(b"", 0);
-                let Some(mut sender) = peer.deflating_sender(json, pipe.clone()) else { continue };
-                if self.is_right(&name, peer, || peers::zlib::check(&mut *sender, MESSAGES, json, &pipe)) {
+                let Some(mut sender) = peer.deflating_sender(&texts, pipe.clone()) else { continue };
+                if self.is_right(&name, peer, || peers::zlib::check(&mut *sender, &texts, &pipe)) {
                     contenders.push(contender(peer, move || sender.send(MESSAGES)));
                 }
             }
-            self.race(name, contenders, MESSAGES, json.len());
+            self.race(name, contenders, MESSAGES, texts[0].len());
         }
     }
 

@@ -4,6 +4,7 @@ use crate::peer::{Peer, Role};
 use crate::pipe::Pipe;
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::any::Any;
+use std::hint::black_box;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 pub struct Counting;
@@ -45,10 +46,10 @@ pub struct Memory {
 /// pointer to it.
 pub fn idle(peer: &dyn Peer, role: Role) -> Option<Memory> {
     let pipe = Pipe::new(b"", 0);
-    drop(peer.idle(role, pipe.clone())?); // what is allocated once for all
+    drop(black_box(peer.idle(role, pipe.clone())?)); // what is allocated once for all
     let before = LIVE.load(Relaxed);
-    let (connection, bytes) = peer.idle(role, pipe)?;
-    let boxed = size_of_val(&*connection);
+    let (connection, bytes) = peer.idle(role, pipe.clone())?;
+    let boxed = size_of_val(&*black_box(&connection).as_ref());
     let heap = LIVE.load(Relaxed) - before - boxed;
     Some(Memory { name: peer.name(), role, bytes, heap })
 }

@@ -45,8 +45,8 @@ pub trait Peer {
         None
     }
 
-    /// A server's sender that compresses text, context takeover on.
-    fn deflating_sender(&self, _payload: &'static [u8], _: Pipe) -> Option<Box<dyn Sender>> {
+    /// A server's sender of these texts in turn, compressed with context takeover.
+    fn deflating_sender(&self, _texts: &[&'static str], _: Pipe) -> Option<Box<dyn Sender>> {
         None
     }
 
@@ -117,8 +117,9 @@ pub struct Check {
 
 impl Sink for Check {
     fn message(&mut self, kind: Kind, payload: &[u8]) {
+        let expected = self.load.payloads[self.messages % self.load.payloads.len()];
         self.messages += 1;
-        if kind != self.load.kind || payload != self.load.payload {
+        if kind != self.load.kind || payload != expected {
             self.wrong += 1;
         }
     }

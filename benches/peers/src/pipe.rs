@@ -12,6 +12,9 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
+/// What a buffered writer does not buffer but passes on: the capacity of those of the standard library and of tokio.
+const BUFFER_BYTES: usize = 8 << 10;
+
 #[derive(Clone)]
 pub struct Pipe(Rc<UnsafeCell<Ends>>);
 
@@ -91,10 +94,11 @@ impl Pipe {
     #[inline]
     pub fn give(&self, bytes: &[u8]) -> usize {
         let ends = self.ends();
-        if ends.buffers {
+        if ends.buffers && bytes.len() < BUFFER_BYTES {
             ends.buffer.extend_from_slice(bytes);
         } else {
-            ends.consume(bytes);
+            self.push_out();
+            self.ends().consume(bytes);
         }
         bytes.len()
     }

@@ -52,7 +52,9 @@ fn batches_per_sample(batch: &mut Box<dyn FnMut()>) -> usize {
             return batches;
         }
         // The first runs are slow: buffers grow, code is loaded.
-        batches = (batches * 2).min((SAMPLE.as_nanos() as usize * batches).div_ceil(time.as_nanos().max(1) as usize)).max(batches + 1);
+        batches = (batches * 2)
+            .min((SAMPLE.as_nanos() as usize * batches).div_ceil(time.as_nanos().max(1) as usize))
+            .max(batches + 1);
     }
 }
 

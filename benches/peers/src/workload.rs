@@ -6,15 +6,15 @@ use crate::peer::{Kind, Role};
 pub struct Load {
     pub role: Role,
     pub kind: Kind,
-    /// Every message of the batch is this.
-    pub payload: &'static [u8],
+    /// The messages of the batch are these in turn.
+    pub payloads: Vec<&'static [u8]>,
     pub messages: usize,
     pub wire: &'static [u8],
     /// Where the payload of every frame begins in the wire, how long it is, and its key; control frames left out.
     pub frames: Vec<(usize, usize, [u8; 4])>,
     /// How many frames make one message.
     pub fragments: usize,
-    /// The limit of the job: what must be done with a payload.
+    /// Whether the wire carries them compressed, with context takeover.
     pub compressed: bool,
 }
 
@@ -29,7 +29,7 @@ impl Load {
         for _ in 0..messages {
             wire.push(0x80 | kind.opcode(), payload);
         }
-        wire.into_load(kind, payload, messages, 1)
+        wire.into_load(kind, vec![payload], messages, 1)
     }
 
     /// One message in fragments, with a ping between any two of them.
@@ -45,17 +45,18 @@ impl Load {
                 wire.push(0x89, b"ping");
             }
         }
-        wire.into_load(kind, payload, 1, fragments)
+        wire.into_load(kind, vec![payload], 1, fragments)
     }
 
-    /// Messages that are compressed already; all of them inflate to `payload`.
-    pub fn compressed(role: Role, kind: Kind, payload: Vec<u8>, compressed: &[Vec<u8>]) -> Self {
-        let payload: &'static [u8] = payload.leak();
+    /// Texts that are compressed already.
+    pub fn compressed(role: Role, texts: &[&'static str], compressed: &[Vec<u8>]) -> Self {
         let mut wire = Wire::new(role);
         for message in compressed {
-            wire.push(0xc0 | kind.opcode(), message);
+            wire.push(0xc0 | Kind::Text.opcode(), message);
         }
-        Self { compressed: true, ..wire.into_load(kind, payload, compressed.len(), 1) }
+        let texts: Vec<_> = texts.iter().map(|text| text.as_bytes()).collect();
+        let messages = texts.len();
+        Self { compressed: true, ..wire.into_load(Kind::Text, texts, messages, 1) }
     }
 }
 
@@ -98,9 +99,18 @@ impl Wire {
         self.bytes.extend(payload.iter().enumerate().map(|(i, byte)| byte ^ key[i % 4]));
     }
 
-    fn into_load(self, kind: Kind, payload: &'static [u8], messages: usize, fragments: usize) -> Load {
+    fn into_load(self, kind: Kind, payloads: Vec<&'static [u8]>, messages: usize, fragments: usize) -> Load {
         let wire: &'static [u8] = self.bytes.leak();
-        Load { role: self.role, kind, payload, messages, wire, frames: self.frames, fragments, compressed: false }
+        Load {
+            role: self.role,
+            kind,
+            payloads,
+            messages,
+            wire,
+            frames: self.frames,
+            fragments,
+            compressed: false,
+        }
     }
 }
 
@@ -122,7 +132,12 @@ pub fn binary(len: usize) -> Vec<u8> {
 }
 
 pub fn ascii(len: usize) -> Vec<u8> {
-    b"The quick brown fox jumps over the lazy dog, 0123456789 times. ".iter().copied().cycle().take(len).collect()
+    b"The quick brown fox jumps over the lazy dog, 0123456789 times. "
+        .iter()
+        .copied()
+        .cycle()
+        .take(len)
+        .collect()
 }
 
 /// Latin with accents, Greek, Cyrillic, Hebrew, Chinese, Japanese and emoji, filled up with ASCII at the end.
@@ -140,20 +155,23 @@ pub fn mixed_script(len: usize) -> Vec<u8> {
     text
 }
 
-/// About a kilobyte of JSON, the kind of thing that is worth compressing.
-pub fn json() -> Vec<u8> {
-    let mut text = String::from("{\"channel\":\"ticker\",\"seq\":48151623,\"rows\":[");
+/// Messages of 1 KiB of JSON, as a feed of prices would send them: much in common, no two the same.
+pub fn json(messages: usize) -> Vec<&'static str> {
     let mut noise = Noise(42);
-    while text.len() < 940 {
-        let (id, price, size) = (noise.next() % 100_000, noise.next() % 1_000_000, noise.next() % 5_000);
-        text += &format!("{{\"id\":{id},\"price\":{}.{:02},\"size\":{size},\"side\":\"buy\"}},", price / 100, price % 100);
-    }
-    text += "null],\"checked\":true}";
-    while text.len() < 1024 {
-        text.push(' ');
-    }
-    text.truncate(1024);
-    text.into_bytes()
+    let mut message = |seq: usize| {
+        let mut text = format!("{{\"channel\":\"ticker\",\"seq\":{},\"rows\":[", 48_151_623 + seq);
+        while text.len() < 940 {
+            let (id, price, size) = (noise.next() % 100_000, noise.next() % 1_000_000, noise.next() % 5_000);
+            let side = if noise.next() % 2 == 0 { "buy" } else { "sell" };
+            let (whole, cents) = (price / 100, price % 100);
+            text +=
+                &format!("{{\"id\":{id},\"price\":{whole}.{cents:02},\"size\":{size},\"side\":\"{side}\"}},");
+        }
+        text += "null]}";
+        text += &" ".repeat(1024 - text.len());
+        &*text.leak()
+    };
+    (0..messages).map(&mut message).collect()
 }
 
 /// A browser's request, with 14 headers.

@@ -92,8 +92,8 @@ impl Peer for Work {
         })
     }
 
-    fn deflating_sender(&self, payload: &'static [u8], pipe: Pipe) -> Option<Box<dyn Sender>> {
-        Some(Box::new(super::zlib::Deflate::new(payload, pipe)))
+    fn deflating_sender(&self, texts: &[&'static str], pipe: Pipe) -> Option<Box<dyn Sender>> {
+        Some(Box::new(super::zlib::Deflate::new(texts, pipe)))
     }
 
     fn acceptor(&self, pipe: Pipe) -> Option<Box<dyn FnMut()>> {
@@ -125,7 +125,7 @@ struct Limit<const XOR: bool, const TEXT: bool> {
 
 impl<const XOR: bool, const TEXT: bool> Limit<XOR, TEXT> {
     fn boxed(load: &'static Load, pipe: Pipe) -> Box<dyn Receiver> {
-        Box::new(Self { load, pipe, message: vec![0; load.payload.len()] })
+        Box::new(Self { load, pipe, message: vec![0; load.payloads[0].len()] })
     }
 }
 

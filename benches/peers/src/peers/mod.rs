@@ -3,9 +3,19 @@
 
 use crate::peer::Peer;
 
+mod fastwebsockets;
 mod hybi;
 mod limits;
+mod nago_wss;
+mod nexus_web;
+mod sockudo_ws;
+mod soketto;
+mod tokio_websockets;
 mod tungstenite;
+mod web_socket;
+mod wslay;
+mod wtx;
+mod yawc;
 pub mod zlib;
 
 /// Limits first, then hybi, then the others.
@@ -15,6 +25,17 @@ pub fn all() -> Vec<&'static dyn Peer> {
         &limits::CopyXor,
         &limits::Work,
         &hybi::Hybi,
+        &hybi::Vectored,
         &tungstenite::Tungstenite,
+        &fastwebsockets::Fastwebsockets,
+        &tokio_websockets::TokioWebsockets,
+        &soketto::Soketto,
+        &sockudo_ws::SockudoWs,
+        &yawc::Yawc,
+        &web_socket::WebSocketCrate,
+        &wtx::Wtx,
+        &nexus_web::NexusWeb,
+        &nago_wss::NagoWss,
+        &wslay::Wslay,
     ]
 }

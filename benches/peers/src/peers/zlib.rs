@@ -14,14 +14,16 @@ pub fn compressor() -> zlib_rs::Deflate {
     zlib_rs::Deflate::new_with_config(config)
 }
 
-/// The messages of a batch, compressed one after the other with context takeover.
-pub fn compress_all(payload: &[u8], messages: usize) -> Vec<Vec<u8>> {
+/// Texts, compressed one after the other with context takeover. A wire of them may be repeated: references reach back
+/// only into the message itself and those before it.
+pub fn compress_all(texts: &[&str]) -> Vec<Vec<u8>> {
     let mut stream = compressor();
-    (0..messages)
-        .map(|_| {
-            let mut out = vec![0; payload.len() * 2 + 64];
+    texts
+        .iter()
+        .map(|text| {
+            let mut out = vec![0; text.len() * 2 + 64];
             let before = stream.total_out();
-            stream.compress(payload, &mut out, DeflateFlush::SyncFlush).unwrap();
+            stream.compress(text.as_bytes(), &mut out, DeflateFlush::SyncFlush).unwrap();
             out.truncate((stream.total_out() - before) as usize - TAIL.len());
             out
         })
@@ -38,7 +40,7 @@ pub struct Inflate {
 
 impl Inflate {
     pub fn new(load: &'static Load, pipe: Pipe) -> Self {
-        let message = vec![0; load.payload.len() + 64];
+        let message = vec![0; load.payloads[0].len() + 64];
         Self { load, pipe, stream: zlib_rs::Inflate::new(false, 15), compressed: Vec::new(), message }
     }
 }
@@ -65,23 +67,23 @@ impl Receive for Inflate {
 }
 
 pub struct Deflate {
-    payload: &'static [u8],
+    texts: Vec<&'static str>,
     pipe: Pipe,
     stream: zlib_rs::Deflate,
     out: Vec<u8>,
 }
 
 impl Deflate {
-    pub fn new(payload: &'static [u8], pipe: Pipe) -> Self {
-        Self { payload, pipe, stream: compressor(), out: vec![0; payload.len() * 2 + 64] }
+    pub fn new(texts: &[&'static str], pipe: Pipe) -> Self {
+        Self { texts: texts.to_vec(), pipe, stream: compressor(), out: vec![0; texts[0].len() * 2 + 64] }
     }
 }
 
 impl Sender for Deflate {
     fn send(&mut self, messages: usize) {
-        for _ in 0..messages {
+        for text in self.texts.iter().cycle().take(messages) {
             let before = self.stream.total_out();
-            self.stream.compress(self.payload, &mut self.out[4..], DeflateFlush::SyncFlush).unwrap();
+            self.stream.compress(text.as_bytes(), &mut self.out[4..], DeflateFlush::SyncFlush).unwrap();
             let len = (self.stream.total_out() - before) as usize - TAIL.len();
             let [high, low] = (len as u16).to_be_bytes();
             let begin = if len < 126 { 2 } else { 0 };
@@ -93,22 +95,22 @@ impl Sender for Deflate {
 }
 
 /// Whether what was sent inflates to the payload, message by message.
-pub fn check(sender: &mut dyn Sender, messages: usize, payload: &[u8], pipe: &Pipe) -> Result<(), String> {
+pub fn check(sender: &mut dyn Sender, texts: &[&str], pipe: &Pipe) -> Result<(), String> {
     let mut stream = zlib_rs::Inflate::new(false, 15);
     for _ in 0..2 {
         pipe.record();
-        sender.send(messages);
+        sender.send(texts.len());
         let frames = crate::peer::parse(&pipe.recorded(), crate::peer::Role::Server)?;
-        if frames.len() != messages {
-            return Err(format!("{} of {messages} frames", frames.len()));
+        if frames.len() != texts.len() {
+            return Err(format!("{} of {} frames", frames.len(), texts.len()));
         }
-        for (first, mut bytes) in frames {
+        for ((first, mut bytes), text) in frames.into_iter().zip(texts) {
             bytes.extend(TAIL);
-            let mut out = vec![0; payload.len() + 64];
+            let mut out = vec![0; text.len() + 64];
             let before = stream.total_out();
             stream.decompress(&bytes, &mut out, InflateFlush::SyncFlush).map_err(|e| e.as_str())?;
             out.truncate((stream.total_out() - before) as usize);
-            if first != 0xc1 || out != payload {
+            if first != 0xc1 || out != text.as_bytes() {
                 return Err(format!("first byte {first:02x}, {} bytes", out.len()));
             }
         }
