@@ -16,7 +16,10 @@ const PIECE: usize = 4096;
 
 pub struct Copy;
 pub struct CopyXor;
-pub struct Work;
+/// All of it; `wide` with 32-byte vectors where the processor has them, in one pass.
+pub struct Work {
+    pub wide: bool,
+}
 
 impl Peer for Copy {
     fn name(&self) -> &'static str {
@@ -29,7 +32,8 @@ impl Peer for Copy {
 
     fn receiver(&self, load: &'static Load, pipe: Pipe) -> Option<Box<dyn Receiver>> {
         // Without the XOR, only a client gets the payload right.
-        (load.role == Role::Client && !load.compressed).then(|| Limit::<false, false>::boxed(load, pipe))
+        (load.role == Role::Client && !load.compressed)
+            .then(|| Limit::<false, false>::boxed(load, pipe, false))
     }
 }
 
@@ -43,13 +47,13 @@ impl Peer for CopyXor {
     }
 
     fn receiver(&self, load: &'static Load, pipe: Pipe) -> Option<Box<dyn Receiver>> {
-        (!load.compressed).then(|| Limit::<true, false>::boxed(load, pipe))
+        (!load.compressed).then(|| Limit::<true, false>::boxed(load, pipe, false))
     }
 }
 
 impl Peer for Work {
     fn name(&self) -> &'static str {
-        "work"
+        if self.wide { "work, AVX2" } else { "work" }
     }
 
     fn is_limit(&self) -> bool {
@@ -57,18 +61,25 @@ impl Peer for Work {
     }
 
     fn receiver(&self, load: &'static Load, pipe: Pipe) -> Option<Box<dyn Receiver>> {
+        if self.wide && (load.compressed || load.role == Role::Client || !has_wide()) {
+            return None;
+        }
         if load.compressed {
             return Some(Box::new(super::zlib::Inflate::new(load, pipe)));
         }
         Some(match (load.role, load.kind) {
-            (Role::Server, Kind::Text) => Limit::<true, true>::boxed(load, pipe),
-            (Role::Server, Kind::Binary) => Limit::<true, false>::boxed(load, pipe),
-            (Role::Client, Kind::Text) => Limit::<false, true>::boxed(load, pipe),
-            (Role::Client, Kind::Binary) => Limit::<false, false>::boxed(load, pipe),
+            (Role::Server, Kind::Text) => Limit::<true, true>::boxed(load, pipe, self.wide),
+            (Role::Server, Kind::Binary) => Limit::<true, false>::boxed(load, pipe, self.wide),
+            (Role::Client, Kind::Text) => Limit::<false, true>::boxed(load, pipe, false),
+            (Role::Client, Kind::Binary) => Limit::<false, false>::boxed(load, pipe, false),
         })
     }
 
     fn sender(&self, role: Role, payload: &'static [u8], pipe: Pipe) -> Option<Box<dyn Sender>> {
+        if self.wide && (role == Role::Server || !has_wide()) {
+            return None;
+        }
+        let wide = self.wide;
         let mut header = vec![0x82];
         let bit = if role == Role::Client { 0x80 } else { 0 };
         match payload.len() {
@@ -87,16 +98,19 @@ impl Peer for Work {
         }
         let (out, keys) = (Vec::new(), Keys { bytes: [0; 256], at: 256 });
         Some(match role {
-            Role::Server => Box::new(SendWork::<false> { header, payload, pipe, out, keys }),
-            Role::Client => Box::new(SendWork::<true> { header, payload, pipe, out, keys }),
+            Role::Server => Box::new(SendWork::<false> { header, payload, pipe, out, keys, wide }),
+            Role::Client => Box::new(SendWork::<true> { header, payload, pipe, out, keys, wide }),
         })
     }
 
     fn deflating_sender(&self, texts: &[&'static str], pipe: Pipe) -> Option<Box<dyn Sender>> {
-        Some(Box::new(super::zlib::Deflate::new(texts, pipe)))
+        (!self.wide).then(|| Box::new(super::zlib::Deflate::new(texts, pipe)) as _)
     }
 
     fn acceptor(&self, pipe: Pipe) -> Option<Box<dyn FnMut()>> {
+        if self.wide {
+            return None;
+        }
         // SHA-1 and base64 of a key that is known beforehand, into a response that is ready but for them.
         let key = black_box(*b"dGhlIHNhbXBsZSBub25jZQ==");
         let head = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ";
@@ -121,11 +135,12 @@ struct Limit<const XOR: bool, const TEXT: bool> {
     load: &'static Load,
     pipe: Pipe,
     message: Vec<u8>,
+    wide: bool,
 }
 
 impl<const XOR: bool, const TEXT: bool> Limit<XOR, TEXT> {
-    fn boxed(load: &'static Load, pipe: Pipe) -> Box<dyn Receiver> {
-        Box::new(Self { load, pipe, message: vec![0; load.payloads[0].len()] })
+    fn boxed(load: &'static Load, pipe: Pipe, wide: bool) -> Box<dyn Receiver> {
+        Box::new(Self { load, pipe, message: vec![0; load.payloads[0].len()], wide })
     }
 }
 
@@ -135,32 +150,60 @@ impl<const XOR: bool, const TEXT: bool> Receive for Limit<XOR, TEXT> {
         for frames in self.load.frames.chunks_exact(self.load.fragments) {
             let mut at = 0;
             for &(start, len, key) in frames {
-                let fragment = &mut self.message[at..at + len];
-                copy::<XOR>(&wire[start..start + len], fragment, key);
+                let (from, to) = (&wire[start..start + len], &mut self.message[at..at + len]);
                 at += len;
+                match XOR {
+                    false => to.copy_from_slice(from),
+                    true => copy_xor(from, to, key, self.wide),
+                }
             }
             if TEXT {
                 simdutf8::basic::from_utf8(&self.message).unwrap();
             }
             sink.message(self.load.kind, &self.message);
         }
-        self.pipe.take_spare(usize::MAX);
         while !self.pipe.is_read() {
             self.pipe.take_spare(usize::MAX);
         }
     }
 }
 
+/// Below this, wide vectors gain nothing.
+const WIDE_FROM: usize = 256;
+
 #[inline]
-fn copy<const XOR: bool>(from: &[u8], to: &mut [u8], key: [u8; 4]) {
-    if !XOR {
-        to.copy_from_slice(from);
+fn copy_xor(from: &[u8], to: &mut [u8], key: [u8; 4], wide: bool) {
+    #[cfg(target_arch = "x86_64")]
+    if wide && from.len() >= WIDE_FROM {
+        // `wide` says that the processor has them.
+        unsafe { copy_xor_wide(from, to, key) };
         return;
     }
     for (from, to) in from.chunks(PIECE).zip(to.chunks_mut(PIECE)) {
         to.copy_from_slice(from);
         xor(to, key);
     }
+}
+
+/// One pass in wide vectors.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2")]
+fn copy_xor_wide(from: &[u8], to: &mut [u8], key: [u8; 4]) {
+    let (from_words, from_rest) = from.as_chunks::<4>();
+    let (to_words, to_rest) = to.as_chunks_mut::<4>();
+    for (from, to) in from_words.iter().zip(to_words) {
+        *to = (u32::from_ne_bytes(*from) ^ u32::from_ne_bytes(key)).to_ne_bytes();
+    }
+    for ((from, to), key) in from_rest.iter().zip(to_rest).zip(key) {
+        *to = from ^ key;
+    }
+}
+
+fn has_wide() -> bool {
+    #[cfg(target_arch = "x86_64")]
+    return std::is_x86_feature_detected!("avx2");
+    #[cfg(not(target_arch = "x86_64"))]
+    return false;
 }
 
 #[inline]
@@ -182,6 +225,7 @@ struct SendWork<const MASK: bool> {
     pipe: Pipe,
     out: Vec<u8>,
     keys: Keys,
+    wide: bool,
 }
 
 /// Masking keys, drawn from a cryptographic generator a few dozen at a time.
@@ -205,23 +249,22 @@ impl Keys {
 
 impl<const MASK: bool> Sender for SendWork<MASK> {
     fn send(&mut self, messages: usize) {
+        let (header_len, payload_len) = (self.header.len(), self.payload.len());
+        self.out.resize(messages * (header_len + payload_len), 0); // once
+        let mut rest = &mut self.out[..];
         for _ in 0..messages {
-            self.out.reserve(self.header.len() + self.payload.len());
-            self.out.extend_from_slice(&self.header);
+            let (header, behind) = rest.split_at_mut(header_len);
+            let (payload, behind) = behind.split_at_mut(payload_len);
+            rest = behind;
+            header.copy_from_slice(&self.header);
             if MASK {
                 let key = self.keys.next();
-                let end = self.out.len();
-                self.out[end - 4..].copy_from_slice(&key);
-                for piece in self.payload.chunks(PIECE) {
-                    let start = self.out.len();
-                    self.out.extend_from_slice(piece);
-                    xor(&mut self.out[start..], key);
-                }
+                header[header_len - 4..].copy_from_slice(&key);
+                copy_xor(self.payload, payload, key, self.wide);
             } else {
-                self.out.extend_from_slice(self.payload);
+                payload.copy_from_slice(self.payload);
             }
         }
         self.pipe.give(&self.out);
-        self.out.clear();
     }
 }

@@ -23,7 +23,8 @@ pub fn all() -> Vec<&'static dyn Peer> {
     vec![
         &limits::Copy,
         &limits::CopyXor,
-        &limits::Work,
+        &limits::Work { wide: false },
+        &limits::Work { wide: true },
         &hybi::Hybi,
         &hybi::Vectored,
         &tungstenite::Tungstenite,
