@@ -70,6 +70,12 @@ impl<'a> ClientRequest<'a> {
         self
     }
 
+    /// What is asked for.
+    #[must_use]
+    pub const fn uri(&self) -> &'a Uri {
+        self.uri
+    }
+
     fn check(&self) -> Result<(), HandshakeMisuse> {
         for (at, subprotocol) in self.subprotocols.iter().enumerate() {
             if !is_token(subprotocol.as_bytes()) {

@@ -247,6 +247,12 @@ impl<'a> Accept<'a> {
         self
     }
 
+    /// The subprotocol that was chosen.
+    #[must_use]
+    pub const fn chosen(&self) -> Option<&'a str> {
+        self.subprotocol
+    }
+
     /// Adds a header to the 101, such as `Set-Cookie`.
     pub fn header(mut self, name: &'a str, value: &'a (impl AsRef<[u8]> + ?Sized)) -> Self {
         self.headers.push(name, value.as_ref());

@@ -1,0 +1,451 @@
+//! Connecting and accepting.
+
+use std::io::{ErrorKind, Read, Write};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::sync::mpsc;
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use hybi::blocking::{self, AcceptError, Acceptor, ConnectError, Connector, Incoming, ReadyState};
+use hybi::frame::OpCode;
+use hybi::handshake::{
+    Accept, ClientRequest, HandshakeMisuse, HeadLimits, Rejection, RequestError, ResponseError,
+    choose_subprotocol,
+};
+use hybi::{CloseCode, Config, Limits, Uri};
+
+use crate::stream::*;
+
+/// The request of RFC 6455 §1.2.
+const REQUEST: &str = "GET /chat?a=b HTTP/1.1\r\nHost: server.example.com\r\nUpgrade: websocket\r\n\
+    Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nOrigin: http://example.com\r\n\
+    Sec-WebSocket-Protocol: chat, superchat\r\nSec-WebSocket-Version: 13\r\n\r\n";
+/// What belongs to it (RFC 6455 §1.3).
+const ACCEPT: &str = "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n";
+
+fn written(stream: &Script) -> String {
+    String::from_utf8_lossy(&stream.written()).into_owned()
+}
+
+// ---- accepting
+
+#[test]
+fn a_request_is_seen_before_it_is_accepted() {
+    let stream = Script::new(
+        one_by_one(REQUEST.as_bytes()).flat_map(|byte| [In::Error(ErrorKind::Interrupted), byte]),
+    );
+    let pending = blocking::accept(stream.clone()).unwrap();
+    let request = pending.request();
+    assert_eq!((request.method(), request.path(), request.query()), ("GET", "/chat", Some("a=b")));
+    assert_eq!(request.origin(), Some(&b"http://example.com"[..]));
+    assert_eq!(request.subprotocols().collect::<Vec<_>>(), ["chat", "superchat"]);
+    assert_eq!(pending.ready_state(), ReadyState::Connecting);
+    assert_eq!(written(&stream), "");
+
+    let chosen = choose_subprotocol(request, &["superchat", "chat"]).unwrap();
+    let accept = Accept::from_origins(&["http://example.com"]).subprotocol(chosen).header("X-Server", "test");
+    let ws = pending.accept(&accept).unwrap();
+    assert_eq!(ws.ready_state(), ReadyState::Open);
+    assert_eq!(ws.subprotocol(), Some("superchat"));
+    let answer = written(&stream);
+    assert!(answer.starts_with("HTTP/1.1 101 "), "{answer}");
+    for header in [ACCEPT, "Sec-WebSocket-Protocol: superchat\r\n", "X-Server: test\r\n"] {
+        assert!(answer.contains(header), "{answer}");
+    }
+}
+
+#[test]
+fn what_follows_the_request_belongs_to_the_connection() {
+    let all = [REQUEST.as_bytes(), &masked(OpCode::TEXT, b"Hello"), &masked(OpCode::CLOSE, b"")].concat();
+    for cut in [0, 10, REQUEST.len(), REQUEST.len() + 3, all.len()] {
+        let (front, back) = all.split_at(cut);
+        let input = [front, back].into_iter().filter(|part| !part.is_empty());
+        let stream = Script::new(input.map(|part| In::Bytes(part.to_vec())));
+        let pending = blocking::accept(stream).unwrap();
+        let mut ws = pending.accept(&Accept::from_any_origin()).unwrap();
+        assert_eq!(ws.subprotocol(), None);
+        assert_eq!(ws.read().unwrap(), text("Hello"), "cut at {cut}");
+        assert_eq!(closed(ws.read()).code(), 1005);
+    }
+}
+
+#[test]
+fn the_configuration_reaches_the_connection_but_for_the_replies() {
+    let all = [REQUEST.as_bytes(), &masked(OpCode::PING, b"?"), &masked(OpCode::TEXT, b"too long")].concat();
+    let stream = Script::new([In::Bytes(all)]);
+    let config = Config::default().limits(Limits::default().message_bytes_max(7)).manual_replies();
+    let pending = Acceptor::new().config(config).receive(stream.clone()).unwrap();
+    let mut ws = pending.accept(&Accept::from_any_origin()).unwrap();
+    let head = stream.written().len();
+    assert!(matches!(ws.read(), Err(blocking::Error::Violation(_))));
+    let frames = [plain(OpCode::PONG, b"?"), plain(OpCode::CLOSE, &1009u16.to_be_bytes())].concat();
+    assert_eq!(stream.written()[head..], frames);
+}
+
+#[test]
+fn a_page_or_a_refusal_is_answered_with_and_the_stream_closed() {
+    let stream = Script::new([In::Bytes(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n".to_vec())]);
+    let pending = blocking::accept(stream.clone()).unwrap();
+    assert!(!pending.request().is_upgrade());
+    pending.reject(&Rejection::new(200).body("text/plain", "a page")).unwrap();
+    let answer = written(&stream);
+    assert!(answer.starts_with("HTTP/1.1 200 OK\r\n") && answer.ends_with("\r\n\r\na page"), "{answer}");
+    assert_eq!(stream.log.borrow().shut, [Shutdown::Write]);
+}
+
+#[test]
+fn a_bad_request_is_refused_by_itself() {
+    let bad = |request: &str| {
+        let stream = Script::new([In::Bytes(request.as_bytes().to_vec())]);
+        (blocking::accept(stream.clone()).map(|_| ()), written(&stream), stream)
+    };
+    let (result, answer, stream) = bad("not HTTP at all\r\n\r\n");
+    assert!(matches!(result, Err(AcceptError::Request(RequestError::RequestLine))), "{result:?}");
+    assert!(answer.starts_with("HTTP/1.1 400 "), "{answer}");
+    assert_eq!(stream.log.borrow().shut, [Shutdown::Write]);
+
+    let stream = Script::new([In::Bytes(REQUEST.as_bytes().to_vec())]);
+    let limits = HeadLimits::default().headers_max(2);
+    let result = Acceptor::new().limits(limits).receive(stream.clone()).map(|_| ());
+    assert!(matches!(result, Err(AcceptError::Request(RequestError::TooManyHeaders))), "{result:?}");
+    assert!(written(&stream).starts_with("HTTP/1.1 431 "));
+
+    let stream = Script::new([In::Bytes(REQUEST.as_bytes().to_vec())]);
+    let pending = blocking::accept(stream.clone()).unwrap();
+    let result = pending.accept(&Accept::from_same_origin()).map(|_| ());
+    assert!(matches!(result, Err(AcceptError::Request(RequestError::Origin))), "{result:?}");
+    assert!(written(&stream).starts_with("HTTP/1.1 403 "));
+    assert_eq!(stream.log.borrow().shut, [Shutdown::Write]);
+}
+
+#[test]
+fn a_mistake_of_the_server_is_a_500_for_the_client() {
+    let stream = Script::new([In::Bytes(REQUEST.as_bytes().to_vec())]);
+    let pending = blocking::accept(stream.clone()).unwrap();
+    let result = pending.accept(&Accept::from_any_origin().subprotocol("never offered")).map(|_| ());
+    let misuse = matches!(
+        result,
+        Err(AcceptError::Misuse(HandshakeMisuse::SubprotocolNotOffered | HandshakeMisuse::Subprotocol))
+    );
+    assert!(misuse, "{result:?}");
+    assert!(written(&stream).starts_with("HTTP/1.1 500 "));
+
+    let stream = Script::new([In::Bytes(REQUEST.as_bytes().to_vec())]);
+    let pending = blocking::accept(stream.clone()).unwrap();
+    let result = pending.reject(&Rejection::new(200).header("A", "b\r\nC: d"));
+    assert!(matches!(result, Err(AcceptError::Misuse(HandshakeMisuse::HeaderValue))), "{result:?}");
+    assert!(written(&stream).starts_with("HTTP/1.1 500 "));
+}
+
+#[test]
+fn a_client_may_vanish_at_any_byte_of_its_request() {
+    for cut in 0..REQUEST.len() {
+        let front = In::Bytes(REQUEST.as_bytes()[..cut].to_vec());
+        let input = |end| if cut == 0 { vec![end] } else { vec![front.clone(), end] };
+        for (end, expected) in [
+            (In::End, ErrorKind::UnexpectedEof),
+            (In::Error(ErrorKind::ConnectionReset), ErrorKind::ConnectionReset),
+        ] {
+            match blocking::accept(Script::new(input(end))) {
+                Err(AcceptError::Io(error)) => assert_eq!(error.kind(), expected, "cut at {cut}"),
+                other => panic!("cut at {cut}: {other:?}"),
+            }
+        }
+        let late = blocking::accept(Script::new(input(In::Error(ErrorKind::WouldBlock))));
+        assert!(matches!(late, Err(AcceptError::TimedOut)), "cut at {cut}");
+    }
+}
+
+#[test]
+fn an_answer_that_cannot_be_written_opens_nothing() {
+    for (out, timed_out) in
+        [(Out::Error(ErrorKind::BrokenPipe), false), (Out::Error(ErrorKind::WouldBlock), true)]
+    {
+        let stream = Script::new([In::Bytes(REQUEST.as_bytes().to_vec())]).writing([out]);
+        let pending = blocking::accept(stream).unwrap();
+        match pending.accept(&Accept::from_any_origin()) {
+            Err(AcceptError::TimedOut) => assert!(timed_out),
+            Err(AcceptError::Io(_)) => assert!(!timed_out),
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[test]
+fn a_client_that_says_nothing_is_given_up() {
+    let (mut client, server) = sockets();
+    let acceptor = Acceptor::new().timeout(Some(Duration::from_millis(1)));
+    assert!(matches!(acceptor.receive(server), Err(AcceptError::TimedOut)));
+    assert_eq!(client.read(&mut [0]).unwrap(), 0); // and its connection closed
+}
+
+// ---- connecting
+
+fn listen() -> (TcpListener, u16) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    (listener, port)
+}
+
+/// A server for one connection, which answers `respond(request head)`, says what it was asked, and then waits for the end.
+fn server_of(respond: impl FnOnce(&str) -> Vec<u8> + Send + 'static) -> (u16, JoinHandle<String>) {
+    let (listener, port) = listen();
+    let thread = thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let head = read_head(&mut stream);
+        stream.write_all(&respond(&head)).unwrap();
+        let _ = stream.read_to_end(&mut Vec::new());
+        head
+    });
+    (port, thread)
+}
+
+fn read_head(stream: &mut TcpStream) -> String {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        let mut byte = [0];
+        stream.read_exact(&mut byte).unwrap();
+        head.extend(byte);
+    }
+    String::from_utf8(head).unwrap()
+}
+
+/// A server that accepts one WebSocket, says hello, and echoes until the end.
+fn hello_server() -> (u16, JoinHandle<String>) {
+    let (listener, port) = listen();
+    let thread = thread::spawn(move || serve_hello(listener.accept().unwrap().0));
+    (port, thread)
+}
+
+fn serve_hello(stream: TcpStream) -> String {
+    let pending = blocking::accept(stream).unwrap();
+    let host = pending.request().host().unwrap().to_owned();
+    let mut accept = Accept::from_any_origin().header("X-Server", "test");
+    if let Some(chosen) = choose_subprotocol(pending.request(), &["echo"]) {
+        accept = accept.subprotocol(chosen);
+    }
+    let mut ws = pending.accept(&accept).unwrap();
+    ws.send("hello").unwrap();
+    loop {
+        match ws.read().unwrap() {
+            Incoming::Text(text) => ws.send(&*text).unwrap(),
+            Incoming::Closed(_) => return host,
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[test]
+fn connect_talk_and_close() {
+    let (port, server) = hello_server();
+    let uri = Uri::parse(&format!("ws://127.0.0.1:{port}/")).unwrap();
+    let request = ClientRequest::new(&uri).subprotocol("other").subprotocol("echo");
+    let mut ws = Connector::new().connect(&request).unwrap();
+    assert_eq!(ws.subprotocol(), Some("echo"));
+    assert_eq!(ws.response().unwrap().header("x-server"), Some(&b"test"[..]));
+    assert_eq!(ws.read().unwrap(), text("hello"));
+    ws.send("again").unwrap();
+    assert_eq!(ws.read().unwrap(), text("again"));
+    ws.close(CloseCode::NORMAL, "").unwrap();
+    assert!(closed(ws.read()).was_clean());
+    assert_eq!(server.join().unwrap(), format!("127.0.0.1:{port}"));
+}
+
+#[test]
+fn names_are_looked_up_and_all_addresses_tried() {
+    // Usually ::1 as well as 127.0.0.1, at one of which nobody listens.
+    let (port, server) = hello_server();
+    let mut ws = blocking::connect(&format!("ws://localhost:{port}/")).unwrap();
+    assert_eq!(ws.read().unwrap(), text("hello"));
+    assert!(ws.terminate(Duration::from_secs(60)).unwrap().was_clean());
+    server.join().unwrap();
+
+    let (port, server) = hello_server();
+    let uri = Uri::parse(&format!("ws://localhost:{port}/")).unwrap();
+    let mut ws = Connector::new().timeout(None).connect(&ClientRequest::new(&uri)).unwrap();
+    assert!(ws.terminate(Duration::from_secs(60)).unwrap().was_clean());
+    server.join().unwrap();
+}
+
+#[test]
+fn the_servers_first_message_may_come_with_its_answer() {
+    // The key is random, so the answer is made by the machine; only the order of bytes is ours.
+    let (port, server) = server_of(|head| {
+        let mut inbox = head.as_bytes().to_vec();
+        let (mut handshake, mut out) = (hybi::ServerHandshake::new(Config::default()), Vec::new());
+        let request = handshake.receive(&mut hybi::Input::new(&mut inbox), &mut out).unwrap().unwrap();
+        let mut ws = handshake.accept(&request, &Accept::from_any_origin(), &mut out).unwrap();
+        ws.send("at once", &mut out).unwrap();
+        ws.close(CloseCode::NORMAL, "and over", &mut out).unwrap();
+        out
+    });
+    let mut ws = blocking::connect(&format!("ws://127.0.0.1:{port}/")).unwrap();
+    assert_eq!(ws.read().unwrap(), text("at once"));
+    ws.set_keepalive(hybi::connection::KeepaliveConfig::default().close_within(Some(Duration::ZERO)));
+    assert_eq!(closed(ws.read()).reason(), "and over");
+    drop(ws);
+    server.join().unwrap();
+}
+
+#[test]
+fn a_refusal_is_handed_out_and_a_redirect_not_followed() {
+    let (port, server) = server_of(|_| {
+        b"HTTP/1.1 302 Found\r\nLocation: ws://elsewhere.example/\r\nContent-Length: 4\r\n\r\nbody".to_vec()
+    });
+    match blocking::connect(&format!("ws://127.0.0.1:{port}/")) {
+        Err(ConnectError::Refused(refusal)) => {
+            assert_eq!(refusal.response.status(), 302);
+            assert_eq!(refusal.response.header("Location"), Some(&b"ws://elsewhere.example/"[..]));
+            assert!(b"body".starts_with(&refusal.body_start));
+        }
+        other => panic!("{other:?}"),
+    }
+    server.join().unwrap();
+}
+
+#[test]
+fn an_answer_that_breaks_a_rule_is_an_error() {
+    let (port, server) = server_of(|_| {
+        format!("HTTP/1.1 101 S\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n{ACCEPT}\r\n").into_bytes()
+    });
+    let result = blocking::connect(&format!("ws://127.0.0.1:{port}/"));
+    assert!(matches!(result, Err(ConnectError::Response(ResponseError::Accept))), "{result:?}");
+    server.join().unwrap();
+}
+
+#[test]
+fn a_server_that_ends_in_the_middle_is_an_error() {
+    let (listener, port) = listen();
+    let server = thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        read_head(&mut stream);
+        stream.write_all(b"HTTP/1.1 101 Swi").unwrap();
+    });
+    match blocking::connect(&format!("ws://127.0.0.1:{port}/")) {
+        Err(ConnectError::Io(error)) => assert_eq!(error.kind(), ErrorKind::UnexpectedEof),
+        other => panic!("{other:?}"),
+    }
+    server.join().unwrap();
+}
+
+#[test]
+fn a_server_that_does_not_answer_is_given_up() {
+    let (listener, port) = listen();
+    let (given_up, is_given_up) = mpsc::channel::<()>();
+    let server = thread::spawn(move || {
+        let stream = listener.accept().unwrap();
+        is_given_up.recv().unwrap();
+        drop(stream);
+    });
+    let uri = Uri::parse(&format!("ws://127.0.0.1:{port}/")).unwrap();
+    let connector = Connector::new().timeout(Some(Duration::from_millis(200)));
+    let result = connector.connect(&ClientRequest::new(&uri));
+    assert!(matches!(result, Err(ConnectError::TimedOut)), "{result:?}");
+    given_up.send(()).unwrap();
+    server.join().unwrap();
+
+    let result = Connector::new().timeout(Some(Duration::ZERO)).connect(&ClientRequest::new(&uri));
+    assert!(matches!(result, Err(ConnectError::TimedOut)), "{result:?}");
+}
+
+#[test]
+fn what_cannot_be_connected_to_is_said_before_or_while_trying() {
+    assert!(matches!(blocking::connect("http://example.com/"), Err(ConnectError::Uri(_))));
+    let result = blocking::connect("wss://127.0.0.1/");
+    assert!(matches!(result, Err(ConnectError::NeedsTls)));
+    assert!(result.unwrap_err().to_string().contains("connect_over"));
+
+    let (listener, port) = listen();
+    drop(listener); // nobody listens there now
+    let uri = Uri::parse(&format!("ws://127.0.0.1:{port}/")).unwrap();
+    let result = Connector::new().connect(&ClientRequest::new(&uri));
+    assert!(matches!(result, Err(ConnectError::Connect(_))), "{result:?}");
+    // A name that is reserved for not existing (RFC 6761 §6.4).
+    let uri = Uri::parse("ws://nowhere.invalid/").unwrap();
+    let connector = Connector::new().timeout(Some(Duration::from_millis(500)));
+    let result = connector.connect(&ClientRequest::new(&uri));
+    assert!(matches!(result, Err(ConnectError::Resolve(_) | ConnectError::TimedOut)), "{result:?}");
+}
+
+#[test]
+fn a_mistake_in_the_request_writes_nothing() {
+    let uri = Uri::parse("ws://example.com/").unwrap();
+    let stream = Script::new([]);
+    let request = ClientRequest::new(&uri).subprotocol("a b");
+    let result = Connector::new().connect_over(stream.clone(), &request);
+    assert!(matches!(result, Err(ConnectError::Misuse(HandshakeMisuse::Subprotocol))), "{result:?}");
+    assert_eq!(stream.log.borrow().writes, 0);
+}
+
+#[test]
+fn any_stream_will_do_for_wss_too() {
+    let (client, server) = sockets();
+    let serving = thread::spawn(move || serve_hello(server));
+    let uri = Uri::parse("wss://example.com/").unwrap();
+    let mut ws = Connector::new().connect_over(client, &ClientRequest::new(&uri)).unwrap();
+    assert_eq!(ws.read().unwrap(), text("hello"));
+    assert!(ws.terminate(Duration::from_secs(60)).unwrap().was_clean());
+    assert_eq!(serving.join().unwrap(), "example.com");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_unix_socket_is_a_stream() {
+    let (client, server) = std::os::unix::net::UnixStream::pair().unwrap();
+    let serving = thread::spawn(move || {
+        let mut ws = blocking::accept(server).unwrap().accept(&Accept::from_any_origin()).unwrap();
+        let message = ws.read().unwrap();
+        assert_eq!(closed(ws.read()).code(), 1000);
+        message
+    });
+    let uri = Uri::parse("ws://localhost/").unwrap();
+    let ws = Connector::new().connect_over(client, &ClientRequest::new(&uri)).unwrap();
+    let (mut reader, writer) = ws.split().unwrap();
+    writer.send(b"over a Unix socket").unwrap();
+    writer.close(CloseCode::NORMAL, "").unwrap();
+    assert!(closed(reader.read()).was_clean());
+    assert_eq!(serving.join().unwrap(), Incoming::Binary(b"over a Unix socket".to_vec()));
+}
+
+// ---- proxies
+
+#[test]
+fn a_tunnel_leads_through_a_proxy() {
+    let (listener, port) = listen();
+    let proxy = thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let head = read_head(&mut stream);
+        stream.write_all(b"HTTP/1.1 200 Connection established\r\n\r\n").unwrap();
+        (head, serve_hello(stream)) // the proxy is the server, too
+    });
+    let uri = Uri::parse("ws://server.invalid/").unwrap();
+    let connector = Connector::new().proxy("127.0.0.1", port).proxy_credentials("me", "secret");
+    let mut ws = connector.connect(&ClientRequest::new(&uri)).unwrap();
+    assert_eq!(ws.read().unwrap(), text("hello"));
+    assert!(ws.terminate(Duration::from_secs(60)).unwrap().was_clean());
+    let (head, host) = proxy.join().unwrap();
+    assert!(head.starts_with("CONNECT server.invalid:80 HTTP/1.1\r\n"), "{head}");
+    assert!(head.contains("Proxy-Authorization: Basic bWU6c2VjcmV0\r\n"), "{head}");
+    assert_eq!(host, "server.invalid");
+}
+
+#[test]
+fn a_tunnel_can_be_had_for_tls() {
+    let (port, proxy) = server_of(|_| b"HTTP/1.1 200 OK\r\n\r\n".to_vec());
+    let uri = Uri::parse("wss://server.invalid/").unwrap();
+    let stream = Connector::new().proxy("127.0.0.1", port).connect_tcp(&uri).unwrap();
+    assert_eq!((stream.read_timeout().unwrap(), stream.write_timeout().unwrap()), (None, None));
+    drop(stream);
+    assert!(proxy.join().unwrap().starts_with("CONNECT server.invalid:443 HTTP/1.1\r\n"));
+}
+
+#[test]
+fn a_proxy_may_refuse() {
+    let (port, proxy) = server_of(|_| b"HTTP/1.1 407 Who are you\r\n\r\n".to_vec());
+    let uri = Uri::parse("ws://server.invalid/").unwrap();
+    match Connector::new().proxy("127.0.0.1", port).connect(&ClientRequest::new(&uri)) {
+        Err(ConnectError::ProxyRefused(refusal)) => assert_eq!(refusal.to_string(), "407 Who are you"),
+        other => panic!("{other:?}"),
+    }
+    proxy.join().unwrap();
+}

@@ -1,0 +1,214 @@
+//! Streams for tests: a scripted one, and pairs of real sockets; and frames for them.
+
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::rc::Rc;
+use std::time::Duration;
+
+use hybi::blocking::{Closed, Error, Incoming, Stream, WebSocket};
+use hybi::frame::{Header, Mask, OpCode};
+use hybi::{Client, Config, Connection, Server};
+
+// ---- a scripted stream
+
+/// What one call of `read` meets.
+#[derive(Clone, Debug)]
+pub enum In {
+    Bytes(Vec<u8>),
+    Error(ErrorKind),
+    End,
+}
+
+/// What one call of `write` meets.
+#[derive(Clone, Copy, Debug)]
+pub enum Out {
+    Takes(usize),
+    Error(ErrorKind),
+}
+
+#[derive(Default)]
+pub struct Log {
+    pub written: Vec<u8>,
+    pub writes: usize,
+    pub shut: Vec<Shutdown>,
+}
+
+/// Reads from a script, after whose end it is at the end of the stream; writes as scripted, then everything.
+#[derive(Clone)]
+pub struct Script {
+    pub input: Rc<RefCell<VecDeque<In>>>,
+    pub output: Rc<RefCell<VecDeque<Out>>>,
+    pub log: Rc<RefCell<Log>>,
+    pub timed: bool,
+}
+
+impl Script {
+    pub fn new(input: impl IntoIterator<Item = In>) -> Self {
+        Self {
+            input: Rc::new(RefCell::new(input.into_iter().collect())),
+            output: Rc::default(),
+            log: Rc::default(),
+            timed: true,
+        }
+    }
+
+    pub fn writing(self, output: impl IntoIterator<Item = Out>) -> Self {
+        self.output.borrow_mut().extend(output);
+        self
+    }
+
+    pub fn written(&self) -> Vec<u8> {
+        self.log.borrow().written.clone()
+    }
+
+    pub fn unread(&self) -> usize {
+        self.input.borrow().len()
+    }
+}
+
+impl Read for Script {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        assert!(!buffer.is_empty(), "reading into nothing would look like the end");
+        let mut input = self.input.borrow_mut();
+        match input.pop_front() {
+            None | Some(In::End) => Ok(0),
+            Some(In::Error(kind)) => Err(kind.into()),
+            Some(In::Bytes(mut bytes)) => {
+                let n = bytes.len().min(buffer.len());
+                buffer[..n].copy_from_slice(&bytes[..n]);
+                if n < bytes.len() {
+                    input.push_front(In::Bytes(bytes.split_off(n)));
+                }
+                Ok(n)
+            }
+        }
+    }
+}
+
+impl Write for Script {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let mut log = self.log.borrow_mut();
+        log.writes += 1;
+        match self.output.borrow_mut().pop_front().unwrap_or(Out::Takes(usize::MAX)) {
+            Out::Takes(n) => {
+                let n = n.min(bytes.len());
+                log.written.extend(&bytes[..n]);
+                Ok(n)
+            }
+            Out::Error(kind) => Err(kind.into()),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Stream for Script {
+    fn set_read_timeout(&mut self, timeout: Option<Duration>) -> io::Result<()> {
+        assert_ne!(timeout, Some(Duration::ZERO), "an error to TcpStream");
+        if self.timed { Ok(()) } else { Err(ErrorKind::Unsupported.into()) }
+    }
+
+    fn set_write_timeout(&mut self, timeout: Option<Duration>) -> io::Result<()> {
+        self.set_read_timeout(timeout)
+    }
+
+    fn shutdown(&mut self, how: Shutdown) -> io::Result<()> {
+        self.log.borrow_mut().shut.push(how);
+        Ok(())
+    }
+}
+
+// ---- frames, written by hand
+
+pub const KEY: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
+
+pub fn frame(masked: bool, fin: bool, opcode: OpCode, payload: &[u8]) -> Vec<u8> {
+    let masking_key = masked.then_some(KEY);
+    let header = Header { fin, masking_key, ..Header::new(opcode, payload.len() as u64) }.encode();
+    let mut payload = payload.to_vec();
+    if masked {
+        Mask::new(KEY).apply(&mut payload);
+    }
+    [&*header, &payload].concat()
+}
+
+/// From a client.
+pub fn masked(opcode: OpCode, payload: &[u8]) -> Vec<u8> {
+    frame(true, true, opcode, payload)
+}
+
+/// From a server.
+pub fn plain(opcode: OpCode, payload: &[u8]) -> Vec<u8> {
+    frame(false, true, opcode, payload)
+}
+
+pub fn bytes(pieces: &[Vec<u8>]) -> In {
+    In::Bytes(pieces.concat())
+}
+
+pub fn one_by_one(bytes: &[u8]) -> impl Iterator<Item = In> + '_ {
+    bytes.iter().map(|byte| In::Bytes(vec![*byte]))
+}
+
+pub type Keys = fn() -> [u8; 4];
+
+pub fn server(stream: Script) -> WebSocket<Script, Server> {
+    WebSocket::new(stream, Connection::server(Config::default()))
+}
+
+pub fn client(stream: Script) -> WebSocket<Script, Client<Keys>> {
+    WebSocket::new(stream, Connection::client_with_keys(Config::default(), (|| KEY) as Keys))
+}
+
+pub fn text(text: &str) -> Incoming {
+    Incoming::Text(text.into())
+}
+
+/// `Ok` of a read, or what the error would say.
+pub fn told(result: Result<Incoming, Error>) -> Result<Incoming, String> {
+    result.map_err(|error| error.to_string())
+}
+
+pub fn closed(result: Result<Incoming, Error>) -> Closed {
+    match result {
+        Ok(Incoming::Closed(closed)) => closed,
+        other => panic!("not closed but {other:?}"),
+    }
+}
+
+pub fn io_kind<T: std::fmt::Debug>(result: Result<T, Error>) -> ErrorKind {
+    match result {
+        Err(Error::Io(error)) => error.kind(),
+        other => panic!("not an I/O error but {other:?}"),
+    }
+}
+
+// ---- real sockets
+
+/// Both ends of a TCP connection.
+pub fn sockets() -> (TcpStream, TcpStream) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    let (server, _) = listener.accept().unwrap();
+    for socket in [&client, &server] {
+        socket.set_nodelay(true).unwrap();
+    }
+    (client, server)
+}
+
+pub fn pair() -> (WebSocket<TcpStream, Client<Keys>>, WebSocket<TcpStream, Server>) {
+    let (client, server) = sockets();
+    (
+        WebSocket::new(client, Connection::client_with_keys(Config::default(), (|| KEY) as Keys)),
+        WebSocket::new(server, Connection::server(Config::default())),
+    )
+}
+
+pub fn sockets_with_server() -> (TcpStream, WebSocket<TcpStream, Server>) {
+    let (client, server) = sockets();
+    (client, WebSocket::new(server, Connection::server(Config::default())))
+}

@@ -1,0 +1,273 @@
+//! The examples as programs: what they print, what they answer, their exit codes.
+//!
+//! `cargo test` builds the examples before it runs this; with `--test examples` alone, build them first.
+#![cfg(feature = "rand")]
+#![allow(
+    missing_docs,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic
+)]
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::path::PathBuf;
+use std::process::{Child, ChildStdout, Command, Output, Stdio};
+use std::thread;
+use std::time::Duration;
+
+use hybi::blocking::{self, Connector, Incoming};
+use hybi::handshake::{Accept, ClientRequest};
+use hybi::{CloseCode, Uri};
+
+fn example(name: &str) -> Command {
+    // target/<profile>/deps/examples-<hash> -> target/<profile>/examples/<name>
+    let test = std::env::current_exe().unwrap();
+    let folder = test.parent().and_then(|deps| deps.parent()).unwrap();
+    let program: PathBuf = folder.join("examples").join(name).with_extension(std::env::consts::EXE_EXTENSION);
+    assert!(program.exists(), "{} is missing: cargo build --examples", program.display());
+    Command::new(program)
+}
+
+/// A running echo server; killed when dropped.
+struct EchoServer {
+    process: Child,
+    address: String,
+    _stdout: BufReader<ChildStdout>,
+}
+
+impl EchoServer {
+    fn start() -> Self {
+        let mut process = example("echo_server").arg("127.0.0.1:0").stdout(Stdio::piped()).spawn().unwrap();
+        let mut stdout = BufReader::new(process.stdout.take().unwrap());
+        let mut line = String::new();
+        stdout.read_line(&mut line).unwrap();
+        let address = line.trim().rsplit("ws://").next().unwrap().to_owned();
+        assert!(line.contains(&format!("http://{address}")), "{line}");
+        Self { process, address, _stdout: stdout }
+    }
+
+    fn uri(&self) -> String {
+        format!("ws://{}/", self.address)
+    }
+
+    fn http(&self, request: &str) -> String {
+        let mut stream = TcpStream::connect(&self.address).unwrap();
+        stream.write_all(format!("{request}\r\nHost: a\r\n\r\n").as_bytes()).unwrap();
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).unwrap();
+        String::from_utf8(answer).unwrap()
+    }
+}
+
+impl Drop for EchoServer {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// Runs the client with this input.
+fn client(arguments: &[&str], input: &str) -> (Output, String, String) {
+    let mut command = example("client");
+    command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut process = command.spawn().unwrap();
+    // A client that ends early reads nothing.
+    let _ = process.stdin.take().unwrap().write_all(input.as_bytes());
+    let output = process.wait_with_output().unwrap();
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).replace("\r\n", "\n");
+    let (out, err) = (text(&output.stdout), text(&output.stderr));
+    (output, out, err)
+}
+
+#[test]
+fn the_echo_server_serves_its_page_and_nothing_else() {
+    let server = EchoServer::start();
+    let page = server.http("GET / HTTP/1.1");
+    assert!(page.starts_with("HTTP/1.1 200 "), "{page}");
+    assert!(page.contains("Content-Type: text/html; charset=utf-8\r\n"), "{page}");
+    assert!(page.ends_with(include_str!("../examples/echo_server/page.html")));
+    assert!(server.http("GET /favicon.ico HTTP/1.1").starts_with("HTTP/1.1 204 "));
+    assert!(server.http("GET /secret HTTP/1.1").starts_with("HTTP/1.1 404 "));
+    assert!(server.http("POST / HTTP/1.1").starts_with("HTTP/1.1 405 "));
+    assert!(server.http("SSH-2.0-x").starts_with("HTTP/1.1 400 "));
+}
+
+#[test]
+fn the_echo_server_echoes_at_any_path_and_chooses_a_subprotocol() {
+    let server = EchoServer::start();
+    let uri = Uri::parse(&(server.uri() + "any/path")).unwrap();
+    let request = ClientRequest::new(&uri).subprotocol("unknown").subprotocol("echo");
+    let mut ws = Connector::new().connect(&request).unwrap();
+    assert_eq!(ws.subprotocol(), Some("echo"));
+    ws.send("gr\u{fc}\u{df}e").unwrap();
+    assert_eq!(ws.read().unwrap(), Incoming::Text("gr\u{fc}\u{df}e".into()));
+    let large: Vec<u8> = (0..16 << 20).map(|i| i as u8).collect();
+    ws.send(&*large).unwrap();
+    assert_eq!(ws.read().unwrap(), Incoming::Binary(large));
+    ws.close(CloseCode::new(4001).unwrap(), "enough").unwrap();
+    match ws.read().unwrap() {
+        Incoming::Closed(closed) => {
+            assert_eq!((closed.code(), closed.reason(), closed.was_clean()), (4001, "enough", true));
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn misbehaving_clients_disturb_nobody() {
+    let server = EchoServer::start();
+    let mut good = blocking::connect(&server.uri()).unwrap();
+    let bad: Vec<_> = (0..50)
+        .map(|number| {
+            let mut stream = TcpStream::connect(&server.address).unwrap();
+            let upgrade = "GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+                Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+            let says: &[&[u8]] = match number % 5 {
+                0 => &[],                                                                // nothing at all
+                1 => &[b"GET / HT"],                                                     // half a request
+                2 => &[upgrade.as_bytes(), b"\x81\x05Hello"],                            // not masked
+                3 => &[upgrade.as_bytes(), b"\x82\xff\x7f\xff\xff\xff\xff\xff\xff\xff"], // 2^63 - 1 bytes
+                _ => &[upgrade.as_bytes(), b"\x81"], // half a header, and then gone
+            };
+            for bytes in says {
+                stream.write_all(bytes).unwrap();
+            }
+            if number % 5 == 4 {
+                stream.shutdown(Shutdown::Both).unwrap();
+            }
+            stream
+        })
+        .collect();
+    for _ in 0..100 {
+        good.send("still there?").unwrap();
+        assert_eq!(good.read().unwrap(), Incoming::Text("still there?".into()));
+    }
+    drop(bad);
+    good.send("and now?").unwrap();
+    assert_eq!(good.read().unwrap(), Incoming::Text("and now?".into()));
+}
+
+#[test]
+fn the_client_talks_to_the_echo_server() {
+    let server = EchoServer::start();
+    let uri = server.uri();
+    let (output, out, err) = client(&[&uri, "--ping", "--subprotocol", "echo"], "one\ntwo\n");
+    assert_eq!(output.status.code(), Some(0), "{err}");
+    assert!(out.contains("(pong) are you there?\n") && out.ends_with("one\ntwo\n"), "{out}");
+    assert!(err.contains("subprotocol: echo") && err.contains("closed: 1000"), "{err}");
+
+    let (output, out, err) = client(&[&uri, "--close", "4001", "see you"], "");
+    assert_eq!((output.status.code(), &*out), (Some(0), ""), "{err}");
+    assert!(err.contains("closed: 4001 \"see you\""), "{err}");
+}
+
+#[test]
+fn the_client_sends_its_headers_and_tells_an_unclean_end() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let uri = format!("ws://{}/", listener.local_addr().unwrap());
+    let server = thread::spawn(move || {
+        let pending = blocking::accept(listener.accept().unwrap().0).unwrap();
+        let request = pending.request();
+        assert_eq!(request.origin(), Some(&b"https://example.com"[..]));
+        assert_eq!(request.header("X-Token"), Some(&b"a:b"[..]));
+        let mut ws = pending.accept(&Accept::from_origins(&["https://example.com"])).unwrap();
+        ws.send("bye").unwrap();
+        // Takes the client's Close frame, without an answer; left unread, it would make a reset of our end.
+        ws.into_stream().read_exact(&mut [0; 8]).unwrap();
+    });
+    let arguments = [&*uri, "--origin", "https://example.com", "--header", "X-Token: a:b"];
+    let (output, out, err) = client(&arguments, "");
+    server.join().unwrap();
+    assert_eq!((output.status.code(), &*out), (Some(1), "bye\n"), "{err}");
+}
+
+#[test]
+fn the_client_goes_through_a_proxy() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let proxy_address = listener.local_addr().unwrap().to_string();
+    let proxy = thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            let mut byte = [0];
+            stream.read_exact(&mut byte).unwrap();
+            head.extend(byte);
+        }
+        assert!(head.starts_with(b"CONNECT server.invalid:80 HTTP/1.1\r\n"));
+        stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n").unwrap();
+        let mut ws = blocking::accept(stream).unwrap().accept(&Accept::from_any_origin()).unwrap();
+        ws.send("through").unwrap();
+        while !matches!(ws.read().unwrap(), Incoming::Closed(_)) {}
+    });
+    let (output, out, err) =
+        client(&["ws://server.invalid/", "--proxy", &proxy_address, "--timeout", "60"], "");
+    assert_eq!((output.status.code(), &*out), (Some(0), "through\n"), "{err}");
+    proxy.join().unwrap();
+}
+
+#[test]
+fn wrong_usage_is_told_from_failure() {
+    for arguments in [
+        &[][..],
+        &["--close", "1005", "x", "ws://a/"],
+        &["--close", "bye", "x", "ws://a/"],
+        &["--header", "no colon", "ws://a/"],
+        &["--proxy", "host", "ws://a/"],
+        &["--timeout", "-1", "ws://a/"],
+        &["--nothing", "ws://a/"],
+        &["--origin"],
+        &["ws://a/", "ws://b/"],
+    ] {
+        let (output, _, err) = client(arguments, "");
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+        assert!(err.contains("usage: client URI"), "{err}");
+    }
+    for uri in ["http://a/", "wss://a/", "ws://127.0.0.1:1/"] {
+        let (output, _, err) = client(&[uri], "");
+        assert_eq!(output.status.code(), Some(1), "{uri}: {err}");
+    }
+    assert_eq!(client(&["--help"], "").0.status.code(), Some(0));
+    assert_eq!(example("echo_server").arg("--help").status().unwrap().code(), Some(2));
+    assert_eq!(example("echo_server").arg("not an address").status().unwrap().code(), Some(1));
+    assert_eq!(example("autobahn_client").status().unwrap().code(), Some(2));
+    assert_eq!(example("autobahn_client").arg("ws://127.0.0.1:1").status().unwrap().code(), Some(1));
+}
+
+/// A fuzzing server in little: three addresses, one case.
+#[test]
+fn the_autobahn_client_runs_all_cases() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("ws://{}", listener.local_addr().unwrap());
+    let server = thread::spawn(move || {
+        let mut asked = Vec::new();
+        for _ in 0..4 {
+            let pending = blocking::accept(listener.accept().unwrap().0).unwrap();
+            let target = pending.request().target().to_owned();
+            let mut ws = pending.accept(&Accept::from_any_origin()).unwrap();
+            if target == "/getCaseCount" {
+                ws.send("2").unwrap();
+            } else if target.starts_with("/runCase") {
+                ws.send(b"echo me").unwrap();
+                assert_eq!(ws.read().unwrap(), Incoming::Binary(b"echo me".to_vec()));
+            }
+            ws.terminate(Duration::from_secs(60)).unwrap();
+            asked.push(target);
+        }
+        asked
+    });
+    let output = example("autobahn_client").arg(&url).output().unwrap();
+    assert!(output.status.success());
+    let asked = server.join().unwrap();
+    assert_eq!(
+        asked,
+        [
+            "/getCaseCount",
+            "/runCase?case=1&agent=hybi",
+            "/runCase?case=2&agent=hybi",
+            "/updateReports?agent=hybi"
+        ]
+    );
+}
