@@ -255,9 +255,9 @@ impl<R: Role> Receiver<R> {
         if first == FINAL_BINARY {
             return Ok(Some(Event::Binary(Cow::Borrowed(payload))));
         }
-        match str::from_utf8(payload) {
-            Ok(text) => Ok(Some(Event::Text(Cow::Borrowed(text)))),
-            Err(_) => Err(self.fail(Violation::TextNotUtf8)),
+        match utf8::whole(payload) {
+            Some(text) => Ok(Some(Event::Text(Cow::Borrowed(text)))),
+            None => Err(self.fail(Violation::TextNotUtf8)),
         }
     }
 
