@@ -267,11 +267,24 @@ impl<R: Role> Receiver<R> {
         while let Some(step) = self.step(input)? {
             match step {
                 Step::Control(event) => return Ok(Some(event)),
-                Step::Chunk(Chunk { data, last: false, .. }) => self.assembly.push(data),
+                Step::Chunk(Chunk { data, last: false, .. }) => {
+                    self.assembly.push(data, self.rest_of_message())
+                }
                 Step::Chunk(Chunk { data, last: true, .. }) => return Ok(Some(self.assembly.finish(data))),
             }
         }
         Ok(None)
+    }
+
+    /// How many bytes of the message under way are still to come at most: known in its last frame, if that is not
+    /// compressed.
+    fn rest_of_message(&self) -> usize {
+        match (&self.state, &self.message) {
+            (State::Data(frame), Some(message)) if frame.fin && !message.compressed => {
+                usize::try_from(frame.remaining).unwrap_or(usize::MAX)
+            }
+            _ => usize::MAX,
+        }
     }
 
     /// Reads on to the next piece of a message or the next control frame. `None`: the input is used up.
