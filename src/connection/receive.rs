@@ -328,6 +328,16 @@ impl<R: Role> Receiver<R> {
 
     /// Reads as much of a header as there is, and judges it at every byte that decides something.
     fn read_header(&mut self, mut partial: PartialHeader, input: &mut Input<'_>) -> Result<(), Violation> {
+        // All of it is there, as a rule: then it is read where it stands.
+        if partial.len == 0
+            && let Some((header, len)) = Header::decode(input.remaining())
+        {
+            if let Err(violation) = self.judge(input.take_up_to(len)) {
+                return Err(self.fail(violation));
+            }
+            self.begin_frame(&header);
+            return Ok(());
+        }
         loop {
             partial.push(input.take_up_to(partial.missing()));
             if let Err(violation) = self.judge(partial.bytes()) {
