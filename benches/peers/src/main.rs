@@ -130,6 +130,7 @@ impl Bench {
             let pipe = Pipe::new(load.wire, read_size);
             let Some(mut receiver) = peer.receiver(load, pipe.clone()) else { continue };
             if self.is_right(&name, peer, || peer::check_receiver(&mut *receiver, load, &pipe)) {
+                self.must_refuse(&name, peer, load, read_size);
                 contenders.push(contender(peer, move || {
                     pipe.rewind();
                     let mut count = Count::default();
@@ -244,6 +245,28 @@ impl Bench {
             self.wrong += 1;
         }
         verdict.is_ok()
+    }
+
+    /// Text that is not UTF-8 must be refused (RFC 6455 §8.1). Who accepts it stays in the table: it only does less than
+    /// the others.
+    fn must_refuse(&self, name: &str, peer: &dyn Peer, load: &'static Load, read_size: usize) {
+        if load.kind != Kind::Text || load.compressed || peer.is_limit() {
+            return;
+        }
+        let mut invalid = load.payloads[0].to_vec();
+        let middle = invalid.len() / 2;
+        invalid[middle] = 0xff;
+        let load: &'static Load = Box::leak(Box::new(Load::new(load.role, Kind::Text, invalid)));
+        let pipe = Pipe::new(load.wire, read_size);
+        let Some(mut receiver) = peer.receiver(load, pipe) else { return };
+        let receive = || receiver.receive_counting(load.messages, &mut Count::default());
+        let hook = std::panic::take_hook();
+        std::panic::set_hook(Box::new(|_| {}));
+        let accepted = std::panic::catch_unwind(std::panic::AssertUnwindSafe(receive)).is_ok();
+        std::panic::set_hook(hook);
+        if accepted {
+            println!("\nnote: {name}: {} accepts text that is not UTF-8", peer.name());
+        }
     }
 
     fn selects(&self, workload: &str) -> bool {
