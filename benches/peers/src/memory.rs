@@ -69,7 +69,15 @@ pub fn million(peer: &dyn Peer, memory: &Memory) -> Option<usize> {
     Some(grown)
 }
 
+/// What the process has in memory, without what the allocator only keeps for later.
 fn resident() -> usize {
+    #[cfg(target_env = "gnu")]
+    {
+        unsafe extern "C" {
+            fn malloc_trim(pad: usize) -> i32;
+        }
+        unsafe { malloc_trim(0) };
+    }
     let statm = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
     let pages: usize = statm.split(' ').nth(1).and_then(|pages| pages.parse().ok()).unwrap_or(0);
     pages * 4096
