@@ -111,7 +111,7 @@ mod buffered {
     #[cold]
     #[inline(never)]
     fn refill(buffer: &mut Buffer) {
-        buffer.keys = rand::random();
+        rand::fill(buffer.keys.as_flattened_mut());
     }
 }
 

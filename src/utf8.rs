@@ -26,10 +26,19 @@ pub(crate) enum Checked<'a> {
 /// Checks a piece of text that begins at the border of a code point.
 #[inline]
 pub(crate) fn check(piece: &[u8]) -> Checked<'_> {
-    match str::from_utf8(piece) {
-        Ok(valid) => Checked::Possible(valid, CutCodePoint::default()),
-        Err(error) => check_rest(piece, error),
+    match whole(piece) {
+        Some(valid) => Checked::Possible(valid, CutCodePoint::default()),
+        None => check_rest(piece),
     }
+}
+
+/// The text that these bytes are, if they are UTF-8 to the end.
+#[inline]
+pub(crate) fn whole(bytes: &[u8]) -> Option<&str> {
+    #[cfg(feature = "simd")]
+    return simdutf8::basic::from_utf8(bytes).ok();
+    #[cfg(not(feature = "simd"))]
+    return str::from_utf8(bytes).ok();
 }
 
 /// As [`check`], for bytes that are ours: the valid prefix, and what is behind it unless that is impossible.
@@ -43,11 +52,20 @@ pub(crate) fn check_owned(piece: Vec<u8>) -> (String, Option<CutCodePoint>) {
     }
 }
 
+/// For text that is not whole: up to where it is, and what is behind that.
 #[cold]
-fn check_rest(piece: &[u8], error: str::Utf8Error) -> Checked<'_> {
-    let (valid, rest) = piece.split_at_checked(error.valid_up_to()).unwrap_or((piece, &[]));
-    let valid = str::from_utf8(valid).unwrap_or_default();
-    if error.error_len().is_some() {
+fn check_rest(piece: &[u8]) -> Checked<'_> {
+    #[cfg(feature = "simd")]
+    let result = simdutf8::compat::from_utf8(piece);
+    #[cfg(not(feature = "simd"))]
+    let result = str::from_utf8(piece);
+    let (valid_up_to, is_impossible) = match result {
+        Ok(whole) => (whole.len(), false),
+        Err(error) => (error.valid_up_to(), error.error_len().is_some()),
+    };
+    let (valid, rest) = piece.split_at_checked(valid_up_to).unwrap_or((piece, &[]));
+    let valid = whole(valid).unwrap_or_default();
+    if is_impossible {
         return Checked::Impossible(valid);
     }
     // Without an error length, the text ends inside a code point that is possible so far.

@@ -19,21 +19,34 @@ pub(super) enum Assembly {
 }
 
 impl Assembly {
-    /// Keeps a piece that is not the last of its message.
-    pub(super) fn push(&mut self, piece: ChunkData<'_>) {
+    /// Keeps a piece. `rest` is how many bytes will follow in this message at most.
+    pub(super) fn push(&mut self, piece: ChunkData<'_>, rest: usize) {
         match (self, piece) {
-            (Self::Text(text), ChunkData::Text(piece)) => text.push_str(&piece),
-            (Self::Binary(bytes), ChunkData::Binary(piece)) => bytes.extend_from_slice(&piece),
+            (Self::Text(text), ChunkData::Text(piece)) => {
+                text.reserve_exact(growth(text.len(), text.capacity(), piece.len(), rest));
+                text.push_str(&piece);
+            }
+            (Self::Binary(bytes), ChunkData::Binary(piece)) => {
+                bytes.reserve_exact(growth(bytes.len(), bytes.capacity(), piece.len(), rest));
+                bytes.extend_from_slice(&piece);
+            }
             // The first piece: all pieces of a message are of one kind.
-            (this, ChunkData::Text(piece)) => *this = Self::Text(piece.into_owned()),
-            (this, ChunkData::Binary(piece)) => *this = Self::Binary(piece.into_owned()),
+            (this, ChunkData::Text(Cow::Owned(piece))) => *this = Self::Text(piece),
+            (this, ChunkData::Binary(Cow::Owned(piece))) => *this = Self::Binary(piece),
+            (this, piece) => {
+                *this = match piece {
+                    ChunkData::Text(_) => Self::Text(String::new()),
+                    ChunkData::Binary(_) => Self::Binary(Vec::new()),
+                };
+                this.push(piece, rest);
+            }
         }
     }
 
     /// The message that this last piece completes: the piece itself, if it is also the first.
     pub(super) fn finish<'a>(&mut self, mut last: ChunkData<'a>) -> Event<'a> {
         if !matches!(self, Self::Nothing) {
-            self.push(last);
+            self.push(last, 0);
             last = self.take_chunk().unwrap_or(ChunkData::Binary(Cow::Borrowed(&[])));
         }
         match last {
@@ -50,4 +63,14 @@ impl Assembly {
             Self::Binary(bytes) => Some(ChunkData::Binary(Cow::Owned(bytes))),
         }
     }
+}
+
+/// How much more room to make for a piece: none if it fits, otherwise for all that is to follow, but not for more than
+/// has arrived. So nothing is allocated for a length that was only announced, and a message of known length ends in a
+/// buffer of that length.
+fn growth(len: usize, capacity: usize, piece: usize, rest: usize) -> usize {
+    if piece <= capacity.saturating_sub(len) {
+        return 0;
+    }
+    piece.saturating_add(rest.min(len.saturating_add(piece)))
 }

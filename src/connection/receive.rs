@@ -255,9 +255,9 @@ impl<R: Role> Receiver<R> {
         if first == FINAL_BINARY {
             return Ok(Some(Event::Binary(Cow::Borrowed(payload))));
         }
-        match str::from_utf8(payload) {
-            Ok(text) => Ok(Some(Event::Text(Cow::Borrowed(text)))),
-            Err(_) => Err(self.fail(Violation::TextNotUtf8)),
+        match utf8::whole(payload) {
+            Some(text) => Ok(Some(Event::Text(Cow::Borrowed(text)))),
+            None => Err(self.fail(Violation::TextNotUtf8)),
         }
     }
 
@@ -267,11 +267,24 @@ impl<R: Role> Receiver<R> {
         while let Some(step) = self.step(input)? {
             match step {
                 Step::Control(event) => return Ok(Some(event)),
-                Step::Chunk(Chunk { data, last: false, .. }) => self.assembly.push(data),
+                Step::Chunk(Chunk { data, last: false, .. }) => {
+                    self.assembly.push(data, self.rest_of_message())
+                }
                 Step::Chunk(Chunk { data, last: true, .. }) => return Ok(Some(self.assembly.finish(data))),
             }
         }
         Ok(None)
+    }
+
+    /// How many bytes of the message under way are still to come at most: known in its last frame, if that is not
+    /// compressed.
+    fn rest_of_message(&self) -> usize {
+        match (&self.state, &self.message) {
+            (State::Data(frame), Some(message)) if frame.fin && !message.compressed => {
+                usize::try_from(frame.remaining).unwrap_or(usize::MAX)
+            }
+            _ => usize::MAX,
+        }
     }
 
     /// Reads on to the next piece of a message or the next control frame. `None`: the input is used up.
@@ -316,6 +329,16 @@ impl<R: Role> Receiver<R> {
 
     /// Reads as much of a header as there is, and judges it at every byte that decides something.
     fn read_header(&mut self, mut partial: PartialHeader, input: &mut Input<'_>) -> Result<(), Violation> {
+        // All of it is there, as a rule: then it is read where it stands.
+        if partial.len == 0
+            && let Some((header, len)) = Header::decode(input.remaining())
+        {
+            if let Err(violation) = self.judge(input.take_up_to(len)) {
+                return Err(self.fail(violation));
+            }
+            self.begin_frame(&header);
+            return Ok(());
+        }
         loop {
             partial.push(input.take_up_to(partial.missing()));
             if let Err(violation) = self.judge(partial.bytes()) {

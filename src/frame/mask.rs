@@ -55,6 +55,25 @@ impl fmt::Debug for Mask {
 /// XORs `bytes` with the key, repeated from its first byte on.
 #[inline]
 fn xor(key: [u8; 4], bytes: &mut [u8]) {
+    /// Below this, finding out what the processor has costs more than it gains.
+    #[cfg(feature = "simd")]
+    const WIDE_FROM: usize = 256;
+    #[cfg(feature = "simd")]
+    if bytes.len() >= WIDE_FROM {
+        return xor_wide(key, bytes);
+    }
+    xor_words(key, bytes);
+}
+
+/// [`xor_words`], compiled for the widest vectors that the processor has.
+#[cfg(feature = "simd")]
+#[inline(never)]
+fn xor_wide(key: [u8; 4], bytes: &mut [u8]) {
+    fearless_simd::dispatch!(fearless_simd::Level::new(), _ => xor_words(key, bytes));
+}
+
+#[inline(always)]
+fn xor_words(key: [u8; 4], bytes: &mut [u8]) {
     let key32 = u32::from_ne_bytes(key);
     let key64 = u64::from(key32) << 32 | u64::from(key32);
     let (words, rest) = bytes.as_chunks_mut::<8>();

@@ -1,0 +1,290 @@
+//! hybi next to every other implementation that can be driven in memory: see README.md.
+
+mod memory;
+mod peer;
+mod peers;
+mod pipe;
+mod race;
+mod report;
+mod workload;
+
+use peer::{Count, Kind, Peer, Role};
+use pipe::Pipe;
+use race::{Contender, race};
+use report::{Report, Table};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use workload::Load;
+
+#[global_allocator]
+static ALLOCATOR: memory::Counting = memory::Counting;
+
+struct Options {
+    filters: Vec<String>,
+    out: PathBuf,
+    rounds: usize,
+}
+
+const USAGE: &str = "cargo run --release -- [--out DIR] [--rounds N] [FILTER]...\n\
+    A filter selects the workloads whose name contains it; @NAME selects implementations (limits always run).";
+
+fn main() -> ExitCode {
+    let mut options = Options {
+        filters: Vec::new(),
+        out: PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/results")),
+        rounds: 101,
+    };
+    let mut args = std::env::args().skip(1);
+    while let Some(arg) = args.next() {
+        match arg.as_str() {
+            "--out" => options.out = args.next().expect(USAGE).into(),
+            "--rounds" => options.rounds = args.next().and_then(|n| n.parse().ok()).expect(USAGE),
+            flag if flag.starts_with('-') => {
+                eprintln!("{USAGE}");
+                return ExitCode::FAILURE;
+            }
+            filter => options.filters.push(filter.to_lowercase()),
+        }
+    }
+    let mut bench = Bench { options, report: Report::default(), wrong: 0 };
+    bench.receiving();
+    bench.sending();
+    bench.handshake();
+    bench.deflate();
+    bench.memory();
+    bench.report.write(&bench.options.out);
+    if bench.wrong > 0 {
+        eprintln!("{} wrong answers: those are not in the tables", bench.wrong);
+        return ExitCode::FAILURE;
+    }
+    ExitCode::SUCCESS
+}
+
+struct Bench {
+    options: Options,
+    report: Report,
+    wrong: usize,
+}
+
+impl Bench {
+    fn receiving(&mut self) {
+        use Kind::{Binary, Text};
+        use Role::{Client, Server};
+        let binary = |role, len| Load::new(role, Binary, workload::binary(len));
+        let loads: [(&str, Box<dyn Fn() -> Load>); 14] = [
+            ("receive as server, binary 16 B", Box::new(move || binary(Server, 16))),
+            ("receive as server, binary 64 B", Box::new(move || binary(Server, 64))),
+            ("receive as server, binary 125 B", Box::new(move || binary(Server, 125))),
+            ("receive as server, binary 1 KiB", Box::new(move || binary(Server, 1 << 10))),
+            ("receive as server, binary 16 KiB", Box::new(move || binary(Server, 16 << 10))),
+            ("receive as server, binary 1 MiB", Box::new(move || binary(Server, 1 << 20))),
+            ("receive as server, ASCII text 64 B", Box::new(|| Load::new(Server, Text, workload::ascii(64)))),
+            (
+                "receive as server, ASCII text 1 KiB",
+                Box::new(|| Load::new(Server, Text, workload::ascii(1 << 10))),
+            ),
+            (
+                "receive as server, mixed-script text 64 B",
+                Box::new(|| Load::new(Server, Text, workload::mixed_script(64))),
+            ),
+            (
+                "receive as server, mixed-script text 1 KiB",
+                Box::new(|| Load::new(Server, Text, workload::mixed_script(1 << 10))),
+            ),
+            (
+                "receive as server, mixed-script text 16 KiB",
+                Box::new(|| Load::new(Server, Text, workload::mixed_script(16 << 10))),
+            ),
+            ("receive as client, binary 64 B", Box::new(move || binary(Client, 64))),
+            ("receive as client, binary 16 KiB", Box::new(move || binary(Client, 16 << 10))),
+            (
+                "receive as server, 1 MiB in fragments of 1 KiB, pings between",
+                Box::new(|| Load::fragmented(Server, Binary, workload::binary(1 << 20), 1 << 10)),
+            ),
+        ];
+        for (name, load) in loads {
+            for (read, read_size) in [
+                ("", usize::MAX),
+                (", reads of 64 KiB", 64 << 10),
+                (", reads of 16 KiB", 16 << 10),
+                (", reads of 4 KiB", 4 << 10),
+            ] {
+                let name = format!("{name}{read}");
+                if !self.selects(&name) {
+                    continue;
+                }
+                let load: &'static Load = Box::leak(Box::new(load()));
+                if read_size != usize::MAX && read_size >= load.wire.len() {
+                    continue;
+                }
+                self.receive(name, load, read_size);
+            }
+        }
+    }
+
+    fn receive(&mut self, name: String, load: &'static Load, read_size: usize) {
+        let payloads = load.payloads.iter().cycle().take(load.messages);
+        let expected = (load.messages, payloads.map(|payload| payload.len()).sum());
+        let mut contenders = Vec::new();
+        for peer in self.peers() {
+            let pipe = Pipe::new(load.wire, read_size);
+            let Some(mut receiver) = peer.receiver(load, pipe.clone()) else { continue };
+            if self.is_right(&name, peer, || peer::check_receiver(&mut *receiver, load, &pipe)) {
+                self.must_refuse(&name, peer, load, read_size);
+                contenders.push(contender(peer, move || {
+                    pipe.rewind();
+                    let mut count = Count::default();
+                    receiver.receive_counting(load.messages, &mut count);
+                    assert_eq!((count.messages, count.bytes), expected);
+                }));
+            }
+        }
+        self.race(name, contenders, load.messages, load.payloads[0].len());
+    }
+
+    fn sending(&mut self) {
+        for (role, as_role) in [(Role::Server, "server"), (Role::Client, "client")] {
+            for (len, size, batches) in [
+                (16, "16 B", &[64][..]),
+                (1 << 10, "1 KiB", &[64]),
+                (16 << 10, "16 KiB", &[1, 64]),
+                (1 << 20, "1 MiB", &[1]),
+            ] {
+                for &messages in batches {
+                    let per_flush =
+                        if messages == 1 { "flushed each".into() } else { format!("{messages} per flush") };
+                    let name = format!("send as {as_role}, binary {size}, {per_flush}");
+                    if self.selects(&name) {
+                        self.send(name, role, workload::binary(len).leak(), messages);
+                    }
+                }
+            }
+        }
+    }
+
+    fn send(&mut self, name: String, role: Role, payload: &'static [u8], messages: usize) {
+        let mut contenders = Vec::new();
+        for peer in self.peers() {
+            let pipe = Pipe::new(b"", 0);
+            let Some(mut sender) = peer.sender(role, payload, pipe.clone()) else { continue };
+            if self.is_right(&name, peer, || peer::check_sender(&mut *sender, messages, role, payload, &pipe))
+            {
+                contenders.push(contender(peer, move || sender.send(messages)));
+            }
+        }
+        self.race(name, contenders, messages, payload.len());
+    }
+
+    fn handshake(&mut self) {
+        let name = "server handshake, 14 headers".to_owned();
+        if !self.selects(&name) {
+            return;
+        }
+        let mut contenders = Vec::new();
+        for peer in self.peers() {
+            let pipe = Pipe::new(workload::REQUEST, usize::MAX);
+            let Some(mut accept) = peer.acceptor(pipe.clone()) else { continue };
+            if self.is_right(&name, peer, || peer::check_acceptor(&mut *accept, &pipe)) {
+                contenders.push(contender(peer, move || {
+                    pipe.rewind();
+                    accept();
+                }));
+            }
+        }
+        self.race(name, contenders, 1, workload::REQUEST.len());
+    }
+
+    fn deflate(&mut self) {
+        const MESSAGES: usize = 64;
+        let name = "inflate as server, 1 KiB JSON, context takeover".to_owned();
+        if self.selects(&name) {
+            let texts = workload::json(MESSAGES);
+            let compressed = peers::zlib::compress_all(&texts);
+            let load = Load::compressed(Role::Server, &texts, &compressed);
+            self.receive(name, Box::leak(Box::new(load)), usize::MAX);
+        }
+        let name = "deflate as server, 1 KiB JSON, context takeover".to_owned();
+        if self.selects(&name) {
+            let texts = workload::json(MESSAGES);
+            let mut contenders = Vec::new();
+            for peer in self.peers() {
+                let pipe = Pipe::new(b"", 0);
+                let Some(mut sender) = peer.deflating_sender(&texts, pipe.clone()) else { continue };
+                if self.is_right(&name, peer, || peers::zlib::check(&mut *sender, &texts, &pipe)) {
+                    contenders.push(contender(peer, move || sender.send(MESSAGES)));
+                }
+            }
+            self.race(name, contenders, MESSAGES, texts[0].len());
+        }
+    }
+
+    fn memory(&mut self) {
+        if !self.selects("idle connection") {
+            return;
+        }
+        for role in [Role::Server, Role::Client] {
+            for peer in self.peers() {
+                if let Some(memory) = memory::idle(peer, role) {
+                    let million = (role == Role::Server).then(|| memory::million(peer, &memory)).flatten();
+                    self.report.memory(memory, million);
+                }
+            }
+        }
+    }
+
+    fn race(&mut self, name: String, contenders: Vec<Contender>, messages: usize, payload: usize) {
+        let times = race(contenders, messages, self.options.rounds);
+        self.report.table(Table { name, payload, times });
+    }
+
+    fn is_right(&mut self, name: &str, peer: &dyn Peer, check: impl FnOnce() -> Result<(), String>) -> bool {
+        let verdict = std::panic::catch_unwind(std::panic::AssertUnwindSafe(check));
+        let verdict = verdict.unwrap_or_else(|_| Err("panics".into()));
+        if let Err(wrong) = &verdict {
+            eprintln!("{name}: {} is wrong: {wrong}", peer.name());
+            self.wrong += 1;
+        }
+        verdict.is_ok()
+    }
+
+    /// Text that is not UTF-8 must be refused (RFC 6455 §8.1). Who accepts it stays in the table: it only does less than
+    /// the others.
+    fn must_refuse(&self, name: &str, peer: &dyn Peer, load: &'static Load, read_size: usize) {
+        if load.kind != Kind::Text || load.compressed || peer.is_limit() {
+            return;
+        }
+        let mut invalid = load.payloads[0].to_vec();
+        let middle = invalid.len() / 2;
+        invalid[middle] = 0xff;
+        let load: &'static Load = Box::leak(Box::new(Load::new(load.role, Kind::Text, invalid)));
+        let pipe = Pipe::new(load.wire, read_size);
+        let Some(mut receiver) = peer.receiver(load, pipe) else { return };
+        let receive = || receiver.receive_counting(load.messages, &mut Count::default());
+        let hook = std::panic::take_hook();
+        std::panic::set_hook(Box::new(|_| {}));
+        let accepted = std::panic::catch_unwind(std::panic::AssertUnwindSafe(receive)).is_ok();
+        std::panic::set_hook(hook);
+        if accepted {
+            println!("\nnote: {name}: {} accepts text that is not UTF-8", peer.name());
+        }
+    }
+
+    fn selects(&self, workload: &str) -> bool {
+        let mut filters = self.options.filters.iter().filter(|filter| !filter.starts_with('@')).peekable();
+        filters.peek().is_none() || filters.any(|filter| workload.to_lowercase().contains(filter.as_str()))
+    }
+
+    fn peers(&self) -> Vec<&'static dyn Peer> {
+        let mut names = self.options.filters.iter().filter_map(|filter| filter.strip_prefix('@')).peekable();
+        let all = peers::all();
+        if names.peek().is_none() {
+            return all;
+        }
+        let names: Vec<_> = names.collect();
+        all.into_iter().filter(|peer| peer.is_limit() || names.contains(&peer.name())).collect()
+    }
+}
+
+fn contender(peer: &dyn Peer, batch: impl FnMut() + 'static) -> Contender {
+    Contender { name: peer.name(), is_limit: peer.is_limit(), batch: Box::new(batch) }
+}

@@ -1,0 +1,270 @@
+//! The least that the job can cost, with all headers known beforehand.
+//!
+//! Receiving: copy each payload once, XOR it, validate it if it is text. Sending: append a ready-made header, copy the
+//! payload and, as a client, draw a masking key and XOR. Large payloads go through in pieces that stay in the
+//! first-level cache. The size of reads makes no difference here.
+
+use crate::peer::{Kind, Peer, Receive, Receiver, Role, Sender, Sink};
+use crate::pipe::Pipe;
+use crate::workload::{ACCEPT, Load};
+use base64::Engine;
+use rand::Rng;
+use sha1::Digest;
+use std::hint::black_box;
+
+const PIECE: usize = 4096;
+
+pub struct Copy;
+pub struct CopyXor;
+/// All of it; `wide` with 32-byte vectors where the processor has them, in one pass.
+pub struct Work {
+    pub wide: bool,
+}
+
+impl Peer for Copy {
+    fn name(&self) -> &'static str {
+        "copy"
+    }
+
+    fn is_limit(&self) -> bool {
+        true
+    }
+
+    fn receiver(&self, load: &'static Load, pipe: Pipe) -> Option<Box<dyn Receiver>> {
+        // Without the XOR, only a client gets the payload right.
+        (load.role == Role::Client && !load.compressed)
+            .then(|| Limit::<false, false>::boxed(load, pipe, false))
+    }
+}
+
+impl Peer for CopyXor {
+    fn name(&self) -> &'static str {
+        "copy + XOR"
+    }
+
+    fn is_limit(&self) -> bool {
+        true
+    }
+
+    fn receiver(&self, load: &'static Load, pipe: Pipe) -> Option<Box<dyn Receiver>> {
+        (!load.compressed).then(|| Limit::<true, false>::boxed(load, pipe, false))
+    }
+}
+
+impl Peer for Work {
+    fn name(&self) -> &'static str {
+        if self.wide { "work, AVX2" } else { "work" }
+    }
+
+    fn is_limit(&self) -> bool {
+        true
+    }
+
+    fn receiver(&self, load: &'static Load, pipe: Pipe) -> Option<Box<dyn Receiver>> {
+        if self.wide && (load.compressed || load.role == Role::Client || !has_wide()) {
+            return None;
+        }
+        if load.compressed {
+            return Some(Box::new(super::zlib::Inflate::new(load, pipe)));
+        }
+        Some(match (load.role, load.kind) {
+            (Role::Server, Kind::Text) => Limit::<true, true>::boxed(load, pipe, self.wide),
+            (Role::Server, Kind::Binary) => Limit::<true, false>::boxed(load, pipe, self.wide),
+            (Role::Client, Kind::Text) => Limit::<false, true>::boxed(load, pipe, false),
+            (Role::Client, Kind::Binary) => Limit::<false, false>::boxed(load, pipe, false),
+        })
+    }
+
+    fn sender(&self, role: Role, payload: &'static [u8], pipe: Pipe) -> Option<Box<dyn Sender>> {
+        if self.wide && (role == Role::Server || !has_wide()) {
+            return None;
+        }
+        let wide = self.wide;
+        let mut header = vec![0x82];
+        let bit = if role == Role::Client { 0x80 } else { 0 };
+        match payload.len() {
+            len @ 0..=125 => header.push(bit | len as u8),
+            len @ 126..=0xffff => {
+                header.push(bit | 126);
+                header.extend((len as u16).to_be_bytes());
+            }
+            len => {
+                header.push(bit | 127);
+                header.extend((len as u64).to_be_bytes());
+            }
+        }
+        if role == Role::Client {
+            header.extend([0; 4]);
+        }
+        let (out, keys) = (Vec::new(), Keys { bytes: [0; 256], at: 256 });
+        Some(match role {
+            Role::Server => Box::new(SendWork::<false> { header, payload, pipe, out, keys, wide }),
+            Role::Client => Box::new(SendWork::<true> { header, payload, pipe, out, keys, wide }),
+        })
+    }
+
+    fn deflating_sender(&self, texts: &[&'static str], pipe: Pipe) -> Option<Box<dyn Sender>> {
+        (!self.wide).then(|| Box::new(super::zlib::Deflate::new(texts, pipe)) as _)
+    }
+
+    fn acceptor(&self, pipe: Pipe) -> Option<Box<dyn FnMut()>> {
+        if self.wide {
+            return None;
+        }
+        // SHA-1 and base64 of a key that is known beforehand, into a response that is ready but for them.
+        let key = black_box(*b"dGhlIHNhbXBsZSBub25jZQ==");
+        let head = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ";
+        let mut out = Vec::new();
+        Some(Box::new(move || {
+            let mut sha = sha1::Sha1::new();
+            sha.update(black_box(key));
+            sha.update(b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11");
+            let mut accept = [0; ACCEPT.len()];
+            let written = base64::engine::general_purpose::STANDARD.encode_slice(sha.finalize(), &mut accept);
+            assert_eq!(written, Ok(accept.len()));
+            out.extend_from_slice(head);
+            out.extend_from_slice(&accept);
+            out.extend_from_slice(b"\r\n\r\n");
+            pipe.give(&out);
+            out.clear();
+        }))
+    }
+}
+
+struct Limit<const XOR: bool, const TEXT: bool> {
+    load: &'static Load,
+    pipe: Pipe,
+    message: Vec<u8>,
+    wide: bool,
+}
+
+impl<const XOR: bool, const TEXT: bool> Limit<XOR, TEXT> {
+    fn boxed(load: &'static Load, pipe: Pipe, wide: bool) -> Box<dyn Receiver> {
+        Box::new(Self { load, pipe, message: vec![0; load.payloads[0].len()], wide })
+    }
+}
+
+impl<const XOR: bool, const TEXT: bool> Receive for Limit<XOR, TEXT> {
+    fn receive<S: Sink>(&mut self, _: usize, sink: &mut S) {
+        let wire = self.load.wire;
+        for frames in self.load.frames.chunks_exact(self.load.fragments) {
+            let mut at = 0;
+            for &(start, len, key) in frames {
+                let (from, to) = (&wire[start..start + len], &mut self.message[at..at + len]);
+                at += len;
+                match XOR {
+                    false => to.copy_from_slice(from),
+                    true => copy_xor(from, to, key, self.wide),
+                }
+            }
+            if TEXT {
+                simdutf8::basic::from_utf8(&self.message).unwrap();
+            }
+            sink.message(self.load.kind, &self.message);
+        }
+        while !self.pipe.is_read() {
+            self.pipe.take_spare(usize::MAX);
+        }
+    }
+}
+
+/// Below this, wide vectors gain nothing.
+const WIDE_FROM: usize = 256;
+
+#[inline]
+fn copy_xor(from: &[u8], to: &mut [u8], key: [u8; 4], wide: bool) {
+    #[cfg(target_arch = "x86_64")]
+    if wide && from.len() >= WIDE_FROM {
+        // `wide` says that the processor has them.
+        unsafe { copy_xor_wide(from, to, key) };
+        return;
+    }
+    for (from, to) in from.chunks(PIECE).zip(to.chunks_mut(PIECE)) {
+        to.copy_from_slice(from);
+        xor(to, key);
+    }
+}
+
+/// One pass in wide vectors.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2")]
+fn copy_xor_wide(from: &[u8], to: &mut [u8], key: [u8; 4]) {
+    let (from_words, from_rest) = from.as_chunks::<4>();
+    let (to_words, to_rest) = to.as_chunks_mut::<4>();
+    for (from, to) in from_words.iter().zip(to_words) {
+        *to = (u32::from_ne_bytes(*from) ^ u32::from_ne_bytes(key)).to_ne_bytes();
+    }
+    for ((from, to), key) in from_rest.iter().zip(to_rest).zip(key) {
+        *to = from ^ key;
+    }
+}
+
+fn has_wide() -> bool {
+    #[cfg(target_arch = "x86_64")]
+    return std::is_x86_feature_detected!("avx2");
+    #[cfg(not(target_arch = "x86_64"))]
+    return false;
+}
+
+#[inline]
+fn xor(bytes: &mut [u8], key: [u8; 4]) {
+    let key32 = u32::from_ne_bytes(key);
+    let key64 = u64::from(key32) << 32 | u64::from(key32);
+    let (words, rest) = bytes.as_chunks_mut::<8>();
+    for word in words {
+        *word = (u64::from_ne_bytes(*word) ^ key64).to_ne_bytes();
+    }
+    for (byte, key) in rest.iter_mut().zip(key.into_iter().cycle()) {
+        *byte ^= key;
+    }
+}
+
+struct SendWork<const MASK: bool> {
+    header: Vec<u8>,
+    payload: &'static [u8],
+    pipe: Pipe,
+    out: Vec<u8>,
+    keys: Keys,
+    wide: bool,
+}
+
+/// Masking keys, drawn from a cryptographic generator a few dozen at a time.
+struct Keys {
+    bytes: [u8; 256],
+    at: usize,
+}
+
+impl Keys {
+    #[inline]
+    fn next(&mut self) -> [u8; 4] {
+        if self.at == 256 {
+            rand::rng().fill_bytes(&mut self.bytes);
+            self.at = 0;
+        }
+        let at = self.at;
+        self.at += 4;
+        [self.bytes[at], self.bytes[at + 1], self.bytes[at + 2], self.bytes[at + 3]]
+    }
+}
+
+impl<const MASK: bool> Sender for SendWork<MASK> {
+    fn send(&mut self, messages: usize) {
+        let (header_len, payload_len) = (self.header.len(), self.payload.len());
+        self.out.resize(messages * (header_len + payload_len), 0); // once
+        let mut rest = &mut self.out[..];
+        for _ in 0..messages {
+            let (header, behind) = rest.split_at_mut(header_len);
+            let (payload, behind) = behind.split_at_mut(payload_len);
+            rest = behind;
+            header.copy_from_slice(&self.header);
+            if MASK {
+                let key = self.keys.next();
+                header[header_len - 4..].copy_from_slice(&key);
+                copy_xor(self.payload, payload, key, self.wide);
+            } else {
+                payload.copy_from_slice(self.payload);
+            }
+        }
+        self.pipe.give(&self.out);
+    }
+}

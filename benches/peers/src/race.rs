@@ -1,0 +1,69 @@
+//! Interleaved measurement: every round runs each contender once, so that all meet the same weather.
+
+use std::hint::black_box;
+use std::time::{Duration, Instant};
+
+pub struct Contender {
+    pub name: &'static str,
+    pub is_limit: bool,
+    pub batch: Box<dyn FnMut()>,
+}
+
+pub struct Time {
+    pub name: &'static str,
+    pub is_limit: bool,
+    /// Nanoseconds per message.
+    pub min: f64,
+    pub median: f64,
+}
+
+/// One sample takes at least this long.
+const SAMPLE: Duration = Duration::from_micros(150);
+
+pub fn race(contenders: Vec<Contender>, messages_per_batch: usize, rounds: usize) -> Vec<Time> {
+    let mut contenders: Vec<_> = contenders.into_iter().map(|c| (c, 0, Vec::with_capacity(rounds))).collect();
+    for (contender, batches, _) in &mut contenders {
+        *batches = batches_per_sample(&mut contender.batch);
+    }
+    let count = contenders.len();
+    for round in 0..rounds {
+        for i in 0..count {
+            // Each round another one goes first.
+            let (contender, batches, samples) = &mut contenders[(i + round) % count];
+            // Untimed, so that each finds its own code and buffers in the caches, not those of the one before.
+            (contender.batch)();
+            let time = sample(&mut contender.batch, *batches);
+            samples.push(time.as_nanos() as f64 / (*batches * messages_per_batch) as f64);
+        }
+    }
+    contenders
+        .into_iter()
+        .map(|(contender, _, mut samples)| {
+            samples.sort_by(f64::total_cmp);
+            let Contender { name, is_limit, .. } = contender;
+            Time { name, is_limit, min: samples[0], median: samples[samples.len() / 2] }
+        })
+        .collect()
+}
+
+fn batches_per_sample(batch: &mut Box<dyn FnMut()>) -> usize {
+    let mut batches = 1;
+    loop {
+        let time = sample(batch, batches);
+        if time >= SAMPLE {
+            return batches;
+        }
+        // The first runs are slow: buffers grow, code is loaded.
+        batches = (batches * 2)
+            .min((SAMPLE.as_nanos() as usize * batches).div_ceil(time.as_nanos().max(1) as usize))
+            .max(batches + 1);
+    }
+}
+
+fn sample(batch: &mut Box<dyn FnMut()>, batches: usize) -> Duration {
+    let start = Instant::now();
+    for _ in 0..batches {
+        black_box(&mut *batch)();
+    }
+    start.elapsed()
+}
