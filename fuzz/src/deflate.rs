@@ -103,6 +103,11 @@ pub fn negotiate(data: &[u8]) {
     }
 }
 
+/// The last border of code points up to `at`.
+fn code_point_border(text: &str, at: usize) -> usize {
+    (0..=at).rev().find(|&at| text.is_char_boundary(at)).unwrap_or(0)
+}
+
 /// A message as one end sends it.
 #[derive(Clone, Debug)]
 pub struct Sent {
@@ -121,7 +126,7 @@ impl Sent {
         ws.set_compression(self.compression);
         let bytes = self.data.as_ref().map_or_else(|data| &**data, |text| text.as_bytes());
         let part = |from: usize, to: usize| match &self.data {
-            Ok(text) => Data::Text(&text[text.floor_char_boundary(from)..text.floor_char_boundary(to)]),
+            Ok(text) => Data::Text(&text[code_point_border(text, from)..code_point_border(text, to)]),
             Err(data) => Data::Binary(&data[from..to]),
         };
         if self.parts.is_empty() {
