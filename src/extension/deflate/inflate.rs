@@ -19,6 +19,10 @@ const TAIL_AND_PROBE: [u8; 5] = [0x00, 0x00, 0xff, 0xff, 0x00];
 /// The most bytes that one call hands out, and so the most that a chunk needs of memory.
 const PIECE_BYTES_MAX: usize = 64 << 10;
 
+/// The room to decompress into at first, besides some for each compressed byte, so that a short message comes out at
+/// once.
+const ROOM_BYTES: usize = 1 << 10;
+
 /// The window that the backend decompresses with, whatever was agreed: it allocates this much in any case, and reads
 /// what a smaller window was enough for.
 const WINDOW_BITS: u8 = 15;
@@ -96,7 +100,7 @@ impl Inflater {
         if compressed.is_empty() && !self.message.pending {
             return Ok(0);
         }
-        let read = self.advance(compressed, InflateFlush::NoFlush, self.bound(step_end), out)?;
+        let read = self.advance(compressed, self.bound(step_end), out)?;
         self.message.compressed_bytes = before.saturating_add(read as u64);
         Ok(read)
     }
@@ -111,12 +115,7 @@ impl Inflater {
         }
         // A final block ends a message as well as the tail does.
         if !(self.ended && self.message.compressed_bytes > 0) {
-            // Stops at the end of a block: in a complete message, that is the end of the tail (RFC 7692 §7.2.1).
-            let mut surplus = Vec::new();
-            let read = self.advance(&TAIL_AND_PROBE, InflateFlush::Block, u64::MAX, &mut surplus)?;
-            if read != TAIL.len() || !surplus.is_empty() {
-                return Err(Violation::NotDeflate);
-            }
+            self.read_tail()?;
         }
         self.message = Message::default();
         if !self.takeover {
@@ -125,6 +124,22 @@ impl Inflater {
             self.history = VecDeque::new();
         }
         Ok(())
+    }
+
+    /// Reads the tail up to the end of a block: in a complete message, that is its last byte (RFC 7692 §7.2.1).
+    fn read_tail(&mut self) -> Result<(), Violation> {
+        if self.ended {
+            self.begin_again()?;
+        }
+        let stream = self.stream.get_or_insert_with(|| Inflate::new(false, WINDOW_BITS));
+        let (in_before, out_before) = (stream.total_in(), stream.total_out());
+        let status = stream.decompress(&TAIL_AND_PROBE, &mut [0; 64], InflateFlush::Block);
+        let read = stream.total_in().saturating_sub(in_before);
+        if status == Ok(Status::Ok) && read == TAIL.len() as u64 && stream.total_out() == out_before {
+            Ok(())
+        } else {
+            Err(Violation::NotDeflate)
+        }
     }
 
     /// The most that may come out of so many compressed bytes. The tail counts: without it, an empty message could
@@ -141,19 +156,13 @@ impl Inflater {
     }
 
     /// Decompresses until all has been read or a piece is full, and not past `bound` bytes of the message.
-    fn advance(
-        &mut self,
-        compressed: &[u8],
-        flush: InflateFlush,
-        bound: u64,
-        out: &mut Vec<u8>,
-    ) -> Result<usize, Violation> {
+    fn advance(&mut self, compressed: &[u8], bound: u64, out: &mut Vec<u8>) -> Result<usize, Violation> {
         let begin = out.len();
         let allowed = bound.saturating_sub(self.message.inflated_bytes);
         let allowed = usize::try_from(allowed).unwrap_or(usize::MAX);
         // One byte more than is allowed, to see that there is more.
         let room_max = PIECE_BYTES_MAX.min(allowed.saturating_add(1));
-        let mut room = compressed.len().saturating_mul(4).max(256).min(room_max);
+        let mut room = compressed.len().saturating_mul(4).saturating_add(ROOM_BYTES).min(room_max);
         let (mut read, mut written, mut remembered) = (0usize, 0usize, begin);
         let mut outcome = loop {
             let unread = compressed.get(read..).unwrap_or_default();
@@ -177,7 +186,7 @@ impl Inflater {
             let free_bytes = free.len();
             let stream = self.stream.get_or_insert_with(|| Inflate::new(false, WINDOW_BITS));
             let (in_before, out_before) = (stream.total_in(), stream.total_out());
-            let status = stream.decompress(unread, free, flush);
+            let status = stream.decompress(unread, free, InflateFlush::NoFlush);
             let now_read = stream.total_in().saturating_sub(in_before) as usize;
             let now_written = stream.total_out().saturating_sub(out_before) as usize;
             read = read.saturating_add(now_read);
