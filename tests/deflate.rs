@@ -922,3 +922,41 @@ mod handshake {
         }
     }
 }
+
+/// RFC 7692 §6.2: without RSV1 on its first frame a message is what it is, however it arrives.
+#[test]
+fn an_uncompressed_message_is_handed_on_as_it_is() {
+    let wire = [
+        frame(true, false, OpCode::TEXT, b"Hello"),
+        frame(false, false, OpCode::TEXT, b"Hel"),
+        frame(true, false, OpCode::CONTINUATION, b"lo"),
+        frame(true, true, OpCode::TEXT, b"\xf2\x48\xcd\xc9\xc9\x07\x00"), // §7.2.3.1
+    ]
+    .concat();
+    let config = DeflateConfig::default();
+    check(|| client("permessage-deflate", &config), &wire, &[text("Hello"), text("Hello"), text("Hello")]);
+}
+
+/// RFC 7692 §7.2.1: a compressed message is cut into fragments like any other, RSV1 on the first only (§7.2.3.1).
+#[test]
+fn a_compressed_message_goes_out_in_fragments() {
+    let config = Config::default().fragment_bytes(NonZeroU32::new(3).unwrap());
+    let deflate = DeflateConfig::default().compress_from(0);
+    let mut ws = Connection::server(config).with_deflate(&agree("permessage-deflate"), &deflate);
+    let mut out = Vec::new();
+    ws.send("Hello", &mut out).unwrap();
+    assert_eq!(out, b"\x41\x03\xf2\x48\xcd\x00\x03\xc9\xc9\x07\x80\x01\x00");
+}
+
+/// RFC 7692 §7.2.3.4 wants an octet behind a final block at the end of a message. Without it we read the message all the
+/// same, and the next.
+#[test]
+fn a_final_block_without_its_octet_ends_a_message() {
+    let wire = [
+        frame(true, true, OpCode::TEXT, b"\xf3\x48\xcd\xc9\xc9\x07\x00"),
+        frame(true, true, OpCode::TEXT, b"\xf2\x00\x11\x00\x00"), // refers back (§7.2.3.2)
+    ]
+    .concat();
+    let config = DeflateConfig::default();
+    check(|| client("permessage-deflate", &config), &wire, &[text("Hello"), text("Hello")]);
+}

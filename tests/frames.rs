@@ -374,3 +374,24 @@ fn values_out_of_range_have_no_representation() {
     }
     assert_eq!(CloseReason::REASON_BYTES_MAX, 123);
 }
+
+/// RFC 6455 §7.4.1 and the registry of §11.7.
+#[test]
+fn the_close_codes_with_names() {
+    for (code, number) in [
+        (CloseCode::NORMAL, 1000),
+        (CloseCode::GOING_AWAY, 1001),
+        (CloseCode::PROTOCOL_ERROR, 1002),
+        (CloseCode::UNSUPPORTED_DATA, 1003),
+        (CloseCode::INVALID_DATA, 1007),
+        (CloseCode::POLICY_VIOLATION, 1008),
+        (CloseCode::TOO_BIG, 1009),
+        (CloseCode::MANDATORY_EXTENSION, 1010),
+        (CloseCode::INTERNAL_ERROR, 1011),
+        (CloseCode::SERVICE_RESTART, 1012),
+        (CloseCode::TRY_AGAIN_LATER, 1013),
+        (CloseCode::BAD_GATEWAY, 1014),
+    ] {
+        assert_eq!(code.number(), number);
+    }
+}

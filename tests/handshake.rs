@@ -222,6 +222,28 @@ fn a_server_that_is_misused_is_unharmed() {
     assert_eq!(out.len(), len);
 }
 
+/// RFC 6455 §4.2.2: a refusal ends the handshake, whoever decided on it.
+#[test]
+fn a_refused_request_cannot_be_accepted() {
+    let answered = ServerError::Misuse(Misuse::Answered);
+    let any = Accept::from_any_origin;
+    for (bytes, first) in
+        [(with("Sec-WebSocket-Key", ""), any()), (REQUEST.into(), Accept::from_same_origin())]
+    {
+        let (mut server, mut out, mut inbox) = (server(), Vec::new(), bytes);
+        let request = server.receive(&mut Input::new(&mut inbox), &mut out).unwrap().unwrap();
+        assert!(matches!(server.accept(&request, &first, &mut out), Err(ServerError::Request(_))));
+        let len = out.len();
+        assert_eq!(server.accept(&request, &any(), &mut out).unwrap_err(), answered);
+        assert_eq!(server.reject(&Rejection::new(404), &mut out), Err(Misuse::Answered));
+        assert_eq!(out.len(), len);
+    }
+    let (mut server, mut out, mut inbox) = (server(), Vec::new(), REQUEST.as_bytes().to_vec());
+    let request = server.receive(&mut Input::new(&mut inbox), &mut out).unwrap().unwrap();
+    server.reject(&Rejection::new(403), &mut out).unwrap();
+    assert_eq!(server.accept(&request, &any(), &mut out).unwrap_err(), answered);
+}
+
 #[test]
 fn pages_and_refusals() {
     for (method, rejection, want) in [
@@ -260,6 +282,23 @@ type Keys = fn() -> [u8; 4];
 
 fn client_of(request: &ClientRequest<'_>, out: &mut Vec<u8>) -> Result<ClientHandshake<Keys>, Misuse> {
     ClientHandshake::with_keys(request, Config::default(), *b"the sample nonce", || [0; 4], out)
+}
+
+/// RFC 6455 §4.1: the nonce is chosen at random for each connection.
+#[cfg(feature = "rand")]
+#[test]
+fn every_request_has_a_key_of_its_own() {
+    let uri = Uri::parse("ws://a/").unwrap();
+    let keys: std::collections::HashSet<String> = (0..64)
+        .map(|_| {
+            let mut out = Vec::new();
+            ClientHandshake::new(&ClientRequest::new(&uri), Config::default(), &mut out).unwrap();
+            let request = String::from_utf8(out).unwrap();
+            let key = request.split("Sec-WebSocket-Key: ").nth(1).unwrap();
+            key.split_once("\r\n").unwrap().0.to_owned()
+        })
+        .collect();
+    assert_eq!(keys.len(), 64);
 }
 
 #[test]

@@ -9,6 +9,7 @@
 
 mod handshake;
 mod suite;
+mod traceability;
 
 use std::collections::BTreeSet;
 
