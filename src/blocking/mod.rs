@@ -7,6 +7,7 @@
 //! [`split`](WebSocket::split) makes halves for two of them), and following redirects.
 
 mod accept;
+mod clock;
 #[cfg(feature = "rand")]
 mod connect;
 mod halves;
