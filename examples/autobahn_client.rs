@@ -1,6 +1,6 @@
 //! Runs every case that an Autobahn fuzzing server offers against hybi's client.
 //!
-//!     cargo run --release --example autobahn_client ws://127.0.0.1:9002
+//!     cargo run --release --features deflate --example autobahn_client ws://127.0.0.1:9002
 //!
 //! It shows a client in its simplest form: connect, echo, until the connection is closed. A case in which the server
 //! breaks the protocol on purpose ends with an error here; the server decides from what came over the wire whether the
@@ -48,7 +48,10 @@ fn run(url: &str) -> Result<u32, Box<dyn std::error::Error>> {
 /// Echoes until the connection is over, however it ends.
 fn conversation(uri: &str, mut look: impl FnMut(&Incoming)) -> Result<(), Box<dyn std::error::Error>> {
     let uri = Uri::parse(uri)?;
-    let mut ws = match Connector::new().connect(&ClientRequest::new(&uri)) {
+    let request = ClientRequest::new(&uri);
+    #[cfg(feature = "deflate")]
+    let request = request.deflate(hybi::extension::deflate::DeflateConfig::default());
+    let mut ws = match Connector::new().connect(&request) {
         Ok(ws) => ws,
         // A case may fail the handshake; a server that is not there is worth stopping for.
         Err(error @ (ConnectError::Resolve(_) | ConnectError::Connect(_))) => return Err(error.into()),

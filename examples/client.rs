@@ -113,6 +113,10 @@ fn parse(arguments: Vec<String>) -> Result<Options, String> {
 fn run(options: &Options) -> Result<Closed, Box<dyn std::error::Error>> {
     let uri = Uri::parse(options.uri.as_deref().unwrap_or_default())?;
     let mut request = ClientRequest::new(&uri);
+    #[cfg(feature = "deflate")]
+    {
+        request = request.deflate(hybi::extension::deflate::DeflateConfig::default());
+    }
     for subprotocol in &options.subprotocols {
         request = request.subprotocol(subprotocol);
     }

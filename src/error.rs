@@ -76,10 +76,10 @@ pub enum Violation {
     /// A compressed message that is not DEFLATE data.
     NotDeflate,
     /// A message longer after decompression than
-    /// [`DeflateConfig::inflated_bytes_max`](crate::extension::deflate::DeflateConfig::inflated_bytes_max).
+    /// `extension::deflate::DeflateConfig::inflated_bytes_max`.
     InflatedTooBig,
     /// A message that got longer by decompression than
-    /// [`DeflateConfig::expansion_max`](crate::extension::deflate::DeflateConfig::expansion_max) times.
+    /// `extension::deflate::DeflateConfig::expansion_max` times.
     ExpansionTooHigh,
     /// A compressed message of so many final blocks that they can only be meant to cost us time.
     TooManyFinalBlocks,

@@ -120,6 +120,10 @@ fn answer(stream: TcpStream) -> Result<(), Box<dyn std::error::Error>> {
     if let Some(subprotocol) = choose_subprotocol(pending.request(), &SUBPROTOCOLS) {
         accept = accept.subprotocol(subprotocol);
     }
+    #[cfg(feature = "deflate")]
+    {
+        accept = accept.deflate(hybi::extension::deflate::DeflateConfig::default());
+    }
     let ws = pending.accept(&accept)?;
     match echo(ws) {
         // The peer broke a rule and was told; or it is gone. Nothing to report in either case.

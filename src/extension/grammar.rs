@@ -225,12 +225,23 @@ pub(crate) fn text(ascii: &[u8]) -> &str {
 
 /// Whether the byte may be in a token (RFC 9110 §5.6.2).
 #[inline]
-pub(crate) const fn is_token_byte(byte: u8) -> bool {
-    matches!(
-        byte,
-        b'!' | b'#' | b'$' | b'%' | b'&' | b'\'' | b'*' | b'+' | b'-' | b'.' | b'^' | b'_' | b'`' | b'|' | b'~'
-            | b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z'
-    )
+pub(crate) fn is_token_byte(byte: u8) -> bool {
+    /// Looked up, because heads are mostly tokens.
+    const TABLE: [bool; 256] = {
+        let mut table = [false; 256];
+        let mut alphabet: &[u8] =
+            b"!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+        while let [byte, rest @ ..] = alphabet {
+            // A byte is below 256, and this runs in the compiler.
+            #[expect(clippy::indexing_slicing)]
+            {
+                table[*byte as usize] = true;
+            }
+            alphabet = rest;
+        }
+        table
+    };
+    TABLE.get(usize::from(byte)).copied().unwrap_or(false)
 }
 
 /// Whether this is a token (RFC 9110 §5.6.2), so not empty either.

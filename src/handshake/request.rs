@@ -159,15 +159,17 @@ impl<'a> Request<'a> {
             _ => return Err(RequestError::KeyRepeated),
         }
         // The grammar wants at least one element (RFC 6455 §4.3).
-        if !head.all(Field::Protocol).flat_map(elements).all(is_token)
-            || (head.count(Field::Protocol) > 0 && self.subprotocols().next().is_none())
-        {
-            return Err(RequestError::SubprotocolsMalformed);
+        if head.count(Field::Protocol) > 0 {
+            let mut offered = head.all(Field::Protocol).flat_map(elements).peekable();
+            if offered.peek().is_none() || !offered.all(is_token) {
+                return Err(RequestError::SubprotocolsMalformed);
+            }
         }
-        if !self.extensions().all(|offer| offer.is_ok())
-            || (head.count(Field::Extensions) > 0 && self.extensions().next().is_none())
-        {
-            return Err(RequestError::ExtensionsMalformed);
+        if head.count(Field::Extensions) > 0 {
+            let mut offered = self.extensions().peekable();
+            if offered.peek().is_none() || !offered.all(|offer| offer.is_ok()) {
+                return Err(RequestError::ExtensionsMalformed);
+            }
         }
         Ok(())
     }
