@@ -17,21 +17,24 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use hybi::blocking::{self, Error, Incoming, Reader, WebSocket, Writer};
+use hybi::blocking::{Closed, Error, Incoming, Reader, Shared, WebSocket, Writer};
 use hybi::connection::{KeepaliveConfig, Prepared};
 use hybi::{CloseCode, Server};
 
+/// One descriptor for a connection.
+pub(crate) type Socket = Shared<TcpStream>;
+
 /// What a hub bounds.
 #[derive(Clone, Copy)]
-pub struct Bounds {
+pub(crate) struct Bounds {
     /// The most connections at once, those included that have not said yet what they want.
-    pub connections: usize,
+    pub(crate) connections: usize,
     /// The most bytes in the queue of one connection, beside what the system buffers.
-    pub queue_bytes: usize,
+    pub(crate) queue_bytes: usize,
     /// How long a client may take for one message, for its Close frame when it is dropped, and so on.
-    pub patience: Duration,
+    pub(crate) patience: Duration,
     /// When a silent client is pinged, and when it is given up.
-    pub keepalive: KeepaliveConfig,
+    pub(crate) keepalive: KeepaliveConfig,
 }
 
 impl Default for Bounds {
@@ -46,7 +49,7 @@ impl Default for Bounds {
 }
 
 /// All connections of a server, by their numbers.
-pub struct Hub {
+pub(crate) struct Hub {
     bounds: Bounds,
     state: Mutex<State>,
     /// Somebody has gone.
@@ -63,7 +66,7 @@ struct State {
 
 /// Why there is no connection with a number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stale {
+pub(crate) enum Stale {
     /// There was one.
     Ended(u64),
     /// There has not been one yet.
@@ -71,15 +74,15 @@ pub enum Stale {
 }
 
 impl Hub {
-    pub fn new(bounds: Bounds) -> Arc<Self> {
+    pub(crate) fn new(bounds: Bounds) -> Arc<Self> {
         Arc::new(Self { bounds, state: Mutex::default(), left: Condvar::new() })
     }
 
     /// Listens and calls `serve` for each connection, in a thread of its own. Says on standard output where.
-    pub fn listen(
+    pub(crate) fn listen(
         &self,
         address: &str,
-        serve: impl Fn(TcpStream) + Clone + Send + 'static,
+        serve: impl Fn(Socket) + Clone + Send + 'static,
     ) -> io::Result<Infallible> {
         let listener = TcpListener::bind(address)?;
         println!("listening at http://{0} and ws://{0}", listener.local_addr()?);
@@ -91,7 +94,7 @@ impl Hub {
                 Err(error) => {
                     // The client has gone already, or we have no descriptors left. The latter passes when connections
                     // end, and meanwhile would keep us busy.
-                    eprintln!("accept: {error}");
+                    log(format_args!("accept: {error}"));
                     thread::sleep(Duration::from_millis(50));
                     continue;
                 }
@@ -105,16 +108,16 @@ impl Hub {
             let spawned = thread::Builder::new().name("connection".into()).spawn(move || {
                 let _place = place;
                 let _ = stream.set_nodelay(true); // messages are written whole
-                serve(stream);
+                serve(Socket::new(stream));
             });
             if let Err(error) = spawned {
-                eprintln!("no thread for a connection: {error}");
+                log(format_args!("no thread for a connection: {error}"));
             }
         }
     }
 
     /// Gives an open connection a number and a queue.
-    pub fn admit(self: &Arc<Self>, mut ws: WebSocket<TcpStream, Server>) -> io::Result<Session> {
+    pub(crate) fn admit(self: &Arc<Self>, mut ws: WebSocket<Socket, Server>) -> io::Result<Session> {
         ws.set_keepalive(self.bounds.keepalive);
         ws.set_write_timeout(Some(self.bounds.patience))?;
         let (reader, writer) = ws.split()?;
@@ -141,7 +144,7 @@ impl Hub {
     }
 
     /// The connection with this number.
-    pub fn peer(&self, id: u64) -> Result<Arc<Peer>, Stale> {
+    pub(crate) fn peer(&self, id: u64) -> Result<Arc<Peer>, Stale> {
         let state = self.state();
         match state.peers.get(&id) {
             Some(peer) => Ok(Arc::clone(peer)),
@@ -151,18 +154,18 @@ impl Hub {
     }
 
     /// All connections, oldest first.
-    pub fn peers(&self) -> Vec<Arc<Peer>> {
+    pub(crate) fn peers(&self) -> Vec<Arc<Peer>> {
         self.state().peers.values().cloned().collect()
     }
 
     /// Whether [`terminate`](Self::terminate) has been called.
-    pub fn is_ending(&self) -> bool {
+    pub(crate) fn is_ending(&self) -> bool {
         self.state().ending
     }
 
     /// Closes every connection with 1001 and waits for the clients' Close frames: as long as it takes, or no longer than
     /// `timeout`, or with zero not at all. Drops the rest, and says how many that were.
-    pub fn terminate(&self, timeout: Option<Duration>) -> usize {
+    pub(crate) fn terminate(&self, timeout: Option<Duration>) -> usize {
         let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
         let mut state = self.state();
         state.ending = true;
@@ -186,18 +189,18 @@ impl Hub {
 }
 
 /// The reading side of a connection. When it is dropped, the connection is over and its number stale.
-pub struct Session {
-    reader: Reader<TcpStream, Server>,
+pub(crate) struct Session {
+    reader: Reader<Socket, Server>,
     peer: Arc<Peer>,
     hub: Arc<Hub>,
 }
 
 impl Session {
-    pub fn peer(&self) -> &Arc<Peer> {
+    pub(crate) fn peer(&self) -> &Arc<Peer> {
         &self.peer
     }
 
-    pub fn read(&mut self) -> Result<Incoming, Error> {
+    pub(crate) fn read(&mut self) -> Result<Incoming, Error> {
         self.reader.read()
     }
 }
@@ -212,13 +215,13 @@ impl Drop for Session {
 }
 
 /// A connection as others see it: something that can be sent to, and closed.
-pub struct Peer {
+pub(crate) struct Peer {
     id: u64,
     queue_bytes_max: usize,
     patience: Duration,
     queue: Mutex<Queue>,
     changed: Condvar,
-    writer: Writer<TcpStream, Server>,
+    writer: Writer<Socket, Server>,
 }
 
 #[derive(Default)]
@@ -231,12 +234,12 @@ struct Queue {
 }
 
 impl Peer {
-    pub fn id(&self) -> u64 {
+    pub(crate) fn id(&self) -> u64 {
         self.id
     }
 
     /// Queues a message; waits for nobody. `false`: the connection is closing, perhaps because the client was too slow.
-    pub fn send(&self, message: &Prepared) -> bool {
+    pub(crate) fn send(&self, message: &Prepared) -> bool {
         let mut queue = self.queue();
         if queue.gone || queue.close.is_some() {
             return false;
@@ -255,7 +258,7 @@ impl Peer {
     }
 
     /// Closes the connection behind what is queued; waits for nobody. The first reason counts.
-    pub fn close(&self, code: CloseCode, reason: &str) {
+    pub(crate) fn close(&self, code: CloseCode, reason: &str) {
         let mut queue = self.queue();
         queue.close.get_or_insert_with(|| (code, reason.into(), Some(self.patience)));
         drop(queue);
@@ -273,6 +276,7 @@ impl Peer {
     fn drop_slow(&self, queue: &mut Queue) {
         queue.messages.clear();
         queue.bytes = 0;
+        log(format_args!("{} reads too slowly", self.id));
         let reason = "you read too slowly: try again later";
         queue.close.get_or_insert_with(|| (CloseCode::TRY_AGAIN_LATER, reason.into(), Some(self.patience)));
     }
@@ -327,8 +331,13 @@ impl Peer {
     }
 }
 
+/// Says something to whoever runs the server; a log that nobody can read is no reason to stop.
+pub(crate) fn log(text: impl fmt::Display) {
+    let _ = writeln!(io::stderr(), "{text}");
+}
+
 /// How a connection ended, for a log.
-pub fn ending(outcome: Result<&blocking::Closed, &Error>) -> String {
+pub(crate) fn ending(outcome: &Result<Closed, Error>) -> String {
     match outcome {
         Ok(closed) => closed.to_string(),
         Err(error) => format!("1006: {error}"),

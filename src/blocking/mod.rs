@@ -21,5 +21,5 @@ pub use accept::{AcceptError, Acceptor, Pending, accept};
 pub use connect::{ConnectError, Connector, Refusal, connect};
 pub use halves::{Reader, Writer};
 pub use incoming::{Abnormal, Closed, Error, Incoming, ReadyState};
-pub use stream::{Stream, TryClone, Untimed};
+pub use stream::{Shared, Stream, TryClone, Untimed};
 pub use websocket::WebSocket;

@@ -6,10 +6,10 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-use hybi::blocking::{Abnormal, Closed, Error, Incoming, ReadyState};
+use hybi::blocking::{Abnormal, Closed, Error, Incoming, ReadyState, Shared, WebSocket};
 use hybi::connection::{Expired, KeepaliveConfig, Prepared};
 use hybi::frame::OpCode;
-use hybi::{CloseCode, CutOff, Misuse, Violation};
+use hybi::{CloseCode, Config, Connection, CutOff, Misuse, Violation};
 
 use crate::stream::*;
 
@@ -258,4 +258,24 @@ fn a_prepared_message_goes_out_through_halves_and_wholes() {
     let (_reader, writer) = server.split().unwrap();
     writer.close_without_code().unwrap();
     assert!(matches!(writer.send_prepared(&news), Err(Error::Misuse(Misuse::Closed))));
+}
+
+#[test]
+fn halves_over_a_shared_socket_have_one_descriptor_and_do_the_same() {
+    let (client, server) = sockets();
+    let mut client = WebSocket::new(client, Connection::client(Config::default()));
+    let socket = Shared::new(server);
+    let watch = socket.clone();
+    let (mut reader, writer) = WebSocket::new(socket, Connection::server(Config::default())).split().unwrap();
+    let reading = thread::spawn(move || (reader.read().unwrap(), reader.read().unwrap()));
+    writer.send("down").unwrap();
+    assert_eq!(client.read().unwrap(), text("down"));
+    client.send("up").unwrap();
+    writer.close(CloseCode::NORMAL, "enough").unwrap();
+    assert_eq!(closed(client.read()).reason(), "enough");
+    let (first, second) = reading.join().unwrap();
+    assert_eq!(first, text("up"));
+    assert!(matches!(second, Incoming::Closed(Closed::Clean(Some(_)))));
+    // The connection has ended its socket, though a handle is left.
+    assert_eq!((&*watch).read(&mut [0]).unwrap(), 0);
 }
