@@ -17,7 +17,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use hybi::blocking::{Closed, Error, Incoming, Reader, Shared, WebSocket, Writer};
+use hybi::blocking::{Closed, Error, Incoming, Reader, ReadyState, Shared, WebSocket, Writer};
 use hybi::connection::{KeepaliveConfig, Prepared};
 use hybi::{CloseCode, Server};
 
@@ -85,8 +85,7 @@ impl Hub {
         serve: impl Fn(Socket) + Clone + Send + 'static,
     ) -> io::Result<Infallible> {
         let listener = TcpListener::bind(address)?;
-        println!("listening at http://{0} and ws://{0}", listener.local_addr()?);
-        io::stdout().flush()?;
+        answer(format_args!("listening at http://{0} and ws://{0}", listener.local_addr()?));
         let taken = Arc::new(AtomicUsize::new(0));
         loop {
             let stream = match listener.accept() {
@@ -238,6 +237,11 @@ impl Peer {
         self.id
     }
 
+    /// How the connection stands.
+    pub(crate) fn ready_state(&self) -> ReadyState {
+        self.writer.ready_state()
+    }
+
     /// Queues a message; waits for nobody. `false`: the connection is closing, perhaps because the client was too slow.
     pub(crate) fn send(&self, message: &Prepared) -> bool {
         let mut queue = self.queue();
@@ -329,6 +333,12 @@ impl Peer {
     fn queue(&self) -> MutexGuard<'_, Queue> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Answers whoever types at the server's terminal, as far as there is one.
+pub(crate) fn answer(text: impl fmt::Display) {
+    let mut terminal = io::stdout().lock();
+    let _ = writeln!(terminal, "{text}").and_then(|()| terminal.flush());
 }
 
 /// Says something to whoever runs the server; a log that nobody can read is no reason to stop.

@@ -14,4 +14,6 @@
 )]
 
 mod chat;
+mod endpoints;
 mod program;
+mod push;

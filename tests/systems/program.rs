@@ -59,6 +59,13 @@ impl Program {
         program
     }
 
+    /// Starts it at any port, at a terminal of its own.
+    #[cfg(target_os = "linux")]
+    pub fn start_at_terminal(name: &str) -> Self {
+        let command = format!("{} 127.0.0.1:0", example(name).get_program().display());
+        Self::run(Command::new("script").args(["--quiet", "--flush", "--command", &command, "/dev/null"]))
+    }
+
     /// Waits for a line that contains this, and throws away those before it.
     #[track_caller]
     pub fn line(&self, text: &str) -> String {
