@@ -21,6 +21,7 @@ use std::time::Duration;
 use hybi::blocking::{self, Connector, Incoming};
 use hybi::handshake::{Accept, ClientRequest};
 use hybi::{CloseCode, Uri};
+use serde_json::{Value, json};
 
 fn example(name: &str) -> Command {
     // target/<profile>/deps/examples-<hash> -> target/<profile>/examples/<name>
@@ -114,6 +115,78 @@ fn the_echo_server_echoes_at_any_path_and_chooses_a_subprotocol() {
         }
         other => panic!("{other:?}"),
     }
+}
+
+#[test]
+fn the_echo_server_tells_what_went_over_the_wire() {
+    let server = EchoServer::start();
+    let unknown = server.http("GET /wire?id=page1 HTTP/1.1");
+    assert!(unknown.starts_with("HTTP/1.1 404 "), "{unknown}");
+    let _nameless = blocking::connect(&server.uri()).unwrap();
+    let mut ws = blocking::connect(&(server.uri() + "echo?a=b&id=page1")).unwrap();
+    ws.send("Hello").unwrap();
+    ws.read().unwrap();
+    let wire = wire(&server, "page1");
+    let head = |name: &str| {
+        let bytes = unhex(wire[name].as_str().unwrap());
+        String::from_utf8(bytes).unwrap()
+    };
+    assert!(head("request").starts_with("GET /echo?a=b&id=page1 HTTP/1.1\r\n"));
+    assert!(head("request").ends_with("\r\n\r\n"));
+    assert!(head("response").starts_with("HTTP/1.1 101 ") && head("response").ends_with("\r\n\r\n"));
+    let frames = wire["frames"].as_array().unwrap();
+    assert_eq!(frames.len(), 2);
+    let header = unhex(frames[0]["header"].as_str().unwrap());
+    let mut payload = unhex(frames[0]["payload"].as_str().unwrap());
+    assert_eq!((header.len(), &header[..2]), (6, &[0x81, 0x85][..]));
+    payload.iter_mut().zip(header[2..].iter().cycle()).for_each(|(byte, key)| *byte ^= key);
+    assert_eq!(payload, b"Hello");
+    // RFC 6455 §5.7: a single-frame unmasked text message, "Hello"
+    let hello = json!({"from": "server", "header": "8105", "payload": "48656c6c6f", "length": 5});
+    assert_eq!(frames[1], hello);
+}
+
+/// Long payloads are cut, old frames and old connections forgotten.
+#[test]
+fn what_the_echo_server_keeps_of_the_wire_is_bounded() {
+    let server = EchoServer::start();
+    let mut ws = blocking::connect(&(server.uri() + "?id=long")).unwrap();
+    let message = vec![b'x'; 1 << 20];
+    for _ in 0..20 {
+        ws.send(&*message).unwrap();
+        ws.read().unwrap();
+    }
+    let kept = wire(&server, "long");
+    let frames = kept["frames"].as_array().unwrap();
+    assert_eq!(frames.len(), 12);
+    let last = json!({"from": "server", "header": "827f0000000000100000", "payload": "78".repeat(48), "length": 1 << 20});
+    assert_eq!(frames[11], last);
+    for number in 0..99 {
+        blocking::connect(&(server.uri() + &format!("?id={number}"))).unwrap();
+    }
+    assert!(server.http("GET /wire?id=long HTTP/1.1").starts_with("HTTP/1.1 200 "));
+    blocking::connect(&(server.uri() + "?id=99")).unwrap();
+    assert!(server.http("GET /wire?id=long HTTP/1.1").starts_with("HTTP/1.1 404 "));
+    assert!(server.http("GET /wire?id=0 HTTP/1.1").starts_with("HTTP/1.1 200 "));
+    // No id at all, an empty one, one too long, and one with other characters than letters and digits.
+    for query in ["", "?id=", &format!("?id={}", "a".repeat(33)), "?id=a%20b", "?id=a/b"] {
+        blocking::connect(&(server.uri() + query)).unwrap();
+        assert!(server.http(&format!("GET /wire{query} HTTP/1.1")).starts_with("HTTP/1.1 404 "), "{query}");
+    }
+}
+
+fn wire(server: &EchoServer, id: &str) -> Value {
+    let answer = server.http(&format!("GET /wire?id={id} HTTP/1.1"));
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    assert!(head.starts_with("HTTP/1.1 200 ") && head.contains("application/json"), "{head}");
+    serde_json::from_str(body).unwrap()
+}
+
+fn unhex(text: &str) -> Vec<u8> {
+    text.as_bytes()
+        .chunks(2)
+        .map(|pair| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap())
+        .collect()
 }
 
 #[test]

@@ -59,3 +59,15 @@ fn client() {
 fn pair() {
     replay("pair", bodies::pair);
 }
+
+#[cfg(feature = "deflate")]
+#[test]
+fn negotiate() {
+    replay("negotiate", bodies::deflate::negotiate);
+}
+
+#[cfg(feature = "deflate")]
+#[test]
+fn inflate() {
+    replay("inflate", bodies::deflate::inflate);
+}

@@ -3,12 +3,16 @@
 //!     cargo run --release --example echo_server [ADDR]        default: 127.0.0.1:9001, port 0 for any
 //!
 //! Open the address that it prints in a browser. It shows: looking at a request before deciding about it (a page at `/`,
-//! WebSocket at any path, 404 elsewhere), choosing a subprotocol, one thread per connection with a bound on their number,
-//! and how to keep one client from harming the others: deadlines for the handshake, for writing and for silence, limits,
-//! and what can go wrong with `accept`.
+//! WebSocket at any path, 404 elsewhere), choosing a subprotocol and, with feature `deflate`, compression, one thread per
+//! connection with a bound on their number, and how to keep one client from harming the others: deadlines for the
+//! handshake, for writing and for silence, limits, and what can go wrong with `accept`. `wire.rs` shows a stream of one's
+//! own: it records what the page displays of the bytes on the wire.
 //!
 //! It leaves out: TLS (put it behind a proxy that does it, or wrap the stream), users, a limit on the connections
-//! from one address, and who may connect: it accepts any origin, since an echo gives nothing away. A server that knows its users by cookies must not do that.
+//! from one address, and who may connect: it accepts any origin, since an echo gives nothing away. A server that knows
+//! its users by cookies must not do that.
+
+mod wire;
 
 use std::io::{self, Write};
 use std::net::{TcpListener, TcpStream};
@@ -22,6 +26,8 @@ use hybi::blocking::{self, Error, Incoming, Pending, WebSocket};
 use hybi::connection::KeepaliveConfig;
 use hybi::handshake::{Accept, Rejection, choose_subprotocol};
 use hybi::{CloseCode, Server};
+
+use crate::wire::{Recordings, Tap};
 
 const PAGE: &[u8] = include_bytes!("page.html");
 /// The page brings all it needs along; it may connect to where it came from.
@@ -58,6 +64,7 @@ fn serve(address: &str) -> io::Result<std::convert::Infallible> {
     println!("listening at http://{0} and ws://{0}", listener.local_addr()?);
     io::stdout().flush()?;
     let connections = Arc::new(AtomicUsize::new(0));
+    let recordings = Arc::new(Recordings::default());
     loop {
         let stream = match listener.accept() {
             Ok((stream, _)) => stream,
@@ -73,10 +80,11 @@ fn serve(address: &str) -> io::Result<std::convert::Infallible> {
         if place.number > CONNECTIONS_MAX {
             continue; // closes the stream; an answer would cost what we have not got
         }
+        let recordings = Arc::clone(&recordings);
         // A panic ends its own thread only. A thread that cannot be had ends this connection only.
         let spawned = thread::Builder::new().name("connection".into()).spawn(move || {
             let _place = place;
-            if let Err(error) = answer(stream) {
+            if let Err(error) = answer(stream, &recordings) {
                 eprintln!("{error}");
             }
         });
@@ -105,16 +113,20 @@ impl Drop for Place {
 }
 
 /// One connection, from the request to the end.
-fn answer(stream: TcpStream) -> Result<(), Box<dyn std::error::Error>> {
+fn answer(stream: TcpStream, recordings: &Recordings) -> Result<(), Box<dyn std::error::Error>> {
     stream.set_nodelay(true)?; // messages are written whole: nothing is gained by waiting for more
-    let pending = match blocking::accept(stream) {
+    let pending = match blocking::accept(Tap::new(stream)) {
         Ok(pending) => pending,
         // A port scan, or a browser that connects in advance and then does not need it.
         Err(blocking::AcceptError::Io(_) | blocking::AcceptError::TimedOut) => return Ok(()),
         Err(error) => return Err(error.into()),
     };
     if !pending.request().is_upgrade() {
-        return Ok(serve_page(pending)?);
+        return Ok(serve_page(pending, recordings)?);
+    }
+    match wire::id(pending.request()) {
+        Some(id) => recordings.keep(id, pending.stream().recording().clone()),
+        None => pending.stream().recording().stop(),
     }
     let mut accept = Accept::from_any_origin();
     if let Some(subprotocol) = choose_subprotocol(pending.request(), &SUBPROTOCOLS) {
@@ -132,13 +144,20 @@ fn answer(stream: TcpStream) -> Result<(), Box<dyn std::error::Error>> {
     }
 }
 
-fn serve_page(pending: Pending<TcpStream>) -> Result<(), blocking::AcceptError> {
+fn serve_page(pending: Pending<Tap>, recordings: &Recordings) -> Result<(), blocking::AcceptError> {
     let page = Rejection::new(200)
         .header("Content-Security-Policy", PAGE_POLICY)
         .header("Cache-Control", "no-store")
         .body("text/html; charset=utf-8", PAGE);
+    let recorded = wire::id(pending.request()).and_then(|id| recordings.find(id)?.to_json());
     let response = match (pending.request().method(), pending.request().path()) {
         ("GET" | "HEAD", "/") => page,
+        ("GET" | "HEAD", "/wire") => match &recorded {
+            Some(json) => {
+                Rejection::new(200).header("Cache-Control", "no-store").body("application/json", json)
+            }
+            None => Rejection::new(404).body("text/plain", "There is no such connection, or not any more\n"),
+        },
         ("GET" | "HEAD", "/favicon.ico") => Rejection::new(204),
         ("GET" | "HEAD", _) => Rejection::new(404).body("text/plain", "There is nothing here but /\n"),
         _ => Rejection::new(405).header("Allow", "GET, HEAD"),
@@ -146,7 +165,7 @@ fn serve_page(pending: Pending<TcpStream>) -> Result<(), blocking::AcceptError> 
     pending.reject(&response)
 }
 
-fn echo(mut ws: WebSocket<TcpStream, Server>) -> Result<(), Error> {
+fn echo(mut ws: WebSocket<Tap, Server>) -> Result<(), Error> {
     // A silent client is pinged after 30 s and given up 20 s later.
     ws.set_keepalive(KeepaliveConfig::default());
     ws.set_write_timeout(Some(WRITE_WITHIN))?;

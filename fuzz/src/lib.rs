@@ -14,11 +14,13 @@
 
 #[path = "../../tests/common/mod.rs"]
 pub mod common;
+#[cfg(feature = "deflate")]
+pub mod deflate;
 
 use std::collections::VecDeque;
 use std::num::NonZeroU32;
 
-use common::{Item, Mode, Run, Side, owned, pieces, run_every_way};
+use common::{Item, Mode, Run, Side, owned, pieces, run_fresh_every_way};
 use hybi::connection::ReadyState;
 use hybi::frame::{Header, LengthForm, Mask};
 use hybi::{CloseCode, Config, Event, Input, Limits};
@@ -89,9 +91,19 @@ fn stream(side: Side, data: &[u8]) {
 
 /// The same events, error and output, whether `wire` comes whole, byte by byte or in these pieces; the same messages
 /// in chunks; and an output within its bound.
-pub fn same_for_every_cut(side: Side, config: Config, wire: &[u8], cuts: &[usize]) {
-    let messages = run_every_way(side, config, Mode::Messages, wire, cuts);
-    let chunks = run_every_way(side, config, Mode::Chunks, wire, cuts);
+pub fn same_for_every_cut(side: Side, config: Config, wire: &[u8], cuts: &[usize]) -> Run {
+    same_for_every_cut_on(&|| side.connection(config), config, wire, cuts)
+}
+
+/// The same for connections that are made otherwise. Returns what came of it.
+pub fn same_for_every_cut_on(
+    fresh: &dyn Fn() -> common::Ws,
+    config: Config,
+    wire: &[u8],
+    cuts: &[usize],
+) -> Run {
+    let messages = run_fresh_every_way(fresh, Mode::Messages, wire, cuts);
+    let chunks = run_fresh_every_way(fresh, Mode::Chunks, wire, cuts);
 
     // A reply is as long as the frame that asked for it, and the mask key more from a client; one Close frame may come
     // unasked; and pongs do not queue up behind one another.
@@ -103,7 +115,7 @@ pub fn same_for_every_cut(side: Side, config: Config, wire: &[u8], cuts: &[usize
 
     // What the input's end says does not depend on the cuts either.
     let ending = |pieces: &[&[u8]]| {
-        let mut ws = side.connection(config);
+        let mut ws = fresh();
         Run::of(&mut ws, Mode::Messages, pieces.iter().copied());
         let ending = ws.end_of_input();
         assert_eq!(ws.end_of_input(), ending);
@@ -114,6 +126,7 @@ pub fn same_for_every_cut(side: Side, config: Config, wire: &[u8], cuts: &[usize
     let over = messages.error.is_some()
         || messages.items.iter().any(|item| matches!(item, Item::Event(Event::Close(_))));
     assert_eq!(whole.0.is_ok(), over, "the end of {wire:02x?}");
+    messages
 }
 
 /// The messages that these chunks make, each in the place of its last chunk.

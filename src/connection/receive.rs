@@ -48,7 +48,7 @@ enum State {
     Data(Frame),
     /// In the payload of a control frame.
     Control(Frame),
-    /// Behind the last good piece of a text that turned out to be none: fails when next called.
+    /// Behind the last good piece of a message that turned out to be none: fails when next called.
     Failing(Violation),
     /// Nothing is read any more.
     Over(Over),
@@ -289,11 +289,12 @@ impl<R: Role> Receiver<R> {
                 }
                 State::Header(_) if input.is_empty() => return Ok(None),
                 State::Header(partial) => self.read_header(partial, input)?,
-                State::Data(frame) | State::Control(frame)
+                State::Data(frame)
                     if frame.remaining > 0 && input.is_empty() && !self.has_pending_output() =>
                 {
                     return Ok(None);
                 }
+                State::Control(frame) if frame.remaining > 0 && input.is_empty() => return Ok(None),
                 State::Data(frame) => {
                     if let Some(step) = self.read_data(frame, input)? {
                         return Ok(Some(step));
@@ -440,7 +441,7 @@ impl<R: Role> Receiver<R> {
         if message.compressed {
             return self.read_compressed(frame, message, input);
         }
-        let (data, sound) = match message.kind {
+        let (data, is_possible) = match message.kind {
             Kind::Binary => (ChunkData::Binary(Cow::Borrowed(frame.take(usize::MAX, input))), true),
             Kind::Text if message.cut.is_none() => match utf8::check(frame.take(usize::MAX, input)) {
                 Checked::Possible(text, cut) => {
@@ -456,7 +457,8 @@ impl<R: Role> Receiver<R> {
             },
         };
         let ends = frame.fin && frame.remaining == 0;
-        Ok(self.deliver(frame, message, data, sound, ends))
+        let ends = if is_possible { Ok(ends) } else { Err(Violation::TextNotUtf8) };
+        Ok(self.deliver(frame, message, data, ends))
     }
 
     /// Reads some of a compressed data frame's payload: as much as its piece of output has room for.
@@ -474,51 +476,49 @@ impl<R: Role> Receiver<R> {
         // The start of a code point, which the output will complete.
         let mut bytes = message.cut.bytes().to_vec();
         let inflated = frame.offer(input, |compressed| inflater.inflate(compressed, &mut bytes));
-        let ends = match inflated {
-            Ok(()) if !inflater.is_pending() && frame.fin && frame.remaining == 0 => {
-                inflater.finish(&mut bytes)
+        let ends = inflated.and_then(|()| {
+            let ends = frame.fin && frame.remaining == 0 && !inflater.is_pending();
+            if ends {
+                inflater.finish()?
             }
-            Ok(()) => Ok(false),
-            Err(violation) => Err(violation),
-        };
-        let ends = match ends {
-            Ok(ends) => ends,
-            Err(violation) => return Err(self.fail(violation)),
-        };
-        let (data, sound) = match message.kind {
-            Kind::Binary => (ChunkData::Binary(Cow::Owned(bytes)), true),
+            Ok(ends)
+        });
+        let (data, ends) = match message.kind {
+            Kind::Binary => (ChunkData::Binary(Cow::Owned(bytes)), ends),
             Kind::Text => {
                 let (text, cut) = utf8::check_owned(bytes);
                 message.cut = cut.unwrap_or_default();
-                (ChunkData::Text(Cow::Owned(text)), cut.is_some())
+                // The text is from before whatever else went wrong.
+                (ChunkData::Text(Cow::Owned(text)), cut.map_or(Err(Violation::TextNotUtf8), |_| ends))
             }
         };
-        Ok(self.deliver(frame, message, data, sound, ends))
+        Ok(self.deliver(frame, message, data, ends))
     }
 
-    /// Hands out what a step has read of a message, and says where that leads. `sound`: it may be followed by more of
-    /// the kind. `ends`: the message is complete.
+    /// Hands out what a step has read of a message, and says where that leads. `ends`: whether the message is
+    /// complete, or what is wrong with what comes next.
     fn deliver<'a>(
         &mut self,
         frame: Frame,
         message: Message,
         data: ChunkData<'a>,
-        mut sound: bool,
-        ends: bool,
+        ends: Result<bool, Violation>,
     ) -> Option<Step<'a>> {
         // RFC 6455 §8.1: what is not UTF-8 fails the connection; so does a code point that the end cut in two.
-        sound &= !ends || message.cut.is_none();
-        let last = ends && sound;
+        let ends = match ends {
+            Ok(true) if !message.cut.is_none() => Err(Violation::TextNotUtf8),
+            ends => ends,
+        };
+        let last = ends == Ok(true);
         let first = !message.begun;
         let chunk = (last || !data.as_bytes().is_empty()).then_some(Chunk { data, first, last });
 
         self.message = if last { None } else { Some(message) };
-        self.state = if !sound {
-            State::Failing(Violation::TextNotUtf8)
-        } else if frame.remaining > 0 || (frame.fin && !last) {
-            State::Data(frame)
-        } else {
-            self.between_frames()
+        let more_of_frame = frame.remaining > 0 || (frame.fin && !last);
+        self.state = match ends {
+            Err(violation) => State::Failing(violation),
+            Ok(_) if more_of_frame || (message.compressed && self.has_pending_output()) => State::Data(frame),
+            Ok(_) => self.between_frames(),
         };
         chunk.map(Step::Chunk)
     }

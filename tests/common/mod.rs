@@ -123,6 +123,24 @@ impl Ws {
         }
     }
 
+    #[cfg(feature = "deflate")]
+    #[must_use]
+    pub fn with_deflate(
+        self,
+        agreed: &hybi::extension::deflate::Agreed,
+        config: &hybi::extension::deflate::DeflateConfig,
+    ) -> Self {
+        match self {
+            Self::Server(ws) => Self::Server(ws.with_deflate(agreed, config)),
+            Self::Client(ws) => Self::Client(ws.with_deflate(agreed, config)),
+        }
+    }
+
+    #[cfg(feature = "deflate")]
+    pub fn set_compression(&mut self, compression: hybi::extension::deflate::Compression) {
+        both!(self, ws => ws.set_compression(compression));
+    }
+
     pub fn receive<'a>(
         &mut self,
         input: &mut Input<'a>,
@@ -269,6 +287,7 @@ impl Run {
         let mut without_progress = 0;
         loop {
             let before = (input.len(), self.items.len(), self.out.0.len());
+            let data_before = self.last_chunks_len();
             let more = match mode {
                 Mode::Messages => ws
                     .receive(&mut input, &mut self.out.0)
@@ -280,8 +299,10 @@ impl Run {
             match more {
                 Ok(Some(())) => {
                     assert!(self.error.is_none(), "an event behind a violation: {self:?}");
-                    // A held-back first chunk or an empty message may come without reading; twice may not.
-                    without_progress = if input.len() == before.0 { without_progress + 1 } else { 0 };
+                    // A held-back first chunk or an empty message may come without reading; twice may not. Decompressed
+                    // data may, too, but not endlessly.
+                    let progress = input.len() != before.0 || self.last_chunks_len() > data_before;
+                    without_progress = if progress { 0 } else { without_progress + 1 };
                     assert!(without_progress < 3, "events without input: {self:?}");
                 }
                 Ok(None) => {
@@ -297,6 +318,14 @@ impl Run {
                     self.error = Some(violation);
                 }
             }
+        }
+    }
+
+    /// How many bytes the chunks have that came last.
+    fn last_chunks_len(&self) -> usize {
+        match self.items.last() {
+            Some(Item::Chunks { data, .. }) => data.0.len(),
+            _ => 0,
         }
     }
 
@@ -350,7 +379,14 @@ pub fn pieces<'a>(wire: &'a [u8], cuts: &[usize]) -> Vec<&'a [u8]> {
 /// Returns what it was.
 #[track_caller]
 pub fn run_every_way(side: Side, config: Config, mode: Mode, wire: &[u8], cuts: &[usize]) -> Run {
-    let run = |pieces: &[&[u8]]| Run::of(&mut side.connection(config), mode, pieces.iter().copied());
+    run_fresh_every_way(&|| side.connection(config), mode, wire, cuts)
+}
+
+/// The same for connections that are made otherwise.
+#[track_caller]
+pub fn run_fresh_every_way(fresh: &dyn Fn() -> Ws, mode: Mode, wire: &[u8], cuts: &[usize]) -> Run {
+    let side = fresh().side();
+    let run = |pieces: &[&[u8]]| Run::of(&mut fresh(), mode, pieces.iter().copied());
     let whole = run(&[wire]);
     let bytes: Vec<&[u8]> = wire.chunks(1).collect();
     assert_eq!(run(&bytes), whole, "{side:?}, byte by byte: {}", Hex(wire));

@@ -22,7 +22,8 @@ pub struct DeflateConfig {
     pub outgoing_window_bits: u8,
     /// The window of what we receive, at most 2 to the power of this many bytes: 9 to 15, default 15.
     ///
-    /// Below 15, a server declines the offer of a client that cannot be told so (RFC 7692 §7.1.2.2).
+    /// Below 15, a server declines the offer of a client that cannot be told so (RFC 7692 §7.1.2.2). The backend needs
+    /// the same memory for any; what a smaller window saves us is the copy that is kept for blocks behind a final one.
     pub incoming_window_bits: u8,
     /// Whether a message that we send may refer to those before, which compresses better and keeps the compressor's
     /// memory between messages. Default: yes.
@@ -37,6 +38,9 @@ pub struct DeflateConfig {
     pub inflated_bytes_max: u64,
     /// How many times longer a message may get by decompression, counted with the four bytes that every message leaves
     /// out. Default: any; DEFLATE itself stops at 1,032, and what stops a bomb below that stops a page of blanks.
+    ///
+    /// Judged at the end of the message, and before that for every 1,024 compressed bytes, as soon as more has come out
+    /// than even the last of them would allow.
     pub expansion_max: Option<NonZeroU32>,
 }
 

@@ -13,23 +13,36 @@ use crate::error::Violation;
 /// What the sender took off the end of every message, and what the end is decompressed with.
 pub(super) const TAIL: [u8; 4] = [0x00, 0x00, 0xff, 0xff];
 
+/// [`TAIL`], and a byte more that a complete message leaves alone.
+const TAIL_AND_PROBE: [u8; 5] = [0x00, 0x00, 0xff, 0xff, 0x00];
+
 /// The most bytes that one call hands out, and so the most that a chunk needs of memory.
 const PIECE_BYTES_MAX: usize = 64 << 10;
 
-/// How many blocks with BFINAL set one message may have. Each costs a new decompressor with a copy of the window; the
-/// implementations that use them at all use one a message (RFC 7692 §7.2.3.4).
+/// The window that the backend decompresses with, whatever was agreed: it allocates this much in any case, and reads
+/// what a smaller window was enough for.
+const WINDOW_BITS: u8 = 15;
+
+/// How many bytes of a message are decompressed before their expansion is judged: at the same bytes however the input
+/// was cut.
+const EXPANSION_STEP: u64 = 1 << 10;
+
+/// How many blocks with BFINAL set one message may have. Each costs a copy of the window; the implementations that use
+/// them at all use one a message (RFC 7692 §7.2.3.4).
 const FINAL_BLOCKS_MAX: u32 = 64;
 
 /// The receiving side of permessage-deflate on one connection.
 pub(crate) struct Inflater {
     /// Absent between messages without context takeover.
     stream: Option<Inflate>,
+    /// Whether the stream has ended with a final block, so that it must begin again before anything goes in.
+    ended: bool,
     window_bits: u8,
     takeover: bool,
     inflated_bytes_max: u64,
     expansion_max: Option<NonZeroU32>,
     /// The last bytes that came out, at most a window full: what a block behind a final one may refer to, which ends
-    /// the decompressor's own window.
+    /// the stream's own window.
     history: VecDeque<u8>,
     message: Message,
 }
@@ -40,10 +53,6 @@ struct Message {
     compressed_bytes: u64,
     inflated_bytes: u64,
     final_blocks: u32,
-    /// How much of [`TAIL`] has gone in.
-    tail_bytes: usize,
-    /// Whether a block with BFINAL set was the last thing that was read.
-    ended: bool,
     /// Whether more may come out without anything going in.
     pending: bool,
 }
@@ -52,8 +61,9 @@ impl Inflater {
     pub(super) fn new(window_bits: u8, takeover: bool, config: &DeflateConfig) -> Self {
         Self {
             stream: None,
-            // Many compressors answer 8 with a window of 9 bits; the larger window reads both.
-            window_bits: window_bits.clamp(9, 15),
+            ended: false,
+            // Many compressors answer 8 with a window of 9 bits.
+            window_bits: window_bits.clamp(9, WINDOW_BITS),
             takeover,
             inflated_bytes_max: config.inflated_bytes_max,
             expansion_max: config.expansion_max,
@@ -68,126 +78,169 @@ impl Inflater {
     }
 
     /// Decompresses from the front of `compressed` and appends to `out`, which grows by at most a piece. Returns how
-    /// many bytes it read: all, unless more output [is pending](Self::is_pending).
+    /// many bytes it read: at least one, if there is one and no more output [is pending](Self::is_pending).
+    ///
+    /// With an error, `out` has got what came before the fault.
     pub(crate) fn inflate(&mut self, compressed: &[u8], out: &mut Vec<u8>) -> Result<usize, Violation> {
-        let read = self.inflate_some(compressed, out)?;
-        self.message.compressed_bytes = self.message.compressed_bytes.saturating_add(read as u64);
-        self.check_expansion()?;
+        let before = self.message.compressed_bytes;
+        // What is pending belongs to the step before.
+        let next = if self.message.pending { before } else { before.saturating_add(1) };
+        let step_end = next.next_multiple_of(EXPANSION_STEP);
+        let compressed = match self.expansion_max {
+            None => compressed,
+            Some(_) => {
+                let step = usize::try_from(step_end.saturating_sub(before)).unwrap_or(usize::MAX);
+                compressed.get(..step).unwrap_or(compressed)
+            }
+        };
+        if compressed.is_empty() && !self.message.pending {
+            return Ok(0);
+        }
+        let read = self.advance(compressed, InflateFlush::NoFlush, self.bound(step_end), out)?;
+        self.message.compressed_bytes = before.saturating_add(read as u64);
         Ok(read)
     }
 
-    /// Decompresses what is left at the end of a message, as [`inflate`](Self::inflate) does. Whether the message is
-    /// complete: if not, more output is pending.
-    pub(crate) fn finish(&mut self, out: &mut Vec<u8>) -> Result<bool, Violation> {
+    /// Ends the message: checks that it is complete, so that nothing comes out any more, and prepares for the next. Only when
+    /// nothing is pending.
+    pub(crate) fn finish(&mut self) -> Result<(), Violation> {
+        debug_assert!(!self.message.pending);
+        let bound = self.bound(self.message.compressed_bytes);
+        if self.message.inflated_bytes > bound {
+            return Err(self.excess(bound));
+        }
         // A final block ends a message as well as the tail does.
-        if !self.message.ended {
-            let tail = TAIL.get(self.message.tail_bytes..).unwrap_or_default();
-            let read = self.inflate_some(tail, out)?;
-            self.message.tail_bytes = self.message.tail_bytes.saturating_add(read);
-            self.check_expansion()?;
+        if !(self.ended && self.message.compressed_bytes > 0) {
+            // Stops at the end of a block: in a complete message, that is the end of the tail (RFC 7692 §7.2.1).
+            let mut surplus = Vec::new();
+            let read = self.advance(&TAIL_AND_PROBE, InflateFlush::Block, u64::MAX, &mut surplus)?;
+            if read != TAIL.len() || !surplus.is_empty() {
+                return Err(Violation::NotDeflate);
+            }
         }
-        if self.message.pending {
-            return Ok(false);
-        }
-        // After a final block, what the next message begins with needs a new decompressor with the same window.
-        let ended = self.takeover && self.message.ended;
-        self.message = Message { ended, ..Message::default() };
+        self.message = Message::default();
         if !self.takeover {
             self.stream = None;
+            self.ended = false;
             self.history = VecDeque::new();
         }
-        Ok(true)
+        Ok(())
     }
 
-    fn inflate_some(&mut self, compressed: &[u8], out: &mut Vec<u8>) -> Result<usize, Violation> {
+    /// The most that may come out of so many compressed bytes. The tail counts: without it, an empty message could
+    /// not be told from an endless expansion.
+    fn bound(&self, compressed_bytes: u64) -> u64 {
+        let compressed = compressed_bytes.saturating_add(TAIL.len() as u64);
+        let expanded = self.expansion_max.map(|times| compressed.saturating_mul(u64::from(times.get())));
+        self.inflated_bytes_max.min(expanded.unwrap_or(u64::MAX))
+    }
+
+    /// What it is called to exceed a [`bound`](Self::bound).
+    fn excess(&self, bound: u64) -> Violation {
+        if bound == self.inflated_bytes_max { Violation::InflatedTooBig } else { Violation::ExpansionTooHigh }
+    }
+
+    /// Decompresses until all has been read or a piece is full, and not past `bound` bytes of the message.
+    fn advance(
+        &mut self,
+        compressed: &[u8],
+        flush: InflateFlush,
+        bound: u64,
+        out: &mut Vec<u8>,
+    ) -> Result<usize, Violation> {
         let begin = out.len();
+        let allowed = bound.saturating_sub(self.message.inflated_bytes);
+        let allowed = usize::try_from(allowed).unwrap_or(usize::MAX);
         // One byte more than is allowed, to see that there is more.
-        let allowed = self.inflated_bytes_max.saturating_sub(self.message.inflated_bytes).saturating_add(1);
-        let room_max = PIECE_BYTES_MAX.min(usize::try_from(allowed).unwrap_or(usize::MAX));
-        let mut room = compressed.len().saturating_mul(4).max(256);
-        let (mut read, mut written) = (0usize, 0usize);
-        loop {
+        let room_max = PIECE_BYTES_MAX.min(allowed.saturating_add(1));
+        let mut room = compressed.len().saturating_mul(4).max(256).min(room_max);
+        let (mut read, mut written, mut remembered) = (0usize, 0usize, begin);
+        let mut outcome = loop {
             let unread = compressed.get(read..).unwrap_or_default();
-            if self.message.ended {
+            if self.ended {
                 if unread.is_empty() {
                     self.message.pending = false;
-                    break;
+                    break Ok(());
                 }
-                self.begin_again(out.get(begin..begin.saturating_add(written)).unwrap_or_default())?;
+                let end = begin.saturating_add(written);
+                self.remember(out.get(remembered..end).unwrap_or_default());
+                remembered = end;
+                if let Err(violation) = self.begin_again() {
+                    break Err(violation);
+                }
             }
-            room = room.min(room_max);
-            out.resize(begin.saturating_add(room), 0);
+            let end = begin.saturating_add(room);
+            // A piece grows in steps that are given here, and so never past its size.
+            out.reserve_exact(end.saturating_sub(out.len()));
+            out.resize(end, 0);
             let free = out.get_mut(begin.saturating_add(written)..).unwrap_or_default();
             let free_bytes = free.len();
-            let stream = self.stream.get_or_insert_with(|| Inflate::new(false, self.window_bits));
+            let stream = self.stream.get_or_insert_with(|| Inflate::new(false, WINDOW_BITS));
             let (in_before, out_before) = (stream.total_in(), stream.total_out());
-            let status =
-                stream.decompress(unread, free, InflateFlush::NoFlush).map_err(|_| Violation::NotDeflate)?;
+            let status = stream.decompress(unread, free, flush);
             let now_read = stream.total_in().saturating_sub(in_before) as usize;
             let now_written = stream.total_out().saturating_sub(out_before) as usize;
             read = read.saturating_add(now_read);
             written = written.saturating_add(now_written);
-            self.message.ended = status == Status::StreamEnd;
-            if self.message.ended {
-                continue;
+            match status {
+                Err(_) => break Err(Violation::NotDeflate),
+                Ok(Status::StreamEnd) => self.ended = true,
+                // There was room left: all that can come out has.
+                Ok(_) if now_written < free_bytes => {
+                    self.message.pending = false;
+                    break Ok(());
+                }
+                Ok(_) if written >= room_max => {
+                    self.message.pending = true;
+                    break Ok(());
+                }
+                Ok(_) => room = room.saturating_mul(2).min(room_max),
             }
-            if now_written < free_bytes {
-                // There was room left: all of the input has been read and put out.
-                self.message.pending = false;
-                break;
-            }
-            if written >= room_max {
-                self.message.pending = true;
-                break;
-            }
-            room = room.saturating_mul(2);
+        };
+        if written > allowed {
+            written = allowed;
+            outcome = Err(self.excess(bound));
         }
         out.truncate(begin.saturating_add(written));
         self.message.inflated_bytes = self.message.inflated_bytes.saturating_add(written as u64);
-        if self.message.inflated_bytes > self.inflated_bytes_max {
-            return Err(Violation::InflatedTooBig);
-        }
-        remember(&mut self.history, out.get(begin..).unwrap_or_default(), self.window_bits);
-        Ok(read)
+        self.remember(out.get(remembered..).unwrap_or_default());
+        outcome.map(|()| read)
     }
 
-    fn check_expansion(&self) -> Result<(), Violation> {
-        let Some(most) = self.expansion_max else { return Ok(()) };
-        // The tail counts: without it, an empty message could not be told from an endless expansion.
-        let compressed = self.message.compressed_bytes.saturating_add(TAIL.len() as u64);
-        if self.message.inflated_bytes > compressed.saturating_mul(u64::from(most.get())) {
-            return Err(Violation::ExpansionTooHigh);
-        }
-        Ok(())
-    }
-
-    /// Goes on behind a final block: with a new decompressor, whose window is what came out so far, last of all
-    /// `latest` (RFC 7692 §7.2.1 allows such blocks and lets the next refer back across them).
+    /// Goes on behind a final block with the window as it was (RFC 7692 §7.2.1 allows such blocks and lets the next
+    /// refer back across them).
     #[cold]
-    fn begin_again(&mut self, latest: &[u8]) -> Result<(), Violation> {
-        self.message.ended = false;
+    fn begin_again(&mut self) -> Result<(), Violation> {
+        self.ended = false;
         self.message.final_blocks = self.message.final_blocks.saturating_add(1);
         if self.message.final_blocks > FINAL_BLOCKS_MAX {
             return Err(Violation::TooManyFinalBlocks);
         }
-        let mut window = self.history.clone();
-        remember(&mut window, latest, self.window_bits);
-        let mut stream = Inflate::new(false, self.window_bits);
-        if !window.is_empty() {
-            stream.set_dictionary(window.make_contiguous()).map_err(|_| Violation::NotDeflate)?;
+        if let Some(stream) = &mut self.stream {
+            stream.reset(false);
+            if !self.history.is_empty() {
+                let window = self.history.make_contiguous();
+                stream.set_dictionary(window).map_err(|_| Violation::NotDeflate)?;
+            }
         }
-        self.stream = Some(stream);
         Ok(())
     }
-}
 
-/// Appends to a window, and forgets what no longer fits into it.
-fn remember(window: &mut VecDeque<u8>, latest: &[u8], window_bits: u8) {
-    let most = 1usize << window_bits.min(15);
-    let latest = latest.get(latest.len().saturating_sub(most)..).unwrap_or_default();
-    let surplus = window.len().saturating_add(latest.len()).saturating_sub(most);
-    window.drain(..surplus.min(window.len()));
-    window.extend(latest);
+    /// Appends to the history, and forgets what no longer fits into a window.
+    fn remember(&mut self, latest: &[u8]) {
+        let history = &mut self.history;
+        let most = 1usize << self.window_bits.min(WINDOW_BITS);
+        let latest = latest.get(latest.len().saturating_sub(most)..).unwrap_or_default();
+        let surplus = history.len().saturating_add(latest.len()).saturating_sub(most);
+        history.drain(..surplus.min(history.len()));
+        let needed = history.len().saturating_add(latest.len());
+        if needed > history.capacity() {
+            // Doubling, but never past a window.
+            let capacity = needed.max(history.capacity().saturating_mul(2)).min(most);
+            history.reserve_exact(capacity.saturating_sub(history.len()));
+        }
+        history.extend(latest);
+    }
 }
 
 impl fmt::Debug for Inflater {

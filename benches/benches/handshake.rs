@@ -1,0 +1,73 @@
+//! The opening handshake in both roles, beside what nobody can leave out: SHA-1 and base64 of the key.
+
+use std::hint::black_box;
+
+use criterion::{Criterion, criterion_group, criterion_main};
+use hybi::handshake::{Accept, Answer, ClientRequest, accept_key};
+use hybi::{ClientHandshake, Config, Input, ServerHandshake, Uri};
+
+/// What a browser sends: 14 headers.
+const REQUEST: &[u8] = b"GET /chat?room=1 HTTP/1.1\r\n\
+    Host: server.example.com:8080\r\n\
+    Connection: Upgrade\r\n\
+    Pragma: no-cache\r\n\
+    Cache-Control: no-cache\r\n\
+    User-Agent: Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Safari/537.36\r\n\
+    Upgrade: websocket\r\n\
+    Origin: http://server.example.com:8080\r\n\
+    Sec-WebSocket-Version: 13\r\n\
+    Accept-Encoding: gzip, deflate, br, zstd\r\n\
+    Accept-Language: en-GB,en;q=0.9\r\n\
+    Cookie: session=0123456789abcdef\r\n\
+    Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
+    Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n\
+    Sec-WebSocket-Protocol: chat, superchat\r\n\r\n";
+
+/// RFC 6455 §1.3: the accept key that belongs to the request's.
+const RESPONSE: &[u8] = b"HTTP/1.1 101 Switching Protocols\r\n\
+    Upgrade: websocket\r\n\
+    Connection: Upgrade\r\n\
+    Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\
+    Sec-WebSocket-Protocol: chat\r\n\r\n";
+
+fn handshake(c: &mut Criterion) {
+    let mut group = c.benchmark_group("handshake");
+    group.bench_function("key", |b| b.iter(|| accept_key(black_box(b"dGhlIHNhbXBsZSBub25jZQ=="))));
+
+    let (mut inbox, mut out) = (REQUEST.to_vec(), Vec::with_capacity(1024));
+    group.bench_function("server", |b| {
+        b.iter(|| {
+            inbox.copy_from_slice(black_box(REQUEST));
+            out.clear();
+            let mut input = Input::new(&mut inbox);
+            let mut server = ServerHandshake::new(Config::default());
+            let request = server.receive(&mut input, &mut out).expect("well-formed").expect("complete");
+            let accept = Accept::from_same_origin().subprotocol("chat");
+            let ws = server.accept(&request, &accept, &mut out).expect("accepted");
+            assert!(out.starts_with(b"HTTP/1.1 101 "));
+            ws
+        });
+    });
+
+    let uri = Uri::parse("ws://server.example.com:8080/chat?room=1").expect("valid");
+    let request = ClientRequest::new(&uri).subprotocol("chat").subprotocol("superchat");
+    let mut inbox = RESPONSE.to_vec();
+    group.bench_function("client", |b| {
+        b.iter(|| {
+            out.clear();
+            let (nonce, keys) = (*b"the sample nonce", || [1, 2, 3, 4]);
+            let mut client =
+                ClientHandshake::with_keys(black_box(&request), Config::default(), nonce, keys, &mut out)
+                    .expect("valid");
+            inbox.copy_from_slice(black_box(RESPONSE));
+            match client.receive(&mut Input::new(&mut inbox)) {
+                Ok(Some(Answer::Open(ws, _))) => ws,
+                _ => panic!("the connection is not open"),
+            }
+        });
+    });
+    group.finish();
+}
+
+criterion_group!(benches, handshake);
+criterion_main!(benches);

@@ -1,0 +1,230 @@
+//! The bodies for permessage-deflate (RFC 7692): negotiation, and a connection on which it was negotiated.
+
+use std::num::NonZeroU32;
+
+use hybi::connection::Data;
+use hybi::extension::deflate::{self, Agreed, Compression, DeflateConfig};
+use hybi::extension::{Offer, Offers};
+use hybi::{Config, Event};
+
+use super::common::{self, Side, Ws};
+use super::same_for_every_cut_on;
+
+/// What the two ends want, and what they agree upon.
+#[derive(Clone, Copy, Debug)]
+pub struct Negotiated {
+    pub client: DeflateConfig,
+    pub server: DeflateConfig,
+    pub agreed: Agreed,
+}
+
+impl Negotiated {
+    /// Negotiates, and checks what must hold for any two configurations.
+    pub fn new(client: DeflateConfig, server: DeflateConfig) -> Self {
+        let offered = deflate::offer(&client);
+        let offers = Offers::new(offered.as_bytes()).map(|offer| offer.expect("well-formed"));
+        // Our offer always lets a server choose any window, so that nothing stands against it.
+        let agreed = deflate::accept(&server, offers).expect("agreement");
+        assert_kept_by_server(&server, &agreed);
+        assert_eq!(deflate::conclude(&client, &only_offer(&agreed.to_string())), Ok(agreed));
+        assert!(agreed.server_max_window_bits() <= client.incoming_window_bits.clamp(8, 15));
+        assert!(client.incoming_takeover || agreed.server_no_context_takeover());
+        Self { client, server, agreed }
+    }
+
+    pub fn connection(&self, side: Side, config: Config) -> Ws {
+        let deflate = match side {
+            Side::Client => &self.client,
+            Side::Server => &self.server,
+        };
+        side.connection(config).with_deflate(&self.agreed, deflate)
+    }
+}
+
+/// The server's response as the client reads it.
+fn only_offer(response: &str) -> Offer<'_> {
+    let mut offers = Offers::new(response.as_bytes());
+    let offer = offers.next().expect("one").expect("well-formed");
+    assert!(offers.next().is_none());
+    offer
+}
+
+fn assert_kept_by_server(config: &DeflateConfig, agreed: &Agreed) {
+    assert!(agreed.server_max_window_bits() <= config.outgoing_window_bits.clamp(8, 15));
+    assert!(agreed.client_max_window_bits() <= config.incoming_window_bits.clamp(8, 15));
+    assert!(agreed.server_max_window_bits() >= 8 && agreed.client_max_window_bits() >= 8);
+    assert!(config.outgoing_takeover || agreed.server_no_context_takeover());
+    assert!(config.incoming_takeover || agreed.client_no_context_takeover());
+}
+
+/// A configuration out of two bytes.
+fn config(a: u8, b: u8) -> DeflateConfig {
+    DeflateConfig::default()
+        .window_bits(8 + a % 8, 8 + a / 8 % 8)
+        .context_takeover(a & 64 == 0, a & 128 == 0)
+        .level(b % 10)
+        .memory_level(1 + b / 10 % 9)
+        .compress_from(usize::from(b / 90) * 8)
+}
+
+/// Two configurations, and any bytes as `Sec-WebSocket-Extensions`, once as an offer and once as a response.
+pub fn negotiate(data: &[u8]) {
+    let Some((&[a, b, c, d], value)) = data.split_first_chunk() else { return };
+    let negotiated = Negotiated::new(config(a, b), config(c, d));
+
+    let mut offers = Vec::new();
+    for offer in Offers::new(value) {
+        let Ok(offer) = offer else { break };
+        // Written down plainly, it reads as the same.
+        let mut plain = offer.name().to_owned();
+        for (name, value) in offer.params() {
+            plain += &format!("; {name}");
+            if let Some(value) = &value {
+                assert!(!value.is_empty());
+                plain += &format!("=\"{value}\"");
+            }
+        }
+        let again = only_offer(&plain);
+        assert_eq!(again.name(), offer.name());
+        assert!(again.params().eq(offer.params()));
+        if let Ok(agreed) = deflate::conclude(&negotiated.client, &offer) {
+            assert!(agreed.server_max_window_bits() <= negotiated.client.incoming_window_bits);
+            assert!(negotiated.client.incoming_takeover || agreed.server_no_context_takeover());
+            assert_eq!(deflate::conclude(&negotiated.client, &only_offer(&agreed.to_string())), Ok(agreed));
+        }
+        offers.push(offer);
+    }
+    if let Some(agreed) = deflate::accept(&negotiated.server, offers.iter().copied()) {
+        assert_kept_by_server(&negotiated.server, &agreed);
+        assert!(offers.iter().any(|offer| offer.name() == deflate::NAME));
+        // A client without wishes understands the answer.
+        let anything = DeflateConfig::default();
+        assert_eq!(deflate::conclude(&anything, &only_offer(&agreed.to_string())), Ok(agreed));
+    }
+}
+
+/// The last border of code points up to `at`.
+fn code_point_border(text: &str, at: usize) -> usize {
+    (0..=at).rev().find(|&at| text.is_char_boundary(at)).unwrap_or(0)
+}
+
+/// A message as one end sends it.
+#[derive(Clone, Debug)]
+pub struct Sent {
+    /// Text or binary.
+    pub data: Result<String, Vec<u8>>,
+    /// Where it is cut into parts, modulo its length; whole without any.
+    pub parts: Vec<usize>,
+    /// Whether there is a ping behind each part.
+    pub pings: bool,
+    pub compression: Compression,
+}
+
+impl Sent {
+    /// Sends it and notes what the other end must get.
+    fn send(&self, ws: &mut Ws, out: &mut Vec<u8>, expected: &mut Vec<Event<'static>>) {
+        ws.set_compression(self.compression);
+        let bytes = self.data.as_ref().map_or_else(|data| &**data, |text| text.as_bytes());
+        let part = |from: usize, to: usize| match &self.data {
+            Ok(text) => Data::Text(&text[code_point_border(text, from)..code_point_border(text, to)]),
+            Err(data) => Data::Binary(&data[from..to]),
+        };
+        if self.parts.is_empty() {
+            ws.send(part(0, bytes.len()), out).expect("sent");
+        } else {
+            let mut cuts: Vec<usize> = self.parts.iter().map(|cut| cut % (bytes.len() + 1)).collect();
+            cuts.sort_unstable();
+            let mut from = 0;
+            for cut in cuts {
+                ws.send_part(part(from, cut), out).expect("sent");
+                from = cut;
+                if self.pings {
+                    ws.ping(b"between", out).expect("sent");
+                    expected.push(common::ping(b"between"));
+                }
+            }
+            ws.send_last_part(part(from, bytes.len()), out).expect("sent");
+        }
+        expected.push(match &self.data {
+            Ok(text) => common::text(text),
+            Err(data) => common::binary(data),
+        });
+    }
+}
+
+/// What is sent arrives, in both directions, whole and in chunks and however the stream is cut.
+pub fn round_trip(negotiated: &Negotiated, fragment: u32, messages: &[Sent], cuts: &[usize]) {
+    let mut config = Config::default();
+    if let Some(bytes) = NonZeroU32::new(fragment) {
+        config = config.fragment_bytes(bytes);
+    }
+    for side in common::BOTH {
+        let mut sender = negotiated.connection(side.peer(), config);
+        let (mut wire, mut expected) = (Vec::new(), Vec::new());
+        for message in messages {
+            message.send(&mut sender, &mut wire, &mut expected);
+        }
+        let fresh = || negotiated.connection(side, config);
+        let run = same_for_every_cut_on(&fresh, config, &wire, cuts);
+        assert_eq!(run.error, None);
+        assert!(run.events() == expected, "{side:?}: other than what was sent");
+    }
+}
+
+/// A connection with permessage-deflate. Six bytes say what was negotiated, how to cut, and what limits to set; the rest is
+/// what the other end sends (an even first bit of the limits), what its messages hold before compression (odd), or
+/// its stream.
+pub fn inflate(data: &[u8]) {
+    let Some((&[a, b, cut, fragment, limits, kind], rest)) = data.split_first_chunk() else { return };
+    let mut wanted = config(a, b).inflated_bytes_max(1 << (limits % 21));
+    if limits >= 128 {
+        wanted = wanted.expansion_max(NonZeroU32::new(u32::from(limits - 127)));
+    }
+    let cuts = [usize::from(cut), 3 * usize::from(cut) + 1, usize::from(cut) * usize::from(fragment)];
+    match kind % 4 {
+        // A stream of frames.
+        0 => {
+            let negotiated = Negotiated::new(wanted, wanted);
+            let config = Config::default();
+            for side in common::BOTH {
+                same_for_every_cut_on(&|| negotiated.connection(side, config), config, rest, &cuts);
+            }
+        }
+        // Compressed data, in fragments with a ping between them, and the message once more.
+        1 | 2 => {
+            let negotiated = Negotiated::new(wanted, wanted);
+            let config = Config::default();
+            let opcode = kind % 4;
+            for side in common::BOTH {
+                let mut wire = Vec::new();
+                for _ in 0..2 {
+                    let (front, back) = rest.split_at(usize::from(fragment) % (rest.len() + 1));
+                    wire.extend(side.incoming(0x40 | opcode, front));
+                    wire.extend(side.incoming(0x89, b"?"));
+                    wire.extend(side.incoming(0x80, back));
+                }
+                same_for_every_cut_on(&|| negotiated.connection(side, config), config, &wire, &cuts);
+            }
+        }
+        // Messages that one end sends and the other gets.
+        _ => {
+            let wanted = config(a, b);
+            let other = config(limits, cut);
+            let compression = [Compression::Auto, Compression::Always, Compression::Never];
+            let messages: Vec<Sent> = rest
+                .split(|byte| *byte == b'\n')
+                .enumerate()
+                .map(|(i, line)| Sent {
+                    data: match str::from_utf8(line) {
+                        Ok(text) if i % 2 == 0 => Ok(text.repeat(1 + usize::from(fragment))),
+                        _ => Err(line.repeat(1 + usize::from(fragment))),
+                    },
+                    parts: cuts[..i % 4].to_vec(),
+                    pings: kind & 4 != 0,
+                    compression: compression[usize::from(kind >> 3) % 3],
+                })
+                .collect();
+            round_trip(&Negotiated::new(wanted, other), u32::from(fragment), &messages, &cuts);
+        }
+    }
+}

@@ -1,0 +1,58 @@
+//! An allocator that counts, for the tests that say what is allocated.
+#![allow(dead_code, unreachable_pub)]
+#![allow(unsafe_code, reason = "a global allocator is an unsafe trait")]
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+
+/// The system's allocator, which counts for each thread: tests run in threads of their own.
+struct Counting;
+
+thread_local! {
+    pub static COUNT: Cell<usize> = const { Cell::new(0) };
+    pub static LIVE: Cell<isize> = const { Cell::new(0) };
+    pub static PEAK: Cell<isize> = const { Cell::new(0) };
+}
+
+fn count(calls: usize, bytes: isize) {
+    // A thread that is ending has no counters any more, and nothing to be counted.
+    let _ = COUNT.try_with(|count| count.set(count.get() + calls));
+    let _ = LIVE.try_with(|live| {
+        live.set(live.get() + bytes);
+        let _ = PEAK.try_with(|peak| peak.set(peak.get().max(live.get())));
+    });
+}
+
+// SAFETY: every call goes to the system's allocator as it came.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        count(1, layout.size() as isize);
+        // SAFETY: as the caller promised.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
+        count(0, -(layout.size() as isize));
+        // SAFETY: as the caller promised.
+        unsafe { System.dealloc(block, layout) }
+    }
+
+    unsafe fn realloc(&self, block: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        // Old and new may both be there for a while.
+        count(1, size as isize);
+        count(0, -(layout.size() as isize));
+        // SAFETY: as the caller promised.
+        unsafe { System.realloc(block, layout, size) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// How often `act` allocates, and how many bytes it has at most at once beyond what there was.
+pub fn allocations<T>(act: impl FnOnce() -> T) -> (usize, usize, T) {
+    let (before, live) = (COUNT.get(), LIVE.get());
+    PEAK.set(live);
+    let value = act();
+    (COUNT.get() - before, (PEAK.get() - live).max(0) as usize, value)
+}

@@ -1,0 +1,241 @@
+//! The opening handshake, which Autobahn does not test: `handshake/server.txt` and `handshake/client.txt`, run against hybi
+//! whole, byte by byte and cut at seven.
+
+use std::collections::BTreeSet;
+
+use hybi::handshake::{Accept, Answer, ClientRequest, ServerError};
+use hybi::{ClientHandshake, Config, Input, ServerHandshake, Uri};
+
+/// RFC 6455 §1.2.
+const REQUEST: &str = "GET /chat HTTP/1.1\r\nHost: server.example.com\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+    Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nOrigin: http://example.com\r\n\
+    Sec-WebSocket-Protocol: chat, superchat\r\nSec-WebSocket-Version: 13\r\n\r\n";
+/// RFC 6455 §1.3, §1.2.
+const RESPONSE: &str = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+    Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\nSec-WebSocket-Protocol: chat\r\n\r\n";
+
+/// What follows a head that opens a connection, for whoever comes next.
+const BEHIND: &[u8] = b"\x81\x80";
+
+struct Row {
+    id: &'static str,
+    /// The last `key: value` line.
+    setting: &'static str,
+    bytes: Vec<u8>,
+    verdict: &'static str,
+}
+
+/// Reads a file of cases; `plus` adds behind the line that begins with `plus_behind`.
+fn rows(file: &'static str, good: &str, plus_behind: &str) -> Vec<Row> {
+    let (mut rows, mut setting) = (Vec::new(), "");
+    for line in file.lines().filter(|line| !line.is_empty() && !line.starts_with('#')) {
+        let columns: Vec<_> = line.split(" | ").map(str::trim).collect();
+        let [id, edit, verdict, section] = columns[..] else {
+            setting = line.split_once(": ").unwrap_or_else(|| panic!("not a case: {line}")).1;
+            continue;
+        };
+        assert!(section.starts_with("RFC "), "{id}: no section");
+        let (edit, by) = edit.split_once(' ').unwrap_or((edit, ""));
+        let replaced = |begins: &str, by: &[u8]| {
+            assert!(good.contains(&format!("\r\n{begins}")) || good.starts_with(begins), "{id}: {begins}");
+            let lines = good.split_inclusive("\r\n").map(str::as_bytes);
+            lines.flat_map(|old| if old.starts_with(begins.as_bytes()) { by } else { old }).copied().collect()
+        };
+        let first_word = good.split(' ').next().unwrap();
+        let bytes = match edit {
+            "raw" => unescape(by),
+            "start" => replaced(first_word, &unescape(by)),
+            "line" => {
+                let (name, by) = by.split_once(' ').unwrap_or((by, ""));
+                replaced(&format!("{name}:"), &unescape(by))
+            }
+            "plus" | "plus\\x20" => {
+                let old = good.split_inclusive("\r\n").find(|old| old.starts_with(plus_behind)).unwrap();
+                replaced(plus_behind, &[old.as_bytes(), &unescape(by)].concat())
+            }
+            _ => panic!("{id}: {edit}?"),
+        };
+        rows.push(Row { id, setting, bytes, verdict });
+    }
+    let ids: BTreeSet<_> = rows.iter().map(|row| row.id).collect();
+    assert_eq!(ids.len(), rows.len(), "an id twice");
+    rows
+}
+
+/// The escapes that the files explain.
+fn unescape(text: &str) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let mut rest = text;
+    while let Some(first) = rest.chars().next() {
+        rest = &rest[first.len_utf8()..];
+        match first {
+            '\\' => {
+                let (escape, behind) = rest.split_at(1);
+                rest = behind;
+                bytes.push(match escape {
+                    "r" => b'\r',
+                    "n" => b'\n',
+                    "t" => b'\t',
+                    "0" => 0,
+                    "\\" => b'\\',
+                    "x" => {
+                        let (hex, behind) = rest.split_at(2);
+                        rest = behind;
+                        u8::from_str_radix(hex, 16).unwrap()
+                    }
+                    _ => panic!("\\{escape}?"),
+                });
+            }
+            '{' => {
+                let (repeated, behind) = rest.split_once('}').unwrap();
+                rest = behind;
+                let (count, repeated) = repeated.split_once(':').unwrap();
+                bytes.extend(unescape(repeated).repeat(count.parse().unwrap()));
+            }
+            _ => bytes.extend_from_slice(first.encode_utf8(&mut [0; 4]).as_bytes()),
+        }
+    }
+    bytes
+}
+
+/// The verdict in the words of the file, what was written, and how many bytes were left behind a good head.
+type Outcome = (String, Vec<u8>, usize);
+
+#[track_caller]
+fn check(row: &Row, run: impl Fn(&mut dyn Iterator<Item = &[u8]>) -> Outcome) -> Vec<u8> {
+    let good = matches!(row.verdict, "open");
+    let bytes = [&row.bytes[..], if good { BEHIND } else { b"" }].concat();
+    let whole = run(&mut [&bytes[..]].into_iter());
+    assert_eq!(whole.0, row.verdict, "{}: {}", row.id, bytes.escape_ascii());
+    if good {
+        assert_eq!(whole.2, BEHIND.len(), "{}: what follows the head is the connection's", row.id);
+        for cut in 0..row.bytes.len().min(500) {
+            assert_eq!(run(&mut [&row.bytes[..cut]].into_iter()).0, "more", "{}: cut at {cut}", row.id);
+        }
+    }
+    for size in [1, 7] {
+        assert_eq!(run(&mut bytes.chunks(size)), whole, "{}: in pieces of {size}", row.id);
+    }
+    whole.1
+}
+
+fn serve(setting: &str, pieces: &mut dyn Iterator<Item = &[u8]>) -> Outcome {
+    let list: Vec<&str> = setting.split(' ').collect();
+    let accept = match setting {
+        "any" => Accept::from_any_origin(),
+        "same" => Accept::from_same_origin(),
+        _ => Accept::from_origins(&list),
+    };
+    let (mut server, mut out) = (ServerHandshake::new(Config::default()), Vec::new());
+    let (mut verdict, mut rest) = ("more".to_owned(), 0);
+    for piece in pieces {
+        let mut piece = piece.to_vec();
+        let mut input = Input::new(&mut piece);
+        if verdict == "more" {
+            let refused = match server.receive(&mut input, &mut out) {
+                Ok(None) => continue,
+                Err(error) => Err(error),
+                Ok(Some(request)) => match server.accept(&request, &accept, &mut out) {
+                    Ok(_) => Ok(()),
+                    Err(ServerError::Request(error)) => Err(error),
+                    Err(ServerError::Misuse(misuse)) => panic!("{misuse}"),
+                },
+            };
+            verdict = match refused {
+                Ok(()) => "open".into(),
+                Err(error) => format!("{} {error:?}", error.status()),
+            };
+        }
+        if verdict == "open" {
+            rest += input.len();
+        }
+    }
+    (verdict, out, rest)
+}
+
+#[test]
+fn requests_of_the_suite() {
+    let rows = rows(include_str!("handshake/server.txt"), REQUEST, "Host");
+    assert!(rows.len() >= 150, "{}", rows.len());
+    for row in rows {
+        let out = check(&row, |pieces| serve(row.setting, pieces));
+        match row.verdict.split_once(' ') {
+            None if row.verdict == "more" => assert!(out.is_empty(), "{}", row.id),
+            None => {
+                let text = std::str::from_utf8(&out).unwrap();
+                assert!(text.starts_with("HTTP/1.1 101 "), "{}: {text}", row.id);
+                assert!(
+                    text.contains("\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n"),
+                    "{}",
+                    row.id
+                );
+            }
+            Some((status, _)) => check_refusal(row.id, &out, status),
+        }
+    }
+}
+
+/// A ready-made refusal is a whole response that closes the connection.
+fn check_refusal(id: &str, out: &[u8], status: &str) {
+    let text = std::str::from_utf8(out).unwrap();
+    let (head, body) = text.split_once("\r\n\r\n").unwrap();
+    assert!(head.starts_with(&format!("HTTP/1.1 {status} ")), "{id}: {text}");
+    assert!(head.contains("\r\nConnection: close"), "{id}: {text}");
+    assert!(head.contains("\r\nContent-Type: text/plain"), "{id}: {text}");
+    if !id.ends_with("/head") {
+        assert!(head.contains(&format!("\r\nContent-Length: {}", body.len())), "{id}: {text}");
+        assert!(body.starts_with("the client sent ") && body.contains("(RFC "), "{id}: {text}");
+    }
+    assert_eq!(head.contains("\r\nSec-WebSocket-Version: 13"), status == "426", "{id}: {text}");
+    assert_eq!(head.contains("\r\nUpgrade: websocket"), status == "426", "{id}: {text}");
+    assert_eq!(head.contains("\r\nConnection: close, Upgrade"), status == "426", "{id}: {text}");
+    assert_eq!(head.contains("\r\nAllow: GET"), status == "405", "{id}: {text}");
+}
+
+fn ask(setting: &str, pieces: &mut dyn Iterator<Item = &[u8]>) -> Outcome {
+    let uri = Uri::parse("ws://server.example.com/chat").unwrap();
+    let mut request = ClientRequest::new(&uri);
+    match setting {
+        "nothing" => {}
+        #[cfg(feature = "deflate")]
+        "deflate" => request = request.deflate(hybi::extension::deflate::DeflateConfig::default()),
+        subprotocol => request = request.subprotocol(subprotocol),
+    }
+    let mut out = Vec::new();
+    let keys = || [1, 2, 3, 4];
+    let mut client =
+        ClientHandshake::with_keys(&request, Config::default(), *b"the sample nonce", keys, &mut out)
+            .unwrap();
+    let (mut verdict, mut rest) = ("more".to_owned(), 0);
+    for piece in pieces {
+        let mut piece = piece.to_vec();
+        let mut input = Input::new(&mut piece);
+        if verdict == "more" {
+            verdict = match client.receive(&mut input) {
+                Ok(None) => continue,
+                Ok(Some(Answer::Open(_, response))) => {
+                    assert_eq!(response.status(), 101);
+                    "open".into()
+                }
+                Ok(Some(Answer::Refused(refused))) => refused.response().status().to_string(),
+                Err(error) => format!("{error:?}"),
+            };
+        }
+        if verdict == "open" {
+            rest += input.len();
+        }
+    }
+    (verdict, Vec::new(), rest)
+}
+
+#[test]
+fn responses_of_the_suite() {
+    let rows = rows(include_str!("handshake/client.txt"), RESPONSE, "Upgrade");
+    assert!(rows.len() >= 80, "{}", rows.len());
+    for row in rows {
+        if row.setting == "deflate" && cfg!(not(feature = "deflate")) {
+            continue; // cannot be offered
+        }
+        check(&row, |pieces| ask(row.setting, pieces));
+    }
+}

@@ -1,0 +1,224 @@
+//! The tester's own end of the connection: frames written and read straight from RFC 6455 §5.2, by other code than the
+//! implementation under test has.
+
+use super::Role;
+
+/// The masking key of RFC 6455 §5.7; any would do.
+const KEY: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
+
+/// What the tester sends: encoded for the role of whoever is under test.
+pub struct Encoder {
+    masks: bool,
+    /// How much of the frame under way has been sent, for the mask.
+    offset: usize,
+}
+
+impl Encoder {
+    pub fn new(under_test: Role) -> Self {
+        Self { masks: under_test == Role::Server, offset: 0 }
+    }
+
+    /// A header that announces `len` bytes. Legal or not: `first` is the whole first byte.
+    pub fn header(&mut self, first: u8, len: usize, wire: &mut Vec<u8>) {
+        let mask_bit = if self.masks { 0x80 } else { 0 };
+        wire.push(first);
+        match len {
+            0..=125 => wire.push(mask_bit | len as u8),
+            126..=0xffff => {
+                wire.push(mask_bit | 126);
+                wire.extend((len as u16).to_be_bytes());
+            }
+            _ => {
+                wire.push(mask_bit | 127);
+                wire.extend((len as u64).to_be_bytes());
+            }
+        }
+        if self.masks {
+            wire.extend(KEY);
+        }
+        self.offset = 0;
+    }
+
+    /// Some of the payload that was announced.
+    pub fn payload(&mut self, payload: &[u8], wire: &mut Vec<u8>) {
+        let start = wire.len();
+        wire.extend_from_slice(payload);
+        if self.masks {
+            let offset = self.offset;
+            let key: [u8; 4] = std::array::from_fn(|i| KEY[(offset + i) % 4]);
+            for four in wire[start..].chunks_mut(4) {
+                for (byte, key) in four.iter_mut().zip(key) {
+                    *byte ^= key;
+                }
+            }
+            self.offset += payload.len();
+        }
+    }
+}
+
+/// What the tester has received.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Got {
+    Message { binary: bool, payload: Vec<u8> },
+    Ping(Vec<u8>),
+    Pong(Vec<u8>),
+    Close { code: Option<u16>, reason: Vec<u8> },
+}
+
+/// What the tester receives is held to the same RFC.
+pub struct Decoder {
+    from: Role,
+    bytes: Vec<u8>,
+    at: usize,
+    message: Option<(bool, Vec<u8>)>,
+    closed: bool,
+    inflater: Option<super::deflate::Inflater>,
+    compressed: bool,
+}
+
+impl Decoder {
+    pub fn new(from: Role, inflater: Option<super::deflate::Inflater>) -> Self {
+        Self { from, bytes: Vec::new(), at: 0, message: None, closed: false, inflater, compressed: false }
+    }
+
+    /// Reads what the endpoint has sent. `Err`: it broke a rule itself.
+    pub fn read(&mut self, bytes: &[u8], got: &mut Vec<Got>) -> Result<(), String> {
+        if self.at == self.bytes.len() {
+            self.bytes.clear();
+            self.at = 0;
+        }
+        self.bytes.extend_from_slice(bytes);
+        while let Some((first, payload)) = self.frame()? {
+            if self.closed {
+                return Err(format!("sent a frame ({first:#04x}) behind its Close frame"));
+            }
+            self.note(first, payload, got)?;
+        }
+        Ok(())
+    }
+
+    /// Whether it has stopped in the middle of a frame.
+    pub fn is_cut_off(&self) -> bool {
+        self.at < self.bytes.len()
+    }
+
+    fn frame(&mut self) -> Result<Option<(u8, Vec<u8>)>, String> {
+        let rest = &self.bytes[self.at..];
+        let [first, second, ..] = *rest else { return Ok(None) };
+        let masked = second & 0x80 != 0;
+        if masked != (self.from == Role::Client) {
+            return Err("sent a frame with the wrong mask bit".into());
+        }
+        let (mut header, len) = match second & 0x7f {
+            126 if rest.len() < 4 => return Ok(None),
+            127 if rest.len() < 10 => return Ok(None),
+            126 => (4, u64::from(u16::from_be_bytes([rest[2], rest[3]]))),
+            127 => (10, u64::from_be_bytes(rest[2..10].try_into().unwrap())),
+            len => (2, u64::from(len)),
+        };
+        let shortest = match len {
+            0..=125 => 2,
+            126..=0xffff => 4,
+            _ => 10,
+        };
+        if header != shortest {
+            return Err(format!("sent the length {len} in a longer form than it needs"));
+        }
+        header += if masked { 4 } else { 0 };
+        let end = header + usize::try_from(len).map_err(|_| "sent a frame without an end")?;
+        if rest.len() < end {
+            return Ok(None);
+        }
+        let mut payload = rest[header..end].to_vec();
+        if masked {
+            let key: [u8; 4] = rest[header - 4..header].try_into().unwrap();
+            for four in payload.chunks_mut(4) {
+                for (byte, key) in four.iter_mut().zip(key) {
+                    *byte ^= key;
+                }
+            }
+        }
+        self.at += end;
+        Ok(Some((first, payload)))
+    }
+
+    fn note(&mut self, first: u8, payload: Vec<u8>, got: &mut Vec<Got>) -> Result<(), String> {
+        let (fin, rsv, opcode) = (first & 0x80 != 0, first & 0x70, first & 0x0f);
+        let may_have_rsv1 = self.inflater.is_some() && matches!(opcode, 1 | 2);
+        if rsv != 0 && !(rsv == 0x40 && may_have_rsv1) {
+            return Err(format!("sent reserved bits ({first:#04x})"));
+        }
+        if opcode >= 8 && (!fin || payload.len() > 125) {
+            return Err("sent a control frame that is fragmented or too long".into());
+        }
+        match (opcode, self.message.take()) {
+            (1 | 2, None) => {
+                self.compressed = rsv != 0;
+                self.data(opcode == 2, fin, payload, got)?;
+            }
+            (0, Some((binary, mut start))) => {
+                start.extend(payload);
+                self.data(binary, fin, start, got)?;
+            }
+            (8.., message) => {
+                self.message = message;
+                got.push(self.control(opcode, payload)?);
+            }
+            _ => return Err(format!("sent the opcode {opcode} where it may not be")),
+        }
+        Ok(())
+    }
+
+    fn data(&mut self, binary: bool, fin: bool, payload: Vec<u8>, got: &mut Vec<Got>) -> Result<(), String> {
+        if !fin {
+            self.message = Some((binary, payload));
+            return Ok(());
+        }
+        let payload = match &mut self.inflater {
+            Some(inflater) if self.compressed => inflater.message(&payload)?,
+            _ => payload,
+        };
+        if !binary && std::str::from_utf8(&payload).is_err() {
+            return Err("sent a text that is not UTF-8".into());
+        }
+        got.push(Got::Message { binary, payload });
+        Ok(())
+    }
+
+    fn control(&mut self, opcode: u8, payload: Vec<u8>) -> Result<Got, String> {
+        Ok(match opcode {
+            8 => {
+                self.closed = true;
+                match payload.split_first_chunk() {
+                    None if payload.is_empty() => Got::Close { code: None, reason: Vec::new() },
+                    None => return Err("sent a Close frame with a body of one byte".into()),
+                    Some((code, reason)) => {
+                        if std::str::from_utf8(reason).is_err() {
+                            return Err("sent a close reason that is not UTF-8".into());
+                        }
+                        Got::Close { code: Some(u16::from_be_bytes(*code)), reason: reason.to_vec() }
+                    }
+                }
+            }
+            9 => Got::Ping(payload),
+            10 => Got::Pong(payload),
+            _ => return Err(format!("sent the reserved opcode {opcode}")),
+        })
+    }
+}
+
+impl std::fmt::Debug for Got {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let short = |bytes: &[u8]| {
+            let start = bytes[..bytes.len().min(24)].escape_ascii();
+            format!("\"{start}\" ({} bytes)", bytes.len())
+        };
+        match self {
+            Self::Message { binary: true, payload } => write!(f, "Binary {}", short(payload)),
+            Self::Message { binary: false, payload } => write!(f, "Text {}", short(payload)),
+            Self::Ping(payload) => write!(f, "Ping {}", short(payload)),
+            Self::Pong(payload) => write!(f, "Pong {}", short(payload)),
+            Self::Close { code, reason } => write!(f, "Close {code:?} {}", short(reason)),
+        }
+    }
+}

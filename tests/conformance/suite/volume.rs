@@ -1,0 +1,79 @@
+//! Category 9: limits and performance. Here only the limits; performance is for the benches.
+
+use super::Step::{Await, Message};
+use super::{Case, End, Pieces, binary, full, text};
+
+const KIB: usize = 1 << 10;
+const MIB: usize = 1 << 20;
+
+/// What a case sends, and the number of the case within its subcategory.
+struct Row {
+    subcategory: u8,
+    number: usize,
+    len: usize,
+    fragment: Option<usize>,
+    pieces: Pieces,
+    count: usize,
+}
+
+pub(super) fn cases() -> impl Iterator<Item = Case> {
+    let mut rows = Vec::new();
+    let lens = [64 * KIB, 256 * KIB, MIB, 4 * MIB, 8 * MIB, 16 * MIB];
+    let fragments = [64, 256, KIB, 4 * KIB, 16 * KIB, 64 * KIB, 256 * KIB, MIB, 4 * MIB];
+    for subcategory in 1..=8 {
+        let row =
+            |number| Row { subcategory, number, len: 0, fragment: None, pieces: Pieces::Whole, count: 1 };
+        match subcategory {
+            1 | 2 => rows.extend((1..).zip(lens).map(|(number, len)| Row { len, ..row(number) })),
+            3 | 4 => rows.extend((1..).zip(fragments).map(|(number, fragment)| Row {
+                len: 4 * MIB,
+                fragment: Some(fragment),
+                ..row(number)
+            })),
+            5 | 6 => rows.extend((1..).zip([64, 128, 256, 512, 1024, 2048]).map(|(number, piece)| Row {
+                len: MIB,
+                pieces: Pieces::Of(piece),
+                ..row(number)
+            })),
+            _ => rows.extend((1..).zip([0, 16, 64, 256, 1024, 4096]).map(|(number, len)| Row {
+                len,
+                count: 1000,
+                ..row(number)
+            })),
+        }
+    }
+    rows.into_iter().map(|row| row.reduced().case())
+}
+
+impl Row {
+    /// What [`full`] explains.
+    fn reduced(self) -> Self {
+        if full() {
+            return self;
+        }
+        let len = if self.len > 256 * KIB { (self.len / 32).max(64 * KIB) } else { self.len };
+        let fragment =
+            self.fragment.map(|fragment| if fragment > 16 * KIB { fragment / 32 } else { fragment });
+        Self { len, fragment, count: self.count.min(50), ..self }
+    }
+
+    fn case(self) -> Case {
+        let is_binary = matches!(self.subcategory, 2 | 4 | 6 | 8);
+        // The payloads of the original, which repeat a few bytes.
+        let unit: &[u8] = match self.subcategory {
+            1 | 5 => b"BAsd7&jh23",
+            3 | 7 => b"*",
+            2 | 6 => b"\x00\xfe\x23\xfa\xf0",
+            _ => b"\xfe",
+        };
+        let payload: Vec<u8> = unit.iter().copied().cycle().take(self.len).collect();
+        let mut steps = Vec::new();
+        for count in 1..=self.count {
+            steps.push(Message { binary: is_binary, payload: payload.clone(), fragment: self.fragment });
+            steps.push(Await(count));
+        }
+        let echo = if is_binary { binary(payload) } else { text(payload) };
+        let id = format!("9.{}.{}", self.subcategory, self.number);
+        Case::new(id, steps, vec![echo; self.count], End::WeClose).in_pieces(self.pieces)
+    }
+}

@@ -1,0 +1,103 @@
+"""The side of Python's websockets in the conversations that run.sh starts: `server` or `client`, as src/main.rs."""
+
+import random
+import sys
+import threading
+
+from websockets.extensions.permessage_deflate import ClientPerMessageDeflateFactory, ServerPerMessageDeflateFactory
+from websockets.sync.client import connect
+from websockets.sync.server import serve
+
+MODES = ["plain"] + [f"{bits}{takeover}" for bits in range(9, 16) for takeover in "+-"]
+
+
+def parameters(mode):
+    bits, fresh = int(mode[:-1]), mode[-1] == "-"
+    return {
+        "server_no_context_takeover": fresh,
+        "client_no_context_takeover": fresh,
+        "server_max_window_bits": bits,
+        "client_max_window_bits": bits,
+    }
+
+
+def extensions(mode, factory):
+    return None if mode == "plain" else [factory(**parameters(mode))]
+
+
+def check(ws, mode):
+    """What was negotiated is what the mode says."""
+    agreed = ws.protocol.extensions
+    if mode == "plain":
+        assert agreed == [], agreed
+        return
+    [deflate] = agreed
+    bits, fresh = int(mode[:-1]), mode[-1] == "-"
+    got = (
+        deflate.remote_no_context_takeover,
+        deflate.local_no_context_takeover,
+        deflate.remote_max_window_bits,
+        deflate.local_max_window_bits,
+    )
+    assert got == (fresh, fresh, bits, bits), (mode, got)
+
+
+def parts(message, size):
+    return [message[i : i + size] for i in range(0, len(message), size)]
+
+
+def run_servers():
+    for mode in MODES:
+
+        def echo(ws, mode=mode):
+            check(ws, mode)
+            for message in ws:
+                # Whole, or in fragments.
+                ws.send(parts(message, 10_007) if len(message) % 2 and len(message) > 10_007 else message)
+
+        server = serve(
+            echo,
+            "127.0.0.1",
+            0,
+            compression=None,
+            extensions=extensions(mode, ServerPerMessageDeflateFactory),
+            max_size=None,
+        )
+        threading.Thread(target=server.serve_forever).start()
+        print(mode, server.socket.getsockname()[1])
+    print(flush=True)
+
+
+def run_client(mode, port):
+    text = '{"id":17,"name":"Grüße 😀"},' * (1 << 15)
+    noise = random.Random(1).randbytes(1 << 20)
+    with connect(
+        f"ws://127.0.0.1:{port}/",
+        compression=None,
+        extensions=extensions(mode, ClientPerMessageDeflateFactory),
+        max_size=None,
+        proxy=None,
+    ) as ws:
+        check(ws, mode)
+        for size in [0, 1, 5, 125, 126, 127, 1000, 32_768, 65_535, 65_536, 65_537, 200_000, 1 << 20]:
+            for message in [text[:size], noise[:size]]:
+                ws.send(message)
+                assert ws.recv() == message, (mode, size)
+                if message:
+                    ws.send(parts(message, size // 3 + 1))
+                    assert ws.recv() == message, (mode, size)
+        for i in range(500):
+            message = f'{{"number":{i},"text":"message {i * 7919 % 1000}"}}'
+            ws.send(message)
+            assert ws.recv() == message, (mode, i)
+        assert ws.ping().wait(60), mode
+    assert ws.close_code == 1000, (mode, ws.close_code)
+
+
+if sys.argv[1] == "server":
+    run_servers()
+else:
+    lines = [line.split() for line in sys.stdin]
+    for mode, port in lines:
+        run_client(mode, port)
+    print(len(lines), "modes")

@@ -1,0 +1,54 @@
+#!/usr/bin/env bash
+# Conversations with two implementations not written here, Python's websockets and Node's ws: their clients with our server,
+# our client with their servers; plain, and with permessage-deflate for windows of 9 to 15 bits with and without context
+# takeover. Each end checks that what it sent comes back. Installs what is missing into target/interop; needs
+# python3 with venv, and npm.
+set -euo pipefail
+here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
+root="$(cd "$here/../.." && pwd)"
+dir="$root/target/interop"
+mkdir -p "$dir"
+
+if ! "$dir/venv/bin/python" -c 'import websockets' 2>/dev/null; then
+  python3 -m venv "$dir/venv"
+  "$dir/venv/bin/pip" install --quiet websockets
+fi
+[ -d "$dir/node_modules/ws" ] || npm install --silent --no-audit --no-fund --prefix "$dir" ws >/dev/null
+
+cargo build --quiet --locked --release --manifest-path "$here/Cargo.toml" --target-dir "$dir/cargo"
+ours=("$dir/cargo/release/hybi-interop")
+python=("$dir/venv/bin/python" "$here/peer.py")
+node=(node "$here/peer.mjs")
+
+server=
+stop() { [ -z "$server" ] || { kill "$server" 2>/dev/null; wait "$server" 2>/dev/null; } || true; server=; }
+trap stop EXIT
+
+# converse NAME SERVER... -- CLIENT...
+converse() {
+  local name="$1" command=()
+  shift
+  while [ "$1" != -- ]; do command+=("$1"); shift; done
+  shift
+  rm -f "$dir/ports" "$dir/errors"
+  mkfifo "$dir/ports"
+  "${command[@]}" >"$dir/ports" 2>"$dir/errors" &
+  server=$!
+  local lines=() line
+  while IFS= read -r line && [ -n "$line" ]; do lines+=("$line"); done <"$dir/ports"
+  if [ "${#lines[@]}" -ne 15 ]; then
+    echo "$name: the server has not started"; cat "$dir/errors"; exit 1
+  fi
+  local outcome
+  if ! outcome="$(printf '%s\n' "${lines[@]}" | timeout 300 "$@")" || [ "$outcome" != "15 modes" ] || [ -s "$dir/errors" ]; then
+    echo "$name: FAILED $outcome"; cat "$dir/errors"; exit 1
+  fi
+  stop
+  echo "$name: $outcome, all the same"
+}
+
+converse "Python websockets to our server" "${ours[@]}" server -- "${python[@]}" client
+converse "our client to Python websockets" "${python[@]}" server -- "${ours[@]}" client
+converse "Node ws to our server" "${ours[@]}" server -- "${node[@]}" client "$dir"
+converse "our client to Node ws" "${node[@]}" server "$dir" -- "${ours[@]}" client
+echo "interoperation: 60 conversations, none differs"
