@@ -157,9 +157,11 @@ impl Pool {
         }
         let session = self.hub.admit(pending.accept(&Accept::from_same_origin())?)?;
         let peer = Arc::clone(session.peer());
-        let _seat = self.join(&name, &peer);
+        let seat = self.join(&name, &peer);
         self.hooks.on_connect(&name, &peer);
-        match self.reflect(&name, session) {
+        let outcome = self.reflect(&name, session);
+        drop(seat); // before anybody hears of it
+        match outcome {
             Ok(closed) => self.hooks.on_leave(&name, &peer, &closed),
             Err(error) => self.hooks.on_error(&name, &peer, &error),
         }
