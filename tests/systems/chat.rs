@@ -329,3 +329,62 @@ fn five_hundred_clients_and_the_memory_of_each() {
     println!("a line reaches all of them within {:?}", started.elapsed() / ROUNDS as u32);
     println!("memory per client afterwards: {} KiB", (resident() - before) / CLIENTS);
 }
+
+/// A network that vanishes: no end of the stream, no reset, nothing.
+#[cfg(target_os = "linux")]
+#[test]
+#[ignore = "needs root: it makes a network of its own"]
+fn who_is_cut_off_from_the_network_leaves_the_list() {
+    use std::process::{Command, Stdio};
+
+    /// A network namespace with one cable to us; gone when dropped.
+    struct Network(String);
+
+    impl Network {
+        fn run(command: &str) {
+            let mut words = command.split(' ');
+            let status = Command::new(words.next().unwrap()).args(words).status().unwrap();
+            assert!(status.success(), "{command}");
+        }
+    }
+
+    impl Drop for Network {
+        fn drop(&mut self) {
+            Self::run(&format!("ip netns delete {}", self.0));
+        }
+    }
+
+    let name = format!("hybi{}", std::process::id());
+    Network::run(&format!("ip netns add {name}"));
+    let network = Network(name.clone());
+    Network::run(&format!("ip link add {name}a type veth peer name {name}b netns {name}"));
+    Network::run(&format!("ip addr add 10.213.77.1/30 dev {name}a"));
+    Network::run(&format!("ip link set {name}a up"));
+    Network::run(&format!("ip -n {name} addr add 10.213.77.2/30 dev {name}b"));
+    Network::run(&format!("ip -n {name} link set {name}b up"));
+
+    let chat = Program::run(example("chat").args(["10.213.77.1:0", "--keepalive", "0.2,3"]));
+    let watcher = User::come(&chat);
+    // A client in that network, which answers pings as long as they arrive.
+    let mut far = Command::new("ip")
+        .args(["netns", "exec", &name])
+        .arg(example("client").get_program())
+        .arg(format!("ws://{}/chat", chat.address))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    let id = watcher.next_of("joined")["id"].clone();
+    // It is kept for longer than the deadline, because it answers.
+    let begun = Instant::now();
+    while begun.elapsed().as_secs() < 4 {
+        watcher.type_line("is anybody there?");
+        assert_eq!(watcher.next()["type"], "message");
+    }
+    Network::run(&format!("ip link set {name}a down"));
+    assert_eq!(watcher.next_of("left")["id"], id);
+    chat.line("left: 1006: the peer has not answered a ping in time");
+    far.kill().unwrap();
+    far.wait().unwrap();
+    drop(network);
+}
