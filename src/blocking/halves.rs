@@ -11,11 +11,12 @@ use std::net::Shutdown;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
 
-use super::incoming::{Abnormal, Closed, Ended, Error, Failure, Incoming};
+use super::clock::Clock;
+use super::incoming::{Abnormal, Closed, Ended, Error, Failure, Incoming, ReadyState};
 use super::stream::{Stream, TryClone};
 use super::transfer::{Fill, Transfer, after, earlier, passed};
 use super::websocket::{Ending, WebSocket, near};
-use crate::connection::{self, Data, Event, Expired, Receiver, Reply, Sender};
+use crate::connection::{self, Data, Event, KeepaliveConfig, Prepared, Receiver, Reply, Sender};
 use crate::error::Misuse;
 use crate::frame::{CloseCode, CloseReason, OpCode};
 use crate::role::Role;
@@ -25,8 +26,6 @@ use crate::role::Role;
 const REPLY_WITHIN: Duration = Duration::from_millis(1);
 /// How soon it then tries again.
 const RETRY_AFTER: Duration = Duration::from_millis(50);
-/// How long closing may take.
-const CLOSE_WITHIN: Duration = Duration::from_secs(10);
 
 /// The reading half of a [`WebSocket`], for one thread. It answers pings and Close frames, too.
 ///
@@ -36,6 +35,7 @@ pub struct Reader<S: Stream, R: Role> {
     receiver: Receiver<R>,
     read_timeout: Option<Duration>,
     ending: Ending,
+    clock: Clock,
     shared: Arc<Shared<S, R>>,
 }
 
@@ -67,6 +67,8 @@ struct Side<S, R> {
 struct Mailbox {
     /// The newest (RFC 6455 §5.5.3).
     pong: Option<Reply>,
+    /// The payload of a keep-alive ping.
+    ping: Option<[u8; 8]>,
     close: Option<Reply>,
     /// Nothing may be sent any more.
     over: bool,
@@ -77,8 +79,8 @@ struct Mailbox {
 impl<S: TryClone, R: Role> WebSocket<S, R> {
     /// Takes the connection apart, so that one thread can read while others write.
     ///
-    /// The [keep-alive](Self::set_keepalive) does not work with halves, since its pings need both: use a read time-out
-    /// and [`Writer::ping`].
+    /// Time-outs and [keep-alive](Self::set_keepalive) stay as they were set; the reader's thread sees to it that
+    /// the peer is pinged.
     ///
     /// ```no_run
     /// # #[cfg(feature = "rand")] {
@@ -126,6 +128,7 @@ impl<S: TryClone, R: Role> WebSocket<S, R> {
             receiver,
             read_timeout: parts.read_timeout,
             ending: parts.ending,
+            clock: parts.clock,
             shared: Arc::clone(&shared),
         };
         Ok((reader, Writer { shared }))
@@ -136,9 +139,9 @@ impl<S: Stream, R: Role> Reader<S, R> {
     /// As [`WebSocket::read`]. Unsent bytes of the writers are their own business; replies are sent from here, or by
     /// the writer that is in the way.
     ///
-    /// Closing is given 10 s, counted from the moment a writer has sent a Close frame, or the peer; a read that began
-    /// before a writer closed waits for the peer (or for its own time-out) without that bound;
-    /// [`Writer::terminate`] ends it.
+    /// Closing is given as long as the [keep-alive](Self::set_keepalive) says, counted from the moment a writer has sent a
+    /// Close frame, or the peer. A read that began before a writer closed notices that when it wakes up: when the peer
+    /// says something, or a ping or its own time-out is due; [`Writer::terminate`] ends it at once.
     ///
     /// # Errors
     ///
@@ -174,6 +177,17 @@ impl<S: Stream, R: Role> Reader<S, R> {
         Ok(())
     }
 
+    /// As [`WebSocket::set_keepalive`].
+    pub fn set_keepalive(&mut self, config: KeepaliveConfig) {
+        self.clock = Clock::new(config);
+    }
+
+    /// As [`WebSocket::round_trip`].
+    #[must_use]
+    pub fn round_trip(&self) -> Option<Duration> {
+        self.clock.round_trip()
+    }
+
     /// The stream, for its address and options.
     #[must_use]
     pub fn stream(&self) -> &S {
@@ -193,7 +207,10 @@ impl<S: Stream, R: Role> Reader<S, R> {
                     let incoming = match event {
                         Event::Text(text) => Some(Incoming::Text(text.into_owned())),
                         Event::Binary(data) => Some(Incoming::Binary(data.into_owned())),
-                        Event::Pong(payload) => Some(Incoming::Pong(payload.into_owned())),
+                        Event::Pong(payload) => {
+                            self.clock.see_pong(&payload);
+                            Some(Incoming::Pong(payload.into_owned()))
+                        }
                         Event::Ping(_) => None,
                         Event::Close(reason) => {
                             self.ending.close = Some(reason.map(CloseReason::into_owned));
@@ -221,13 +238,18 @@ impl<S: Stream, R: Role> Reader<S, R> {
 
     /// As the whole connection's.
     fn wait(&mut self, deadline: Option<Instant>) -> bool {
-        let settled = self.shared.deliver();
         let closed = self.ending.close.is_some() || self.ending.violation.is_some();
         let closing_since = self.shared.mailbox().closing_since;
-        let mut wake = closing_since.and_then(|since| since.checked_add(CLOSE_WITHIN));
-        if passed(wake) {
-            return self.end(Ended::Closed(Closed::Abnormal(Abnormal::Expired(Expired::Close))));
-        }
+        let mut wake = match self.clock.poll_halves(closing_since) {
+            Ok((ping, wake)) => {
+                if ping.is_some() {
+                    self.shared.mailbox().ping = ping;
+                }
+                wake
+            }
+            Err(expired) => return self.end(Ended::Closed(Closed::Abnormal(Abnormal::Expired(expired)))),
+        };
+        let settled = self.shared.deliver();
         if !settled {
             wake = earlier(wake, after(Some(RETRY_AFTER)));
         } else if closed && R::IS_SERVER || self.ending.violation.is_some() {
@@ -240,7 +262,10 @@ impl<S: Stream, R: Role> Reader<S, R> {
             return self.end(Ended::Closed(Closed::Abnormal(Abnormal::Terminated)));
         }
         match self.transfer.fill(earlier(deadline, wake)) {
-            Ok(Fill::Bytes) => false,
+            Ok(Fill::Bytes) => {
+                self.clock.heard();
+                false
+            }
             Ok(Fill::Later) => !near(wake) || passed(deadline),
             Ok(Fill::End) => {
                 let why =
@@ -278,6 +303,15 @@ impl<S: Stream, R: Role> Writer<S, R> {
     /// As [`WebSocket::send`]. [`Misuse::Closed`] also tells that the reader has seen the end of the connection.
     pub fn send<'a>(&self, message: impl Into<Data<'a>>) -> Result<(), Error> {
         self.write(|side| side.sender.send(message, side.transfer.out()))
+    }
+
+    /// As [`WebSocket::send_prepared`].
+    ///
+    /// # Errors
+    ///
+    /// As [`send`](Self::send).
+    pub fn send_prepared(&self, message: &Prepared) -> Result<(), Error> {
+        self.write(|side| side.sender.send_prepared(message, side.transfer.out()))
     }
 
     /// As [`WebSocket::send_part`].
@@ -332,6 +366,17 @@ impl<S: Stream, R: Role> Writer<S, R> {
     /// As [`WebSocket::flush`].
     pub fn flush(&self) -> Result<bool, Error> {
         self.write(|_| Ok(())).map(|()| self.unsent_bytes() == 0)
+    }
+
+    /// As [`WebSocket::ready_state`], without waiting for anybody.
+    #[must_use]
+    pub fn ready_state(&self) -> ReadyState {
+        let mailbox = self.shared.mailbox();
+        match (mailbox.over, mailbox.closing_since) {
+            (true, _) => ReadyState::Closed,
+            (false, Some(_)) => ReadyState::Closing,
+            (false, None) => ReadyState::Open,
+        }
     }
 
     /// As [`WebSocket::unsent_bytes`]. It waits for a thread that is sending.
@@ -405,6 +450,12 @@ impl<S, R> Shared<S, R> {
     }
 }
 
+impl Mailbox {
+    fn is_empty(&self) -> bool {
+        self.pong.is_none() && self.ping.is_none() && self.close.is_none()
+    }
+}
+
 impl<S: Stream, R: Role> Shared<S, R> {
     /// Sends what is in the mailbox, unless somebody has the writing side, who will do it afterwards. Whether nothing is
     /// left to be written, as far as one can see.
@@ -424,7 +475,7 @@ impl<S: Stream, R: Role> Shared<S, R> {
             drop(side);
             // Whatever was posted while we had the writing side is ours to send.
             let mailbox = self.mailbox();
-            if !settled || (mailbox.pong.is_none() && mailbox.close.is_none() && mailbox.over == over) {
+            if !settled || (mailbox.is_empty() && mailbox.over == over) {
                 return settled;
             }
         }
@@ -440,11 +491,19 @@ impl<S: Stream, R: Role> Side<S, R> {
         self.flush(after(self.write_timeout)).map(|_| ())
     }
 
-    /// Encodes the replies: all but a pong behind which others would only queue up.
+    /// Encodes what the reader has left: all but a pong and a ping behind which others would only queue up.
     fn take(&mut self, mailbox: &mut Mailbox) {
-        let pong = if self.transfer.owes() { None } else { mailbox.pong.take() };
-        for reply in pong.iter().chain(&mailbox.close.take()) {
-            self.sender.reply(reply, self.transfer.out());
+        if !self.transfer.owes() {
+            if let Some(pong) = mailbox.pong.take() {
+                self.sender.reply(&pong, self.transfer.out());
+            }
+            if let Some(payload) = mailbox.ping.take() {
+                // Refused once we have begun to close, and then it is not needed.
+                let _ = self.sender.ping(&payload, self.transfer.out());
+            }
+        }
+        if let Some(close) = mailbox.close.take() {
+            self.sender.reply(&close, self.transfer.out());
         }
     }
 

@@ -7,6 +7,7 @@
 //! [`split`](WebSocket::split) makes halves for two of them), and following redirects.
 
 mod accept;
+mod clock;
 #[cfg(feature = "rand")]
 mod connect;
 mod halves;
@@ -20,5 +21,5 @@ pub use accept::{AcceptError, Acceptor, Pending, accept};
 pub use connect::{ConnectError, Connector, Refusal, connect};
 pub use halves::{Reader, Writer};
 pub use incoming::{Abnormal, Closed, Error, Incoming, ReadyState};
-pub use stream::{Stream, TryClone, Untimed};
+pub use stream::{Shared, Stream, TryClone, Untimed};
 pub use websocket::WebSocket;

@@ -2,13 +2,15 @@
 
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpStream};
+use std::ops::Deref;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// A stream of bytes to and from the peer, whose waiting can be bounded.
 ///
 /// `TcpStream` is one, and on Unix `UnixStream`. For TLS, wrap the TLS crate's stream in a type of your own: hand
 /// reading and writing to it, the time-outs to the socket below it, and let `shutdown` send `close_notify` first.
-/// For a stream that knows no time-outs there is [`Untimed`].
+/// For a stream that knows no time-outs there is [`Untimed`], for many connections in halves [`Shared`].
 ///
 /// ```
 /// use std::io::{self, Read, Write};
@@ -103,12 +105,95 @@ macro_rules! socket {
                 <$socket>::try_clone(self)
             }
         }
+
+        impl Stream for Shared<$socket> {
+            fn set_read_timeout(&mut self, timeout: Option<Duration>) -> io::Result<()> {
+                self.0.set_read_timeout(timeout)
+            }
+
+            fn set_write_timeout(&mut self, timeout: Option<Duration>) -> io::Result<()> {
+                self.0.set_write_timeout(timeout)
+            }
+
+            fn shutdown(&mut self, how: Shutdown) -> io::Result<()> {
+                self.0.shutdown(how)
+            }
+        }
+
+        impl TryClone for Shared<$socket> {
+            fn try_clone(&self) -> io::Result<Self> {
+                Ok(self.clone())
+            }
+        }
     };
 }
 
 socket!(TcpStream);
 #[cfg(unix)]
 socket!(std::os::unix::net::UnixStream);
+
+/// A socket whose handles share one descriptor.
+///
+/// The halves of a connection over a `TcpStream` have three descriptors, as each clone of it is one, and many systems
+/// give a process 1024. Over this they have one.
+///
+/// ```no_run
+/// use hybi::blocking::{self, Shared};
+/// use hybi::handshake::Accept;
+/// use std::net::TcpListener;
+///
+/// let (socket, address) = TcpListener::bind("127.0.0.1:9001")?.accept()?;
+/// let ws = blocking::accept(Shared::new(socket))?.accept(&Accept::from_same_origin())?;
+/// assert_eq!(ws.stream().peer_addr()?, address); // it can all that the socket can
+/// let (reader, writer) = ws.split()?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct Shared<T>(Arc<T>);
+
+impl<T> Shared<T> {
+    /// The first handle.
+    #[must_use]
+    pub fn new(socket: T) -> Self {
+        Self(Arc::new(socket))
+    }
+}
+
+impl<T> Clone for Shared<T> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<T> Deref for Shared<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.0
+    }
+}
+
+impl<T> Read for Shared<T>
+where
+    for<'a> &'a T: Read,
+{
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        (&*self.0).read(buffer)
+    }
+}
+
+impl<T> Write for Shared<T>
+where
+    for<'a> &'a T: Write,
+{
+    fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
+        (&*self.0).write(buffer)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        (&*self.0).flush()
+    }
+}
 
 /// Makes a [`Stream`] of anything that reads and writes.
 ///

@@ -8,10 +8,11 @@ use std::thread;
 use std::time::{Duration, Instant};
 use std::vec::Vec;
 
+use super::clock::Clock;
 use super::incoming::{Abnormal, Closed, Ended, Error, Failure, Incoming, ReadyState};
 use super::stream::Stream;
 use super::transfer::{Fill, Transfer, after, earlier, passed};
-use crate::connection::{self, Connection, Data, Event, Expired, Keepalive, KeepaliveConfig, Transport};
+use crate::connection::{self, Connection, Data, Event, Expired, KeepaliveConfig, Prepared, Transport};
 use crate::error::{Misuse, Violation};
 use crate::frame::{CloseCode, CloseReason};
 use crate::handshake::Response;
@@ -99,38 +100,9 @@ pub(super) struct Parts<S, R> {
     pub(super) transfer: Transfer<S>,
     pub(super) connection: Connection<R>,
     pub(super) ending: Ending,
+    pub(super) clock: Clock,
     pub(super) read_timeout: Option<Duration>,
     pub(super) write_timeout: Option<Duration>,
-}
-
-/// The keep-alive machine, and the clock that it asks for.
-struct Clock {
-    keepalive: Keepalive,
-    start: Instant,
-}
-
-impl Clock {
-    fn new(config: KeepaliveConfig) -> Self {
-        Self { keepalive: Keepalive::new(config, Duration::ZERO), start: Instant::now() }
-    }
-
-    /// What [`Keepalive::poll`] wants done, and when it wants to be called next.
-    fn poll<R: Role>(
-        &mut self,
-        connection: &mut Connection<R>,
-        out: &mut Vec<u8>,
-    ) -> Result<Option<Instant>, Expired> {
-        let wake = self.keepalive.poll(self.start.elapsed(), connection, out)?;
-        Ok(wake.and_then(|wake| self.start.checked_add(wake)))
-    }
-
-    fn see_pong(&mut self, payload: &[u8]) {
-        self.keepalive.see(&Event::Pong(payload.into()), self.start.elapsed());
-    }
-
-    fn heard(&mut self) {
-        self.keepalive.heard(self.start.elapsed());
-    }
 }
 
 impl<S: Stream, R: Role> WebSocket<S, R> {
@@ -194,6 +166,16 @@ impl<S: Stream, R: Role> WebSocket<S, R> {
     /// [`Error::Misuse`]: as [`Connection::send`]. [`Error::Io`]: nothing can be written any more; read on.
     pub fn send<'a>(&mut self, message: impl Into<Data<'a>>) -> Result<(), Error> {
         self.encode(|connection, out| connection.send(message, out))?;
+        self.flush().map(|_| ())
+    }
+
+    /// Sends a message that was encoded once for many connections.
+    ///
+    /// # Errors
+    ///
+    /// As [`send`](Self::send).
+    pub fn send_prepared(&mut self, message: &Prepared) -> Result<(), Error> {
+        self.encode(|connection, out| connection.send_prepared(message, out))?;
         self.flush().map(|_| ())
     }
 
@@ -373,7 +355,7 @@ impl<S: Stream, R: Role> WebSocket<S, R> {
     /// The time between the newest answered keep-alive ping and its pong.
     #[must_use]
     pub fn round_trip(&self) -> Option<Duration> {
-        self.clock.keepalive.round_trip()
+        self.clock.round_trip()
     }
 
     /// The stream, for its address and options.
@@ -398,6 +380,7 @@ impl<S: Stream, R: Role> WebSocket<S, R> {
             transfer: self.transfer,
             connection: self.connection,
             ending: self.ending,
+            clock: self.clock,
             read_timeout: self.read_timeout,
             write_timeout: self.write_timeout,
         }

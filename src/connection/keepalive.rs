@@ -139,24 +139,58 @@ impl Keepalive {
         out: &mut Vec<u8>,
     ) -> Result<Option<Duration>, Expired> {
         ws.flush_replies(out);
-        if ws.ready_state() != ReadyState::Open {
+        let due = self.due(now, ws.ready_state())?;
+        if let Some(payload) = due.ping {
+            // Open, and eight bytes: cannot be refused.
+            let _ = ws.ping(&payload, out);
+        }
+        Ok(due.wake)
+    }
+
+    /// As [`poll`](Self::poll), for a connection whose [halves](Connection::split) are in different hands: says what is
+    /// due instead of doing it. Whoever has the sender must send the ping, which counts as sent.
+    ///
+    /// ```
+    /// use core::time::Duration;
+    /// use hybi::connection::{Keepalive, KeepaliveConfig, ReadyState};
+    ///
+    /// let mut keepalive = Keepalive::new(KeepaliveConfig::default(), Duration::ZERO);
+    /// let due = keepalive.due(Duration::from_secs(30), ReadyState::Open)?;
+    /// assert!(due.ping.is_some());
+    /// assert_eq!(due.wake, Some(Duration::from_secs(50)));
+    /// # Ok::<(), hybi::connection::Expired>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`poll`](Self::poll).
+    pub fn due(&mut self, now: Duration, state: ReadyState) -> Result<Due, Expired> {
+        let wait = |wake| Due { ping: None, wake };
+        if state != ReadyState::Open {
             let since = *self.closing_since.get_or_insert(now);
-            return deadline(since, self.config.close_within, now).ok_or(Expired::Close);
+            return deadline(since, self.config.close_within, now).map(wait).ok_or(Expired::Close);
         }
         if let Some(pinged) = self.pinged {
-            return deadline(pinged, self.config.pong_within, now).ok_or(Expired::Pong);
+            return deadline(pinged, self.config.pong_within, now).map(wait).ok_or(Expired::Pong);
         }
         if let Some(next) = deadline(self.heard, self.config.ping_after, now) {
-            return Ok(next);
+            return Ok(wait(next));
         }
         let number = self.newest.0.wrapping_add(1);
-        // Open, and eight bytes: cannot be refused.
-        if ws.ping(&number.to_be_bytes(), out).is_ok() {
-            self.newest = (number, Some(now));
-            self.pinged = Some(now);
-        }
-        Ok(self.config.pong_within.and_then(|within| now.checked_add(within)))
+        self.newest = (number, Some(now));
+        self.pinged = Some(now);
+        let wake = self.config.pong_within.and_then(|within| now.checked_add(within));
+        Ok(Due { ping: Some(number.to_be_bytes()), wake })
     }
+}
+
+/// What [`Keepalive::due`] wants done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Due {
+    /// The payload of a ping that is to be sent now.
+    pub ping: Option<[u8; 8]>,
+    /// When it wants to be called next, at the latest. `None`: never.
+    pub wake: Option<Duration>,
 }
 
 /// `None`: it has passed. `Some(None)`: it never will. Otherwise when it will.

@@ -17,7 +17,7 @@ use alloc::vec::Vec;
 pub use closing::{ReadyState, Transport};
 pub use config::{Config, Replies};
 pub use event::{Chunk, ChunkData, ChunkEvent, Event, Reply};
-pub use keepalive::{Expired, Keepalive, KeepaliveConfig};
+pub use keepalive::{Due, Expired, Keepalive, KeepaliveConfig};
 pub use prepared::Prepared;
 pub use receive::{Kind, Receiver};
 pub use send::{Data, Sender};

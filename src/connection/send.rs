@@ -1,6 +1,7 @@
 //! Messages, fragments and control frames to bytes: the writing half of a connection (RFC 6455 §5, §6.1).
 
 use alloc::boxed::Box;
+use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::closing::Outgoing;
@@ -50,6 +51,18 @@ impl<'a> Data<'a> {
 impl<'a> From<&'a str> for Data<'a> {
     fn from(text: &'a str) -> Self {
         Self::Text(text)
+    }
+}
+
+impl<'a> From<&'a String> for Data<'a> {
+    fn from(text: &'a String) -> Self {
+        Self::Text(text)
+    }
+}
+
+impl<'a> From<&'a Vec<u8>> for Data<'a> {
+    fn from(bytes: &'a Vec<u8>) -> Self {
+        Self::Binary(bytes)
     }
 }
 

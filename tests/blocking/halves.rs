@@ -6,9 +6,10 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-use hybi::blocking::{Abnormal, Closed, Error, Incoming};
+use hybi::blocking::{Abnormal, Closed, Error, Incoming, ReadyState, Shared, WebSocket};
+use hybi::connection::{Expired, KeepaliveConfig, Prepared};
 use hybi::frame::OpCode;
-use hybi::{CloseCode, CutOff, Misuse, Violation};
+use hybi::{CloseCode, Config, Connection, CutOff, Misuse, Violation};
 
 use crate::stream::*;
 
@@ -193,4 +194,88 @@ fn a_full_socket_does_not_keep_the_reader_from_reading() {
     client.close(CloseCode::NORMAL, "").unwrap();
     assert!(closed(client.read()).was_clean());
     assert!(reading.join().unwrap().was_clean());
+}
+
+#[test]
+fn halves_ping_a_silent_peer_and_learn_the_round_trip_time() {
+    let (mut client, mut server) = pair();
+    // Set before the connection is taken apart, and kept.
+    server.set_keepalive(KeepaliveConfig::default().ping_after(Some(Duration::from_millis(1))));
+    let (mut reader, writer) = server.split().unwrap();
+    let answering = thread::spawn(move || client.read()); // answers pings until the end
+    while reader.round_trip().is_none() {
+        assert!(matches!(reader.read().unwrap(), Incoming::Pong(number) if number.len() == 8));
+    }
+    assert_eq!(writer.ready_state(), ReadyState::Open);
+    writer.close(CloseCode::NORMAL, "enough").unwrap();
+    assert_eq!(writer.ready_state(), ReadyState::Closing);
+    let end = loop {
+        match reader.read().unwrap() {
+            Incoming::Closed(closed) => break closed,
+            _ => continue,
+        }
+    };
+    assert_eq!(end.reason(), "enough");
+    assert_eq!(writer.ready_state(), ReadyState::Closed);
+    answering.join().unwrap().unwrap();
+}
+
+#[test]
+fn halves_give_up_a_peer_that_does_not_answer_also_under_a_stuck_writer() {
+    for stuck in [false, true] {
+        let (client, server) = pair();
+        let (mut reader, writer) = server.split().unwrap();
+        let soon = Some(Duration::from_millis(20));
+        reader.set_keepalive(KeepaliveConfig::default().ping_after(soon).pong_within(soon));
+        let writing = thread::spawn(move || if stuck { writer.send(&vec![0; 15 << 20]) } else { Ok(()) });
+        let gone = Incoming::Closed(Closed::Abnormal(Abnormal::Expired(Expired::Pong)));
+        assert_eq!(reader.read().unwrap(), gone);
+        assert_eq!(writing.join().unwrap().is_err(), stuck);
+        drop(client);
+    }
+}
+
+#[test]
+fn halves_give_up_a_peer_that_does_not_close_as_soon_as_the_keep_alive_says() {
+    let (client, mut server) = pair();
+    server.set_keepalive(KeepaliveConfig::default().close_within(Some(Duration::ZERO)));
+    let (mut reader, writer) = server.split().unwrap();
+    writer.close(CloseCode::NORMAL, "").unwrap();
+    let gone = Incoming::Closed(Closed::Abnormal(Abnormal::Expired(Expired::Close)));
+    assert_eq!(reader.read().unwrap(), gone);
+    drop(client);
+}
+
+#[test]
+fn a_prepared_message_goes_out_through_halves_and_wholes() {
+    let (client, mut server) = pair();
+    let news = Prepared::new("one for all");
+    server.send_prepared(&news).unwrap();
+    let (mut client_reader, client_writer) = client.split().unwrap();
+    assert_eq!(client_reader.read().unwrap(), text("one for all"));
+    client_writer.send_prepared(&news).unwrap(); // masked
+    assert_eq!(server.read().unwrap(), text("one for all"));
+    let (_reader, writer) = server.split().unwrap();
+    writer.close_without_code().unwrap();
+    assert!(matches!(writer.send_prepared(&news), Err(Error::Misuse(Misuse::Closed))));
+}
+
+#[test]
+fn halves_over_a_shared_socket_have_one_descriptor_and_do_the_same() {
+    let (client, server) = sockets();
+    let mut client = WebSocket::new(client, Connection::client(Config::default()));
+    let socket = Shared::new(server);
+    let watch = socket.clone();
+    let (mut reader, writer) = WebSocket::new(socket, Connection::server(Config::default())).split().unwrap();
+    let reading = thread::spawn(move || (reader.read().unwrap(), reader.read().unwrap()));
+    writer.send("down").unwrap();
+    assert_eq!(client.read().unwrap(), text("down"));
+    client.send("up").unwrap();
+    writer.close(CloseCode::NORMAL, "enough").unwrap();
+    assert_eq!(closed(client.read()).reason(), "enough");
+    let (first, second) = reading.join().unwrap();
+    assert_eq!(first, text("up"));
+    assert!(matches!(second, Incoming::Closed(Closed::Clean(Some(_)))));
+    // The connection has ended its socket, though a handle is left.
+    assert_eq!((&*watch).read(&mut [0]).unwrap(), 0);
 }

@@ -1,4 +1,4 @@
-//! A real headless Chromium talks to our server, on the page of the example `echo_server`; and our client talks to
+//! A real headless Chromium talks to our server, on the pages of the examples `echo_server` and `chat`; and our client talks to
 //! Chromium, whose DevTools protocol drives the page.
 //!
 //! `cargo test --test browser -- --ignored`
@@ -13,9 +13,15 @@
     clippy::panic
 )]
 
+mod chat;
 mod closing;
 mod devtools;
 mod echo;
 mod page;
 mod receiving;
 mod server;
+
+/// Programs under test: the same as there.
+#[allow(dead_code)]
+#[path = "../systems/program.rs"]
+mod program;

@@ -7,14 +7,14 @@ use serde_json::{Value, json};
 use crate::devtools::DevTools;
 
 /// Notes every state and every number of unsent bytes that the page shows, from the beginning.
-const OBSERVE: &str = r#"
+const OBSERVE: &str = r#"{ // a block: its names are not the page's
     window.seen = { states: [], unsent: [] };
     const note = (list, value) => { if (value !== undefined && list.at(-1) !== value) list.push(value); };
     new MutationObserver(() => {
         note(seen.states, document.getElementById("state")?.dataset.state);
         note(seen.unsent, document.getElementById("unsent")?.textContent);
     }).observe(document, { subtree: true, childList: true, characterData: true, attributes: true });
-"#;
+}"#;
 
 pub struct Page(DevTools);
 

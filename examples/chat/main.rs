@@ -1,0 +1,334 @@
+//! A chat for browsers.
+//!
+//!     cargo run --release --example chat [ADDR] [OPTION...]        default: 127.0.0.1:9002, port 0 for any
+//!
+//! Open the address that it prints in two windows. A line typed is shown to everybody; `alias NAME` renames its author. It
+//! shows: a page and WebSocket at one port, deciding about a request by its path, its origin and the client's address,
+//! JSON messages, one broadcast encoded once for all its receivers, a list of users that is right also when a client
+//! vanishes without a word, a client that reads too slowly, and going down in good order.
+//!
+//! It leaves out: TLS (put it behind a proxy that does it), passwords, a memory of what was said, and a bound on how much
+//! one user says.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::process::{ExitCode, exit};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use hybi::blocking::{AcceptError, Acceptor, Incoming, Pending};
+use hybi::connection::{KeepaliveConfig, Prepared};
+use hybi::handshake::{Accept, Rejection, Request};
+use hybi::{CloseCode, Config, Limits};
+use serde_json::{Value, json};
+
+#[path = "../shared/hub.rs"]
+mod hub;
+use hub::{Bounds, Hub, Peer, Socket};
+
+const USAGE: &str = "\
+usage: chat [ADDR] [OPTION...]        such as 127.0.0.1:9002
+  --path PATH            where WebSocket is spoken (default: /chat); other paths are refused
+  --origin ORIGIN        a web page's origin that may connect, instead of our own; may be repeated
+  --forbid RULE          refuse an IP address, or paths that begin with /...; may be repeated
+  --keepalive PING,PONG  seconds of silence until a client is pinged, and until it is given up (default: 30,20)
+  --patience SECONDS     how long a client may take for one message (default: 5)
+  --timeout SECONDS      at the end, how long to wait for the clients' Close frames (default: as long as it takes)";
+
+const PAGE: &str = include_str!("page.html");
+/// The page brings all it needs along; it may connect to where it came from.
+const PAGE_POLICY: &str =
+    "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self' ws: wss:";
+const LINE_CHARS_MAX: usize = 1_000;
+const NAME_CHARS_MAX: usize = 30;
+/// Enough for a line that is too long by mistake; who sends more is closed with 1009.
+const MESSAGE_BYTES_MAX: u64 = 64 << 10;
+
+fn main() -> ExitCode {
+    let Some(options) = Options::from(std::env::args().skip(1)) else {
+        eprintln!("{USAGE}");
+        return ExitCode::from(2);
+    };
+    let (seconds, timeout) = (options.keepalive, options.timeout);
+    let keepalive = KeepaliveConfig::default().ping_after(Some(seconds.0)).pong_within(Some(seconds.1));
+    let hub = Hub::new(Bounds { keepalive, patience: options.patience, ..Bounds::default() });
+    if let Err(error) = end_on_ctrl_c(Arc::clone(&hub), timeout) {
+        hub::log(error); // it then ends without taking leave
+    }
+    let chat = Arc::new(Chat { hub: Arc::clone(&hub), rules: options.rules, users: Mutex::default() });
+    let serve = move |stream| {
+        if let Err(error) = chat.serve(stream) {
+            hub::log(error);
+        }
+    };
+    match hub.listen(&options.address, serve) {
+        Ok(never) => match never {},
+        Err(error) => {
+            eprintln!("cannot listen at {}: {error}", options.address);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The first Ctrl-C takes leave of everybody, the second does not wait for that.
+fn end_on_ctrl_c(hub: Arc<Hub>, timeout: Option<Duration>) -> Result<(), ctrlc::Error> {
+    let again = AtomicBool::new(false);
+    ctrlc::set_handler(move || {
+        if again.swap(true, Ordering::Relaxed) {
+            exit(1);
+        }
+        let hub = Arc::clone(&hub);
+        thread::spawn(move || {
+            let dropped = hub.terminate(timeout);
+            hub::log(format_args!("the end; {dropped} connections had to be dropped"));
+            exit(0)
+        });
+    })
+}
+
+struct Chat {
+    hub: Arc<Hub>,
+    rules: Rules,
+    /// Locked while a message is handed out, so that everybody hears everything in the same order. Handing out waits for
+    /// nobody.
+    users: Mutex<BTreeMap<u64, User>>,
+}
+
+struct User {
+    name: String,
+    peer: Arc<Peer>,
+}
+
+impl Chat {
+    /// One connection, from the request to the end.
+    fn serve(&self, stream: Socket) -> Result<(), Box<dyn std::error::Error>> {
+        let address = stream.peer_addr()?.ip().to_canonical();
+        let limits = Limits::default().message_bytes_max(MESSAGE_BYTES_MAX);
+        let acceptor = Acceptor::new().config(Config::default().limits(limits));
+        let pending = match acceptor.receive(stream) {
+            Ok(pending) => pending,
+            // A port scan, or a browser that connects in advance and then does not need it.
+            Err(AcceptError::Io(_) | AcceptError::TimedOut) => return Ok(()),
+            Err(error) => return Err(error.into()),
+        };
+        if self.hub.is_ending() {
+            return Ok(pending.reject(&Rejection::new(503))?);
+        }
+        if !pending.request().is_upgrade() {
+            return Ok(self.serve_page(pending)?);
+        }
+        if let Err(why) = self.rules.on_connection(pending.request(), address) {
+            return Ok(pending.reject(&Rejection::new(403).body("text/plain", why))?);
+        }
+        let origins: Vec<&str> = self.rules.origins.iter().map(String::as_str).collect();
+        let accept = match &*origins {
+            [] => Accept::from_same_origin(),
+            origins => Accept::from_origins(origins),
+        };
+        let mut session = self.hub.admit(pending.accept(&accept)?)?;
+        let id = session.peer().id();
+        let _member = self.join(session.peer());
+        let outcome = loop {
+            match session.read() {
+                Ok(Incoming::Text(text)) => self.hear(session.peer(), &text),
+                Ok(Incoming::Binary(_)) => {
+                    session.peer().close(CloseCode::UNSUPPORTED_DATA, "this is a chat: text only");
+                }
+                Ok(Incoming::Pong(_) | Incoming::TimedOut) => {}
+                Ok(Incoming::Closed(closed)) => break Ok(closed),
+                Err(error) => break Err(error),
+            }
+        };
+        hub::log(format_args!("{id} left: {}", hub::ending(&outcome)));
+        Ok(())
+    }
+
+    fn serve_page(&self, pending: Pending<Socket>) -> Result<(), AcceptError> {
+        let text = PAGE.replace("/chat", &self.rules.path);
+        let page = Rejection::new(200)
+            .header("Content-Security-Policy", PAGE_POLICY)
+            .header("Cache-Control", "no-store")
+            .body("text/html; charset=utf-8", &text);
+        let response = match (pending.request().method(), pending.request().path()) {
+            ("GET" | "HEAD", "/") => page,
+            ("GET" | "HEAD", "/favicon.ico") => Rejection::new(204),
+            ("GET" | "HEAD", _) => Rejection::new(404).body("text/plain", "There is nothing here but /\n"),
+            _ => Rejection::new(405).header("Allow", "GET, HEAD"),
+        };
+        pending.reject(&response)
+    }
+
+    fn join(&self, peer: &Arc<Peer>) -> Member<'_> {
+        let (id, mut users) = (peer.id(), self.users());
+        let user = User { name: format!("guest {id}"), peer: Arc::clone(peer) };
+        hub::log(format_args!("{id} joined"));
+        broadcast(&users, &json!({ "type": "joined", "id": id, "name": user.name }));
+        let name = user.name.clone();
+        users.insert(id, user);
+        let list: Vec<Value> =
+            users.iter().map(|(id, user)| json!({ "id": id, "name": user.name })).collect();
+        tell(peer, &json!({ "type": "welcome", "id": id, "name": name, "users": list }));
+        Member { chat: self, id }
+    }
+
+    /// A line that somebody has typed: `{"line": "..."}`.
+    fn hear(&self, peer: &Peer, text: &str) {
+        let message: Value = serde_json::from_str(text).unwrap_or_default();
+        let Some(line) = message.get("line").and_then(Value::as_str) else {
+            return complain(peer, "Send {\"line\": \"...\"}.");
+        };
+        let line = line.trim();
+        if line.chars().count() > LINE_CHARS_MAX {
+            return complain(peer, &format!("That is too long: {LINE_CHARS_MAX} characters at most."));
+        }
+        match line.split_once(char::is_whitespace) {
+            _ if line.is_empty() => {}
+            Some(("alias", name)) => self.rename(peer, name.trim()),
+            None if line == "alias" => complain(peer, "Which name? Type: alias NAME"),
+            _ => {
+                let users = self.users();
+                let Some(author) = users.get(&peer.id()) else { return };
+                let sent =
+                    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis() as u64;
+                let message = json!({
+                    "type": "message", "id": peer.id(), "author": author.name, "sent": sent, "text": line
+                });
+                broadcast(&users, &message);
+            }
+        }
+    }
+
+    fn rename(&self, peer: &Peer, name: &str) {
+        if name.chars().count() > NAME_CHARS_MAX {
+            return complain(peer, &format!("That name is too long: {NAME_CHARS_MAX} characters at most."));
+        }
+        if name.chars().any(is_invisible) {
+            return complain(peer, "That name has characters that nobody can see.");
+        }
+        let mut users = self.users();
+        let id = peer.id();
+        if users.iter().any(|(other, user)| *other != id && user.name.eq_ignore_ascii_case(name)) {
+            return complain(peer, "That name is taken.");
+        }
+        let Some(user) = users.get_mut(&id) else { return };
+        user.name = name.into();
+        broadcast(&users, &json!({ "type": "renamed", "id": id, "name": name }));
+    }
+
+    fn users(&self) -> MutexGuard<'_, BTreeMap<u64, User>> {
+        self.users.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Somebody's being there, which ends with it.
+struct Member<'a> {
+    chat: &'a Chat,
+    id: u64,
+}
+
+impl Drop for Member<'_> {
+    fn drop(&mut self) {
+        let mut users = self.chat.users();
+        users.remove(&self.id);
+        broadcast(&users, &json!({ "type": "left", "id": self.id }));
+    }
+}
+
+/// Encodes once, queues for each. Who is too slow is dropped by the hub, and then leaves by himself.
+fn broadcast(users: &BTreeMap<u64, User>, message: &Value) {
+    let message = Prepared::new(&message.to_string());
+    for user in users.values() {
+        user.peer.send(&message);
+    }
+}
+
+fn tell(peer: &Peer, message: &Value) {
+    peer.send(&Prepared::new(&message.to_string()));
+}
+
+fn complain(peer: &Peer, text: &str) {
+    tell(peer, &json!({ "type": "error", "text": text }));
+}
+
+/// Control characters, and those that change the direction of what follows.
+fn is_invisible(char: char) -> bool {
+    char.is_control()
+        || matches!(char, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+}
+
+/// Who may connect. Which origins may, [`Accept`] checks; the rest is here.
+#[derive(Default)]
+struct Rules {
+    path: String,
+    /// None: our own.
+    origins: Vec<String>,
+    forbidden_paths: Vec<String>,
+    forbidden_addresses: Vec<IpAddr>,
+}
+
+impl Rules {
+    /// 4D calls this `onConnection`.
+    fn on_connection(&self, request: &Request<'_>, address: IpAddr) -> Result<(), &'static str> {
+        if self.forbidden_addresses.contains(&address) {
+            Err("Not from your address.\n")
+        } else if self.forbidden_paths.iter().any(|prefix| request.path().starts_with(&**prefix)) {
+            Err("That path is forbidden.\n")
+        } else if request.path() != self.path {
+            Err("There is no chat at that path.\n")
+        } else {
+            Ok(())
+        }
+    }
+}
+
+struct Options {
+    address: String,
+    rules: Rules,
+    keepalive: (Duration, Duration),
+    patience: Duration,
+    timeout: Option<Duration>,
+}
+
+impl Options {
+    fn from(mut arguments: impl Iterator<Item = String>) -> Option<Self> {
+        let mut address = None;
+        let mut rules = Rules { path: "/chat".into(), ..Rules::default() };
+        let mut keepalive = (Duration::from_secs(30), Duration::from_secs(20));
+        let mut patience = Duration::from_secs(5);
+        let mut timeout = None;
+        while let Some(argument) = arguments.next() {
+            match &*argument {
+                "--path" => rules.path = arguments.next().filter(|path| is_plain_path(path))?,
+                "--origin" => rules.origins.push(arguments.next()?),
+                "--forbid" => match arguments.next()? {
+                    path if path.starts_with('/') => rules.forbidden_paths.push(path),
+                    address => {
+                        rules.forbidden_addresses.push(address.parse::<IpAddr>().ok()?.to_canonical());
+                    }
+                },
+                "--keepalive" => {
+                    let value = arguments.next()?;
+                    let (ping, pong) = value.split_once(',')?;
+                    keepalive = (seconds(ping)?, seconds(pong)?);
+                }
+                "--patience" => patience = seconds(&arguments.next()?)?,
+                "--timeout" => timeout = Some(seconds(&arguments.next()?)?),
+                _ if argument.starts_with('-') || address.is_some() => return None,
+                _ => address = Some(argument),
+            }
+        }
+        let address = address.unwrap_or_else(|| "127.0.0.1:9002".into());
+        Some(Self { address, rules, keepalive, patience, timeout })
+    }
+}
+
+/// It stands in the page, too.
+fn is_plain_path(path: &str) -> bool {
+    path.starts_with('/') && path.chars().all(|char| char.is_ascii_alphanumeric() || "/-_.".contains(char))
+}
+
+fn seconds(text: &str) -> Option<Duration> {
+    text.parse().ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
+}

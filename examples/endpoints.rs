@@ -1,0 +1,277 @@
+//! A pool of endpoints that are allocated and released while the server runs, each a room of its own.
+//!
+//!     cargo run --release --example endpoints [ADDR] [--endpoints NUMBER] [--prefix NAME]
+//!
+//! default: 127.0.0.1:9004, 5 endpoints, prefix WS. Type `allocate` at its terminal, then connect as often as you like with
+//! `cargo run --example client ws://127.0.0.1:9004/` and the name that it printed. What a client sends is reflected to
+//! everybody on its endpoint, itself included. The other commands: `release NAME`, `clients NAME`, `in use? NAME`,
+//! `status NAME`, `send NAME TEXT`, `list`.
+//!
+//! It shows: a rule that changes while the server runs (connecting to an endpoint that is not allocated is refused with
+//! 404, releasing one closes its clients with 1001), and hooks.
+//!
+//! It leaves out: TLS, users, and names that nobody can guess: these have 32 random bits.
+
+use std::collections::BTreeMap;
+use std::io::BufRead;
+use std::process::ExitCode;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
+
+use hybi::CloseCode;
+use hybi::blocking::{self, AcceptError, Closed, Error, Incoming};
+use hybi::connection::Prepared;
+use hybi::handshake::{Accept, Rejection};
+
+#[path = "shared/hub.rs"]
+mod hub;
+use hub::{Bounds, Hub, Peer, Session, Socket};
+
+fn main() -> ExitCode {
+    let Some((address, prefix, size)) = options(std::env::args().skip(1)) else {
+        eprintln!(
+            "usage: endpoints [ADDR] [--endpoints NUMBER] [--prefix NAME]        such as 127.0.0.1:9004"
+        );
+        return ExitCode::from(2);
+    };
+    let hub = Hub::new(Bounds::default());
+    let pool = Arc::new(Pool::new(Arc::clone(&hub), &prefix, size, Tell));
+    let terminal = Arc::clone(&pool);
+    thread::spawn(move || {
+        for line in std::io::stdin().lock().lines().map_while(Result::ok) {
+            match obey(&terminal, line.trim()) {
+                Ok(answer) => hub::answer(answer),
+                Err(error) => hub::answer(format_args!("error: {error}")),
+            }
+        }
+    });
+    let serve = move |stream| {
+        if let Err(error) = pool.serve(stream) {
+            hub::log(error);
+        }
+    };
+    match hub.listen(&address, serve) {
+        Ok(never) => match never {},
+        Err(error) => {
+            eprintln!("cannot listen at {address}: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// What a program may want to know of what happens; each does nothing unless it is written.
+trait Hooks: Send + Sync {
+    fn on_connect(&self, _endpoint: &str, _peer: &Peer) {}
+    fn on_message(&self, _endpoint: &str, _peer: &Peer, _message: &Incoming) {}
+    fn on_leave(&self, _endpoint: &str, _peer: &Peer, _closed: &Closed) {}
+    fn on_error(&self, _endpoint: &str, _peer: &Peer, _error: &Error) {}
+}
+
+/// Ours tell it at the terminal.
+struct Tell;
+
+impl Hooks for Tell {
+    fn on_connect(&self, endpoint: &str, peer: &Peer) {
+        hub::log(format_args!("{endpoint}: {} connected", peer.id()));
+    }
+
+    fn on_message(&self, endpoint: &str, peer: &Peer, message: &Incoming) {
+        if let Incoming::Text(text) = message {
+            hub::log(format_args!("{endpoint}: {} says {text:?}", peer.id()));
+        }
+    }
+
+    fn on_leave(&self, endpoint: &str, peer: &Peer, closed: &Closed) {
+        hub::log(format_args!("{endpoint}: {} left: {closed}", peer.id()));
+    }
+
+    fn on_error(&self, endpoint: &str, peer: &Peer, error: &Error) {
+        hub::log(format_args!("{endpoint}: {} failed: {error}", peer.id()));
+    }
+}
+
+/// An endpoint's clients by their numbers, if it is allocated.
+type Endpoint = Option<BTreeMap<u64, Arc<Peer>>>;
+
+struct Pool {
+    hub: Arc<Hub>,
+    endpoints: Mutex<BTreeMap<String, Endpoint>>,
+    hooks: Box<dyn Hooks>,
+}
+
+impl Pool {
+    fn new(hub: Arc<Hub>, prefix: &str, size: usize, hooks: impl Hooks + 'static) -> Self {
+        let mut endpoints = BTreeMap::new();
+        while endpoints.len() < size {
+            endpoints.insert(format!("{prefix}{}", rand::random::<u32>()), None);
+        }
+        Self { hub, endpoints: Mutex::new(endpoints), hooks: Box::new(hooks) }
+    }
+
+    /// Takes an endpoint out of the pool. `None`: all are allocated.
+    fn allocate(&self) -> Option<String> {
+        let mut endpoints = self.endpoints();
+        let (name, endpoint) = endpoints.iter_mut().find(|(_, endpoint)| endpoint.is_none())?;
+        *endpoint = Some(BTreeMap::new());
+        Some(name.clone())
+    }
+
+    /// Puts an endpoint back and closes its clients. How many those were.
+    fn release(&self, name: &str) -> Result<usize, NotAllocated> {
+        let clients = self.endpoints().get_mut(name).and_then(Option::take).ok_or(NotAllocated)?;
+        for peer in clients.values() {
+            peer.close(CloseCode::GOING_AWAY, "the endpoint has been released");
+        }
+        Ok(clients.len())
+    }
+
+    /// The clients of an endpoint.
+    fn clients(&self, name: &str) -> Result<Vec<Arc<Peer>>, NotAllocated> {
+        match self.endpoints().get(name) {
+            Some(Some(clients)) => Ok(clients.values().cloned().collect()),
+            _ => Err(NotAllocated),
+        }
+    }
+
+    /// Sends to everybody on an endpoint; waits for nobody. How many those were.
+    fn send(&self, name: &str, message: &Prepared) -> Result<usize, NotAllocated> {
+        // Under the lock, so that everybody hears everything in the same order.
+        match self.endpoints().get(name) {
+            Some(Some(clients)) => Ok(clients.values().filter(|peer| peer.send(message)).count()),
+            _ => Err(NotAllocated),
+        }
+    }
+
+    /// One connection, from the request to the end.
+    fn serve(&self, stream: Socket) -> Result<(), Box<dyn std::error::Error>> {
+        let pending = match blocking::accept(stream) {
+            Ok(pending) => pending,
+            // A port scan, or a browser that connects in advance and then does not need it.
+            Err(AcceptError::Io(_) | AcceptError::TimedOut) => return Ok(()),
+            Err(error) => return Err(error.into()),
+        };
+        let name = pending.request().path().trim_start_matches('/').to_owned();
+        if self.clients(&name).is_err() {
+            let why = "There is no such endpoint.\n";
+            return Ok(pending.reject(&Rejection::new(404).body("text/plain", why))?);
+        }
+        let session = self.hub.admit(pending.accept(&Accept::from_same_origin())?)?;
+        let peer = Arc::clone(session.peer());
+        let seat = self.join(&name, &peer);
+        self.hooks.on_connect(&name, &peer);
+        let outcome = self.reflect(&name, session);
+        drop(seat); // before anybody hears of it
+        match outcome {
+            Ok(closed) => self.hooks.on_leave(&name, &peer, &closed),
+            Err(error) => self.hooks.on_error(&name, &peer, &error),
+        }
+        Ok(())
+    }
+
+    fn join<'a>(&'a self, name: &'a str, peer: &Arc<Peer>) -> Seat<'a> {
+        match self.endpoints().get_mut(name) {
+            Some(Some(clients)) => {
+                clients.insert(peer.id(), Arc::clone(peer));
+            }
+            // Released meanwhile.
+            _ => peer.close(CloseCode::GOING_AWAY, "the endpoint has been released"),
+        }
+        Seat { pool: self, name, id: peer.id() }
+    }
+
+    fn reflect(&self, name: &str, mut session: Session) -> Result<Closed, Error> {
+        loop {
+            let incoming = session.read()?;
+            self.hooks.on_message(name, session.peer(), &incoming);
+            let message = match incoming {
+                Incoming::Text(text) => Prepared::new(&text),
+                Incoming::Binary(data) => Prepared::new(&data),
+                Incoming::Pong(_) | Incoming::TimedOut => continue,
+                Incoming::Closed(closed) => return Ok(closed),
+            };
+            // Nobody hears what is said on an endpoint that has just been released.
+            let _ = self.send(name, &message);
+        }
+    }
+
+    fn endpoints(&self) -> MutexGuard<'_, BTreeMap<String, Endpoint>> {
+        self.endpoints.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Somebody's being on an endpoint, which ends with it.
+struct Seat<'a> {
+    pool: &'a Pool,
+    name: &'a str,
+    id: u64,
+}
+
+impl Drop for Seat<'_> {
+    fn drop(&mut self) {
+        if let Some(Some(clients)) = self.pool.endpoints().get_mut(self.name) {
+            clients.remove(&self.id);
+        }
+    }
+}
+
+#[derive(Debug)]
+struct NotAllocated;
+
+impl std::fmt::Display for NotAllocated {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("no endpoint of that name is allocated")
+    }
+}
+
+impl std::error::Error for NotAllocated {}
+
+fn obey(pool: &Pool, line: &str) -> Result<String, Box<dyn std::error::Error>> {
+    match line.split_once(' ').unwrap_or((line, "")) {
+        ("allocate", "") => pool.allocate().ok_or_else(|| "all endpoints are allocated".into()),
+        ("release", name) => Ok(format!("released; {} clients are being closed", pool.release(name)?)),
+        ("clients", name) => Ok(format!("{} clients", pool.clients(name)?.len())),
+        ("in", name) if name.starts_with("use? ") => {
+            let name = name.trim_start_matches("use? ");
+            let in_use = pool.clients(name).is_ok_and(|clients| !clients.is_empty());
+            Ok(if in_use { "yes" } else { "no" }.into())
+        }
+        ("status", name) => {
+            let line = |peer: &Arc<Peer>| format!("\n{} {:?}", peer.id(), peer.ready_state());
+            Ok(format!("allocated{}", pool.clients(name)?.iter().map(line).collect::<String>()))
+        }
+        ("send", rest) => {
+            let (name, text) = rest.split_once(' ').ok_or("type: send NAME TEXT")?;
+            Ok(format!("sent to {}", pool.send(name, &Prepared::new(text))?))
+        }
+        ("list", "") => {
+            let line = |(name, endpoint): (&String, &Endpoint)| match endpoint {
+                Some(clients) => format!("\n{name} allocated, {} clients", clients.len()),
+                None => format!("\n{name} free"),
+            };
+            let endpoints = pool.endpoints();
+            Ok(format!("{} endpoints{}", endpoints.len(), endpoints.iter().map(line).collect::<String>()))
+        }
+        _ => {
+            Err("type: allocate, release NAME, clients NAME, in use? NAME, status NAME, send NAME TEXT, list"
+                .into())
+        }
+    }
+}
+
+fn options(mut arguments: impl Iterator<Item = String>) -> Option<(String, String, usize)> {
+    let (mut address, mut prefix, mut size) = (None, "WS".to_owned(), 5);
+    while let Some(argument) = arguments.next() {
+        match &*argument {
+            "--endpoints" => {
+                size = arguments.next()?.parse().ok().filter(|size| (1..=10_000).contains(size))?
+            }
+            "--prefix" => {
+                let is_plain = |name: &String| name.chars().all(|char| char.is_ascii_alphanumeric());
+                prefix = arguments.next().filter(is_plain)?;
+            }
+            _ if argument.starts_with('-') || address.is_some() => return None,
+            _ => address = Some(argument),
+        }
+    }
+    Some((address.unwrap_or_else(|| "127.0.0.1:9004".into()), prefix, size))
+}

@@ -1,0 +1,19 @@
+//! The programs of `examples/` that resemble other systems, tested from outside as their users would: started as
+//! programs, driven over WebSocket and over their terminals.
+//!
+//! `cargo test` builds the examples before it runs this; with `--test systems` alone, build them first.
+#![cfg(feature = "rand")]
+#![allow(
+    missing_docs,
+    unreachable_pub,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic
+)]
+
+mod chat;
+mod endpoints;
+mod program;
+mod push;

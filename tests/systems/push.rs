@@ -1,0 +1,136 @@
+//! `--example push`.
+
+use std::time::Duration;
+
+use hybi::CloseCode;
+use hybi::blocking::Incoming;
+
+use crate::program::{Program, example};
+
+#[test]
+fn the_synchronous_server_pushes_at_each_time_out_echoes_and_exits() {
+    let push = Program::start("push", &["--timeout", "0.05"]);
+    let mut ws = push.connect("/").unwrap();
+    let is_time = |text: &str| {
+        // "timed out at 12:34:56 UTC"
+        let time = text.strip_prefix("timed out at ").unwrap().strip_suffix(" UTC").unwrap();
+        time.split(':').map(|part| part.parse::<u8>().unwrap()).collect::<Vec<_>>().len() == 3
+    };
+    for _ in 0..3 {
+        assert!(matches!(ws.read().unwrap(), Incoming::Text(text) if is_time(&text)));
+    }
+    ws.send("gr\u{fc}\u{df}e").unwrap();
+    loop {
+        match ws.read().unwrap() {
+            Incoming::Text(text) if text == "gr\u{fc}\u{df}e" => break,
+            Incoming::Text(text) => assert!(is_time(&text)),
+            other => panic!("{other:?}"),
+        }
+    }
+    // What follows `exit` harms nothing.
+    for text in ["exit", "exit", "more"] {
+        ws.send(text).unwrap();
+    }
+    let closed = loop {
+        match ws.read().unwrap() {
+            Incoming::Text(text) => assert!(is_time(&text)),
+            Incoming::Closed(closed) => break closed,
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!((closed.code(), closed.reason(), closed.was_clean()), (1000, "bye", true));
+    push.line("a connection ended: 1000 \"bye\"");
+}
+
+#[test]
+fn the_synchronous_server_speaks_binary_on_request() {
+    let push = Program::start("push", &["--timeout", "0.05"]);
+    let mut ws = push.connect("/?binary").unwrap();
+    assert!(matches!(ws.read().unwrap(), Incoming::Binary(data) if data.starts_with(b"timed out at ")));
+    ws.send(&[0, 255]).unwrap();
+    ws.send("text").unwrap();
+    for wanted in [&[0, 255][..], b"text"] {
+        while !matches!(ws.read().unwrap(), Incoming::Binary(data) if data == wanted) {}
+    }
+    ws.send(b"exit").unwrap();
+    while !matches!(ws.read().unwrap(), Incoming::Closed(closed) if closed.code() == 1000) {}
+}
+
+#[test]
+fn connections_are_written_to_and_closed_by_their_numbers() {
+    let mut push = Program::start("push", &[]);
+    drive(&mut push);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_real_terminal_does_the_same() {
+    let mut push = Program::start_at_terminal("push");
+    drive(&mut push);
+}
+
+fn drive(push: &mut Program) {
+    push.type_line("list");
+    push.line("0 connections");
+    let clients: Vec<_> = (1..=3)
+        .map(|id| {
+            let client = push.client("/async");
+            assert_eq!(client.text(), format!("you are number {id}"));
+            client
+        })
+        .collect();
+    push.type_line("2 hello to you");
+    assert_eq!(clients[1].text(), "hello to you");
+    push.line("sent to 2");
+    push.type_line("all hello everybody");
+    for client in &clients {
+        assert_eq!(client.text(), "hello everybody");
+    }
+    push.line("sent to 3");
+    clients[0].send("thanks");
+    push.line("1 says \"thanks\"");
+
+    push.type_line("close 1");
+    let closed = clients[0].end();
+    assert_eq!((closed.code(), closed.reason()), (1000, "closed from the terminal"));
+    push.line("a connection ended: 1000");
+    clients[2].writer.close(CloseCode::GOING_AWAY, "").unwrap();
+    assert_eq!(clients[2].end().code(), 1001);
+    push.line("a connection ended: 1001");
+
+    for (line, answer) in [
+        ("1 are you there?", "error: connection 1 has ended"),
+        ("close 3", "error: connection 3 has ended"),
+        ("4 are you there?", "error: there has been no connection 4"),
+        ("0 are you there?", "error: there has been no connection 0"),
+        ("nonsense", "error: type: ID TEXT"),
+    ] {
+        push.type_line(line);
+        push.line(answer);
+    }
+    push.type_line("list");
+    push.line("1 connections");
+    push.line("2 Open");
+    push.type_line("2 still there");
+    assert_eq!(clients[1].text(), "still there");
+}
+
+#[test]
+fn other_paths_and_wrong_usage_are_refused() {
+    let push = Program::start("push", &[]);
+    assert_eq!(push.refusal("/other", None), 404);
+    assert_eq!(push.refusal("/", Some("https://example.com")), 403);
+    for arguments in [&["--timeout", "0"][..], &["--timeout", "soon"], &["--help"], &["a:1", "b:2"]] {
+        assert_eq!(example("push").args(arguments).output().unwrap().status.code(), Some(2), "{arguments:?}");
+    }
+}
+
+#[test]
+fn the_time_out_is_ten_seconds_if_nothing_else_is_said() {
+    let push = Program::start("push", &[]);
+    let mut ws = push.connect("/").unwrap();
+    ws.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+    assert_eq!(ws.read().unwrap(), Incoming::TimedOut);
+    ws.set_read_timeout(None).unwrap();
+    assert!(matches!(ws.read().unwrap(), Incoming::Text(_)));
+}
