@@ -90,7 +90,7 @@ fn rows(prefix: String, data: Data, compression: Compression) -> impl Iterator<I
     (1..).zip(SIZES).map(move |(number, (len, fragment))| {
         // What `full` explains.
         let (len, fragment) = if full() { (len, fragment) } else { (len.min(4096), fragment.min(1024)) };
-        let count = if full() { 1000 } else { (4096 / len).clamp(2, 50) };
+        let count = if full() { ((1 << 20) / len).clamp(8, 1000) } else { (4096 / len).clamp(2, 50) };
         let is_binary = matches!(data, Data::Bitmap | Data::Incompressible);
         let mut source = data.characters(number);
         let (mut steps, mut expected) = (Vec::new(), Vec::new());
