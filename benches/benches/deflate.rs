@@ -28,14 +28,25 @@ fn json(len: usize) -> String {
     json
 }
 
-fn pair(config: &DeflateConfig) -> (Connection<Server>, Connection<Client<fn() -> [u8; 4]>>) {
+type Keys = fn() -> [u8; 4];
+
+fn pair(config: &DeflateConfig) -> (Connection<Server>, Connection<Client<Keys>>) {
     let offer = deflate::offer(config);
     let agreed = deflate::accept(config, Offers::new(offer.as_bytes()).flatten()).expect("agreed");
-    let keys: fn() -> [u8; 4] = || KEY;
+    let keys: Keys = || KEY;
     (
         Connection::server(Config::default()).with_deflate(&agreed, config),
         Connection::client_with_keys(Config::default(), keys).with_deflate(&agreed, config),
     )
+}
+
+/// Messages of `len` bytes that differ, more than a window of them.
+fn messages_of(len: usize) -> Vec<String> {
+    json(len * (2 + (32 << 10) / len))
+        .as_bytes()
+        .chunks_exact(len)
+        .map(|message| str::from_utf8(message).expect("ASCII").to_owned())
+        .collect()
 }
 
 fn bare_deflate() -> Deflate {
@@ -62,17 +73,19 @@ fn messages(c: &mut Criterion) {
         let name = if takeover { "takeover" } else { "no takeover" };
         let mut group = c.benchmark_group(format!("deflate/{name}"));
         for len in [1 << 10, 64 << 10] {
-            let message = json(len);
+            let messages = messages_of(len);
+            let mut next = messages.iter().cycle();
             group.throughput(Throughput::Bytes(len as u64));
             let (mut server, _) = pair(&config);
             let mut out = Vec::with_capacity(2 * len);
             group.bench_function(BenchmarkId::new("send", len), |b| {
                 b.iter(|| {
                     out.clear();
-                    server.send(black_box(&*message), &mut out).expect("sent");
+                    server.send(black_box(&**next.next().expect("endless")), &mut out).expect("sent");
                     assert_eq!(out[0], 0xc1);
                 });
             });
+            let mut next = messages.iter().cycle();
             let mut kept = bare_deflate();
             let mut room = vec![0; 2 * len];
             group.bench_function(BenchmarkId::new("bare", len), |b| {
@@ -80,7 +93,8 @@ fn messages(c: &mut Criterion) {
                     if !takeover {
                         kept = bare_deflate();
                     }
-                    assert!(compress(&mut kept, black_box(message.as_bytes()), &mut room) > 4);
+                    let message = black_box(next.next().expect("endless"));
+                    assert!(compress(&mut kept, message.as_bytes(), &mut room) > 4);
                 });
             });
         }
@@ -88,16 +102,11 @@ fn messages(c: &mut Criterion) {
 
         let mut group = c.benchmark_group(format!("inflate/{name}"));
         for len in [1 << 10, 64 << 10] {
-            let message = json(len);
             group.throughput(Throughput::Bytes(len as u64));
             let (mut server, mut client) = pair(&config);
-            // Messages that differ, more than a window of them. With takeover they refer to those before: so the round that is
-            // repeated is the second, whose window at the start is that at its end.
-            let messages: Vec<String> = json(len * (2 + (32 << 10) / len))
-                .as_bytes()
-                .chunks_exact(len)
-                .map(|message| str::from_utf8(message).expect("ASCII").to_owned())
-                .collect();
+            // With takeover, messages refer to those before: so the round that is repeated is the second, whose window at
+            // the start is that at its end.
+            let messages = messages_of(len);
             let mut round = || -> Vec<Vec<u8>> {
                 let wire = |message: &String| {
                     let mut wire = Vec::new();
