@@ -57,6 +57,7 @@
 //!
 //! - `std` (default): [`blocking`]. Without it the crate is `no_std` with `alloc`.
 //! - `rand` (default): masking keys and nonces from a CSPRNG: [`RandomKeys`].
+//! - `simd` (default): wide vectors for masking and for validating text, where the processor has them.
 //! - `deflate`: permessage-deflate.
 //!
 //! A feature adds API; it changes nothing else.
