@@ -92,7 +92,7 @@ fn converse(mut ws: WebSocket<Socket, Server>, timeout: Duration, binary: bool) 
                 reply(&mut ws, Incoming::Text(news), binary)?;
             }
             Incoming::Closed(closed) => return Ok(closed),
-            Incoming::Pong(_) => {} // to a ping of the keep-alive
+            Incoming::Pong(_) => {}
         }
     }
     ws.terminate(Duration::ZERO) // the client does not read

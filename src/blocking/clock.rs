@@ -44,8 +44,9 @@ impl Clock {
         Ok((due.ping, self.instant(due.wake)))
     }
 
-    pub(super) fn see_pong(&mut self, payload: &[u8]) {
-        self.keepalive.see(&Event::Pong(payload.into()), self.start.elapsed());
+    /// Whether this is the pong for a ping of the keep-alive's own.
+    pub(super) fn see_pong(&mut self, payload: &[u8]) -> bool {
+        self.keepalive.see(&Event::Pong(payload.into()), self.start.elapsed())
     }
 
     pub(super) fn heard(&mut self) {

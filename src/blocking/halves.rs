@@ -207,11 +207,10 @@ impl<S: Stream, R: Role> Reader<S, R> {
                     let incoming = match event {
                         Event::Text(text) => Some(Incoming::Text(text.into_owned())),
                         Event::Binary(data) => Some(Incoming::Binary(data.into_owned())),
-                        Event::Pong(payload) => {
-                            self.clock.see_pong(&payload);
+                        Event::Pong(payload) if !self.clock.see_pong(&payload) => {
                             Some(Incoming::Pong(payload.into_owned()))
                         }
-                        Event::Ping(_) => None,
+                        Event::Pong(_) | Event::Ping(_) => None,
                         Event::Close(reason) => {
                             self.ending.close = Some(reason.map(CloseReason::into_owned));
                             None

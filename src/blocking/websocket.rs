@@ -347,7 +347,7 @@ impl<S: Stream, R: Role> WebSocket<S, R> {
     /// reading, whatever the read time-out is, and a deadline that passes ends the connection as
     /// [`Abnormal::Expired`]. The default pings nobody and closes within 10 s.
     ///
-    /// The answers to these pings show as [`Incoming::Pong`] as well.
+    /// The answers to these pings do not show, except in [`round_trip`](Self::round_trip).
     pub fn set_keepalive(&mut self, config: KeepaliveConfig) {
         self.clock = Clock::new(config);
     }
@@ -396,11 +396,8 @@ impl<S: Stream, R: Role> WebSocket<S, R> {
                 Ok(Some(Event::Text(text))) => Taken::Incoming(Incoming::Text(text.into_owned())),
                 Ok(Some(Event::Binary(data))) => Taken::Incoming(Incoming::Binary(data.into_owned())),
                 Ok(Some(Event::Ping(_))) => Taken::Ping,
-                Ok(Some(Event::Pong(payload))) => {
-                    let payload = payload.into_owned();
-                    self.clock.see_pong(&payload);
-                    Taken::Incoming(Incoming::Pong(payload))
-                }
+                Ok(Some(Event::Pong(payload))) if self.clock.see_pong(&payload) => Taken::OwnPong,
+                Ok(Some(Event::Pong(payload))) => Taken::Incoming(Incoming::Pong(payload.into_owned())),
                 Ok(Some(Event::Close(reason))) => {
                     self.ending.close = Some(reason.map(CloseReason::into_owned));
                     Taken::Nothing
@@ -415,6 +412,7 @@ impl<S: Stream, R: Role> WebSocket<S, R> {
             match taken {
                 Taken::Nothing => return None,
                 Taken::Ping => answered = true,
+                Taken::OwnPong => {}
                 Taken::Incoming(incoming) => {
                     if answered {
                         // The pong must not wait until the caller comes back. If it cannot go now, it goes then.
@@ -536,6 +534,8 @@ impl<S, R> fmt::Debug for WebSocket<S, R> {
 enum Taken {
     Nothing,
     Ping,
+    /// The answer to a ping of the keep-alive.
+    OwnPong,
     Incoming(Incoming),
 }
 

@@ -110,14 +110,17 @@ impl Keepalive {
         self.pinged = None;
     }
 
-    /// Looks at an event for the pong that tells the round-trip time. Call it for each event, or at least for pongs.
-    pub fn see(&mut self, event: &Event<'_>, now: Duration) {
+    /// Looks at an event for the pong that tells the round-trip time. Call it for each event, or at least for pongs. Whether it
+    /// was that pong, which nobody else has asked for.
+    pub fn see(&mut self, event: &Event<'_>, now: Duration) -> bool {
         if let (Event::Pong(payload), (number, Some(sent))) = (event, self.newest)
             && **payload == number.to_be_bytes()
         {
             self.round_trip = Some(now.saturating_sub(sent));
             self.newest.1 = None;
+            return true;
         }
+        false
     }
 
     /// The time between the newest answered ping and its pong.

@@ -78,6 +78,18 @@ impl Program {
         }
     }
 
+    /// Waits for a line with each of these, in whatever order they come: two threads print them.
+    #[track_caller]
+    pub fn lines_in_any_order(&self, texts: &[&str]) {
+        let mut missing = texts.to_vec();
+        while !missing.is_empty() {
+            match self.lines.recv_timeout(PATIENCE) {
+                Ok(line) => missing.retain(|text| !line.contains(text)),
+                Err(error) => panic!("no line with {missing:?}: {error}"),
+            }
+        }
+    }
+
     /// Whether a line that contains this has been printed; throws away those before it.
     pub fn has_said(&self, text: &str) -> bool {
         self.lines.try_iter().any(|line| line.contains(text))
