@@ -6,6 +6,7 @@
 mod assemble;
 mod closing;
 mod config;
+mod data;
 mod event;
 mod keepalive;
 mod prepared;
@@ -16,11 +17,12 @@ use alloc::vec::Vec;
 
 pub use closing::{ReadyState, Transport};
 pub use config::{Config, Replies};
+pub use data::{Data, Kind};
 pub use event::{Chunk, ChunkData, ChunkEvent, Event, Reply};
 pub use keepalive::{Due, Expired, Keepalive, KeepaliveConfig};
 pub use prepared::Prepared;
-pub use receive::{Kind, Receiver};
-pub use send::{Data, Sender};
+pub use receive::Receiver;
+pub use send::Sender;
 
 use crate::error::{CutOff, Misuse, Violation};
 #[cfg(feature = "deflate")]

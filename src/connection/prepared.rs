@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::send::Data;
+use super::data::{Data, Kind};
 use crate::frame::Header;
 
 /// A message encoded once, to be sent on any number of connections.
@@ -25,7 +25,7 @@ use crate::frame::Header;
 pub struct Prepared {
     frame: Bytes,
     payload_start: u8, // Invariant: the length of the header
-    kind: super::Kind,
+    kind: Kind,
 }
 
 impl Prepared {
@@ -50,7 +50,7 @@ impl Prepared {
         &self.frame
     }
 
-    pub(super) const fn kind(&self) -> super::Kind {
+    pub(super) const fn kind(&self) -> Kind {
         self.kind
     }
 

@@ -10,6 +10,7 @@ use core::{mem, str};
 
 use super::assemble::Assembly;
 use super::closing::Incoming;
+use super::data::Kind;
 use super::event::{Chunk, ChunkData, ChunkEvent, Event, Reply};
 use crate::error::{CutOff, Violation};
 use crate::extension::deflate::Inflater;
@@ -101,26 +102,6 @@ struct Seldom {
     control: Option<Reply>,
     /// The receiving side of permessage-deflate, if that was negotiated.
     inflater: Option<Box<Inflater>>,
-}
-
-/// Of what a message consists.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// Text: UTF-8.
-    Text,
-    /// Bytes.
-    Binary,
-}
-
-impl Kind {
-    /// The opcode of the first frame of such a message.
-    #[must_use]
-    pub const fn opcode(self) -> OpCode {
-        match self {
-            Self::Text => OpCode::TEXT,
-            Self::Binary => OpCode::BINARY,
-        }
-    }
 }
 
 /// What one step through the input found.

@@ -1,14 +1,13 @@
 //! Messages, fragments and control frames to bytes: the writing half of a connection (RFC 6455 §5, §6.1).
 
 use alloc::boxed::Box;
-use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::closing::Outgoing;
 use super::config::{Config, Replies};
+use super::data::{Data, Kind};
 use super::event::Reply;
 use super::prepared::Prepared;
-use super::receive::Kind;
 use crate::error::Misuse;
 #[cfg(feature = "deflate")]
 use crate::extension::deflate::Compression;
@@ -18,65 +17,6 @@ use crate::frame::{
     OpCode, Reserved,
 };
 use crate::role::{Client, MaskingKeys, Role, Server};
-
-/// A message, or a part of one, that is to be sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Data<'a> {
-    /// Text.
-    Text(&'a str),
-    /// Bytes.
-    Binary(&'a [u8]),
-}
-
-impl<'a> Data<'a> {
-    /// Text or binary.
-    #[must_use]
-    pub const fn kind(self) -> Kind {
-        match self {
-            Self::Text(_) => Kind::Text,
-            Self::Binary(_) => Kind::Binary,
-        }
-    }
-
-    /// The payload.
-    #[must_use]
-    pub const fn as_bytes(self) -> &'a [u8] {
-        match self {
-            Self::Text(text) => text.as_bytes(),
-            Self::Binary(bytes) => bytes,
-        }
-    }
-}
-
-impl<'a> From<&'a str> for Data<'a> {
-    fn from(text: &'a str) -> Self {
-        Self::Text(text)
-    }
-}
-
-impl<'a> From<&'a String> for Data<'a> {
-    fn from(text: &'a String) -> Self {
-        Self::Text(text)
-    }
-}
-
-impl<'a> From<&'a Vec<u8>> for Data<'a> {
-    fn from(bytes: &'a Vec<u8>) -> Self {
-        Self::Binary(bytes)
-    }
-}
-
-impl<'a> From<&'a [u8]> for Data<'a> {
-    fn from(bytes: &'a [u8]) -> Self {
-        Self::Binary(bytes)
-    }
-}
-
-impl<'a, const N: usize> From<&'a [u8; N]> for Data<'a> {
-    fn from(bytes: &'a [u8; N]) -> Self {
-        Self::Binary(bytes)
-    }
-}
 
 /// The writing half of a connection: it checks and encodes what the caller sends.
 ///

@@ -5,8 +5,9 @@ use alloc::vec::Vec;
 
 use super::error::{HandshakeMisuse, ResponseError};
 use super::extra::{ExtraHeaders, basic_credentials, percent_decode, write_header};
-use super::head::{Field, Head, HeadLimits, HeadReader};
+use super::head::{Field, Head, HeadReader};
 use super::key::{accept_key, encode_key};
+use super::limits::HeadLimits;
 use super::response::{Refused, Response};
 use super::scan::StartLine;
 use crate::connection::{Config, Connection};

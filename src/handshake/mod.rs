@@ -59,6 +59,7 @@ mod error;
 mod extra;
 mod head;
 mod key;
+mod limits;
 mod origin;
 mod proxy;
 mod request;
@@ -69,8 +70,9 @@ mod subprotocol;
 
 pub use client::{Answer, ClientHandshake, ClientRequest};
 pub use error::{HandshakeMisuse, RequestError, ResponseError, ServerError};
-pub use head::{HeadLimits, Headers};
+pub use head::Headers;
 pub use key::accept_key;
+pub use limits::HeadLimits;
 pub use proxy::{ProxyAnswer, ProxyHandshake};
 pub use request::Request;
 pub use response::{Refused, Response};

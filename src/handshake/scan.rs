@@ -1,7 +1,7 @@
 //! The form of an HTTP/1.1 head (RFC 9112), one byte after another: says where it ends, or at the first byte that cannot
 //! be in a head what is wrong.
 
-use super::head::HeadLimits;
+use super::limits::HeadLimits;
 use crate::extension::grammar::is_token_byte;
 
 /// Which kind of line a head begins with.

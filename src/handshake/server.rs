@@ -6,8 +6,9 @@ use core::fmt;
 
 use super::error::{HandshakeMisuse, RequestError, ServerError};
 use super::extra::{ExtraHeaders, is_header_value, write_header};
-use super::head::{Field, HeadLimits, HeadReader};
+use super::head::{Field, HeadReader};
 use super::key::accept_key;
+use super::limits::HeadLimits;
 use super::origin::Origins;
 use super::request::Request;
 use super::scan::StartLine;
