@@ -646,11 +646,16 @@ impl Frame {
         let n = n.min(usize::try_from(self.remaining).unwrap_or(usize::MAX));
         let piece = input.take_up_to(n);
         self.remaining = self.remaining.saturating_sub(piece.len() as u64);
+        self.unmask(piece);
+        self.key.rotate_left(piece.len() % 4);
+        piece
+    }
+
+    /// Unmasks (or masks) the next bytes.
+    fn unmask(&self, piece: &mut [u8]) {
         if self.key != [0; 4] {
             Mask::new(self.key).apply(piece);
-            self.key.rotate_left(piece.len() % 4);
         }
-        piece
     }
 
     /// Shows a reader the next bytes of the payload, unmasked, and takes off as many as it has read.
@@ -663,11 +668,11 @@ impl Frame {
         const AT_ONCE: usize = 16 << 10;
         let n = AT_ONCE.min(usize::try_from(self.remaining).unwrap_or(usize::MAX));
         let piece = input.front_mut(n);
-        Mask::new(self.key).apply(piece);
+        self.unmask(piece);
         let used = read(piece)?.min(piece.len());
         let (_, unread) = piece.split_at_mut(used);
         self.key.rotate_left(used % 4);
-        Mask::new(self.key).apply(unread);
+        self.unmask(unread);
         self.remaining = self.remaining.saturating_sub(used as u64);
         input.take_up_to(used);
         Ok(())

@@ -162,7 +162,7 @@ impl Inflater {
         let allowed = usize::try_from(allowed).unwrap_or(usize::MAX);
         // One byte more than is allowed, to see that there is more.
         let room_max = PIECE_BYTES_MAX.min(allowed.saturating_add(1));
-        let mut room = compressed.len().saturating_mul(4).saturating_add(ROOM_BYTES).min(room_max);
+        let mut room = compressed.len().saturating_mul(8).saturating_add(ROOM_BYTES).min(room_max);
         let (mut read, mut written, mut remembered) = (0usize, 0usize, begin);
         let mut outcome = loop {
             let unread = compressed.get(read..).unwrap_or_default();
