@@ -26,10 +26,29 @@ pub(crate) enum Checked<'a> {
 /// Checks a piece of text that begins at the border of a code point.
 #[inline]
 pub(crate) fn check(piece: &[u8]) -> Checked<'_> {
-    match whole(piece) {
-        Some(valid) => Checked::Possible(valid, CutCodePoint::default()),
-        None => check_rest(piece),
+    let (body, start) = piece.split_at(border(piece));
+    match (whole(body), CutCodePoint::new(start)) {
+        (Some(valid), Some(cut)) => Checked::Possible(valid, cut),
+        _ => check_fault(piece),
     }
+}
+
+/// Where the last code point begins, if it is cut; otherwise the length.
+#[inline]
+fn border(piece: &[u8]) -> usize {
+    let len = piece.len();
+    for (i, &byte) in piece.iter().rev().take(3).enumerate() {
+        let whole = match byte {
+            0x80..=0xbf => continue, // behind a first byte
+            0xc0..=0xdf => 2,
+            0xe0..=0xef => 3,
+            0xf0.. => 4,
+            _ => 1,
+        };
+        let present = i.saturating_add(1);
+        return if whole > present { len.saturating_sub(present) } else { len };
+    }
+    len
 }
 
 /// The text that these bytes are, if they are UTF-8 to the end.
@@ -52,32 +71,37 @@ pub(crate) fn check_owned(piece: Vec<u8>) -> (String, Option<CutCodePoint>) {
     }
 }
 
-/// For text that is not whole: up to where it is, and what is behind that.
+/// For what is not UTF-8: up to where it is.
 #[cold]
-fn check_rest(piece: &[u8]) -> Checked<'_> {
+fn check_fault(piece: &[u8]) -> Checked<'_> {
     #[cfg(feature = "simd")]
-    let result = simdutf8::compat::from_utf8(piece);
+    let valid_up_to = simdutf8::compat::from_utf8(piece).err().map(|error| error.valid_up_to());
     #[cfg(not(feature = "simd"))]
-    let result = str::from_utf8(piece);
-    let (valid_up_to, is_impossible) = match result {
-        Ok(whole) => (whole.len(), false),
-        Err(error) => (error.valid_up_to(), error.error_len().is_some()),
-    };
-    let (valid, rest) = piece.split_at_checked(valid_up_to).unwrap_or((piece, &[]));
-    let valid = whole(valid).unwrap_or_default();
-    if is_impossible {
-        return Checked::Impossible(valid);
-    }
-    // Without an error length, the text ends inside a code point that is possible so far.
-    let mut cut = CutCodePoint::default();
-    for (slot, byte) in cut.bytes.iter_mut().zip(rest) {
-        *slot = *byte;
-        cut.len = cut.len.saturating_add(1);
-    }
-    Checked::Possible(valid, cut)
+    let valid_up_to = str::from_utf8(piece).err().map(|error| error.valid_up_to());
+    let valid = piece.split_at_checked(valid_up_to.unwrap_or(piece.len())).unwrap_or_default().0;
+    Checked::Impossible(whole(valid).unwrap_or_default())
 }
 
 impl CutCodePoint {
+    /// The start of a code point. `None`: no code point starts like this.
+    #[inline]
+    fn new(start: &[u8]) -> Option<Self> {
+        let mut cut = Self::default();
+        if start.is_empty() {
+            return Some(cut);
+        }
+        // An error without a length: the text ends inside a code point that is possible so far.
+        let error = str::from_utf8(start).err()?;
+        if error.valid_up_to() > 0 || error.error_len().is_some() {
+            return None;
+        }
+        for (slot, byte) in cut.bytes.iter_mut().zip(start) {
+            *slot = *byte;
+            cut.len = cut.len.saturating_add(1);
+        }
+        Some(cut)
+    }
+
     /// Whether the text so far ends at the border of a code point.
     #[inline]
     pub(crate) const fn is_none(self) -> bool {

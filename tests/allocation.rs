@@ -229,7 +229,8 @@ fn memory_is_in_proportion_to_what_arrived() {
             arrived += piece.len();
             assert!(ws.receive(&mut Input::new(piece), &mut out).unwrap().is_none());
             let bytes = (PEAK.get() - live) as usize;
-            assert!(bytes <= 3 * arrived + 64, "{bytes} bytes for {arrived}");
+            // Room for four times what has arrived, and while it moves, what was kept before.
+            assert!(bytes <= 5 * arrived + 64, "{bytes} bytes for {arrived}");
         }
         // A connection that fails or ends lets go of it.
         assert!(LIVE.get() > live);

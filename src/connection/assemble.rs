@@ -8,6 +8,8 @@ use alloc::vec::Vec;
 use core::mem;
 
 use super::event::{ChunkData, Event};
+use crate::frame::Mask;
+use crate::utf8::{self, Checked, CutCodePoint};
 
 /// The part of a message that has arrived, while a whole one is waited for.
 #[derive(Debug, Default)]
@@ -19,39 +21,84 @@ pub(super) enum Assembly {
 }
 
 impl Assembly {
-    /// Keeps a piece. `rest` is how many bytes will follow in this message at most.
-    pub(super) fn push(&mut self, piece: ChunkData<'_>, rest: usize) {
+    /// Whether nothing is kept.
+    pub(super) fn is_empty(&self) -> bool {
+        matches!(self, Self::Nothing)
+    }
+
+    /// Keeps a piece of a binary message that is still masked. A key of zeros does nothing, as fast as copying.
+    pub(super) fn push_masked(&mut self, key: [u8; 4], piece: &[u8], rest: Option<usize>) {
+        if self.is_empty() {
+            *self = Self::Binary(Vec::new());
+        }
+        let Self::Binary(bytes) = self else {
+            debug_assert!(false, "all pieces of a message are of one kind");
+            return;
+        };
+        bytes.reserve_exact(growth(bytes.len(), bytes.capacity(), piece.len(), rest));
+        Mask::new(key).append(piece, bytes);
+    }
+
+    /// Keeps a piece of a text, which begins where `cut` says and ends where it says then. Whether it is UTF-8 so far.
+    pub(super) fn push_text(&mut self, cut: &mut CutCodePoint, piece: &[u8], rest: Option<usize>) -> bool {
+        if self.is_empty() {
+            *self = Self::Text(String::new());
+        }
+        let Self::Text(text) = self else {
+            debug_assert!(false, "all pieces of a message are of one kind");
+            return true;
+        };
+        let arrived = cut.bytes().len().saturating_add(piece.len());
+        text.reserve_exact(growth(text.len(), text.capacity(), arrived, rest));
+        let Some((next, piece)) = piece.split_at_checked(cut.missing().min(piece.len())) else { return true };
+        if !next.is_empty() {
+            match cut.resume(next) {
+                Ok(whole) => text.extend(whole),
+                Err(()) => return false,
+            }
+        }
+        if piece.is_empty() {
+            return true;
+        }
+        match utf8::check(piece) {
+            Checked::Possible(valid, rest) => {
+                text.push_str(valid);
+                *cut = rest;
+                true
+            }
+            Checked::Impossible(_) => false,
+        }
+    }
+
+    /// Keeps a piece that was read as a chunk.
+    pub(super) fn push(&mut self, piece: ChunkData<'_>) {
         match (self, piece) {
-            (Self::Text(text), ChunkData::Text(piece)) => {
-                text.reserve_exact(growth(text.len(), text.capacity(), piece.len(), rest));
-                text.push_str(&piece);
-            }
-            (Self::Binary(bytes), ChunkData::Binary(piece)) => {
-                bytes.reserve_exact(growth(bytes.len(), bytes.capacity(), piece.len(), rest));
-                bytes.extend_from_slice(&piece);
-            }
+            (Self::Text(text), ChunkData::Text(piece)) => text.push_str(&piece),
+            (Self::Binary(bytes), ChunkData::Binary(piece)) => bytes.extend_from_slice(&piece),
             // The first piece: all pieces of a message are of one kind.
-            (this, ChunkData::Text(Cow::Owned(piece))) => *this = Self::Text(piece),
-            (this, ChunkData::Binary(Cow::Owned(piece))) => *this = Self::Binary(piece),
-            (this, piece) => {
-                *this = match piece {
-                    ChunkData::Text(_) => Self::Text(String::new()),
-                    ChunkData::Binary(_) => Self::Binary(Vec::new()),
-                };
-                this.push(piece, rest);
-            }
+            (this, ChunkData::Text(piece)) => *this = Self::Text(piece.into_owned()),
+            (this, ChunkData::Binary(piece)) => *this = Self::Binary(piece.into_owned()),
         }
     }
 
     /// The message that this last piece completes: the piece itself, if it is also the first.
-    pub(super) fn finish<'a>(&mut self, mut last: ChunkData<'a>) -> Event<'a> {
-        if !matches!(self, Self::Nothing) {
-            self.push(last, 0);
-            last = self.take_chunk().unwrap_or(ChunkData::Binary(Cow::Borrowed(&[])));
+    pub(super) fn finish<'a>(&mut self, last: ChunkData<'a>) -> Event<'a> {
+        if !self.is_empty() {
+            self.push(last);
+            return self.take();
         }
         match last {
             ChunkData::Text(text) => Event::Text(text),
             ChunkData::Binary(bytes) => Event::Binary(bytes),
+        }
+    }
+
+    /// The message that has been gathered.
+    pub(super) fn take(&mut self) -> Event<'static> {
+        match mem::take(self) {
+            Self::Text(text) => Event::Text(Cow::Owned(text)),
+            Self::Binary(bytes) => Event::Binary(Cow::Owned(bytes)),
+            Self::Nothing => Event::Binary(Cow::Borrowed(&[])),
         }
     }
 
@@ -65,12 +112,13 @@ impl Assembly {
     }
 }
 
-/// How much more room to make for a piece: none if it fits, otherwise for all that is to follow, but not for more than
-/// has arrived. So nothing is allocated for a length that was only announced, and a message of known length ends in a
-/// buffer of that length.
-fn growth(len: usize, capacity: usize, piece: usize, rest: usize) -> usize {
+/// How much more room to make for a piece: none if it fits; otherwise for all that is to follow, but for no more than
+/// three times what has arrived; and if that is unknown, for as much again. So nothing is allocated for a length that
+/// was only announced, and a message of known length ends in a buffer of that length.
+fn growth(len: usize, capacity: usize, piece: usize, rest: Option<usize>) -> usize {
     if piece <= capacity.saturating_sub(len) {
         return 0;
     }
-    piece.saturating_add(rest.min(len.saturating_add(piece)))
+    let arrived = len.saturating_add(piece);
+    piece.saturating_add(rest.map_or(arrived, |rest| rest.min(arrived.saturating_mul(3))))
 }

@@ -102,13 +102,17 @@ pub struct Reply {
 impl Reply {
     /// A reply whose payload is these pieces, which together have at most 125 bytes.
     pub(crate) fn new(opcode: OpCode, pieces: &[&[u8]]) -> Self {
-        let mut reply = Self { opcode, len: 0, payload: [0; CONTROL_PAYLOAD_MAX] };
         debug_assert!(pieces.iter().map(|piece| piece.len()).sum::<usize>() <= CONTROL_PAYLOAD_MAX);
-        for (slot, byte) in reply.payload.iter_mut().zip(pieces.iter().copied().flatten()) {
-            *slot = *byte;
-            reply.len = reply.len.saturating_add(1);
+        let mut payload = [0; CONTROL_PAYLOAD_MAX];
+        let mut free = &mut payload[..];
+        for piece in pieces {
+            let n = piece.len().min(free.len());
+            let (slots, behind) = free.split_at_mut(n);
+            slots.copy_from_slice(piece.split_at(n).0);
+            free = behind;
         }
-        reply
+        let len = CONTROL_PAYLOAD_MAX.saturating_sub(free.len()).try_into().unwrap_or(u8::MAX);
+        Self { opcode, len, payload }
     }
 
     /// [`OpCode::PONG`] or [`OpCode::CLOSE`].

@@ -14,7 +14,10 @@ use super::data::Kind;
 use super::event::{Chunk, ChunkData, ChunkEvent, Event, Reply};
 use crate::error::{CutOff, Violation};
 use crate::extension::deflate::Inflater;
-use crate::frame::{CloseCode, CloseReason, HEADER_BYTES_MAX, Header, LengthForm, Mask, OpCode, Reserved};
+use crate::frame::{
+    CONTROL_PAYLOAD_MAX, CloseCode, CloseReason, HEADER_BYTES_MAX, Header, LengthForm, Mask, OpCode,
+    Reserved, turned,
+};
 use crate::input::Input;
 use crate::limits::Limits;
 use crate::role::Role;
@@ -107,7 +110,17 @@ struct Seldom {
 /// What one step through the input found.
 enum Step<'a> {
     Chunk(Chunk<'a>),
-    Control(Event<'a>),
+    /// A control frame, or a whole message that has been gathered on the way.
+    Event(Event<'a>),
+}
+
+/// What is to be done with messages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Messages {
+    /// They are handed out in chunks.
+    Chunked,
+    /// They are put together.
+    Gathered,
 }
 
 impl<R: Role> Receiver<R> {
@@ -150,12 +163,12 @@ impl<R: Role> Receiver<R> {
         if let Some(data) = self.assembly.take_chunk() {
             return Ok(Some(ChunkEvent::Chunk(Chunk { data, first: self.begin_chunks(), last: false })));
         }
-        Ok(self.step(input)?.map(|step| match step {
+        Ok(self.step(input, Messages::Chunked)?.map(|step| match step {
             Step::Chunk(chunk) => {
                 self.begin_chunks();
                 ChunkEvent::Chunk(chunk)
             }
-            Step::Control(event) => ChunkEvent::Control(event),
+            Step::Event(event) => ChunkEvent::Control(event),
         }))
     }
 
@@ -209,29 +222,16 @@ impl<R: Role> Receiver<R> {
     fn receive_whole<'a>(&mut self, input: &mut Input<'a>) -> Result<Option<Event<'a>>, Violation> {
         const FINAL_TEXT: u8 = 0x81;
         const FINAL_BINARY: u8 = 0x82;
-        let Some((&[first @ (FINAL_TEXT | FINAL_BINARY), second], rest)) =
-            input.remaining().split_first_chunk()
-        else {
+        let Some(&[first @ (FINAL_TEXT | FINAL_BINARY)]) = input.remaining().first_chunk() else {
             return Ok(None);
-        };
-        // A wrong mask bit makes this more than 127.
-        let (prefix, len): (usize, _) = match second ^ mask_bit::<R>() {
-            len @ 0..=125 => (2, u16::from(len)),
-            126 => match rest.split_first_chunk() {
-                Some((len, _)) if u16::from_be_bytes(*len) > 125 => (4, u16::from_be_bytes(*len)),
-                _ => return Ok(None),
-            },
-            _ => return Ok(None),
         };
         let limit = self.limits.frame_bytes_max.min(self.limits.message_bytes_max);
-        if u64::from(len) > limit || self.limits.fragments_max == 0 {
+        if self.limits.fragments_max == 0 {
             return Ok(None);
         }
-        let header_len: usize = if R::IS_SERVER { prefix.saturating_add(4) } else { prefix };
-        let Some(frame) = input.take(header_len.saturating_add(usize::from(len))) else { return Ok(None) };
-        let Some((header, payload)) = frame.split_at_mut_checked(header_len) else { return Ok(None) };
-        if let (true, Some(key)) = (R::IS_SERVER, header.last_chunk()) {
-            Mask::new(*key).apply(payload);
+        let Some((key, payload)) = take_frame::<R>(limit, input) else { return Ok(None) };
+        if R::IS_SERVER {
+            Mask::new(key).apply(payload);
         }
         if first == FINAL_BINARY {
             return Ok(Some(Event::Binary(Cow::Borrowed(payload))));
@@ -242,36 +242,60 @@ impl<R: Role> Receiver<R> {
         }
     }
 
+    /// The next commonest: pings, pongs and further fragments of a binary message that have arrived completely, up to
+    /// an event. `None`: what comes next is something else.
+    fn receive_fragments<'a>(&mut self, input: &mut Input<'a>) -> Option<Event<'a>> {
+        const CONTINUATION: u8 = 0x00;
+        const FINAL_CONTINUATION: u8 = 0x80;
+        const PING: u8 = 0x89;
+        const PONG: u8 = 0x8a;
+        loop {
+            let &[first] = input.remaining().first_chunk()?;
+            match first {
+                CONTINUATION | FINAL_CONTINUATION => {
+                    let message = self.message.as_mut().filter(|message| message.is_plain_binary())?;
+                    if message.fragments >= self.limits.fragments_max {
+                        return None;
+                    }
+                    let room = self.limits.message_bytes_max.saturating_sub(message.announced);
+                    let (key, payload) = take_frame::<R>(room.min(self.limits.frame_bytes_max), input)?;
+                    message.announced = message.announced.saturating_add(payload.len() as u64);
+                    message.fragments = message.fragments.saturating_add(1);
+                    let is_final = first == FINAL_CONTINUATION;
+                    self.assembly.push_masked(key, payload, is_final.then_some(0));
+                    if is_final {
+                        return Some(self.finish_gathered());
+                    }
+                }
+                PING | PONG => {
+                    let (key, payload) = take_frame::<R>(CONTROL_PAYLOAD_MAX as u64, input)?;
+                    Mask::new(key).apply(payload);
+                    self.state = self.between_frames();
+                    let payload = Cow::Borrowed(&*payload);
+                    return Some(if first == PING { Event::Ping(payload) } else { Event::Pong(payload) });
+                }
+                _ => return None,
+            }
+        }
+    }
+
     #[cold]
     #[inline(never)]
     fn receive_in_steps<'a>(&mut self, input: &mut Input<'a>) -> Result<Option<Event<'a>>, Violation> {
-        while let Some(step) = self.step(input)? {
+        while let Some(step) = self.step(input, Messages::Gathered)? {
             match step {
-                Step::Control(event) => return Ok(Some(event)),
-                Step::Chunk(Chunk { data, last: false, .. }) => {
-                    self.assembly.push(data, self.rest_of_message())
-                }
+                Step::Event(event) => return Ok(Some(event)),
+                Step::Chunk(Chunk { data, last: false, .. }) => self.assembly.push(data),
                 Step::Chunk(Chunk { data, last: true, .. }) => return Ok(Some(self.assembly.finish(data))),
             }
         }
         Ok(None)
     }
 
-    /// How many bytes of the message under way are still to come at most: known in its last frame, if that is not
-    /// compressed.
-    fn rest_of_message(&self) -> usize {
-        match (&self.state, &self.message) {
-            (State::Data(frame), Some(message)) if frame.fin && !message.compressed => {
-                usize::try_from(frame.remaining).unwrap_or(usize::MAX)
-            }
-            _ => usize::MAX,
-        }
-    }
-
     /// Reads on to the next piece of a message or the next control frame. `None`: the input is used up.
     ///
     /// Every round of the loop reads at least a byte or leaves the state it was in.
-    fn step<'a>(&mut self, input: &mut Input<'a>) -> Result<Option<Step<'a>>, Violation> {
+    fn step<'a>(&mut self, input: &mut Input<'a>, messages: Messages) -> Result<Option<Step<'a>>, Violation> {
         loop {
             match self.state {
                 State::Idle => {
@@ -282,13 +306,26 @@ impl<R: Role> Receiver<R> {
                     }
                 }
                 State::Header(_) if input.is_empty() => return Ok(None),
-                State::Header(partial) => self.read_header(partial, input)?,
+                State::Header(partial) => {
+                    if messages == Messages::Gathered
+                        && partial.len == 0
+                        && let Some(event) = self.receive_fragments(input)
+                    {
+                        return Ok(Some(Step::Event(event)));
+                    }
+                    self.read_header(partial, input)?;
+                }
                 State::Data(frame)
                     if frame.remaining > 0 && input.is_empty() && !self.has_pending_output() =>
                 {
                     return Ok(None);
                 }
                 State::Control(frame) if frame.remaining > 0 && input.is_empty() => return Ok(None),
+                State::Data(frame) if messages == Messages::Gathered && self.gathers(&frame, input) => {
+                    if let Some(message) = self.gather(frame, input)? {
+                        return Ok(Some(Step::Event(message)));
+                    }
+                }
                 State::Data(frame) => {
                     if let Some(step) = self.read_data(frame, input)? {
                         return Ok(Some(step));
@@ -296,7 +333,7 @@ impl<R: Role> Receiver<R> {
                 }
                 State::Control(frame) => {
                     if let Some(event) = self.read_control(frame, input)? {
-                        return Ok(Some(Step::Control(event)));
+                        return Ok(Some(Step::Event(event)));
                     }
                 }
                 State::Failing(violation) => return Err(self.fail(violation)),
@@ -430,6 +467,58 @@ impl<R: Role> Receiver<R> {
         message.announced = message.announced.saturating_add(header.payload_len);
         message.fragments = message.fragments.saturating_add(1);
         self.state = State::Data(frame);
+    }
+
+    /// Whether the payload of a data frame goes straight into the message: unless that is compressed, or can be lent out
+    /// as it stands.
+    fn gathers(&self, frame: &Frame, input: &Input<'_>) -> bool {
+        let ends_here = frame.fin && frame.remaining <= input.len() as u64;
+        self.message.is_some_and(|message| {
+            let can_be_lent = ends_here && self.assembly.is_empty() && message.cut.is_none();
+            !message.compressed && !can_be_lent
+        })
+    }
+
+    /// Reads what there is of a data frame's payload into the message under way; once that is complete, the message.
+    fn gather(
+        &mut self,
+        mut frame: Frame,
+        input: &mut Input<'_>,
+    ) -> Result<Option<Event<'static>>, Violation> {
+        let Some(message) = &mut self.message else {
+            debug_assert!(false, "a data frame belongs to a message");
+            return Ok(None);
+        };
+        let piece = input.take_up_to(usize::try_from(frame.remaining).unwrap_or(usize::MAX));
+        frame.remaining = frame.remaining.saturating_sub(piece.len() as u64);
+        let rest = if frame.fin { usize::try_from(frame.remaining).ok() } else { None };
+        let ends = frame.fin && frame.remaining == 0;
+        let is_possible = match message.kind {
+            Kind::Binary => {
+                self.assembly.push_masked(frame.key, piece, rest);
+                true
+            }
+            Kind::Text => {
+                Mask::new(frame.key).apply(piece);
+                // RFC 6455 §8.1: what is not UTF-8 fails the connection; so does a code point that the end cut in two.
+                self.assembly.push_text(&mut message.cut, piece, rest) && (message.cut.is_none() || !ends)
+            }
+        };
+        if !is_possible {
+            return Err(self.fail(Violation::TextNotUtf8));
+        }
+        if ends {
+            return Ok(Some(self.finish_gathered()));
+        }
+        frame.key = turned(frame.key, piece.len());
+        self.state = if frame.remaining > 0 { State::Data(frame) } else { self.between_frames() };
+        Ok(None)
+    }
+
+    /// The message that has been gathered.
+    fn finish_gathered(&mut self) -> Event<'static> {
+        (self.message, self.state) = (None, State::Idle);
+        self.assembly.take()
     }
 
     /// Reads what there is of a data frame's payload. `None`: nothing that could be handed out.
@@ -640,6 +729,13 @@ impl PartialHeader {
     }
 }
 
+impl Message {
+    /// Whether its bytes are what the payloads of its frames say.
+    fn is_plain_binary(&self) -> bool {
+        self.kind == Kind::Binary && !self.compressed
+    }
+}
+
 impl Frame {
     /// Takes the next bytes of the payload, at most `n`, and unmasks them in place.
     fn take<'a>(&mut self, n: usize, input: &mut Input<'a>) -> &'a [u8] {
@@ -647,7 +743,7 @@ impl Frame {
         let piece = input.take_up_to(n);
         self.remaining = self.remaining.saturating_sub(piece.len() as u64);
         self.unmask(piece);
-        self.key.rotate_left(piece.len() % 4);
+        self.key = turned(self.key, piece.len());
         piece
     }
 
@@ -671,12 +767,36 @@ impl Frame {
         self.unmask(piece);
         let used = read(piece)?.min(piece.len());
         let (_, unread) = piece.split_at_mut(used);
-        self.key.rotate_left(used % 4);
+        self.key = turned(self.key, used);
         self.unmask(unread);
         self.remaining = self.remaining.saturating_sub(used as u64);
         input.take_up_to(used);
         Ok(())
     }
+}
+
+/// A frame that has arrived completely, with a payload of at most `max` bytes and a length in one of the first two
+/// forms: its key, zero if it has none, and its payload, still masked. Otherwise `None`, and nothing has been read.
+#[inline]
+fn take_frame<'a, R: Role>(max: u64, input: &mut Input<'a>) -> Option<([u8; 4], &'a mut [u8])> {
+    let (&[_, second], rest) = input.remaining().split_first_chunk()?;
+    // A wrong mask bit makes this more than 127.
+    let (prefix, len): (usize, _) = match second ^ mask_bit::<R>() {
+        len @ 0..=125 => (2, u16::from(len)),
+        126 => match rest.split_first_chunk() {
+            Some((len, _)) if u16::from_be_bytes(*len) > 125 => (4, u16::from_be_bytes(*len)),
+            _ => return None,
+        },
+        _ => return None,
+    };
+    if u64::from(len) > max {
+        return None;
+    }
+    let header_len: usize = if R::IS_SERVER { prefix.saturating_add(4) } else { prefix };
+    let frame = input.take(header_len.saturating_add(usize::from(len)))?;
+    let (header, payload) = frame.split_at_mut_checked(header_len)?;
+    let key = if R::IS_SERVER { *header.last_chunk()? } else { [0; 4] };
+    Some((key, payload))
 }
 
 /// The mask bit that a frame from the peer must have.

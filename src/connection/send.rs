@@ -346,20 +346,8 @@ impl<R: Role> Sender<R> {
         header.append_to(out);
         match masking_key {
             None => out.extend_from_slice(payload),
-            Some(key) => append_masked(key, payload, out),
+            Some(key) => Mask::new(key).append(payload, out),
         }
-    }
-}
-
-/// Copies and masks a payload, in pieces that are still in the first-level cache when they are masked.
-#[inline]
-fn append_masked(key: [u8; 4], payload: &[u8], out: &mut Vec<u8>) {
-    const PIECE: usize = 4096;
-    let mut mask = Mask::new(key);
-    for piece in payload.chunks(PIECE) {
-        let start = out.len();
-        out.extend_from_slice(piece);
-        mask.apply(out.get_mut(start..).unwrap_or_default());
     }
 }
 

@@ -11,6 +11,7 @@ mod mask;
 pub use close::{CloseCode, CloseReason};
 pub use header::{EncodedHeader, HEADER_BYTES_MAX, Header, LengthForm, OpCode, Reserved};
 pub use mask::Mask;
+pub(crate) use mask::turned;
 
 /// The most that the payload of a control frame may hold, in bytes (RFC 6455 §5.5).
 pub const CONTROL_PAYLOAD_MAX: usize = 125;
