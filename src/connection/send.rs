@@ -13,8 +13,8 @@ use crate::error::Misuse;
 use crate::extension::deflate::Compression;
 use crate::extension::deflate::Deflater;
 use crate::frame::{
-    CONTROL_PAYLOAD_MAX, CloseCode, CloseReason, EncodedHeader, HEADER_BYTES_MAX, Header, LengthForm, Mask,
-    OpCode, Reserved,
+    CONTROL_PAYLOAD_MAX, CloseCode, CloseReason, EncodedHeader, Header, LengthForm, Mask, OpCode, Reserved,
+    first_byte,
 };
 use crate::role::{Client, MaskingKeys, Role, Server};
 
@@ -197,7 +197,7 @@ impl<R: Role> Sender<R> {
             self.end_of_output();
         } else if self.outgoing != Outgoing::Over {
             // RFC 6455 §5.5.2: a ping is answered until the peer's Close arrives, whatever we have sent.
-            self.write_frame(Header::new(reply.opcode(), 0), reply.payload(), out);
+            self.write_control(reply.opcode(), reply.payload(), out);
         }
     }
 
@@ -243,7 +243,7 @@ impl<R: Role> Sender<R> {
     }
 
     fn write_close(&mut self, close: &Reply, out: &mut Vec<u8>) {
-        self.write_frame(Header::new(OpCode::CLOSE, 0), close.payload(), out);
+        self.write_control(OpCode::CLOSE, close.payload(), out);
         self.outgoing = Outgoing::CloseSent;
         self.message = None;
     }
@@ -253,7 +253,7 @@ impl<R: Role> Sender<R> {
         if payload.len() > CONTROL_PAYLOAD_MAX {
             return Err(Misuse::ControlTooLong { len: payload.len() });
         }
-        self.write_frame(Header::new(opcode, 0), payload, out);
+        self.write_control(opcode, payload, out);
         Ok(())
     }
 
@@ -315,35 +315,40 @@ impl<R: Role> Sender<R> {
         out: &mut Vec<u8>,
     ) {
         let fragment_bytes = usize::try_from(self.fragment_bytes).unwrap_or(usize::MAX);
-        let header = Header { fin, reserved, ..Header::new(opcode, payload.len() as u64) };
         if fragment_bytes == 0 || payload.len() <= fragment_bytes {
-            self.write_frame(header, payload, out);
+            self.write_frame(first_byte(fin, reserved, opcode), payload, out);
         } else {
-            self.write_fragments(fragment_bytes, header, payload, out);
+            self.write_fragments(fragment_bytes, (fin, reserved, opcode), payload, out);
         }
     }
 
     #[cold]
-    fn write_fragments(&mut self, bytes: usize, mut header: Header, payload: &[u8], out: &mut Vec<u8>) {
-        let last_is_final = header.fin;
+    fn write_fragments(
+        &mut self,
+        bytes: usize,
+        (fin, mut reserved, mut opcode): (bool, Reserved, OpCode),
+        payload: &[u8],
+        out: &mut Vec<u8>,
+    ) {
         let mut fragments = payload.chunks(bytes).peekable();
         while let Some(fragment) = fragments.next() {
-            header.fin = last_is_final && fragments.peek().is_none();
-            self.write_frame(header, fragment, out);
-            header = Header::new(OpCode::CONTINUATION, 0);
+            let fin = fin && fragments.peek().is_none();
+            self.write_frame(first_byte(fin, reserved, opcode), fragment, out);
+            (reserved, opcode) = (Reserved::NONE, OpCode::CONTINUATION);
         }
     }
 
-    /// Writes a frame with these flags; its length and masking key are filled in here.
+    fn write_control(&mut self, opcode: OpCode, payload: &[u8], out: &mut Vec<u8>) {
+        self.write_frame(first_byte(true, Reserved::NONE, opcode), payload, out);
+    }
+
+    /// Writes a frame whose header begins with this byte.
     #[inline]
-    fn write_frame(&mut self, header: Header, payload: &[u8], out: &mut Vec<u8>) {
+    fn write_frame(&mut self, first: u8, payload: &[u8], out: &mut Vec<u8>) {
         let masking_key = self.role.next_masking_key();
-        let payload_len = payload.len() as u64;
-        let header =
-            Header { masking_key, payload_len, length_form: LengthForm::shortest(payload_len), ..header }
-                .encode();
-        out.reserve(HEADER_BYTES_MAX.saturating_add(payload.len()));
-        header.append_to(out);
+        let len = payload.len() as u64;
+        out.reserve(EncodedHeader::ROOM.saturating_add(payload.len()));
+        EncodedHeader::new(first, LengthForm::shortest(len), len, masking_key).append_to(out);
         match masking_key {
             None => out.extend_from_slice(payload),
             Some(key) => Mask::new(key).append(payload, out),

@@ -95,24 +95,9 @@ impl Header {
     #[inline]
     #[must_use]
     pub fn encode(&self) -> EncodedHeader {
-        let first = u8::from(self.fin) << 7 | self.reserved.0 << 4 | self.opcode.0;
-        let (mask_bit, key_len) = if self.masking_key.is_some() { (0x80, 4_u8) } else { (0, 0) };
-        let [k0, k1, k2, k3] = self.masking_key.unwrap_or_default();
-        let [l7, l6, l5, l4, l3, l2, l1, l0] = self.payload_len.to_be_bytes();
-        // Behind the end, at `len`, the bytes mean nothing.
-        let (bytes, len) = match self.length_form.max(LengthForm::shortest(self.payload_len)) {
-            LengthForm::Bits7 => {
-                ([first, mask_bit | l0, k0, k1, k2, k3, 0, 0, 0, 0, 0, 0, 0, 0], key_len.saturating_add(2))
-            }
-            LengthForm::Bits16 => {
-                ([first, mask_bit | 126, l1, l0, k0, k1, k2, k3, 0, 0, 0, 0, 0, 0], key_len.saturating_add(4))
-            }
-            LengthForm::Bits64 => (
-                [first, mask_bit | 127, l7, l6, l5, l4, l3, l2, l1, l0, k0, k1, k2, k3],
-                key_len.saturating_add(10),
-            ),
-        };
-        EncodedHeader { bytes, len }
+        let first = first_byte(self.fin, self.reserved, self.opcode);
+        let form = self.length_form.max(LengthForm::shortest(self.payload_len));
+        EncodedHeader::new(first, form, self.payload_len, self.masking_key)
     }
 }
 
@@ -218,6 +203,12 @@ impl Reserved {
     }
 }
 
+/// The first byte of a header: FIN, the reserved bits and the opcode.
+#[inline]
+pub(crate) const fn first_byte(fin: bool, reserved: Reserved, opcode: OpCode) -> u8 {
+    (fin as u8) << 7 | reserved.0 << 4 | opcode.0
+}
+
 impl fmt::Debug for Reserved {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Reserved({:#05b})", self.0)
@@ -251,11 +242,37 @@ impl LengthForm {
 /// The bytes of a header, 2 to [`HEADER_BYTES_MAX`] of them: what [`Header::encode`] gives. Derefs to `[u8]`.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct EncodedHeader {
-    bytes: [u8; HEADER_BYTES_MAX],
-    len: u8, // Invariant: at most HEADER_BYTES_MAX
+    bytes: [u8; Self::ROOM], // Those behind `len` are zero
+    len: u8,                 // Invariant: at most HEADER_BYTES_MAX
 }
 
 impl EncodedHeader {
+    /// The room that [`append_to`](Self::append_to) needs, whatever the header's length.
+    pub(crate) const ROOM: usize = 16;
+
+    /// The header with this first byte.
+    #[inline]
+    pub(crate) fn new(first: u8, form: LengthForm, payload_len: u64, masking_key: Option<[u8; 4]>) -> Self {
+        let (mask_bit, key_len) = if masking_key.is_some() { (0x80, 4_u8) } else { (0, 0) };
+        let key = u128::from(u32::from_le_bytes(masking_key.unwrap_or_default()));
+        let len = payload_len.to_be_bytes();
+        let [.., l1, l0] = len;
+        // The first byte is the lowest of a number: so the header is put together in registers.
+        let header = |second: u8, extended: u64| {
+            u128::from(first) | u128::from(mask_bit | second) << 8 | u128::from(extended) << 16
+        };
+        let (bytes, len) = match form {
+            LengthForm::Bits7 => (header(l0, 0) | key << 16, key_len.saturating_add(2)),
+            LengthForm::Bits16 => {
+                (header(126, u16::from_le_bytes([l1, l0]).into()) | key << 32, key_len.saturating_add(4))
+            }
+            LengthForm::Bits64 => {
+                (header(127, u64::from_le_bytes(len)) | key << 80, key_len.saturating_add(10))
+            }
+        };
+        Self { bytes: bytes.to_le_bytes(), len }
+    }
+
     /// Appends the header in one store of a fixed size, which what comes behind it then overwrites: byte by byte would
     /// be slower, and so would a copy of varying length.
     #[inline]

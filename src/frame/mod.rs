@@ -9,6 +9,7 @@ mod header;
 mod mask;
 
 pub use close::{CloseCode, CloseReason};
+pub(crate) use header::first_byte;
 pub use header::{EncodedHeader, HEADER_BYTES_MAX, Header, LengthForm, OpCode, Reserved};
 pub use mask::Mask;
 pub(crate) use mask::turned;
