@@ -62,7 +62,7 @@ pub fn connect(uri: &str) -> Result<WebSocket<TcpStream, Client>, ConnectError> 
 /// let mut ws = connector.connect_over(stream, &ClientRequest::new(&uri))?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 #[must_use]
 pub struct Connector {
     timeout: Option<Duration>,
@@ -195,6 +195,19 @@ impl Connector {
             })
         })?;
         Ok(WebSocket::from_handshake(transfer, connection, Agreed::Response(response)))
+    }
+}
+
+/// Without the password for the proxy, which must not get into a log.
+impl fmt::Debug for Connector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { timeout, proxy, credentials, config } = self;
+        f.debug_struct("Connector")
+            .field("timeout", timeout)
+            .field("proxy", proxy)
+            .field("user", &credentials.as_ref().map(|(user, _)| user))
+            .field("config", config)
+            .finish()
     }
 }
 

@@ -2,6 +2,7 @@
 
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::fmt;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -10,7 +11,7 @@ use super::error::HandshakeMisuse;
 use crate::extension::grammar::is_token;
 
 /// The caller's headers, in their order.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub(super) struct ExtraHeaders<'a> {
     headers: Vec<(&'a str, &'a [u8])>,
 }
@@ -50,6 +51,13 @@ impl<'a> ExtraHeaders<'a> {
         for (name, value) in &self.headers {
             write_header(name, value, out);
         }
+    }
+}
+
+/// The names only: values may be credentials or cookies, which must not get into a log.
+impl fmt::Debug for ExtraHeaders<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.headers.iter().map(|(name, _)| name)).finish()
     }
 }
 
