@@ -10,6 +10,8 @@ struct Counting;
 
 thread_local! {
     pub static COUNT: Cell<usize> = const { Cell::new(0) };
+    /// All bytes that were ever asked for: what growing buffers copy is less than this.
+    pub static BYTES: Cell<usize> = const { Cell::new(0) };
     pub static LIVE: Cell<isize> = const { Cell::new(0) };
     pub static PEAK: Cell<isize> = const { Cell::new(0) };
 }
@@ -17,6 +19,7 @@ thread_local! {
 fn count(calls: usize, bytes: isize) {
     // A thread that is ending has no counters any more, and nothing to be counted.
     let _ = COUNT.try_with(|count| count.set(count.get() + calls));
+    let _ = BYTES.try_with(|total| total.set(total.get() + bytes.max(0) as usize));
     let _ = LIVE.try_with(|live| {
         live.set(live.get() + bytes);
         let _ = PEAK.try_with(|peak| peak.set(peak.get().max(live.get())));
@@ -55,4 +58,23 @@ pub fn allocations<T>(act: impl FnOnce() -> T) -> (usize, usize, T) {
     PEAK.set(live);
     let value = act();
     (COUNT.get() - before, (PEAK.get() - live).max(0) as usize, value)
+}
+
+/// What `act` costs.
+#[derive(Clone, Copy, Debug)]
+pub struct Cost {
+    /// How often it allocates.
+    pub count: usize,
+    /// How many bytes it asks for, all in all: so no buffer copies more than this when it grows.
+    pub total: usize,
+    /// How many bytes it has at most at once beyond what there was.
+    pub peak: usize,
+    /// How many bytes more there are afterwards.
+    pub kept: isize,
+}
+
+pub fn cost<T>(act: impl FnOnce() -> T) -> (Cost, T) {
+    let (total, live) = (BYTES.get(), LIVE.get());
+    let (count, peak, value) = allocations(act);
+    (Cost { count, total: BYTES.get() - total, peak, kept: LIVE.get() - live }, value)
 }

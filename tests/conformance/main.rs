@@ -8,6 +8,8 @@
 )]
 
 mod handshake;
+#[path = "../common/sources.rs"]
+mod sources;
 mod suite;
 mod traceability;
 
