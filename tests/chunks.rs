@@ -215,6 +215,7 @@ fn switching(side: Side, pieces: &[&[u8]], plan: u32) -> (Vec<(bool, Vec<u8>)>, 
                 match event {
                     ChunkEvent::Chunk(Chunk { data, first, last }) => {
                         assert_eq!(first, current.is_none(), "the flag `first` of {data:?}");
+                        assert!(last || !data.as_bytes().is_empty(), "an empty chunk that says nothing");
                         match data {
                             ChunkData::Text(text) => finished(&mut current, true, text.as_bytes(), last),
                             ChunkData::Binary(data) => finished(&mut current, false, &data, last),

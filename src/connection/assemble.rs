@@ -102,12 +102,12 @@ impl Assembly {
         }
     }
 
-    /// What has been gathered so far.
+    /// What has been gathered so far, if that is something: a cut code point and an empty fragment are not.
     pub(super) fn take_chunk(&mut self) -> Option<ChunkData<'static>> {
         match mem::take(self) {
-            Self::Nothing => None,
-            Self::Text(text) => Some(ChunkData::Text(Cow::Owned(text))),
-            Self::Binary(bytes) => Some(ChunkData::Binary(Cow::Owned(bytes))),
+            Self::Text(text) if !text.is_empty() => Some(ChunkData::Text(Cow::Owned(text))),
+            Self::Binary(bytes) if !bytes.is_empty() => Some(ChunkData::Binary(Cow::Owned(bytes))),
+            _ => None,
         }
     }
 }
