@@ -6,6 +6,8 @@ use core::fmt;
 use core::net::Ipv6Addr;
 use core::str::FromStr;
 
+use crate::extension::grammar::text as ascii;
+
 /// The address of a WebSocket server and a resource there: a `ws:` or `wss:` URI (RFC 6455 §3), valid by construction.
 ///
 /// ```
@@ -62,7 +64,7 @@ impl Uri {
             }
             None => (None, authority),
         };
-        let (host, port) = host_and_port(host_port)?;
+        let (host, port) = host_and_port(host_port.as_bytes())?;
         let path_byte = |byte| is_unreserved(byte) || is_sub_delim(byte) || b":@/?".contains(&byte);
         check(resource, path_byte)?;
         let mut resource_name = String::with_capacity(resource.len().saturating_add(1));
@@ -73,7 +75,7 @@ impl Uri {
         Ok(Self {
             secure,
             userinfo: userinfo.map(ToOwned::to_owned),
-            host: host.trim_start_matches('[').trim_end_matches(']').to_ascii_lowercase(),
+            host: ascii(host).trim_start_matches('[').trim_end_matches(']').to_ascii_lowercase(),
             port: port.unwrap_or(default_port(secure)),
             resource_name,
         })
@@ -223,52 +225,52 @@ pub(crate) fn authority(host: &str, port: Option<u16>) -> String {
 }
 
 /// `host [":" port]`: the host with its brackets, if any, and the port.
-pub(crate) fn host_and_port(text: &str) -> Result<(&str, Option<u16>), UriError> {
-    let (host, port) = split_host_port(text).ok_or(UriError::Ipv6Address)?;
-    check_host(host)?;
-    let port = match port {
-        None | Some("") => None, // RFC 3986 §3.2.3: an empty port is the default
-        // `parse` would take a sign.
-        Some(digits) if digits.bytes().all(|byte| byte.is_ascii_digit()) => {
-            Some(digits.parse().ok().filter(|&port| port != 0).ok_or(UriError::Port)?)
-        }
-        Some(_) => return Err(UriError::Port),
-    };
-    Ok((host, port))
-}
-
-/// Cuts at the port's colon. `None`: an opening bracket without a closing one, or with something else than a port behind
-/// it.
-fn split_host_port(text: &str) -> Option<(&str, Option<&str>)> {
-    if text.starts_with('[') {
-        let (host, rest) = text.split_at_checked(text.find(']')?.saturating_add(1))?;
-        return match rest {
-            "" => Some((host, None)),
-            _ => Some((host, Some(rest.strip_prefix(':')?))),
-        };
-    }
-    Some(match text.split_once(':') {
-        Some((host, port)) => (host, Some(port)),
-        None => (text, None),
-    })
-}
-
+///
 /// A host name, an IPv4 address or an IPv6 address in brackets. Stricter than RFC 3986 §3.2.2: no percent-encoding,
 /// which no resolver understands, and no addresses of future versions.
-fn check_host(host: &str) -> Result<(), UriError> {
-    if let Some(address) = host.strip_prefix('[') {
-        let address = address.strip_suffix(']').ok_or(UriError::Ipv6Address)?;
-        return address.parse::<Ipv6Addr>().map(|_| ()).map_err(|_| UriError::Ipv6Address);
+pub(crate) fn host_and_port(text: &[u8]) -> Result<(&[u8], Option<u16>), UriError> {
+    let host_len = match text {
+        [b'[', ..] => ipv6_len(text).ok_or(UriError::Ipv6Address)?,
+        _ => text.iter().position(|&byte| !is_host_byte(byte)).unwrap_or(text.len()),
+    };
+    match text.split_at_checked(host_len) {
+        Some((host @ [_, ..], [])) => Ok((host, None)),
+        Some((host @ [_, ..], [b':', digits @ ..])) => Ok((host, port_number(digits)?)),
+        _ => Err(host_error(text)),
     }
-    if host.is_empty() {
-        return Err(UriError::NoHost);
+}
+
+/// The length of the IPv6 address in brackets that the text begins with.
+#[cold]
+fn ipv6_len(text: &[u8]) -> Option<usize> {
+    let end = text.iter().position(|&byte| byte == b']')?;
+    let address = core::str::from_utf8(text.get(1..end)?).ok()?;
+    address.parse::<Ipv6Addr>().ok()?;
+    Some(end.saturating_add(1))
+}
+
+/// What is wrong with a text that does not begin with a host, or goes on with something else than a port.
+#[cold]
+fn host_error(text: &[u8]) -> UriError {
+    let host = text.split(|&byte| byte == b':').next().unwrap_or_default();
+    match () {
+        () if text.starts_with(b"[") => UriError::Ipv6Address,
+        () if host.is_empty() => UriError::NoHost,
+        () if host.is_ascii() => UriError::HostCharacter,
+        () => UriError::HostNotAscii,
     }
-    if !host.is_ascii() {
-        return Err(UriError::HostNotAscii);
-    }
-    match host.bytes().all(|byte| is_unreserved(byte) || is_sub_delim(byte)) {
-        true => Ok(()),
-        false => Err(UriError::HostCharacter),
+}
+
+/// RFC 3986 §3.2.3: an empty port is the default.
+fn port_number(digits: &[u8]) -> Result<Option<u16>, UriError> {
+    let number = digits.iter().try_fold(0_u16, |number, &digit| {
+        let digit = char::from(digit).to_digit(10)? as u16;
+        number.checked_mul(10)?.checked_add(digit)
+    });
+    match number {
+        _ if digits.is_empty() => Ok(None),
+        None | Some(0) => Err(UriError::Port),
+        port => Ok(port),
     }
 }
 
@@ -289,6 +291,26 @@ fn check(text: &str, allowed: impl Fn(u8) -> bool) -> Result<(), UriError> {
         }
     }
     Ok(())
+}
+
+/// Whether the byte may be in a host name or an IPv4 address.
+#[inline]
+fn is_host_byte(byte: u8) -> bool {
+    /// Looked up, because every handshake asks this of every byte of its `Host`.
+    const TABLE: [bool; 256] = {
+        let mut table = [false; 256];
+        let mut byte = 0_u8;
+        while byte < 0x80 {
+            // A byte is below 256, and this runs in the compiler.
+            #[expect(clippy::indexing_slicing)]
+            {
+                table[byte as usize] = is_unreserved(byte) || is_sub_delim(byte);
+            }
+            byte = byte.wrapping_add(1);
+        }
+        table
+    };
+    TABLE.get(usize::from(byte)).copied().unwrap_or(false)
 }
 
 /// RFC 3986 §2.3.

@@ -29,18 +29,25 @@ impl HeadReader {
     }
 
     /// The next head of the input, which is left behind it. Ready for another head afterwards; after a fault, spent.
+    #[inline]
     pub(super) fn read<'a>(&mut self, input: &mut Input<'a>) -> Result<Option<Head<'a>>, Fault> {
         if self.buffer.is_empty() {
             // No more than a head may have, however much has arrived.
             let bytes = input.remaining();
             let bytes = bytes.get(..self.limits.head_bytes_max as usize).unwrap_or(bytes);
-            let parsed = parse(self.kind, bytes, &self.limits);
-            if let Some((layout, len)) = parsed
-                && let Some(bytes) = input.take(len)
+            if let Some(layout) = parse(self.kind, bytes, &self.limits)
+                && let Some(bytes) = input.take(layout.len())
             {
                 return Ok(Some(Head { bytes: Cow::Borrowed(bytes), layout }));
             }
         }
+        self.read_piece(input)
+    }
+
+    /// The head does not lie there whole and well-formed.
+    #[cold]
+    #[inline(never)]
+    fn read_piece<'a>(&mut self, input: &mut Input<'a>) -> Result<Option<Head<'a>>, Fault> {
         let mut len = None;
         for (at, &byte) in input.remaining().iter().enumerate() {
             match self.scan.step(byte, &self.limits) {
@@ -63,7 +70,9 @@ impl HeadReader {
         self.scan = Scan::new(self.kind);
         let bytes = mem::take(&mut self.buffer);
         match parse(self.kind, &bytes, &self.limits) {
-            Some((layout, len)) if len == bytes.len() => Ok(Some(Head { bytes: Cow::Owned(bytes), layout })),
+            Some(layout) if layout.len() == bytes.len() => {
+                Ok(Some(Head { bytes: Cow::Owned(bytes), layout }))
+            }
             _ => {
                 debug_assert!(false, "Scan and httparse disagree");
                 Err(Fault::StartLine)
@@ -92,7 +101,9 @@ struct Layout {
     target: Span,
     /// The headers, without the empty line behind them.
     headers: Span,
-    fields: [Lines; FIELDS],
+    /// By [`Field`]: the value of its first line, and how many lines it has.
+    first: [Span; FIELDS],
+    count: [u8; FIELDS],
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -111,13 +122,6 @@ impl Span {
     fn get(self, bytes: &[u8]) -> &[u8] {
         bytes.get(self.start as usize..self.end as usize).unwrap_or_default()
     }
-}
-
-/// The lines of one header field: the value of the first, and how many there are.
-#[derive(Clone, Copy, Debug, Default)]
-struct Lines {
-    first: Span,
-    count: u16,
 }
 
 /// The header fields that a handshake looks at.
@@ -143,23 +147,33 @@ impl Field {
     /// The field with that name, in any case.
     #[inline]
     pub(super) fn of(name: &[u8]) -> Option<Self> {
-        let (field, wanted) = match name.len() {
-            4 => (Self::Host, "host"),
-            6 => (Self::Origin, "origin"),
-            7 => (Self::Upgrade, "upgrade"),
-            10 => (Self::Connection, "connection"),
-            14 => (Self::ContentLength, "content-length"),
-            17 if name.first().is_some_and(|first| first.eq_ignore_ascii_case(&b't')) => {
-                (Self::TransferEncoding, "transfer-encoding")
-            }
-            17 => (Self::Key, "sec-websocket-key"),
-            20 => (Self::Accept, "sec-websocket-accept"),
-            21 => (Self::Version, "sec-websocket-version"),
-            22 => (Self::Protocol, "sec-websocket-protocol"),
-            24 => (Self::Extensions, "sec-websocket-extensions"),
-            _ => return None,
+        // Length and first letter leave one that it can be.
+        match (name.len(), name.first()? | 0x20) {
+            (4, b'h') => Self::Host.named(name, b"host"),
+            (6, b'o') => Self::Origin.named(name, b"origin"),
+            (7, b'u') => Self::Upgrade.named(name, b"upgrade"),
+            (10, b'c') => Self::Connection.named(name, b"connection"),
+            (14, b'c') => Self::ContentLength.named(name, b"content-length"),
+            (17, b's') => Self::Key.named(name, b"sec-websocket-key"),
+            (17, b't') => Self::TransferEncoding.named(name, b"transfer-encoding"),
+            (20, b's') => Self::Accept.named(name, b"sec-websocket-accept"),
+            (21, b's') => Self::Version.named(name, b"sec-websocket-version"),
+            (22, b's') => Self::Protocol.named(name, b"sec-websocket-protocol"),
+            (24, b's') => Self::Extensions.named(name, b"sec-websocket-extensions"),
+            _ => None,
+        }
+    }
+
+    /// This field, if that is its name.
+    #[inline]
+    fn named<const N: usize>(self, name: &[u8], lower_case: &[u8; N]) -> Option<Self> {
+        // All bytes at once rather than up to the first that differs: a vector's work.
+        let differ = |differ, (&byte, &wanted): (&u8, &u8)| {
+            let case = if wanted.is_ascii_lowercase() { 0x20 } else { 0 };
+            differ | ((byte | case) ^ wanted)
         };
-        name.eq_ignore_ascii_case(wanted.as_bytes()).then_some(field)
+        let differ = name.first_chunk::<N>()?.iter().zip(lower_case).fold(0, differ);
+        (differ == 0).then_some(self)
     }
 }
 
@@ -183,27 +197,25 @@ impl Head<'_> {
     }
 
     /// Of a request; known to be ASCII.
-    pub(super) fn target(&self) -> &str {
-        text(self.layout.target.get(&self.bytes))
+    pub(super) fn target(&self) -> &[u8] {
+        self.layout.target.get(&self.bytes)
     }
 
     pub(super) fn headers(&self) -> Headers<'_> {
         Headers { rest: self.layout.headers.get(&self.bytes) }
     }
 
-    fn lines(&self, field: Field) -> Lines {
-        self.layout.fields.get(field as usize).copied().unwrap_or_default()
-    }
-
     /// How many lines the field has.
+    #[inline]
     pub(super) fn count(&self, field: Field) -> usize {
-        usize::from(self.lines(field).count)
+        self.layout.count.get(field as usize).copied().unwrap_or_default().into()
     }
 
     /// The value of the field's first line.
+    #[inline]
     pub(super) fn first(&self, field: Field) -> Option<&[u8]> {
-        let lines = self.lines(field);
-        (lines.count > 0).then(|| lines.first.get(&self.bytes))
+        let span = self.layout.first.get(field as usize)?;
+        (self.count(field) > 0).then(|| span.get(&self.bytes))
     }
 
     /// The values of all of the field's lines.
@@ -219,7 +231,13 @@ impl Head<'_> {
     }
 
     /// Whether the field, a list of tokens, has this one in any case.
+    #[inline]
     pub(super) fn has_token(&self, field: Field, token: &str) -> bool {
+        let only = self.first(field).is_some_and(|value| value.eq_ignore_ascii_case(token.as_bytes()));
+        only || self.lists_token(field, token)
+    }
+
+    fn lists_token(&self, field: Field, token: &str) -> bool {
         self.all(field).flat_map(elements).any(|element| element.eq_ignore_ascii_case(token.as_bytes()))
     }
 }
@@ -248,86 +266,106 @@ impl<'a> Iterator for Headers<'a> {
     }
 }
 
-/// The head at the beginning of the bytes, and its length. `None`: not complete, not well-formed, or beyond a limit;
+/// Where things are in the head at the beginning of the bytes. `None`: not complete, not well-formed, or beyond a limit;
 /// [`Scan`] can tell which.
-fn parse(kind: StartLine, bytes: &[u8], limits: &HeadLimits) -> Option<(Layout, usize)> {
+fn parse(kind: StartLine, bytes: &[u8], limits: &HeadLimits) -> Option<Layout> {
+    match kind {
+        StartLine::Request => parse_request(bytes, limits),
+        StartLine::Status => parse_response(bytes, limits),
+    }
+}
+
+fn parse_request(bytes: &[u8], limits: &HeadLimits) -> Option<Layout> {
     let mut headers = [const { MaybeUninit::uninit() }; HeadLimits::HEADERS_CEILING as usize];
-    let config = httparse::ParserConfig::default();
-    let (head, mut layout, headers) = match kind {
-        StartLine::Request => {
-            let mut request = httparse::Request::new(&mut []);
-            let httparse::Status::Complete(len) =
-                config.parse_request_with_uninit_headers(&mut request, bytes, &mut headers).ok()?
-            else {
-                return None;
-            };
-            let head = bytes.get(..len)?;
-            let target = request.path?;
-            // httparse lets bytes beyond ASCII pass, and a fragment, which RFC 9112 §3.2 does not.
-            if target.len() > limits.target_bytes_max as usize
-                || !target.bytes().all(|byte| byte.is_ascii() && byte != b'#')
-            {
-                return None;
-            }
-            let word = Span::of(request.method?.as_bytes(), head);
-            // Empty lines before the request line are tolerated (RFC 9112 §2.2), if they are such.
-            if !head.get(..word.start as usize)?.chunks(2).all(|line| line == b"\r\n") {
-                return None;
-            }
-            let target = Span::of(target.as_bytes(), head);
-            (head, Layout::new(request.version?, 0, word, target), request.headers)
-        }
-        StartLine::Status => {
-            let mut response = httparse::Response::new(&mut []);
-            let httparse::Status::Complete(len) =
-                config.parse_response_with_uninit_headers(&mut response, bytes, &mut headers).ok()?
-            else {
-                return None;
-            };
-            let head = bytes.get(..len)?;
-            if !head.starts_with(b"HTTP/") || response.code? < 100 {
-                return None;
-            }
-            // httparse gives no reason phrase that is not ASCII.
-            const REASON_AT: usize = "HTTP/1.1 101 ".len();
-            let end = head.iter().position(|&byte| byte == b'\r')?;
-            let word = Span { start: REASON_AT.min(end) as u32, end: end as u32 };
-            (head, Layout::new(response.version?, response.code?, word, Span::default()), response.headers)
-        }
+    let mut request = httparse::Request::new(&mut []);
+    let httparse::Status::Complete(len) = request.parse_with_uninit_headers(bytes, &mut headers).ok()? else {
+        return None;
     };
-    if head.len() > limits.head_bytes_max as usize || headers.len() > limits.headers_in_effect() {
+    let head = bytes.get(..len)?;
+    let target = request.path?.as_bytes();
+    // httparse lets bytes beyond ASCII pass, and a fragment, which RFC 9112 §3.2 does not.
+    let misfit = |misfit, &byte: &u8| misfit | !byte.is_ascii() | (byte == b'#');
+    if target.len() > limits.target_bytes_max as usize || target.iter().fold(false, misfit) {
         return None;
     }
-    // httparse takes a bare LF for the end of a line; RFC 9112 §2.2 would allow that, but it is how requests are
-    // smuggled past a proxy that does not. So look behind each line.
-    if !head.ends_with(b"\r\n\r\n") {
+    let word = Span::of(request.method?.as_bytes(), head);
+    // Empty lines before the request line are tolerated (RFC 9112 §2.2), if they are such.
+    if !head.get(..word.start as usize)?.chunks(2).all(|line| line == b"\r\n") {
         return None;
     }
-    let headers_end = head.len().saturating_sub(2);
-    layout.headers = Span { start: headers_end as u32, end: headers_end as u32 };
-    for (index, header) in headers.iter().enumerate() {
-        let name = Span::of(header.name.as_bytes(), head);
-        if !head.get(..name.start as usize)?.ends_with(b"\r\n") {
-            return None;
-        }
-        if index == 0 {
-            layout.headers.start = name.start;
-        }
-        if let Some(field) = Field::of(header.name.as_bytes())
-            && let Some(lines) = layout.fields.get_mut(field as usize)
-        {
-            if lines.count == 0 {
-                lines.first = Span::of(header.value, head);
-            }
-            lines.count = lines.count.saturating_add(1);
-        }
+    Layout::new(request.version?, 0, word, Span::of(target, head)).with_headers(head, request.headers, limits)
+}
+
+fn parse_response(bytes: &[u8], limits: &HeadLimits) -> Option<Layout> {
+    let mut headers = [const { MaybeUninit::uninit() }; HeadLimits::HEADERS_CEILING as usize];
+    let mut response = httparse::Response::new(&mut []);
+    let config = httparse::ParserConfig::default();
+    let httparse::Status::Complete(len) =
+        config.parse_response_with_uninit_headers(&mut response, bytes, &mut headers).ok()?
+    else {
+        return None;
+    };
+    let head = bytes.get(..len)?;
+    if !head.starts_with(b"HTTP/") || response.code? < 100 {
+        return None;
     }
-    Some((layout, head.len()))
+    // httparse gives no reason phrase that is not ASCII.
+    const REASON_AT: usize = "HTTP/1.1 101 ".len();
+    let end = head.iter().position(|&byte| byte == b'\r')?;
+    let word = Span { start: REASON_AT.min(end) as u32, end: end as u32 };
+    Layout::new(response.version?, response.code?, word, Span::default()).with_headers(
+        head,
+        response.headers,
+        limits,
+    )
 }
 
 impl Layout {
     fn new(version: u8, status: u16, word: Span, target: Span) -> Self {
-        Self { version, status, word, target, headers: Span::default(), fields: [Lines::default(); FIELDS] }
+        let (first, count) = ([Span::default(); FIELDS], [0; FIELDS]);
+        Self { version, status, word, target, headers: Span::default(), first, count }
+    }
+
+    /// How long the head is: the empty line ends it.
+    fn len(&self) -> usize {
+        (self.headers.end as usize).saturating_add(2)
+    }
+
+    /// Looks at each header once.
+    #[inline]
+    fn with_headers(
+        mut self,
+        head: &[u8],
+        headers: &[httparse::Header<'_>],
+        limits: &HeadLimits,
+    ) -> Option<Self> {
+        if head.len() > limits.head_bytes_max as usize || headers.len() > limits.headers_in_effect() {
+            return None;
+        }
+        // httparse takes a bare LF for the end of a line; RFC 9112 §2.2 would allow that, but it is how requests are
+        // smuggled past a proxy that does not. So look behind each line.
+        if !head.ends_with(b"\r\n\r\n") {
+            return None;
+        }
+        let end = head.len().saturating_sub(2) as u32;
+        let start = headers.first().map_or(end, |header| Span::of(header.name.as_bytes(), head).start);
+        self.headers = Span { start, end };
+        for header in headers {
+            let name = Span::of(header.name.as_bytes(), head);
+            if !head.get(..name.start as usize)?.ends_with(b"\r\n") {
+                return None;
+            }
+            if let Some(field) = Field::of(header.name.as_bytes())
+                && let Some(first) = self.first.get_mut(field as usize)
+                && let Some(count) = self.count.get_mut(field as usize)
+            {
+                if *count == 0 {
+                    *first = Span::of(header.value, head);
+                }
+                *count = count.saturating_add(1);
+            }
+        }
+        Some(self)
     }
 }
 

@@ -19,7 +19,7 @@ impl Origins<'_> {
         let allowed = match (self, request.head.count(Field::Origin)) {
             (Self::Any, _) | (_, 0) => true,
             (_, 2..) => false, // no browser does this
-            (Self::Same, 1) => request.origin().is_some_and(|origin| is_same(origin, request.host())),
+            (Self::Same, 1) => request.origin().is_some_and(|origin| is_same(origin, request.host_bytes())),
             (Self::List(list), 1) => request.origin().is_some_and(|origin| {
                 list.iter().any(|allowed| allowed.as_bytes().eq_ignore_ascii_case(origin))
             }),
@@ -28,18 +28,22 @@ impl Origins<'_> {
     }
 }
 
-/// Whether the origin is that of the host: the same name, the same port.
-fn is_same(origin: &[u8], host: Option<&str>) -> bool {
+/// Whether the origin is that of the host, which is well-formed or absent ([`Request::check`]): the same name, the same port.
+fn is_same(origin: &[u8], host: Option<&[u8]>) -> bool {
     let same = || {
-        let (scheme, authority) = core::str::from_utf8(origin).ok()?.split_once("://")?;
+        let (scheme, rest) = origin.split_at_checked(origin.iter().position(|&byte| byte == b':')?)?;
         let default = match scheme {
-            _ if scheme.eq_ignore_ascii_case("http") => 80,
-            _ if scheme.eq_ignore_ascii_case("https") => 443,
+            _ if scheme.eq_ignore_ascii_case(b"http") => 80,
+            _ if scheme.eq_ignore_ascii_case(b"https") => 443,
             _ => return None,
         };
+        let (authority, host) = (rest.strip_prefix(b"://")?, host?);
+        if authority == host {
+            return Some(!host.is_empty());
+        }
         let (origin_host, origin_port) = host_and_port(authority).ok()?;
         // Whether we are behind TLS nobody has told us; a Host without a port is taken to be of the origin's scheme.
-        let (host, port) = host_and_port(host?).ok()?;
+        let (host, port) = host_and_port(host).ok()?;
         let same_port = origin_port.unwrap_or(default) == port.unwrap_or(default);
         Some(origin_host.eq_ignore_ascii_case(host) && same_port)
     };
@@ -82,9 +86,9 @@ mod tests {
             ("http://", "", false),
             ("", "example.com", false),
         ] {
-            assert_eq!(is_same(origin.as_bytes(), Some(host)), want, "{origin:?} {host:?}");
+            assert_eq!(is_same(origin.as_bytes(), Some(host.as_bytes())), want, "{origin:?} {host:?}");
         }
-        assert!(!is_same(b"http://\xff", Some("example.com")));
+        assert!(!is_same(b"http://\xff", Some(b"example.com")));
         assert!(!is_same(b"http://example.com", None));
     }
 }

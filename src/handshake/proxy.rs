@@ -61,7 +61,7 @@ impl ProxyHandshake {
     ) -> Result<Self, HandshakeMisuse> {
         let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
         let authority = authority(host, Some(port));
-        host_and_port(&authority).map_err(|_| HandshakeMisuse::Host)?;
+        host_and_port(authority.as_bytes()).map_err(|_| HandshakeMisuse::Host)?;
         let credentials = match credentials {
             Some((user, password)) => Some(basic_credentials(user.as_bytes(), password.as_bytes())?),
             None => None,

@@ -25,9 +25,8 @@ impl<'a> Request<'a> {
             0 if head.version() == 0 => {}
             0 => return Err(RequestError::HostMissing),
             1 => {
-                let host = head.first(Field::Host).and_then(|host| core::str::from_utf8(host).ok());
                 // An empty one is legal for targets without a host. A WebSocket has one, see `check`.
-                if !host.is_some_and(|host| host.is_empty() || is_host_port(host)) {
+                if !head.first(Field::Host).is_some_and(|host| host.is_empty() || is_host_port(host)) {
                     return Err(RequestError::HostMalformed);
                 }
             }
@@ -45,20 +44,20 @@ impl<'a> Request<'a> {
     /// The request target as it was sent: visible ASCII, percent-encoded or not.
     #[must_use]
     pub fn target(&self) -> &str {
-        self.head.target()
+        text(self.head.target())
     }
 
     /// The path of the target, without its query; not percent-decoded, dots not resolved. `*` or an authority for the methods
     /// that have no path.
     #[must_use]
     pub fn path(&self) -> &str {
-        Target::of(self.target()).path
+        text(Target::of(self.head.target()).path)
     }
 
     /// The query of the target, behind the `?`.
     #[must_use]
     pub fn query(&self) -> Option<&str> {
-        Target::of(self.target()).query
+        Target::of(self.head.target()).query.map(text)
     }
 
     /// All headers.
@@ -77,10 +76,13 @@ impl<'a> Request<'a> {
     /// which takes precedence (RFC 9112 §3.2.2). `None` only in HTTP/1.0.
     #[must_use]
     pub fn host(&self) -> Option<&str> {
-        match Target::of(self.target()).authority {
-            Some(authority) => Some(authority),
-            None => self.head.first(Field::Host).map(text),
-        }
+        self.host_bytes().map(text)
+    }
+
+    /// The host of a request that has passed [`check`](Self::check) is a well-formed one.
+    #[inline]
+    pub(super) fn host_bytes(&self) -> Option<&[u8]> {
+        Target::of(self.head.target()).authority.or_else(|| self.head.first(Field::Host))
     }
 
     /// The origin of the web page that wants to connect. `None`: not a browser.
@@ -118,14 +120,15 @@ impl<'a> Request<'a> {
     /// The first rule that is broken.
     pub fn check(&self) -> Result<(), RequestError> {
         let head = &self.head;
-        if self.method() != "GET" {
+        if head.word() != b"GET" {
             return Err(RequestError::Method);
         }
         if head.version() == 0 {
             return Err(RequestError::Http10);
         }
-        let target = Target::of(self.target());
-        if !target.path.starts_with('/') || target.authority.is_some_and(|authority| !is_host_port(authority))
+        let target = Target::of(head.target());
+        if !target.path.starts_with(b"/")
+            || target.authority.is_some_and(|authority| !is_host_port(authority))
         {
             return Err(RequestError::TargetForm);
         }
@@ -189,37 +192,49 @@ pub(super) fn find<'h>(head: &'h Head<'_>, name: &str) -> Option<&'h [u8]> {
     }
 }
 
-fn is_host_port(text: &str) -> bool {
+fn is_host_port(text: &[u8]) -> bool {
     host_and_port(text).is_ok()
 }
 
 /// The parts of a request target (RFC 9112 §3.2).
 struct Target<'a> {
     /// Of the absolute form.
-    authority: Option<&'a str>,
+    authority: Option<&'a [u8]>,
     /// Begins with `/` in the origin form and the absolute form.
-    path: &'a str,
-    query: Option<&'a str>,
+    path: &'a [u8],
+    query: Option<&'a [u8]>,
 }
 
 impl<'a> Target<'a> {
-    fn of(target: &'a str) -> Self {
-        let (authority, rest) = match target.split_once("://") {
-            Some((scheme, rest)) if is_web_scheme(scheme) => {
-                let (authority, rest) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
-                (Some(authority), rest)
-            }
-            _ => (None, target),
-        };
-        let (path, query) = match rest.split_once('?') {
-            Some((path, query)) => (path, Some(query)),
-            None => (rest, None),
-        };
+    #[inline]
+    fn of(target: &'a [u8]) -> Self {
+        // Nearly always the origin form.
+        let (authority, rest) =
+            if target.starts_with(b"/") { (None, target) } else { split_authority(target) };
+        let (path, query) = split_at_byte(rest, b'?');
         // The path of the absolute form can be empty, and means this (RFC 9110 §4.2.3).
-        Self { authority, path: if path.is_empty() && authority.is_some() { "/" } else { path }, query }
+        Self { authority, path: if path.is_empty() && authority.is_some() { b"/" } else { path }, query }
     }
 }
 
-fn is_web_scheme(scheme: &str) -> bool {
-    ["http", "https", "ws", "wss"].iter().any(|web| scheme.eq_ignore_ascii_case(web))
+/// Cuts an absolute form behind its authority.
+#[cold]
+fn split_authority(target: &[u8]) -> (Option<&[u8]>, &[u8]) {
+    match split_at_byte(target, b':') {
+        (scheme, Some([b'/', b'/', rest @ ..])) if is_web_scheme(scheme) => {
+            let len = rest.iter().position(|byte| b"/?".contains(byte)).unwrap_or(rest.len());
+            rest.split_at_checked(len).map_or((None, target), |(authority, rest)| (Some(authority), rest))
+        }
+        _ => (None, target),
+    }
+}
+
+/// What stands before the first such byte, and behind it.
+fn split_at_byte(bytes: &[u8], byte: u8) -> (&[u8], Option<&[u8]>) {
+    let mut parts = bytes.splitn(2, |&other| other == byte);
+    (parts.next().unwrap_or_default(), parts.next())
+}
+
+fn is_web_scheme(scheme: &[u8]) -> bool {
+    ["http", "https", "ws", "wss"].iter().any(|web| scheme.eq_ignore_ascii_case(web.as_bytes()))
 }
