@@ -103,8 +103,15 @@ impl Uri {
     /// default (RFC 6455 §4.1).
     #[must_use]
     pub fn authority(&self) -> String {
+        let mut text = String::with_capacity(self.host.len().saturating_add("[]:65535".len()));
+        // Writing to a String never fails.
+        let _ = self.write_authority(&mut text);
+        text
+    }
+
+    pub(crate) fn write_authority(&self, out: &mut impl fmt::Write) -> fmt::Result {
         let port = (self.port != default_port(self.secure)).then_some(self.port);
-        authority(&self.host, port)
+        write_authority(&self.host, port, out)
     }
 
     /// The path and query: what the request asks for (RFC 6455 §3). Never empty, it begins with a `/`.
@@ -133,7 +140,9 @@ impl FromStr for Uri {
 impl fmt::Display for Uri {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let scheme = if self.secure { "wss" } else { "ws" };
-        write!(f, "{scheme}://{}{}", self.authority(), self.resource_name)
+        write!(f, "{scheme}://")?;
+        self.write_authority(f)?;
+        f.write_str(&self.resource_name)
     }
 }
 
@@ -208,20 +217,16 @@ const fn default_port(secure: bool) -> u16 {
 }
 
 /// `host:port` as a header says it.
-pub(crate) fn authority(host: &str, port: Option<u16>) -> String {
-    let mut text = String::with_capacity(host.len().saturating_add(8));
+pub(crate) fn write_authority(host: &str, port: Option<u16>, out: &mut impl fmt::Write) -> fmt::Result {
     if host.contains(':') {
-        text.push('[');
-        text.push_str(host);
-        text.push(']');
+        write!(out, "[{host}]")?;
     } else {
-        text.push_str(host);
+        out.write_str(host)?;
     }
-    if let Some(port) = port {
-        // Writing to a String never fails.
-        let _ = fmt::Write::write_fmt(&mut text, format_args!(":{port}"));
+    match port {
+        Some(port) => write!(out, ":{port}"),
+        None => Ok(()),
     }
-    text
 }
 
 /// `host [":" port]`: the host with its brackets, if any, and the port.

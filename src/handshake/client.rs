@@ -4,7 +4,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::error::{HandshakeMisuse, ResponseError};
-use super::extra::{ExtraHeaders, basic_credentials, percent_decode, write_header};
+use super::extra::{ExtraHeaders, Text, basic_credentials, percent_decode, write_header};
 use super::head::{Field, Head, HeadReader};
 use super::key::{accept_key, encode_key};
 use super::limits::HeadLimits;
@@ -176,12 +176,13 @@ impl<K: MaskingKeys> ClientHandshake<K> {
         let credentials = request.credentials()?;
         let key = encode_key(nonce);
         let subprotocols = request.subprotocols.join(", ");
-        for part in ["GET ", request.uri.resource_name(), " HTTP/1.1\r\nHost: ", &request.uri.authority()] {
+        for part in ["GET ", request.uri.resource_name(), " HTTP/1.1\r\nHost: "] {
             out.extend_from_slice(part.as_bytes());
         }
-        out.extend_from_slice(b"\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n");
-        write_header("Sec-WebSocket-Key", &key, out);
-        write_header("Sec-WebSocket-Version", b"13", out);
+        let _ = request.uri.write_authority(&mut Text(out));
+        out.extend_from_slice(b"\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: ");
+        out.extend_from_slice(&key);
+        out.extend_from_slice(b"\r\nSec-WebSocket-Version: 13\r\n");
         if let Some(origin) = request.origin {
             write_header("Origin", origin.as_bytes(), out);
         }

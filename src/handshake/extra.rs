@@ -73,6 +73,16 @@ pub(super) fn write_header(name: &str, value: &[u8], out: &mut Vec<u8>) {
     }
 }
 
+/// Bytes to which text is written; that never fails.
+pub(super) struct Text<'a>(pub(super) &'a mut Vec<u8>);
+
+impl fmt::Write for Text<'_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.0.extend_from_slice(text.as_bytes());
+        Ok(())
+    }
+}
+
 /// `Basic` credentials (RFC 7617 §2).
 pub(super) fn basic_credentials(user: &[u8], password: &[u8]) -> Result<String, HandshakeMisuse> {
     let has_control = |bytes: &[u8]| bytes.iter().any(u8::is_ascii_control);

@@ -1,5 +1,6 @@
 //! The way through an HTTP proxy: CONNECT (RFC 9110 §9.3.6, RFC 6455 §4.1).
 
+use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::client::INTERIM_MAX;
@@ -10,7 +11,7 @@ use super::limits::HeadLimits;
 use super::response::{Refused, Response};
 use super::scan::StartLine;
 use crate::input::Input;
-use crate::uri::{authority, host_and_port};
+use crate::uri::{host_and_port, write_authority};
 
 /// A client that has asked an HTTP proxy for a tunnel to a server, and waits for the answer.
 ///
@@ -60,7 +61,9 @@ impl ProxyHandshake {
         out: &mut Vec<u8>,
     ) -> Result<Self, HandshakeMisuse> {
         let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
-        let authority = authority(host, Some(port));
+        let mut authority = String::new();
+        // Writing to a String never fails.
+        let _ = write_authority(host, Some(port), &mut authority);
         host_and_port(authority.as_bytes()).map_err(|_| HandshakeMisuse::Host)?;
         let credentials = match credentials {
             Some((user, password)) => Some(basic_credentials(user.as_bytes(), password.as_bytes())?),

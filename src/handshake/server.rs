@@ -2,10 +2,10 @@
 
 use alloc::format;
 use alloc::vec::Vec;
-use core::fmt;
+use core::fmt::Write;
 
 use super::error::{HandshakeMisuse, RequestError, ServerError};
-use super::extra::{ExtraHeaders, is_header_value, write_header};
+use super::extra::{ExtraHeaders, Text, is_header_value, write_header};
 use super::head::{Field, HeadReader};
 use super::key::accept_key;
 use super::limits::HeadLimits;
@@ -141,7 +141,7 @@ impl ServerHandshake {
             write_header("Sec-WebSocket-Protocol", subprotocol.as_bytes(), out);
         }
         if let Some((agreed, _)) = &deflate {
-            write_header("Sec-WebSocket-Extensions", format!("{agreed}").as_bytes(), out);
+            let _ = write!(Text(out), "Sec-WebSocket-Extensions: {agreed}\r\n");
         }
         accept.headers.write(out);
         out.extend_from_slice(b"\r\n");
@@ -318,10 +318,7 @@ impl<'a> Rejection<'a> {
 
     /// Writes it out; it has been checked.
     fn write(&self, without_body: bool, out: &mut Vec<u8>) {
-        // Writing to a Vec never fails.
-        let print =
-            |text: fmt::Arguments<'_>, out: &mut Vec<u8>| out.extend_from_slice(format!("{text}").as_bytes());
-        print(format_args!("HTTP/1.1 {} {}\r\n", self.status, reason(self.status)), out);
+        let _ = write!(Text(out), "HTTP/1.1 {} {}\r\n", self.status, reason(self.status));
         if self.status == 426 {
             // RFC 9110 §7.8: who sends Upgrade also says so in Connection.
             out.extend_from_slice(
@@ -337,7 +334,7 @@ impl<'a> Rejection<'a> {
         }
         // RFC 9110 §8.6: not in a 204, and in a 304 it would be the length of something else.
         if !matches!(self.status, 204 | 304) {
-            print(format_args!("Content-Length: {}\r\n", body.len()), out);
+            let _ = write!(Text(out), "Content-Length: {}\r\n", body.len());
         }
         out.extend_from_slice(b"\r\n");
         if !without_body {
