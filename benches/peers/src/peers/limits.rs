@@ -11,6 +11,7 @@ use base64::Engine;
 use rand::Rng;
 use sha1::Digest;
 use std::hint::black_box;
+use std::mem::MaybeUninit;
 
 const PIECE: usize = 4096;
 
@@ -20,6 +21,9 @@ pub struct CopyXor;
 pub struct Work {
     pub wide: bool,
 }
+
+/// Of a handshake: reading the request with httparse, looking at nothing of it, then the work.
+pub struct ParseAndWork;
 
 impl Peer for Copy {
     fn name(&self) -> &'static str {
@@ -111,24 +115,49 @@ impl Peer for Work {
         if self.wide {
             return None;
         }
-        // SHA-1 and base64 of a key that is known beforehand, into a response that is ready but for them.
-        let key = black_box(*b"dGhlIHNhbXBsZSBub25jZQ==");
-        let head = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ";
         let mut out = Vec::new();
+        Some(Box::new(move || respond(&pipe, &mut out)))
+    }
+}
+
+impl Peer for ParseAndWork {
+    fn name(&self) -> &'static str {
+        "httparse + work"
+    }
+
+    fn is_limit(&self) -> bool {
+        true
+    }
+
+    fn acceptor(&self, pipe: Pipe) -> Option<Box<dyn FnMut()>> {
+        let (mut inbox, mut out) = (vec![0; pipe.read_size()], Vec::new());
         Some(Box::new(move || {
-            let mut sha = sha1::Sha1::new();
-            sha.update(black_box(key));
-            sha.update(b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11");
-            let mut accept = [0; ACCEPT.len()];
-            let written = base64::engine::general_purpose::STANDARD.encode_slice(sha.finalize(), &mut accept);
-            assert_eq!(written, Ok(accept.len()));
-            out.extend_from_slice(head);
-            out.extend_from_slice(&accept);
-            out.extend_from_slice(b"\r\n\r\n");
-            pipe.give(&out);
-            out.clear();
+            let n = pipe.read_into(&mut inbox);
+            let mut headers = [const { MaybeUninit::uninit() }; 64];
+            let mut request = httparse::Request::new(&mut []);
+            let parsed = request.parse_with_uninit_headers(&inbox[..n], &mut headers);
+            assert_eq!(parsed, Ok(httparse::Status::Complete(n)));
+            black_box(&request);
+            respond(&pipe, &mut out);
         }))
     }
+}
+
+/// SHA-1 and base64 of a key that is known beforehand, into a response that is ready but for them.
+#[inline]
+fn respond(pipe: &Pipe, out: &mut Vec<u8>) {
+    let head = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ";
+    let mut sha = sha1::Sha1::new();
+    sha.update(black_box(b"dGhlIHNhbXBsZSBub25jZQ=="));
+    sha.update(b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11");
+    let mut accept = [0; ACCEPT.len()];
+    let written = base64::engine::general_purpose::STANDARD.encode_slice(sha.finalize(), &mut accept);
+    assert_eq!(written, Ok(accept.len()));
+    out.extend_from_slice(head);
+    out.extend_from_slice(&accept);
+    out.extend_from_slice(b"\r\n\r\n");
+    pipe.give(out);
+    out.clear();
 }
 
 struct Limit<const XOR: bool, const TEXT: bool> {

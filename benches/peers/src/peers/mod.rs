@@ -25,6 +25,7 @@ pub fn all() -> Vec<&'static dyn Peer> {
         &limits::CopyXor,
         &limits::Work { wide: false },
         &limits::Work { wide: true },
+        &limits::ParseAndWork,
         &hybi::Hybi,
         &hybi::Vectored,
         &tungstenite::Tungstenite,
