@@ -112,6 +112,17 @@ pub fn is_left_out(role: Role, wire: &[u8]) -> bool {
     read(role, wire, &[]).ends_empty
 }
 
+/// Where the frames end that these bytes are, legal or not.
+pub fn borders(wire: &[u8]) -> Vec<usize> {
+    let (mut borders, mut at) = (Vec::new(), 0);
+    while at < wire.len() {
+        let frame = Frame::parse(&wire[at..]);
+        at = (at + frame.header_len + frame.payload.len()).min(wire.len());
+        borders.push(at);
+    }
+    borders
+}
+
 fn read<'h>(role: Role, wire: &[u8], habits: &'h [Habit]) -> Receiver<'h> {
     let mut receiver =
         Receiver { role, habits, message: None, ends_empty: false, outcome: Outcome::default() };

@@ -119,8 +119,6 @@ pub const RULES: &[Rule] = &[
         Codes(&[(1000, 1003), (1007, 1013), (3000, 4999)]), TUNGSTENITE, FASTWEBSOCKETS, WSPROTO),
     rule!("close codes: 1014 is refused, 1015 accepted", "RFC 6455 §7.4.1",
         Codes(&[(1000, 1003), (1007, 1013), (1015, 1015), (3000, 4999)]), SOKETTO),
-    rule!("close codes: 1016 to 2999 are accepted", "RFC 6455 §7.4.2",
-        Codes(&[(1000, 1003), (1007, 1014), (1016, 4999)]), TOKIO_WEBSOCKETS),
     rule!("a bad close code: taken for 1002", "RFC 6455 §7.4",
         BadCodeBecomes1002("Protocol violation"), TUNGSTENITE),
     rule!("a bad close code: taken for 1002 without a reason", "RFC 6455 §7.4",
