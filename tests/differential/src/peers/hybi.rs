@@ -1,0 +1,92 @@
+//! The crate under test.
+
+use hybi::connection::Connection;
+use hybi::frame::CloseReason;
+use hybi::handshake::{Accept, Answer, ClientRequest};
+use hybi::{ClientHandshake, Config, Event, Input, Limits, ServerHandshake, Uri};
+
+use super::{Peer, accepted, body};
+use crate::case::{Case, End, Outcome, Role};
+use crate::frames::MESSAGE_BYTES_MAX;
+use crate::heads;
+
+pub struct Hybi;
+
+impl Peer for Hybi {
+    fn name(&self) -> &'static str {
+        "hybi"
+    }
+
+    fn frames(&self, role: Role, reads: &[&[u8]]) -> Outcome {
+        let max = MESSAGE_BYTES_MAX as u64;
+        let config = Config::default().limits(Limits::default().frame_bytes_max(max).message_bytes_max(max));
+        match role {
+            Role::Server => receive(Connection::server(config), role, reads),
+            Role::Client => receive(Connection::client(config), role, reads),
+        }
+    }
+
+    fn head(&self, case: &Case) -> Option<Outcome> {
+        let (mut out, config) = (Vec::new(), Config::default());
+        match case.role {
+            Role::Server => {
+                let mut handshake = ServerHandshake::new(config);
+                for read in case.reads(&case.wire) {
+                    let mut inbox = read.to_vec();
+                    match handshake.receive(&mut Input::new(&mut inbox), &mut out) {
+                        Ok(None) => {}
+                        Ok(Some(request)) => {
+                            return Some(accepted(
+                                handshake.accept(&request, &Accept::from_any_origin(), &mut out).is_ok(),
+                            ));
+                        }
+                        Err(_) => return Some(accepted(false)),
+                    }
+                }
+            }
+            Role::Client => {
+                let uri = Uri::parse(heads::URI).expect("it is one");
+                let request = ClientRequest::new(&uri).subprotocol(heads::SUBPROTOCOL);
+                let mut handshake =
+                    ClientHandshake::new(&request, config, &mut out).expect("nothing is wrong with it");
+                let wire = heads::with_accept(&case.wire, &out);
+                for read in case.reads(&wire) {
+                    let mut inbox = read.to_vec();
+                    match handshake.receive(&mut Input::new(&mut inbox)) {
+                        Ok(None) => {}
+                        Ok(Some(answer)) => return Some(accepted(matches!(answer, Answer::Open(..)))),
+                        Err(_) => return Some(accepted(false)),
+                    }
+                }
+            }
+        }
+        Some(Outcome::default())
+    }
+}
+
+fn receive<R: hybi::Role>(mut ws: Connection<R>, role: Role, reads: &[&[u8]]) -> Outcome {
+    let (mut outcome, mut out, mut sent) = (Outcome::default(), Vec::new(), Vec::new());
+    for read in reads {
+        let mut inbox = read.to_vec();
+        let mut input = Input::new(&mut inbox);
+        loop {
+            match ws.receive(&mut input, &mut out) {
+                Ok(Some(Event::Text(text))) => outcome.text(text.as_bytes()),
+                Ok(Some(Event::Binary(data))) => outcome.binary(&data),
+                Ok(Some(Event::Close(None))) => outcome.end = End::Closed(Vec::new()),
+                Ok(Some(Event::Close(Some(CloseReason { code, reason })))) => {
+                    outcome.end = End::Closed(body(code.number(), &reason));
+                }
+                Ok(Some(_)) => {}
+                Ok(None) => break,
+                Err(violation) => {
+                    outcome.end = End::Failed(violation.close_code().number());
+                    break;
+                }
+            }
+        }
+        // Written.
+        sent.append(&mut out);
+    }
+    outcome.sent(role, &sent)
+}
