@@ -54,9 +54,7 @@ impl Workload {
 fn workloads() -> Vec<Workload> {
     let mut workloads = Vec::new();
     for connections in [1, 100, 1000] {
-        for (size, batches) in
-            [(16, &[1, 16][..]), (125, &[16]), (1 << 10, &[1, 16]), (16 << 10, &[1]), (1 << 20, &[1])]
-        {
+        for (size, batches) in [(16, &[1, 16][..]), (1 << 10, &[1, 16]), (16 << 10, &[1]), (1 << 20, &[1])] {
             // A gigabyte under way would measure the kernel's limits for sockets.
             if size * connections < 256 << 20 {
                 workloads.extend(batches.iter().map(|&batch| Workload { size, connections, batch }));

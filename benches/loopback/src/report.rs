@@ -98,14 +98,14 @@ impl Report {
                 continue;
             }
             let title = format!(
-                "## {connections} connections: processor time of the server, µs per message, minimum (ratio to {OURS})"
+                "## Connections: {connections}; processor time of the server, µs per message, minimum (ratio to {OURS})"
             );
             self.table(&mut tables, &title, &group, |samples, ours| {
                 let micros = least(samples, |sample| sample.cpu_micros);
                 let ratio = micros / least(ours, |sample| sample.cpu_micros);
                 format!("{} ({ratio:.2})", round(micros))
             });
-            let title = format!("## {connections} connections: messages per second, median");
+            let title = format!("## Connections: {connections}; messages per second, median");
             self.table(&mut tables, &title, &group, |samples, _| round(median(samples, |it| it.per_second)));
         }
         tables += "\n## Memory per connection: growth of the resident memory, bytes\n\n\

@@ -20,7 +20,7 @@ const MESSAGE_BYTES_MAX: usize = 16 << 20;
 
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 
-/// The name of a server, how it is driven, what it is called when it is asked to run.
+/// One of them: a name without a comma is an implementation in the event loop.
 pub struct Server {
     pub name: &'static str,
     run: fn(TcpListener) -> Result<()>,
