@@ -1,4 +1,4 @@
-//! Notes the compiler's version for the results, and links wslay, which is a C library.
+//! Notes the compiler's version and flags for the results, and links wslay, which is a C library.
 
 use std::process::Command;
 
@@ -7,5 +7,7 @@ fn main() {
     let version =
         Command::new(rustc).arg("--version").output().map(|output| output.stdout).unwrap_or_default();
     println!("cargo:rustc-env=RUSTC_VERSION={}", String::from_utf8_lossy(&version).trim());
+    let flags = std::env::var("CARGO_ENCODED_RUSTFLAGS").unwrap_or_default().replace('\x1f', " ");
+    println!("cargo:rustc-env=BUILD_FLAGS={flags}");
     println!("cargo:rerun-if-changed=build.rs");
 }

@@ -1,5 +1,6 @@
 //! hybi next to every other implementation that can be driven in memory: see README.md.
 
+mod columns;
 mod memory;
 mod peer;
 mod peers;
@@ -25,7 +26,8 @@ struct Options {
     rounds: usize,
 }
 
-const USAGE: &str = "cargo run --release -- [--out DIR] [--rounds N] [FILTER]...\n\
+const USAGE: &str = "cargo run --release -- [--out DIR] [--columns | [--rounds N] [FILTER]...]\n\
+    --columns measures nothing and shows default.json and native.json as one table.\n\
     A filter selects the workloads whose name contains it; @NAME selects implementations (limits always run).";
 
 fn main() -> ExitCode {
@@ -34,17 +36,28 @@ fn main() -> ExitCode {
         out: PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/results")),
         rounds: 101,
     };
+    let mut columns = false;
     let mut args = std::env::args().skip(1);
     while let Some(arg) = args.next() {
         match arg.as_str() {
             "--out" => options.out = args.next().expect(USAGE).into(),
             "--rounds" => options.rounds = args.next().and_then(|n| n.parse().ok()).expect(USAGE),
+            "--columns" => columns = true,
             flag if flag.starts_with('-') => {
                 eprintln!("{USAGE}");
                 return ExitCode::FAILURE;
             }
             filter => options.filters.push(filter.to_lowercase()),
         }
+    }
+    if columns {
+        return match columns::print(&options.out) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                eprintln!("{}: {error}", options.out.display());
+                ExitCode::FAILURE
+            }
+        };
     }
     let mut bench = Bench { options, report: Report::default(), wrong: 0 };
     bench.receiving();
