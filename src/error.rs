@@ -66,7 +66,7 @@ pub enum Violation {
         /// The length that it announced, in bytes.
         len: u64,
     },
-    /// A message longer than [`Limits::message_bytes_max`](crate::Limits::message_bytes_max).
+    /// A message longer than [`Limits::message_bytes_max`](crate::Limits::message_bytes_max), or than there is memory for.
     MessageTooBig {
         /// The length that it would have reached with the frame that was announced, in bytes.
         len: u64,
@@ -167,7 +167,7 @@ impl fmt::Display for Violation {
             Self::TextNotUtf8 => f.write_str("a text message that is not UTF-8"),
             Self::FrameTooBig { len } => write!(f, "a frame of {len} bytes, more than our limit"),
             Self::MessageTooBig { len } => {
-                write!(f, "a message of at least {len} bytes, more than our limit")
+                write!(f, "a message of at least {len} bytes, more than our limit or our memory")
             }
             Self::TooManyFragments => f.write_str("a message in more fragments than our limit"),
             Self::NotDeflate => f.write_str("a compressed message that is not DEFLATE data"),

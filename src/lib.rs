@@ -88,6 +88,7 @@ pub mod extension;
 pub mod frame;
 pub mod handshake;
 mod input;
+mod length;
 mod limits;
 mod role;
 pub mod uri;

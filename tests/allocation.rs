@@ -13,10 +13,10 @@ mod common;
 mod counting;
 
 use common::*;
-use counting::{LIVE, PEAK, allocations};
+use counting::{LARGEST, LIVE, PEAK, allocations};
 use hybi::connection::{Keepalive, KeepaliveConfig, Kind, Prepared};
 use hybi::handshake::{Accept, Answer, ClientRequest};
-use hybi::{ClientHandshake, Config, Connection, Event, Input, Limits, ServerHandshake, Uri};
+use hybi::{ClientHandshake, Config, Connection, Event, Input, Limits, ServerHandshake, Uri, Violation};
 
 #[track_caller]
 fn assert_allocates_nothing<T>(act: impl FnOnce() -> T) -> T {
@@ -286,6 +286,31 @@ fn memory_is_in_proportion_to_what_arrived() {
         assert!(LIVE.get() > live);
         ws.end_of_input().unwrap_err();
         assert_eq!(LIVE.get(), live);
+    }
+}
+
+#[test]
+fn a_message_without_memory_for_it_fails_the_connection_and_not_the_program() {
+    for side in BOTH {
+        for first in [0x01, 0x02] {
+            let payload = vec![b'x'; 3 << 20];
+            let whole = side.incoming(0x80 | first, &payload);
+            let fragments =
+                [side.incoming(first, &payload[..1 << 20]), side.incoming(0, &payload[1 << 20..])];
+            let small = payload.chunks(60_000).map(|piece| side.incoming(0, piece));
+            let small = [side.incoming(first, b"x")].into_iter().chain(small).collect::<Vec<_>>();
+            for mut wire in [whole, fragments.concat(), small.concat()] {
+                let (mut ws, mut out) = (side.connection(Config::default()), Vec::with_capacity(100));
+                LARGEST.set(2 << 20);
+                let outcome = wire
+                    .chunks_mut(1 << 16)
+                    .find_map(|piece| ws.receive(&mut Input::new(piece), &mut out).err());
+                LARGEST.set(usize::MAX);
+                assert!(matches!(outcome, Some(Violation::MessageTooBig { .. })), "{outcome:?}");
+                let close = side.outgoing(0x88, &1009u16.to_be_bytes());
+                assert_eq!(out, close);
+            }
+        }
     }
 }
 

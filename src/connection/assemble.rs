@@ -20,6 +20,10 @@ pub(super) enum Assembly {
     Binary(Vec<u8>),
 }
 
+/// There is no memory for a message.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct NoRoom;
+
 impl Assembly {
     /// Whether nothing is kept.
     pub(super) fn is_empty(&self) -> bool {
@@ -27,46 +31,63 @@ impl Assembly {
     }
 
     /// Keeps a piece of a binary message that is still masked. A key of zeros does nothing, as fast as copying.
-    pub(super) fn push_masked(&mut self, key: [u8; 4], piece: &[u8], rest: Option<usize>) {
+    /// `rest` is how many bytes will follow in this message, if that is known.
+    pub(super) fn push_masked(
+        &mut self,
+        key: [u8; 4],
+        piece: &[u8],
+        rest: Option<usize>,
+    ) -> Result<(), NoRoom> {
         if self.is_empty() {
             *self = Self::Binary(Vec::new());
         }
         let Self::Binary(bytes) = self else {
             debug_assert!(false, "all pieces of a message are of one kind");
-            return;
+            return Ok(());
         };
-        bytes.reserve_exact(growth(bytes.len(), bytes.capacity(), piece.len(), rest));
+        let more = growth(bytes.len(), bytes.capacity(), piece.len(), rest);
+        bytes
+            .try_reserve_exact(more)
+            .or_else(|_| bytes.try_reserve_exact(piece.len()))
+            .map_err(|_| NoRoom)?;
         Mask::new(key).append(piece, bytes);
+        Ok(())
     }
 
     /// Keeps a piece of a text, which begins where `cut` says and ends where it says then. Whether it is UTF-8 so far.
-    pub(super) fn push_text(&mut self, cut: &mut CutCodePoint, piece: &[u8], rest: Option<usize>) -> bool {
+    pub(super) fn push_text(
+        &mut self,
+        cut: &mut CutCodePoint,
+        piece: &[u8],
+        rest: Option<usize>,
+    ) -> Result<bool, NoRoom> {
         if self.is_empty() {
             *self = Self::Text(String::new());
         }
         let Self::Text(text) = self else {
             debug_assert!(false, "all pieces of a message are of one kind");
-            return true;
+            return Ok(true);
         };
         let arrived = cut.bytes().len().saturating_add(piece.len());
-        text.reserve_exact(growth(text.len(), text.capacity(), arrived, rest));
-        let Some((next, piece)) = piece.split_at_checked(cut.missing().min(piece.len())) else { return true };
+        let more = growth(text.len(), text.capacity(), arrived, rest);
+        text.try_reserve_exact(more).or_else(|_| text.try_reserve_exact(arrived)).map_err(|_| NoRoom)?;
+        let (next, piece) = piece.split_at_checked(cut.missing()).unwrap_or((piece, &[]));
         if !next.is_empty() {
             match cut.resume(next) {
                 Ok(whole) => text.extend(whole),
-                Err(()) => return false,
+                Err(()) => return Ok(false),
             }
         }
         if piece.is_empty() {
-            return true;
+            return Ok(true);
         }
         match utf8::check(piece) {
             Checked::Possible(valid, rest) => {
                 text.push_str(valid);
                 *cut = rest;
-                true
+                Ok(true)
             }
-            Checked::Impossible(_) => false,
+            Checked::Impossible(_) => Ok(false),
         }
     }
 

@@ -8,7 +8,7 @@ use alloc::boxed::Box;
 use core::marker::PhantomData;
 use core::{mem, str};
 
-use super::assemble::Assembly;
+use super::assemble::{Assembly, NoRoom};
 use super::closing::Incoming;
 use super::data::Kind;
 use super::event::{Chunk, ChunkData, ChunkEvent, Event, Reply};
@@ -19,6 +19,7 @@ use crate::frame::{
     Reserved, turned,
 };
 use crate::input::Input;
+use crate::length::in_memory;
 use crate::limits::Limits;
 use crate::role::Role;
 use crate::utf8::{self, Checked, CutCodePoint};
@@ -199,7 +200,7 @@ impl<R: Role> Receiver<R> {
     }
 
     pub(super) fn reply_backlog_max(&self) -> usize {
-        usize::try_from(self.limits.reply_backlog_max).unwrap_or(usize::MAX)
+        in_memory(self.limits.reply_backlog_max.into())
     }
 
     pub(super) fn incoming(&self) -> Incoming {
@@ -244,7 +245,7 @@ impl<R: Role> Receiver<R> {
 
     /// The next commonest: pings, pongs and further fragments of a binary message that have arrived completely, up to
     /// an event. `None`: what comes next is something else.
-    fn receive_fragments<'a>(&mut self, input: &mut Input<'a>) -> Option<Event<'a>> {
+    fn receive_fragments<'a>(&mut self, input: &mut Input<'a>) -> Option<Result<Event<'a>, Violation>> {
         const CONTINUATION: u8 = 0x00;
         const FINAL_CONTINUATION: u8 = 0x80;
         const PING: u8 = 0x89;
@@ -262,9 +263,12 @@ impl<R: Role> Receiver<R> {
                     message.announced = message.announced.saturating_add(payload.len() as u64);
                     message.fragments = message.fragments.saturating_add(1);
                     let is_final = first == FINAL_CONTINUATION;
-                    self.assembly.push_masked(key, payload, is_final.then_some(0));
+                    if let Err(NoRoom) = self.assembly.push_masked(key, payload, is_final.then_some(0)) {
+                        let len = message.announced;
+                        return Some(Err(self.fail(Violation::MessageTooBig { len })));
+                    }
                     if is_final {
-                        return Some(self.finish_gathered());
+                        return Some(Ok(self.finish_gathered()));
                     }
                 }
                 PING | PONG => {
@@ -272,7 +276,7 @@ impl<R: Role> Receiver<R> {
                     Mask::new(key).apply(payload);
                     self.state = self.between_frames();
                     let payload = Cow::Borrowed(&*payload);
-                    return Some(if first == PING { Event::Ping(payload) } else { Event::Pong(payload) });
+                    return Some(Ok(if first == PING { Event::Ping(payload) } else { Event::Pong(payload) }));
                 }
                 _ => return None,
             }
@@ -311,7 +315,7 @@ impl<R: Role> Receiver<R> {
                         && partial.len == 0
                         && let Some(event) = self.receive_fragments(input)
                     {
-                        return Ok(Some(Step::Event(event)));
+                        return Ok(Some(Step::Event(event?)));
                     }
                     self.read_header(partial, input)?;
                 }
@@ -489,23 +493,26 @@ impl<R: Role> Receiver<R> {
             debug_assert!(false, "a data frame belongs to a message");
             return Ok(None);
         };
-        let piece = input.take_up_to(usize::try_from(frame.remaining).unwrap_or(usize::MAX));
+        let piece = input.take_up_to(in_memory(frame.remaining));
         frame.remaining = frame.remaining.saturating_sub(piece.len() as u64);
-        let rest = if frame.fin { usize::try_from(frame.remaining).ok() } else { None };
+        let rest = frame.fin.then(|| in_memory(frame.remaining));
         let ends = frame.fin && frame.remaining == 0;
         let is_possible = match message.kind {
-            Kind::Binary => {
-                self.assembly.push_masked(frame.key, piece, rest);
-                true
-            }
+            Kind::Binary => self.assembly.push_masked(frame.key, piece, rest).map(|()| true),
             Kind::Text => {
                 Mask::new(frame.key).apply(piece);
+                let is_possible = self.assembly.push_text(&mut message.cut, piece, rest);
                 // RFC 6455 §8.1: what is not UTF-8 fails the connection; so does a code point that the end cut in two.
-                self.assembly.push_text(&mut message.cut, piece, rest) && (message.cut.is_none() || !ends)
+                is_possible.map(|is_possible| is_possible && (message.cut.is_none() || !ends))
             }
         };
-        if !is_possible {
-            return Err(self.fail(Violation::TextNotUtf8));
+        match is_possible {
+            Ok(true) => {}
+            Ok(false) => return Err(self.fail(Violation::TextNotUtf8)),
+            Err(NoRoom) => {
+                let len = message.announced;
+                return Err(self.fail(Violation::MessageTooBig { len }));
+            }
         }
         if ends {
             return Ok(Some(self.finish_gathered()));
@@ -739,7 +746,7 @@ impl Message {
 impl Frame {
     /// Takes the next bytes of the payload, at most `n`, and unmasks them in place.
     fn take<'a>(&mut self, n: usize, input: &mut Input<'a>) -> &'a [u8] {
-        let n = n.min(usize::try_from(self.remaining).unwrap_or(usize::MAX));
+        let n = n.min(in_memory(self.remaining));
         let piece = input.take_up_to(n);
         self.remaining = self.remaining.saturating_sub(piece.len() as u64);
         self.unmask(piece);
@@ -762,7 +769,7 @@ impl Frame {
     ) -> Result<(), Violation> {
         /// Enough for a call; what the reader leaves has been unmasked in vain.
         const AT_ONCE: usize = 16 << 10;
-        let n = AT_ONCE.min(usize::try_from(self.remaining).unwrap_or(usize::MAX));
+        let n = AT_ONCE.min(in_memory(self.remaining));
         let piece = input.front_mut(n);
         self.unmask(piece);
         let used = read(piece)?.min(piece.len());

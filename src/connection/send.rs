@@ -16,6 +16,7 @@ use crate::frame::{
     CONTROL_PAYLOAD_MAX, CloseCode, CloseReason, EncodedHeader, Header, LengthForm, Mask, OpCode, Reserved,
     first_byte,
 };
+use crate::length::in_memory;
 use crate::role::{Client, MaskingKeys, Role, Server};
 
 /// The writing half of a connection: it checks and encodes what the caller sends.
@@ -314,7 +315,7 @@ impl<R: Role> Sender<R> {
         fin: bool,
         out: &mut Vec<u8>,
     ) {
-        let fragment_bytes = usize::try_from(self.fragment_bytes).unwrap_or(usize::MAX);
+        let fragment_bytes = in_memory(self.fragment_bytes.into());
         if fragment_bytes == 0 || payload.len() <= fragment_bytes {
             self.write_frame(first_byte(fin, reserved, opcode), payload, out);
         } else {

@@ -14,6 +14,12 @@ thread_local! {
     pub static BYTES: Cell<usize> = const { Cell::new(0) };
     pub static LIVE: Cell<isize> = const { Cell::new(0) };
     pub static PEAK: Cell<isize> = const { Cell::new(0) };
+    /// The largest block that there is memory for.
+    pub static LARGEST: Cell<usize> = const { Cell::new(usize::MAX) };
+}
+
+fn is_too_large(size: usize) -> bool {
+    LARGEST.try_with(|largest| size > largest.get()).unwrap_or(false)
 }
 
 fn count(calls: usize, bytes: isize) {
@@ -26,9 +32,12 @@ fn count(calls: usize, bytes: isize) {
     });
 }
 
-// SAFETY: every call goes to the system's allocator as it came.
+// SAFETY: every call goes to the system's allocator as it came, or fails.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        if is_too_large(layout.size()) {
+            return std::ptr::null_mut();
+        }
         count(1, layout.size() as isize);
         // SAFETY: as the caller promised.
         unsafe { System.alloc(layout) }
@@ -41,6 +50,9 @@ unsafe impl GlobalAlloc for Counting {
     }
 
     unsafe fn realloc(&self, block: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        if is_too_large(size) {
+            return std::ptr::null_mut();
+        }
         // Old and new may both be there for a while.
         count(1, size as isize);
         count(0, -(layout.size() as isize));

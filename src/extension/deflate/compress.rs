@@ -5,6 +5,8 @@ use core::fmt;
 
 use zlib_rs::{Deflate, DeflateFlush, Status};
 
+use crate::length::in_memory;
+
 use super::inflate::TAIL;
 use super::{Compression, DeflateConfig};
 
@@ -85,8 +87,8 @@ impl Deflater {
             let (in_before, out_before) = (stream.total_in(), stream.total_out());
             let status =
                 stream.compress(rest, out.get_mut(begin..).unwrap_or_default(), DeflateFlush::SyncFlush);
-            let read = stream.total_in().saturating_sub(in_before) as usize;
-            let written = stream.total_out().saturating_sub(out_before) as usize;
+            let read = in_memory(stream.total_in().saturating_sub(in_before));
+            let written = in_memory(stream.total_out().saturating_sub(out_before));
             rest = rest.get(read..).unwrap_or_default();
             out.truncate(begin.saturating_add(written));
             debug_assert!(matches!(status, Ok(Status::Ok | Status::BufError)));

@@ -9,6 +9,7 @@ use zlib_rs::{Inflate, InflateFlush, Status};
 
 use super::DeflateConfig;
 use crate::error::Violation;
+use crate::length::in_memory;
 
 /// What the sender took off the end of every message, and what the end is decompressed with.
 pub(super) const TAIL: [u8; 4] = [0x00, 0x00, 0xff, 0xff];
@@ -93,7 +94,7 @@ impl Inflater {
         let compressed = match self.expansion_max {
             None => compressed,
             Some(_) => {
-                let step = usize::try_from(step_end.saturating_sub(before)).unwrap_or(usize::MAX);
+                let step = in_memory(step_end.saturating_sub(before));
                 compressed.get(..step).unwrap_or(compressed)
             }
         };
@@ -159,7 +160,7 @@ impl Inflater {
     fn advance(&mut self, compressed: &[u8], bound: u64, out: &mut Vec<u8>) -> Result<usize, Violation> {
         let begin = out.len();
         let allowed = bound.saturating_sub(self.message.inflated_bytes);
-        let allowed = usize::try_from(allowed).unwrap_or(usize::MAX);
+        let allowed = in_memory(allowed);
         // One byte more than is allowed, to see that there is more.
         let room_max = PIECE_BYTES_MAX.min(allowed.saturating_add(1));
         let mut room = compressed.len().saturating_mul(8).saturating_add(ROOM_BYTES).min(room_max);
@@ -187,8 +188,8 @@ impl Inflater {
             let stream = self.stream.get_or_insert_with(|| Inflate::new(false, WINDOW_BITS));
             let (in_before, out_before) = (stream.total_in(), stream.total_out());
             let status = stream.decompress(unread, free, InflateFlush::NoFlush);
-            let now_read = stream.total_in().saturating_sub(in_before) as usize;
-            let now_written = stream.total_out().saturating_sub(out_before) as usize;
+            let now_read = in_memory(stream.total_in().saturating_sub(in_before));
+            let now_written = in_memory(stream.total_out().saturating_sub(out_before));
             read = read.saturating_add(now_read);
             written = written.saturating_add(now_written);
             match status {
