@@ -13,15 +13,6 @@
 //!
 //! Neither half of a connection knows the other's column; together they are the whole state.
 
-/// How the stream of bytes from the peer stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Incoming {
-    Open,
-    CloseReceived,
-    Failed,
-    Ended,
-}
-
 /// How our stream of bytes to the peer stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Outgoing {
@@ -57,21 +48,19 @@ pub enum Transport {
     Close,
 }
 
-pub(super) fn ready_state(incoming: Incoming, outgoing: Outgoing) -> ReadyState {
-    match (incoming, outgoing) {
-        (Incoming::Open, Outgoing::Open) => ReadyState::Open,
-        (Incoming::Open, Outgoing::CloseSent) | (Incoming::CloseReceived, Outgoing::Open) => {
-            ReadyState::Closing
-        }
-        (Incoming::CloseReceived, Outgoing::CloseSent) => ReadyState::Closed,
-        (Incoming::Failed | Incoming::Ended, _) | (_, Outgoing::Over) => ReadyState::Closed,
+/// A connection that failed or ended has nothing to send any more, which says it all.
+pub(super) fn ready_state(close_received: bool, outgoing: Outgoing) -> ReadyState {
+    match (close_received, outgoing) {
+        (false, Outgoing::Open) => ReadyState::Open,
+        (false, Outgoing::CloseSent) | (true, Outgoing::Open) => ReadyState::Closing,
+        (true, Outgoing::CloseSent) | (_, Outgoing::Over) => ReadyState::Closed,
     }
 }
 
-pub(super) fn transport(is_server: bool, incoming: Incoming, outgoing: Outgoing) -> Transport {
-    match (ready_state(incoming, outgoing), incoming) {
-        (ReadyState::Open | ReadyState::Closing, _) => Transport::Keep,
-        (ReadyState::Closed, Incoming::CloseReceived) if !is_server => Transport::AwaitClose,
-        (ReadyState::Closed, _) => Transport::Close,
+pub(super) fn transport(is_server: bool, close_received: bool, outgoing: Outgoing) -> Transport {
+    match ready_state(close_received, outgoing) {
+        ReadyState::Open | ReadyState::Closing => Transport::Keep,
+        ReadyState::Closed if close_received && !is_server => Transport::AwaitClose,
+        ReadyState::Closed => Transport::Close,
     }
 }

@@ -409,13 +409,13 @@ impl<R: Role> Connection<R> {
     /// How the connection stands.
     #[must_use]
     pub fn ready_state(&self) -> ReadyState {
-        closing::ready_state(self.receiver.incoming(), self.sender.outgoing())
+        closing::ready_state(self.receiver.close_received(), self.sender.outgoing())
     }
 
     /// What to do with the transport once the output has been written: keep it, close it, or wait for the peer to do so.
     #[must_use]
     pub fn transport(&self) -> Transport {
-        closing::transport(R::IS_SERVER, self.receiver.incoming(), self.sender.outgoing())
+        closing::transport(R::IS_SERVER, self.receiver.close_received(), self.sender.outgoing())
     }
 
     /// Takes the connection apart, so that one thread can read and another write. Between them go the
@@ -445,10 +445,6 @@ impl<R: Role> Connection<R> {
     #[inline(never)]
     fn answer(&mut self, control: &Event<'_>, out: &mut Vec<u8>) {
         let Some(reply) = control.reply() else { return };
-        if reply.opcode() == OpCode::CLOSE {
-            // RFC 6455 §5.5.2: after the peer's Close no ping needs an answer any more.
-            self.sender.take_held_back();
-        }
         if self.sender.replies() == Replies::Manual {
             return;
         }

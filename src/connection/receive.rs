@@ -9,7 +9,6 @@ use core::marker::PhantomData;
 use core::{mem, str};
 
 use super::assemble::{Assembly, NoRoom};
-use super::closing::Incoming;
 use super::data::Kind;
 use super::event::{Chunk, ChunkData, ChunkEvent, Event, Reply};
 use crate::error::{CutOff, Violation};
@@ -203,13 +202,9 @@ impl<R: Role> Receiver<R> {
         in_memory(self.limits.reply_backlog_max.into())
     }
 
-    pub(super) fn incoming(&self) -> Incoming {
-        match self.state {
-            State::Over(Over::Closed) => Incoming::CloseReceived,
-            State::Over(Over::Failed) => Incoming::Failed,
-            State::Over(Over::Ended(_)) => Incoming::Ended,
-            _ => Incoming::Open,
-        }
+    /// Whether the peer's Close frame has come.
+    pub(super) fn close_received(&self) -> bool {
+        matches!(self.state, State::Over(Over::Closed))
     }
 
     /// Notes that a chunk of the message under way is handed out. Whether it is the first.
