@@ -18,35 +18,28 @@ pub const MESSAGES: usize = 128;
 /// How many messages one read brings, where not otherwise named.
 const PER_READ: usize = 16;
 
-pub struct Path {
-    pub name: &'static str,
-    /// Handles that many messages, up to twice [`MESSAGES`].
-    pub run: fn(usize),
-}
+/// A name, and what handles that many messages, up to twice [`MESSAGES`].
+pub type Path = (&'static str, fn(usize));
 
-macro_rules! paths {
-    ($($name:literal => $run:expr,)*) => { &[$(Path { name: $name, run: $run }),*] };
-}
-
-pub const PATHS: &[Path] = paths! {
-    "receive as server, binary 16 B" => |n| receive_at_server(binary(16), n),
-    "receive as server, binary 125 B" => |n| receive_at_server(binary(125), n),
-    "receive as server, binary 1 KiB" => |n| receive_at_server(binary(1024), n),
-    "receive as server, ASCII text 64 B" => |n| receive_at_server(ascii(64), n),
-    "receive as server, ASCII text 1 KiB" => |n| receive_at_server(ascii(1024), n),
-    "receive as server, mixed-script text 1 KiB" => |n| receive_at_server(mixed_script(1024), n),
-    "receive as client, binary 64 B" => |n| {
+pub const PATHS: &[Path] = &[
+    ("receive as server, binary 16 B", |n| receive_at_server(binary(16), n)),
+    ("receive as server, binary 125 B", |n| receive_at_server(binary(125), n)),
+    ("receive as server, binary 1 KiB", |n| receive_at_server(binary(1024), n)),
+    ("receive as server, ASCII text 64 B", |n| receive_at_server(ascii(64), n)),
+    ("receive as server, ASCII text 1 KiB", |n| receive_at_server(ascii(1024), n)),
+    ("receive as server, mixed-script text 1 KiB", |n| receive_at_server(mixed_script(1024), n)),
+    ("receive as client, binary 64 B", |n| {
         let (payload, mut peer) = (binary(64), server());
         receive(client(), reads(PER_READ, |read| peer.send(payload, read).expect("open")), n / PER_READ, n);
-    },
-    "a read for each message, binary 16 B" => |n| {
+    }),
+    ("a read for each message, binary 16 B", |n| {
         let (payload, mut peer) = (binary(16), client());
         receive(server(), reads(1, |read| peer.send(payload, read).expect("open")), n, n);
-    },
-    "two reads for each message, binary 1 KiB" => |n| receive(server(), halves(binary(1024)), 2 * n, n),
-    "two reads for each message, text 1 KiB" => |n| receive(server(), halves(mixed_script(1024)), 2 * n, n),
-    "two reads, receive_chunk, binary 1 KiB" => |n| receive_chunks(server(), halves(binary(1024)), n),
-    "8 fragments of 128 B with pings between" => |n| {
+    }),
+    ("two reads for each message, binary 1 KiB", |n| receive(server(), halves(binary(1024)), 2 * n, n)),
+    ("two reads for each message, text 1 KiB", |n| receive(server(), halves(mixed_script(1024)), 2 * n, n)),
+    ("two reads, receive_chunk, binary 1 KiB", |n| receive_chunks(server(), halves(binary(1024)), n)),
+    ("8 fragments of 128 B with pings between", |n| {
         let (fragment, mut peer) = (binary(128), client());
         let message = |read: &mut Vec<u8>| {
             for _ in 0..7 {
@@ -56,47 +49,47 @@ pub const PATHS: &[Path] = paths! {
             peer.send_last_part(fragment, read).expect("open");
         };
         receive(server(), reads(1, message), n, 8 * n);
-    },
-    "a ping and its pong, 4 B" => |n| {
+    }),
+    ("a ping and its pong, 4 B", |n| {
         let mut peer = client();
         receive(server(), reads(PER_READ, |read| peer.ping(b"ping", read).expect("open")), n / PER_READ, n);
-    },
-    "send as server, binary 16 B" => |n| send(server(), binary(16), n),
-    "send as server, binary 1 KiB" => |n| send(server(), binary(1024), n),
-    "send as server, text 64 B" => |n| send(server(), ascii(64), n),
-    "send as server, header only" => |n| {
+    }),
+    ("send as server, binary 16 B", |n| send(server(), binary(16), n)),
+    ("send as server, binary 1 KiB", |n| send(server(), binary(1024), n)),
+    ("send as server, text 64 B", |n| send(server(), ascii(64), n)),
+    ("send as server, header only", |n| {
         let (mut ws, payload) = (server(), binary(1024));
         for _ in 0..n {
             black_box(ws.header(black_box(payload)).expect("open"));
         }
-    },
-    "send as server, prepared 64 B" => |n| {
+    }),
+    ("send as server, prepared 64 B", |n| {
         let (mut ws, message, mut out) = (server(), Prepared::new(binary(64)), room());
         for _ in 0..n {
             ws.send_prepared(black_box(&message), &mut out).expect("open");
             flush(&mut out);
         }
-    },
-    "send as client, binary 16 B" => |n| send(Connection::client(Config::default()), binary(16), n),
-    "send as client, binary 1 KiB" => |n| send(Connection::client(Config::default()), binary(1024), n),
-    "closing handshake, both ends" => close,
-    "opening handshake, server" => open_server,
-    "opening handshake, client" => open_client,
-    "deflate and send, JSON 1 KiB" => |n| {
+    }),
+    ("send as client, binary 16 B", |n| send(Connection::client(Config::default()), binary(16), n)),
+    ("send as client, binary 1 KiB", |n| send(Connection::client(Config::default()), binary(1024), n)),
+    ("closing handshake, both ends", close),
+    ("opening handshake, server", open_server),
+    ("opening handshake, client", open_client),
+    ("deflate and send, JSON 1 KiB", |n| {
         let ((mut ws, _), messages, mut out) = (compressing(), json(), room());
         for message in messages.iter().take(n) {
             ws.send(black_box(message), &mut out).expect("open");
             flush(&mut out);
         }
-    },
-    "receive and inflate, JSON 1 KiB" => |n| {
+    }),
+    ("receive and inflate, JSON 1 KiB", |n| {
         let (mut messages, (mut peer, ws)) = (json().into_iter(), compressing());
         let next = |read: &mut Vec<u8>| {
             peer.send(&messages.next().expect("enough of them"), read).expect("open");
         };
         receive(ws, reads(1, next), n, n);
-    },
-};
+    }),
+];
 
 fn receive_at_server(payload: Data<'static>, messages: usize) {
     let mut peer = client();

@@ -23,21 +23,21 @@ pub fn count() -> Record {
         ("libc", run("getconf", &["GNU_LIBC_VERSION"])),
         ("valgrind", version),
     ];
-    let counts = PATHS.iter().map(|path| {
+    let counts = PATHS.iter().map(|(path, _)| {
         // Both at the same time.
-        let (once, twice) = (start(path.name, MESSAGES), start(path.name, 2 * MESSAGES));
+        let (once, twice) = (start(path, MESSAGES), start(path, 2 * MESSAGES));
         let ((_, once), (_, twice)) = (finish(once), finish(twice));
         // As precise as it is recorded.
         let tenths = (twice - once) as f64 * 10.0 / MESSAGES as f64;
-        (path.name.to_owned(), tenths.round() / 10.0)
+        ((*path).to_owned(), tenths.round() / 10.0)
     });
     Record { counts: counts.collect(), conditions: conditions.into() }
 }
 
 /// What a child does.
 pub fn child(path: &str, messages: &str) {
-    match PATHS.iter().find(|known| known.name == path) {
-        Some(path) => (path.run)(messages.parse().expect("a number")),
+    match PATHS.iter().find(|(name, _)| *name == path) {
+        Some((_, run)) => run(messages.parse().expect("a number")),
         None => println!("{}", processor()),
     }
 }
