@@ -1,0 +1,317 @@
+//! The paths that are counted. Each prepares what twice [`MESSAGES`] need, and then handles as many as it is asked to: so
+//! that the difference between two runs is nothing but handling them.
+
+use std::hint::black_box;
+
+use hybi::connection::{Data, Prepared};
+use hybi::extension::Offers;
+use hybi::extension::deflate::{self, Agreed, DeflateConfig};
+use hybi::handshake::{Accept, Answer, ClientRequest};
+use hybi::{
+    Client, ClientHandshake, CloseCode, Config, Connection, Event, Input, MaskingKeys, Role, Server,
+    ServerHandshake, Uri,
+};
+
+/// A multiple of the 64 masking keys that a thread draws at once, so that each run pays for as many draws.
+pub const MESSAGES: usize = 128;
+
+/// How many messages one read brings, where not otherwise named.
+const PER_READ: usize = 16;
+
+/// A name, and what handles that many messages, up to twice [`MESSAGES`].
+pub type Path = (&'static str, fn(usize));
+
+pub const PATHS: &[Path] = &[
+    ("receive as server, binary 16 B", |n| receive_at_server(binary(16), n)),
+    ("receive as server, binary 125 B", |n| receive_at_server(binary(125), n)),
+    ("receive as server, binary 1 KiB", |n| receive_at_server(binary(1024), n)),
+    ("receive as server, ASCII text 64 B", |n| receive_at_server(ascii(64), n)),
+    ("receive as server, ASCII text 1 KiB", |n| receive_at_server(ascii(1024), n)),
+    ("receive as server, mixed-script text 1 KiB", |n| receive_at_server(mixed_script(1024), n)),
+    ("receive as client, binary 64 B", |n| {
+        let (payload, mut peer) = (binary(64), server());
+        receive(client(), reads(PER_READ, |read| peer.send(payload, read).expect("open")), n / PER_READ, n);
+    }),
+    ("a read for each message, binary 16 B", |n| {
+        let (payload, mut peer) = (binary(16), client());
+        receive(server(), reads(1, |read| peer.send(payload, read).expect("open")), n, n);
+    }),
+    ("two reads for each message, binary 1 KiB", |n| receive(server(), halves(binary(1024)), 2 * n, n)),
+    ("two reads for each message, text 1 KiB", |n| receive(server(), halves(mixed_script(1024)), 2 * n, n)),
+    ("two reads, receive_chunk, binary 1 KiB", |n| receive_chunks(server(), halves(binary(1024)), n)),
+    ("8 fragments of 128 B with pings between", |n| {
+        let (fragment, mut peer) = (binary(128), client());
+        let message = |read: &mut Vec<u8>| {
+            for _ in 0..7 {
+                peer.send_part(fragment, read).expect("open");
+                peer.ping(b"ping", read).expect("open");
+            }
+            peer.send_last_part(fragment, read).expect("open");
+        };
+        receive(server(), reads(1, message), n, 8 * n);
+    }),
+    ("a ping and its pong, 4 B", |n| {
+        let mut peer = client();
+        receive(server(), reads(PER_READ, |read| peer.ping(b"ping", read).expect("open")), n / PER_READ, n);
+    }),
+    ("send as server, binary 16 B", |n| send(server(), binary(16), n)),
+    ("send as server, binary 1 KiB", |n| send(server(), binary(1024), n)),
+    ("send as server, text 64 B", |n| send(server(), ascii(64), n)),
+    ("send as server, header only", |n| {
+        let (mut ws, payload) = (server(), binary(1024));
+        for _ in 0..n {
+            black_box(ws.header(black_box(payload)).expect("open"));
+        }
+    }),
+    ("send as server, prepared 64 B", |n| {
+        let (mut ws, message, mut out) = (server(), Prepared::new(binary(64)), room());
+        for _ in 0..n {
+            ws.send_prepared(black_box(&message), &mut out).expect("open");
+            flush(&mut out);
+        }
+    }),
+    ("send as client, binary 16 B", |n| send(Connection::client(Config::default()), binary(16), n)),
+    ("send as client, binary 1 KiB", |n| send(Connection::client(Config::default()), binary(1024), n)),
+    ("closing handshake, both ends", close),
+    ("opening handshake, server", open_server),
+    ("opening handshake, client", open_client),
+    ("deflate and send, JSON 1 KiB", |n| {
+        let ((mut ws, _), messages, mut out) = (compressing(), json(), room());
+        for message in messages.iter().take(n) {
+            ws.send(black_box(message), &mut out).expect("open");
+            flush(&mut out);
+        }
+    }),
+    ("receive and inflate, JSON 1 KiB", |n| {
+        let (mut messages, (mut peer, ws)) = (json().into_iter(), compressing());
+        let next = |read: &mut Vec<u8>| {
+            peer.send(&messages.next().expect("enough of them"), read).expect("open");
+        };
+        receive(ws, reads(1, next), n, n);
+    }),
+];
+
+fn receive_at_server(payload: Data<'static>, messages: usize) {
+    let mut peer = client();
+    let reads = reads(PER_READ, |read| peer.send(payload, read).expect("open"));
+    receive(server(), reads, messages / PER_READ, messages);
+}
+
+/// Receives that many reads, of so many events altogether.
+fn receive<R: Role>(mut ws: Connection<R>, mut reads: Vec<Vec<u8>>, taken: usize, events: usize) {
+    let (mut out, mut seen) = (room(), 0);
+    for read in reads.iter_mut().take(taken) {
+        seen += receive_read(&mut ws, read, &mut out);
+        flush(&mut out);
+    }
+    assert_eq!(seen, events);
+}
+
+/// What a program does with a read. How many events were in it. The only caller of `receive` for its role, as in most
+/// programs: so it is compiled into this, as there.
+#[inline(never)]
+fn receive_read<R: Role>(ws: &mut Connection<R>, read: &mut [u8], out: &mut Vec<u8>) -> usize {
+    let (mut input, mut events) = (Input::new(read), 0);
+    while let Some(event) = ws.receive(&mut input, out).expect("legal") {
+        match event {
+            Event::Text(text) => _ = black_box(text.as_bytes()),
+            Event::Binary(data) => _ = black_box(&*data),
+            _ => {}
+        }
+        events += 1;
+    }
+    events
+}
+
+/// Receives messages of two reads each in chunks, of which there is one for each read.
+#[inline(never)]
+fn receive_chunks(mut ws: Connection<Server>, mut reads: Vec<Vec<u8>>, messages: usize) {
+    let (mut out, mut seen) = (room(), 0);
+    for read in reads.iter_mut().take(2 * messages) {
+        let mut input = Input::new(black_box(read));
+        while let Some(event) = ws.receive_chunk(&mut input, &mut out).expect("legal") {
+            black_box(&event);
+            seen += 1;
+        }
+    }
+    assert_eq!(seen, 2 * messages);
+}
+
+#[inline(never)]
+fn send<R: Role>(mut ws: Connection<R>, payload: Data<'static>, messages: usize) {
+    let mut out = room();
+    for _ in 0..messages {
+        ws.send(black_box(payload), &mut out).expect("open");
+        flush(&mut out);
+    }
+}
+
+/// The client closes, the server answers, the client hears it.
+#[inline(never)]
+fn close(connections: usize) {
+    let mut pairs: Vec<_> = (0..2 * MESSAGES).map(|_| (client(), server())).collect();
+    let (mut there, mut back) = (room(), room());
+    for (client, server) in pairs.iter_mut().take(connections) {
+        client.close(CloseCode::NORMAL, "that was all", &mut there).expect("open");
+        let asked = receive_read(server, &mut there, &mut back);
+        there.clear();
+        let answered = receive_read(client, &mut back, &mut there);
+        back.clear();
+        assert_eq!((asked, answered), (1, 1));
+        black_box((client.transport(), server.transport()));
+    }
+}
+
+/// What a browser asks for, with 14 headers and the key of RFC 6455 §1.3.
+const REQUEST: &[u8] = b"GET /feed?channel=7 HTTP/1.1\r\n\
+    Host: feed.example.com:8080\r\n\
+    User-Agent: Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0\r\n\
+    Accept: */*\r\n\
+    Accept-Language: en-GB,en;q=0.5\r\n\
+    Accept-Encoding: gzip, deflate, br, zstd\r\n\
+    Sec-WebSocket-Version: 13\r\n\
+    Origin: http://feed.example.com:8080\r\n\
+    Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
+    Connection: keep-alive, Upgrade\r\n\
+    Cookie: session=8f14e45fceea167a5a36dedd4bea2543; theme=light\r\n\
+    Sec-Fetch-Mode: websocket\r\n\
+    Pragma: no-cache\r\n\
+    Cache-Control: no-cache\r\n\
+    Upgrade: websocket\r\n\
+    \r\n";
+
+const RESPONSE: &[u8] = b"HTTP/1.1 101 Switching Protocols\r\n\
+    Upgrade: websocket\r\n\
+    Connection: Upgrade\r\n\
+    Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\
+    Date: Sun, 22 Nov 2026 12:00:00 GMT\r\n\
+    Server: example\r\n\
+    \r\n";
+
+#[inline(never)]
+fn open_server(connections: usize) {
+    let (mut requests, mut out) = (vec![REQUEST.to_vec(); 2 * MESSAGES], room());
+    for read in requests.iter_mut().take(connections) {
+        let mut input = Input::new(black_box(read));
+        let mut handshake = ServerHandshake::new(Config::default());
+        let request = handshake.receive(&mut input, &mut out).expect("well-formed").expect("complete");
+        black_box(handshake.accept(&request, &Accept::from_same_origin(), &mut out).expect("acceptable"));
+        flush(&mut out);
+    }
+}
+
+#[inline(never)]
+fn open_client(connections: usize) {
+    let (mut responses, mut out) = (vec![RESPONSE.to_vec(); 2 * MESSAGES], room());
+    let uri = Uri::parse("ws://feed.example.com:8080/feed?channel=7").expect("valid");
+    let nonce = *b"the sample nonce"; // the key of RFC 6455 §1.3
+    for read in responses.iter_mut().take(connections) {
+        let request = ClientRequest::new(black_box(&uri));
+        let mut handshake =
+            ClientHandshake::with_keys(&request, Config::default(), nonce, Keys(1), &mut out).expect("valid");
+        flush(&mut out);
+        match handshake.receive(&mut Input::new(black_box(read))) {
+            Ok(Some(Answer::Open(ws, _))) => drop(black_box(ws)),
+            _ => panic!("the connection is not open"),
+        }
+    }
+}
+
+fn server() -> Connection<Server> {
+    Connection::server(Config::default())
+}
+
+fn client() -> Connection<Client<Keys>> {
+    Connection::client_with_keys(Config::default(), Keys(1))
+}
+
+/// Masking keys that differ, the same in every run.
+struct Keys(u32);
+
+impl MaskingKeys for Keys {
+    fn next_key(&mut self) -> [u8; 4] {
+        self.0 = self.0.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        self.0.to_be_bytes()
+    }
+}
+
+/// A server that compresses, and a client.
+fn compressing() -> (Connection<Server>, Connection<Client<Keys>>) {
+    let config = DeflateConfig::default();
+    let offer = deflate::offer(&config);
+    let agreed: Agreed = deflate::accept(&config, Offers::new(offer.as_bytes()).flatten()).expect("agreed");
+    (server().with_deflate(&agreed, &config), client().with_deflate(&agreed, &config))
+}
+
+/// Twice [`MESSAGES`], as they are read, so many by each read.
+fn reads(per_read: usize, mut send: impl FnMut(&mut Vec<u8>)) -> Vec<Vec<u8>> {
+    let read = |_| {
+        let mut read = Vec::new();
+        (0..per_read).for_each(|_| send(&mut read));
+        read
+    };
+    (0..2 * MESSAGES / per_read).map(read).collect()
+}
+
+/// A client's messages, each cut into two reads.
+fn halves(payload: Data<'static>) -> Vec<Vec<u8>> {
+    let mut peer = client();
+    let messages = reads(1, |read| peer.send(payload, read).expect("open"));
+    messages
+        .iter()
+        .flat_map(|message| message.chunks(message.len().div_ceil(2)))
+        .map(<[u8]>::to_vec)
+        .collect()
+}
+
+/// Enough for everything that is written between two flushes, so that it never grows.
+fn room() -> Vec<u8> {
+    Vec::with_capacity(4096)
+}
+
+fn flush(out: &mut Vec<u8>) {
+    black_box(&mut *out);
+    out.clear();
+}
+
+fn binary(bytes: usize) -> Data<'static> {
+    let mut keys = Keys(bytes as u32);
+    let payload: Vec<u8> = std::iter::repeat_with(|| keys.next_key()).flatten().take(bytes).collect();
+    Data::Binary(payload.leak())
+}
+
+fn ascii(bytes: usize) -> Data<'static> {
+    let words = "Waltz, bad nymph, for quick jigs vex; 0123456789 times. ";
+    Data::Text(words.chars().cycle().take(bytes).collect::<String>().leak())
+}
+
+/// Letters of one to four bytes, filled up with dots.
+fn mixed_script(bytes: usize) -> Data<'static> {
+    let words = "Straße, naïve façade; Καλημέρα κόσμε; Привет, мир; שלום; नमस्ते; 你好，世界; こんにちは; 👋🌍 and so on. ";
+    let mut text = String::new();
+    for letter in words.chars().cycle() {
+        if text.len() + letter.len_utf8() > bytes {
+            break;
+        }
+        text.push(letter);
+    }
+    text += &".".repeat(bytes - text.len());
+    Data::Text(text.leak())
+}
+
+/// Messages of exactly 1 KiB with much in common, no two the same.
+fn json() -> Vec<String> {
+    let mut keys = Keys(42);
+    let message = |number| {
+        let mut text = format!("{{\"channel\":\"orders\",\"number\":{number},\"orders\":[");
+        while text.len() < 940 {
+            let [id, price, amount, side] = keys.next_key().map(u32::from);
+            let side = if side < 128 { "buy" } else { "sell" };
+            text += &format!("{{\"id\":{id},\"price\":{price}.25,\"amount\":{amount},\"side\":\"{side}\"}},");
+        }
+        text += "null]}";
+        text += &" ".repeat(1024 - text.len());
+        text
+    };
+    (0..2 * MESSAGES).map(message).collect()
+}
