@@ -395,3 +395,17 @@ fn the_close_codes_with_names() {
         assert_eq!(code.number(), number);
     }
 }
+
+#[test]
+fn values_print_as_what_they_are() {
+    assert_eq!(format!("{:?}", CloseCode::NORMAL), "CloseCode(1000)");
+    assert_eq!(CloseCode::NORMAL.to_string(), "1000");
+    let printed: Vec<_> = (0..16).filter_map(OpCode::new).map(|opcode| format!("{opcode:?}")).collect();
+    assert_eq!(printed[..3], ["Continuation", "Text", "Binary"]);
+    assert_eq!(printed[8..11], ["Close", "Ping", "Pong"]);
+    assert_eq!(printed[11], "Reserved(0xb)");
+    assert_eq!(format!("{:?}", Reserved::RSV1), "Reserved(0b100)");
+    assert_eq!(format!("{:?}", Header::new(OpCode::TEXT, 5).encode()), "EncodedHeader([81, 05])");
+    let reply = Event::Ping(b"hi"[..].into()).reply().unwrap();
+    assert_eq!(format!("{reply:?}"), "Reply(Pong, [68, 69])");
+}

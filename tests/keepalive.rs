@@ -111,6 +111,7 @@ fn the_pong_deadline() {
     watched.poll(s(30)).unwrap();
     assert_eq!(watched.poll(s(50) - Duration::from_nanos(1)), Ok(Some(s(50))));
     assert_eq!(watched.poll(s(50)), Err(Expired::Pong));
+    assert_eq!(Expired::Pong.to_string(), "the peer has not answered a ping in time");
     assert_eq!(watched.poll(s(5000)), Err(Expired::Pong), "it keeps saying so");
     // Any sign of life is one, until the caller has dropped the connection.
     watched.hear(s(5001), &Side::Server.incoming(0x82, b""));
@@ -169,6 +170,7 @@ fn the_close_deadline() {
     assert_eq!(watched.poll(s(12)), Ok(Some(s(17))));
     assert!(watched.out.is_empty());
     assert_eq!(watched.poll(s(17)), Err(Expired::Close));
+    assert_eq!(Expired::Close.to_string(), "the peer has not closed the connection in time");
     watched.hear(s(18), &Side::Server.incoming(0x88, b""));
     assert_eq!(watched.poll(s(18)), Err(Expired::Close), "it covers the closing of the transport, too");
 }

@@ -144,10 +144,13 @@ impl<R: Role> Receiver<R> {
     /// [reply](crate::Violation::reply) to the sender.
     #[inline]
     pub fn receive<'a>(&mut self, input: &mut Input<'a>) -> Result<Option<Event<'a>>, Violation> {
-        if let State::Idle = self.state
-            && let Some(event) = self.receive_whole(input)?
-        {
-            return Ok(Some(event));
+        if let State::Idle = self.state {
+            if let Some(event) = self.receive_whole(input)? {
+                return Ok(Some(event));
+            }
+            if input.is_empty() {
+                return Ok(None);
+            }
         }
         self.receive_in_steps(input)
     }
