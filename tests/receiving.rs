@@ -14,7 +14,7 @@ mod common;
 use common::*;
 use hybi::connection::{ReadyState, Transport};
 use hybi::frame::{OpCode, Reserved};
-use hybi::{Config, Event, Limits, Violation};
+use hybi::{Config, Event, Input, Limits, Violation};
 
 /// The peer breaks a rule with the last byte of `wire`, not with an earlier one.
 #[track_caller]
@@ -137,6 +137,48 @@ fn lengths() {
                 &[2, 3, 5, 9, 13, 700],
             );
             assert_eq!(run.events(), [binary(&most[..len])]);
+        }
+    }
+}
+
+/// Frames that have arrived completely take a shorter way, on which the verdict must be the same.
+#[test]
+fn a_bad_header_fails_a_frame_that_is_all_there() {
+    for side in BOTH {
+        for first in [0x81, 0x82, 0x00, 0x80, 0x89, 0x8a] {
+            let begun = if first & 0x0f == 0 { side.incoming(0x02, b"begun") } else { Vec::new() };
+            let verdict = |frame: &[u8]| {
+                let mut ws = side.connection(Config::default());
+                let (mut wire, mut out) = ([&begun, frame].concat(), Vec::new());
+                ws.receive(&mut Input::new(&mut wire), &mut out).map(drop)
+            };
+            let control = first & 0x08 != 0;
+            for len in [0, 1, 124, 125] {
+                let good = side.incoming(first, &vec![b'x'; len]);
+                assert_eq!(verdict(&good), Ok(()), "{}", Hex(&good));
+
+                let mut longer = good.clone();
+                longer[1] = side.mask_bit() | 126;
+                longer.splice(2..2, [0, len as u8]);
+                let want = match control {
+                    true => Violation::ControlTooLong { opcode: opcode(first & 0x0f) },
+                    false => Violation::LengthNotShortest { len: len as u64 },
+                };
+                assert_eq!(verdict(&longer), Err(want), "{}", Hex(&longer));
+
+                let mut other_mask = good.clone();
+                other_mask[1] ^= 0x80;
+                other_mask.extend([0; 4]);
+                let want = if side == Side::Server { Violation::Unmasked } else { Violation::Masked };
+                assert_eq!(verdict(&other_mask), Err(want), "{}", Hex(&other_mask));
+
+                for bits in 1..8 {
+                    let mut reserved = good.clone();
+                    reserved[0] |= bits << 4;
+                    let want = Violation::ReservedBits { bits: Reserved::new(bits).unwrap() };
+                    assert_eq!(verdict(&reserved), Err(want), "{}", Hex(&reserved));
+                }
+            }
         }
     }
 }
