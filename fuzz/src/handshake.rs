@@ -3,8 +3,6 @@
 //!
 //! What a head says is read a second time here, in the plainest way ([`Plain`]), and both must agree.
 
-use std::fmt::Debug;
-
 #[cfg(feature = "deflate")]
 use hybi::extension::deflate::DeflateConfig;
 use hybi::handshake::{
@@ -333,7 +331,7 @@ pub fn client_handshake(data: &[u8]) {
     let deflate = cfg!(feature = "deflate") && offers & 4 != 0;
     let by_byte: Vec<&[u8]> = wire.chunks(1).collect();
     let cuts = [usize::from(a), usize::from(b), usize::from(a) * usize::from(b)];
-    let every_way = |run: &dyn Fn(&[&[u8]]) -> (ClientRun, usize)| {
+    let every_way = |run: &Asking<'_>| {
         let (whole, _) = run(&[wire]);
         let (bytes, read) = run(&by_byte);
         assert_eq!(bytes, whole, "byte by byte: {}", wire.escape_ascii());
@@ -408,6 +406,9 @@ pub fn client_handshake(data: &[u8]) {
         }
     }
 }
+
+/// What comes of the answer in these pieces, and how many bytes had been fed when the verdict came.
+type Asking<'a> = dyn Fn(&[&[u8]]) -> (ClientRun, usize) + 'a;
 
 /// What a client or who asks a proxy made of some bytes.
 #[derive(Debug, PartialEq, Eq)]
@@ -936,7 +937,7 @@ fn response_of(out: &[u8], status: u16, without_body: bool) -> Plain<'_> {
     plain
 }
 
-fn names_a_section(error: &(impl std::error::Error + Debug), section: &str) {
+fn names_a_section(error: &impl std::error::Error, section: &str) {
     assert!(section.starts_with("RFC ") && error.to_string().contains(section), "{error:?}: {error}");
 }
 
