@@ -800,6 +800,12 @@ mod negotiation {
             ),
         ] {
             assert_eq!(conclude(&config, response).err(), error, "{response}");
+            // Whoever asks an error for its section and whoever reads its text learn the same.
+            if let Some(error) = error {
+                let section = hybi::handshake::ResponseError::Deflate(error).section();
+                assert!(section.starts_with("RFC 7692 §7"), "{section}");
+                assert!(error.to_string().ends_with(&format!(" ({section})")), "{error}, but {section}");
+            }
         }
     }
 

@@ -16,6 +16,11 @@ mod bodies;
 
 /// Runs `body` on every file of a corpus, on every prefix of it and with each byte changed a little.
 fn replay(target: &str, body: fn(&[u8])) {
+    replay_varied(target, body, 100);
+}
+
+/// The same, where only files up to that length are varied: for bodies that take their time.
+fn replay_varied(target: &str, body: fn(&[u8]), varied_len: usize) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus").join(target);
     let mut files = 0;
     for entry in fs::read_dir(&folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display())) {
@@ -23,7 +28,7 @@ fn replay(target: &str, body: fn(&[u8])) {
         println!("{}", path.display()); // the one that fails is the last that is printed
         let data = fs::read(&path).unwrap();
         body(&data);
-        if data.len() <= 100 {
+        if data.len() <= varied_len {
             for end in 0..data.len() {
                 body(&data[..end]);
             }
@@ -69,5 +74,20 @@ fn negotiate() {
 #[cfg(feature = "deflate")]
 #[test]
 fn inflate() {
-    replay("inflate", bodies::deflate::inflate);
+    replay_varied("inflate", bodies::deflate::inflate, 25);
+}
+
+#[test]
+fn server_handshake() {
+    replay("server_handshake", bodies::handshake::server_handshake);
+}
+
+#[test]
+fn client_handshake() {
+    replay("client_handshake", bodies::handshake::client_handshake);
+}
+
+#[test]
+fn handshake_pair() {
+    replay("handshake_pair", bodies::handshake::handshake_pair);
 }

@@ -118,6 +118,9 @@ proptest! {
         bodies::header(&bytes);
         bodies::server(&bytes);
         bodies::client(&bytes);
+        bodies::handshake::server_handshake(&bytes);
+        bodies::handshake::client_handshake(&bytes);
+        bodies::handshake::handshake_pair(&bytes);
     }
 
     #[test]

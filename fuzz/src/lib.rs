@@ -16,6 +16,7 @@
 pub mod common;
 #[cfg(feature = "deflate")]
 pub mod deflate;
+pub mod handshake;
 
 use std::collections::VecDeque;
 use std::num::NonZeroU32;

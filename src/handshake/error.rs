@@ -266,7 +266,7 @@ impl ResponseError {
             | Self::ExtensionNotOffered => "RFC 6455 §4.1",
             Self::ExtensionRepeated => "RFC 7692 §5",
             #[cfg(feature = "deflate")]
-            Self::Deflate(_) => "RFC 7692 §7.1",
+            Self::Deflate(disagreement) => disagreement.section(),
             Self::AcceptRepeated => "RFC 6455 §11.3.3",
             Self::SubprotocolRepeated => "RFC 6455 §11.3.4",
             Self::ExtensionsMalformed => "RFC 6455 §9.1",

@@ -187,21 +187,28 @@ pub enum Disagreement {
     ServerTakeover,
 }
 
+impl Disagreement {
+    /// Where the rule stands, such as `"RFC 7692 §7.1.2.1"`.
+    #[must_use]
+    pub const fn section(self) -> &'static str {
+        match self {
+            Self::Unknown | Self::Repeated | Self::Value => "RFC 7692 §7",
+            Self::ServerWindow => "RFC 7692 §7.1.2.1",
+            Self::ServerTakeover => "RFC 7692 §7.1.1.1",
+        }
+    }
+}
+
 impl fmt::Display for Disagreement {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Unknown => "the server answered permessage-deflate with an unknown parameter (RFC 7692 §7)",
-            Self::Repeated => {
-                "the server answered permessage-deflate with a repeated parameter (RFC 7692 §7)"
-            }
-            Self::Value => "the server answered permessage-deflate with an invalid value (RFC 7692 §7)",
-            Self::ServerWindow => {
-                "the server wants a larger window than was offered to it (RFC 7692 §7.1.2.1)"
-            }
-            Self::ServerTakeover => {
-                "the server does not renounce context takeover as asked (RFC 7692 §7.1.1.1)"
-            }
-        })
+        let what = match self {
+            Self::Unknown => "the server answered permessage-deflate with an unknown parameter",
+            Self::Repeated => "the server answered permessage-deflate with a repeated parameter",
+            Self::Value => "the server answered permessage-deflate with an invalid value",
+            Self::ServerWindow => "the server wants a larger window than was offered to it",
+            Self::ServerTakeover => "the server does not renounce context takeover as asked",
+        };
+        write!(f, "{what} ({})", self.section())
     }
 }
 
