@@ -1,0 +1,111 @@
+//! What errors say: the rule, its section, whose fault it is, and what of the input it is about. The sections and close
+//! codes are those of the RFCs.
+#![allow(
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic
+)]
+
+use std::collections::HashSet;
+use std::error::Error as _;
+
+use hybi::frame::{OpCode, Reserved};
+use hybi::handshake::ServerError;
+use hybi::{CutOff, Error, Misuse, Violation};
+
+#[test]
+fn a_violation_says_what_the_peer_did_and_where_the_rule_stands() {
+    let opcode = OpCode::PING;
+    let table = [
+        (Violation::ReservedBits { bits: Reserved::RSV2 }, 1002, "RFC 6455 §5.2", "010"),
+        (Violation::ReservedOpCode { opcode: OpCode::new(0xb).unwrap() }, 1002, "RFC 6455 §5.2", "0xb"),
+        (Violation::Unmasked, 1002, "RFC 6455 §5.1", "unmasked"),
+        (Violation::Masked, 1002, "RFC 6455 §5.1", "masked"),
+        (Violation::LengthNotShortest { len: 125 }, 1002, "RFC 6455 §5.2", "125"),
+        (Violation::LengthTopBit { len: 1 << 63 }, 1002, "RFC 6455 §5.2", "0x8000000000000000"),
+        (Violation::ControlTooLong { opcode }, 1002, "RFC 6455 §5.5", "Ping"),
+        (Violation::ControlFragmented { opcode }, 1002, "RFC 6455 §5.5", "Ping"),
+        (Violation::ContinuationOfNothing, 1002, "RFC 6455 §5.4", "continuation"),
+        (Violation::MessageInsideMessage, 1002, "RFC 6455 §5.4", "message"),
+        (Violation::CloseBodyTooShort, 1002, "RFC 6455 §5.5.1", "one byte"),
+        (Violation::CloseCode { number: 1005 }, 1002, "RFC 6455 §7.4", "1005"),
+        (Violation::CloseReasonNotUtf8, 1007, "RFC 6455 §5.5.1", "reason"),
+        (Violation::TextNotUtf8, 1007, "RFC 6455 §8.1", "UTF-8"),
+        (Violation::FrameTooBig { len: 70_000 }, 1009, "RFC 6455 §10.4", "70000"),
+        (Violation::MessageTooBig { len: 70_000 }, 1009, "RFC 6455 §10.4", "70000"),
+        (Violation::TooManyFragments, 1009, "RFC 6455 §10.4", "fragments"),
+        (Violation::NotDeflate, 1007, "RFC 7692 §7.2.2", "DEFLATE"),
+        (Violation::InflatedTooBig, 1009, "RFC 6455 §10.4", "after decompression"),
+        (Violation::ExpansionTooHigh, 1009, "RFC 6455 §10.4", "decompression"),
+        (Violation::TooManyFinalBlocks, 1009, "RFC 6455 §10.4", "final blocks"),
+    ];
+    let mut texts = HashSet::new();
+    for (violation, code, section, word) in table {
+        let text = violation.to_string();
+        assert_eq!(violation.close_code().number(), code, "{text}");
+        assert_eq!(violation.section(), section, "{text}");
+        assert_eq!(violation.reply().payload(), u16::to_be_bytes(code), "{text}");
+        assert!(text.starts_with("the peer sent "), "{text}");
+        assert!(text.ends_with(&format!(" ({section})")), "{text}");
+        assert!(text.contains(word), "{text}");
+        assert_eq!(Error::from(violation).to_string(), text);
+        assert!(Error::from(violation).source().is_some());
+        assert!(texts.insert(text), "each says something else");
+    }
+}
+
+#[test]
+fn a_cut_off_says_where() {
+    for (cut_off, word) in [
+        (CutOff::BetweenMessages, "between messages"),
+        (CutOff::InHeader, "header"),
+        (CutOff::InControl { opcode: OpCode::CLOSE }, "Close"),
+        (CutOff::InMessage { received: 17 }, "17 bytes"),
+    ] {
+        let text = cut_off.to_string();
+        assert!(text.contains("1006") && text.contains(word), "{text}");
+        assert_eq!(Error::from(cut_off).to_string(), text);
+        assert!(Error::from(cut_off).source().is_some());
+    }
+}
+
+#[test]
+fn a_misuse_says_what_to_do() {
+    for (misuse, section, word) in [
+        (Misuse::ControlTooLong { len: 126 }, "RFC 6455 §5.5", "at most 125 bytes, not 126"),
+        (Misuse::CloseCode { number: 1006 }, "RFC 6455 §7.4", "1006"),
+        (Misuse::CloseReasonTooLong { len: 124 }, "RFC 6455 §5.5", "at most 123 bytes, not 124"),
+        (Misuse::Closed, "RFC 6455 §5.5.1", "closed"),
+        (Misuse::MessageUnderWay, "RFC 6455 §5.4", "finish it"),
+        (Misuse::OtherKindOfMessage, "RFC 6455 §5.4", "all text or all binary"),
+        (Misuse::TextNotUtf8, "RFC 6455 §5.6", "UTF-8"),
+    ] {
+        let text = misuse.to_string();
+        assert!(text.ends_with(&format!(" ({section})")) && text.contains(word), "{text}");
+        assert_eq!(Error::from(misuse).to_string(), text);
+        assert!(Error::from(misuse).source().is_some());
+    }
+}
+
+#[test]
+fn what_cannot_be_accepted_says_whose_fault_it_is() {
+    use hybi::handshake::{HandshakeMisuse, RequestError};
+    let request = ServerError::from(RequestError::UpgradeMissing);
+    assert_eq!(request.to_string(), RequestError::UpgradeMissing.to_string());
+    let misuse = ServerError::from(HandshakeMisuse::Answered);
+    assert_eq!(misuse.to_string(), HandshakeMisuse::Answered.to_string());
+    assert!(request.source().is_some() && misuse.source().is_some());
+
+    for (misuse, section) in [
+        (HandshakeMisuse::Origin, "RFC 6454 §7"),
+        (HandshakeMisuse::Status, "RFC 9110 §15"),
+        (HandshakeMisuse::Body, "RFC 9110 §6.4.1"),
+        (HandshakeMisuse::ContentType, "RFC 9110 §8.3"),
+        (HandshakeMisuse::NoRequest, "RFC 6455 §4.2"),
+        (HandshakeMisuse::Answered, "RFC 6455 §4.2"),
+    ] {
+        assert!(misuse.to_string().ends_with(&format!(" ({section})")), "{misuse}");
+    }
+}
