@@ -183,6 +183,28 @@ fn a_bad_header_fails_a_frame_that_is_all_there() {
     }
 }
 
+/// The rest of a header is not the start of one, even if it looks like it.
+#[test]
+fn a_header_cut_after_its_first_byte_goes_on() {
+    for (first, begun) in [(0x82, &b""[..]), (0x80, b"\x02\x80abcd")] {
+        // Lengths that, with the mask bit, look like the first bytes of pings, pongs and continuations; keys that look like
+        // the lengths behind them.
+        for len in [0, 9, 10] {
+            for key in 0..=9 {
+                let (mut out, payload) = (Vec::new(), vec![0; len]);
+                let mut ws = Side::Server.connection(Config::default());
+                ws.receive(&mut Input::new(&mut begun.to_vec()), &mut out).unwrap();
+                ws.receive(&mut Input::new(&mut [first]), &mut out).unwrap();
+                let key = [0x80 | key, 0, 0, 0];
+                let mut rest = [&[0x80 | len as u8][..], &key, &payload].concat();
+                let event = ws.receive(&mut Input::new(&mut rest), &mut out);
+                let want: Vec<u8> = key.into_iter().cycle().take(len).collect(); // for a payload of zeros
+                assert_eq!(event, Ok(Some(binary(&want))), "{first:#x}, {len}, {key:x?}");
+            }
+        }
+    }
+}
+
 #[test]
 fn control_frames() {
     // RFC 6455 §5.5
