@@ -219,7 +219,8 @@ impl<'a> Accept<'a> {
     ///
     /// A `Host` without a port is taken to have the default port of the origin's scheme: behind a proxy that ends TLS
     /// nobody else knows it. Where plain HTTP and HTTPS at the default ports of one host are not trusted alike, name
-    /// the [origins](Self::from_origins).
+    /// the [origins](Self::from_origins); also where an attacker's name could be made to point to this server (DNS
+    /// rebinding), for then origin and `Host` agree.
     pub fn from_same_origin() -> Self {
         Self::new(Origins::Same)
     }
