@@ -23,6 +23,7 @@ for option in level=4 inline-8bit-counters pc-table trace-compares; do
   flags+=("llvm-args=-sanitizer-coverage-$option")
 done
 export RUSTFLAGS="${flags[*]/#/-C}"
+mkdir -p fuzz/artifacts
 (cd fuzz && cargo build --locked --profile "$profile" --target "$host")
 
 run() {
