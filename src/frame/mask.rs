@@ -93,7 +93,8 @@ fn xor(key: [u8; 4], bytes: &mut [u8]) {
     xor_words(key, bytes);
 }
 
-/// Appends `bytes`, XORed likewise. The pieces are as long as fits into registers.
+/// Appends `bytes`, XORed likewise. An iterator of known length, over words, is what the compiler makes one pass of
+/// vectors of.
 #[inline]
 fn append_xored(key: [u8; 4], bytes: &[u8], out: &mut Vec<u8>) {
     let key32 = u32::from_ne_bytes(key);
