@@ -66,9 +66,9 @@ impl Deflater {
         }
         if last {
             // Every flush ends with the tail, which the last frame of a message leaves out (RFC 7692 §7.2.1).
-            match compressed.len().checked_sub(TAIL.len()) {
-                Some(len) if compressed.ends_with(&TAIL) => compressed.truncate(len),
-                _ => compressed.extend_from_slice(&EMPTY),
+            match compressed.strip_suffix(&TAIL).map(<[u8]>::len) {
+                Some(len) => compressed.truncate(len),
+                None => compressed.extend_from_slice(&EMPTY),
             }
             if !self.takeover {
                 self.stream = None;
