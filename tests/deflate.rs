@@ -340,6 +340,20 @@ fn the_agreed_window_bounds_what_is_sent() {
 }
 
 #[test]
+fn what_we_send_refers_back_only_if_that_was_agreed_and_is_wanted() {
+    for (offer, is_agreed) in [(DEFAULT, true), (NO_TAKEOVER, false)] {
+        for is_wanted in [true, false] {
+            let config = DeflateConfig::default().context_takeover(is_wanted, true).compress_from(0);
+            let (mut ws, mut first, mut second) = (server(offer, &config), Vec::new(), Vec::new());
+            ws.send("Hello", &mut first).unwrap();
+            ws.send("Hello", &mut second).unwrap();
+            // RFC 7692 §7.1.1.1: without takeover, every message is compressed as the first one was.
+            assert_eq!(second != first, is_agreed && is_wanted, "agreed: {is_agreed}, wanted: {is_wanted}");
+        }
+    }
+}
+
+#[test]
 fn the_caller_decides_what_is_compressed() {
     let config = DeflateConfig::default().compress_from(100);
     let (mut ws, mut out) = (server(DEFAULT, &config), Vec::new());
@@ -393,6 +407,25 @@ fn parts_are_compressed_as_parts() {
     ];
     assert_eq!(seen, expected.map(|(text, first, last)| (text.to_owned(), first, last)));
     assert_eq!(flags, [0x41, 0x00, 0x00, 0x80, 0x41, 0x80]);
+}
+
+#[test]
+fn a_printed_connection_says_how_it_compresses_and_no_word_of_its_messages() {
+    let config = DeflateConfig::default().compress_from(0);
+    let mut ws = server("permessage-deflate; client_max_window_bits=10", &config.window_bits(15, 10));
+    let mut peer = client("permessage-deflate", &config);
+    let (mut wire, mut back) = (Vec::new(), Vec::new());
+    ws.set_compression(Compression::Always);
+    ws.send("Sesame", &mut wire).unwrap();
+    peer.send("Sesame", &mut back).unwrap();
+    assert_eq!(receive(&mut ws, &back, usize::MAX), [text("Sesame")]);
+    let printed = format!("{ws:?}");
+    assert!(printed.contains("Inflater { window_bits: 10, .. }"), "{printed}");
+    assert!(printed.contains("Deflater { compression: Always, .. }"), "{printed}");
+    let numbers = format!("{:?}", b"Sesame");
+    for secret in ["Sesame", numbers.trim_matches(['[', ']'])] {
+        assert!(!printed.contains(secret), "{printed}");
+    }
 }
 
 #[test]
@@ -632,6 +665,16 @@ mod whatever_the_cuts {
             let mut ws = client(DEFAULT, &DeflateConfig::default().inflated_bytes_max(299));
             let expected = (vec![(299, false)], Some(Violation::InflatedTooBig));
             assert_eq!(chunks(&mut ws, &whole, piece_len), expected);
+        }
+    }
+
+    #[test]
+    fn a_compressed_message_without_a_byte_is_not_deflate() {
+        // RFC 7692 §7.2.3.6: even an empty one has an octet. The tail alone begins a stored block of 65,280 bytes.
+        let wire = frame(true, true, OpCode::TEXT, b"");
+        for offer in [DEFAULT, NO_TAKEOVER] {
+            let fresh = || client(offer, &DeflateConfig::default());
+            check(fresh, &wire, &[Seen::Failed(Violation::NotDeflate)]);
         }
     }
 

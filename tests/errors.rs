@@ -109,3 +109,29 @@ fn what_cannot_be_accepted_says_whose_fault_it_is() {
         assert!(misuse.to_string().ends_with(&format!(" ({section})")), "{misuse}");
     }
 }
+
+#[test]
+fn an_extension_s_errors_say_what_the_peer_did_and_where_the_rule_stands() {
+    let malformed = hybi::extension::Offers::new(b"a b").next().unwrap().unwrap_err();
+    let text = malformed.to_string();
+    assert!(text.starts_with("the peer sent a Sec-WebSocket-Extensions header "), "{text}");
+    assert!(text.ends_with(" (RFC 6455 §9.1)"), "{text}");
+}
+
+#[cfg(feature = "deflate")]
+#[test]
+fn a_disagreement_about_compression_says_what_and_where_the_rule_stands() {
+    use hybi::extension::deflate::Disagreement;
+    for (disagreement, section, words) in [
+        (Disagreement::Unknown, "RFC 7692 §7", "unknown parameter"),
+        (Disagreement::Repeated, "RFC 7692 §7", "repeated parameter"),
+        (Disagreement::Value, "RFC 7692 §7", "invalid value"),
+        (Disagreement::ServerWindow, "RFC 7692 §7.1.2.1", "larger window"),
+        (Disagreement::ServerTakeover, "RFC 7692 §7.1.1.1", "context takeover"),
+    ] {
+        let text = disagreement.to_string();
+        assert_eq!(disagreement.section(), section, "{text}");
+        assert!(text.starts_with("the server "), "{text}");
+        assert!(text.contains(words) && text.ends_with(&format!(" ({section})")), "{text}");
+    }
+}

@@ -342,6 +342,15 @@ mod tests {
     }
 
     #[test]
+    fn a_value_is_copied_only_to_take_out_backslashes() {
+        let offer = Offers::new(b"a; b=c; d=\"e\"; f=\"\\g\"").next().unwrap().unwrap();
+        let values: Vec<_> = offer.params().filter_map(|(_, value)| value).collect();
+        assert_eq!(values, ["c", "e", "g"]);
+        let are_copied: Vec<_> = values.iter().map(|value| matches!(value, Cow::Owned(_))).collect();
+        assert_eq!(are_copied, [false, false, true]);
+    }
+
+    #[test]
     fn nothing_comes_after_a_malformed_element() {
         let mut offers = Offers::new(b"a, b c, d");
         assert_eq!(offers.next().unwrap().unwrap().name(), "a");
