@@ -341,14 +341,22 @@ fn the_agreed_window_bounds_what_is_sent() {
 
 #[test]
 fn what_we_send_refers_back_only_if_that_was_agreed_and_is_wanted() {
-    for (offer, is_agreed) in [(DEFAULT, true), (NO_TAKEOVER, false)] {
+    fn refers_back<R: Role>(mut ws: Connection<R>) -> bool {
+        let (mut first, mut second) = (Vec::new(), Vec::new());
+        ws.send("Hello", &mut first).unwrap();
+        ws.send("Hello", &mut second).unwrap();
+        first != second
+    }
+    // RFC 7692 §7.2.1: without takeover a message is compressed as the first was. Each direction has its own parameter.
+    for (offer, server_may, client_may) in [
+        ("permessage-deflate", true, true),
+        ("permessage-deflate; server_no_context_takeover", false, true),
+        ("permessage-deflate; client_no_context_takeover", true, false),
+    ] {
         for is_wanted in [true, false] {
             let config = DeflateConfig::default().context_takeover(is_wanted, true).compress_from(0);
-            let (mut ws, mut first, mut second) = (server(offer, &config), Vec::new(), Vec::new());
-            ws.send("Hello", &mut first).unwrap();
-            ws.send("Hello", &mut second).unwrap();
-            // RFC 7692 §7.1.1.1: without takeover, every message is compressed as the first one was.
-            assert_eq!(second != first, is_agreed && is_wanted, "agreed: {is_agreed}, wanted: {is_wanted}");
+            assert_eq!(refers_back(server(offer, &config)), server_may && is_wanted, "{offer}, {is_wanted}");
+            assert_eq!(refers_back(client(offer, &config)), client_may && is_wanted, "{offer}, {is_wanted}");
         }
     }
 }
