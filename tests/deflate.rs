@@ -524,9 +524,31 @@ mod bombs {
         let wire = frame(true, true, OpCode::BINARY, &blocks);
         let failed = [Seen::Failed(Violation::TooManyFinalBlocks)];
         check(|| client(DEFAULT, &DeflateConfig::default()), &wire, &failed);
-        let few = [&[0x03, 0x00].repeat(60)[..], &[0]].concat();
-        let wire = frame(true, true, OpCode::BINARY, &few);
-        check(|| client(DEFAULT, &DeflateConfig::default()), &wire, &[Seen::Binary(vec![])]);
+    }
+
+    #[test]
+    fn a_message_may_have_64_final_blocks_whatever_came_before_and_comes_behind() {
+        for offer in [DEFAULT, NO_TAKEOVER] {
+            let fresh = || client(offer, &DeflateConfig::default());
+            // A message of ordinary blocks, and one whose last block is final (RFC 7692 §7.2.3.4).
+            for before in
+                [&[0xf2, 0x48, 0xcd, 0xc9, 0xc9, 0x07, 0x00][..], &[0xf3, 0x48, 0xcd, 0xc9, 0xc9, 0x07, 0x00]]
+            {
+                for behind in [&[][..], &[0x00]] {
+                    for (blocks, expected) in
+                        [(64, Seen::Binary(vec![])), (65, Seen::Failed(Violation::TooManyFinalBlocks))]
+                    {
+                        let message = [&[0x03, 0x00].repeat(blocks)[..], behind].concat();
+                        let wire = [
+                            frame(true, true, OpCode::TEXT, before),
+                            frame(true, true, OpCode::BINARY, &message),
+                        ]
+                        .concat();
+                        check(fresh, &wire, &[text("Hello"), expected]);
+                    }
+                }
+            }
+        }
     }
 
     #[test]

@@ -194,7 +194,13 @@ impl Inflater {
             written = written.saturating_add(now_written);
             match status {
                 Err(_) => break Err(Violation::NotDeflate),
-                Ok(Status::StreamEnd) => self.ended = true,
+                Ok(Status::StreamEnd) => {
+                    self.ended = true;
+                    self.message.final_blocks = self.message.final_blocks.saturating_add(1);
+                    if self.message.final_blocks > FINAL_BLOCKS_MAX {
+                        break Err(Violation::TooManyFinalBlocks);
+                    }
+                }
                 // There was room left: all that can come out has.
                 Ok(_) if now_written < free_bytes => {
                     self.message.pending = false;
@@ -222,10 +228,6 @@ impl Inflater {
     #[cold]
     fn begin_again(&mut self) -> Result<(), Violation> {
         self.ended = false;
-        self.message.final_blocks = self.message.final_blocks.saturating_add(1);
-        if self.message.final_blocks > FINAL_BLOCKS_MAX {
-            return Err(Violation::TooManyFinalBlocks);
-        }
         if let Some(stream) = &mut self.stream {
             stream.reset(false);
             if !self.history.is_empty() {
