@@ -168,6 +168,37 @@ fn a_bomb_in_whole_messages_costs_what_the_limit_allows() {
     }
 }
 
+/// A compressed message of one stored block, without a compressor (RFC 1951 §3.2.4).
+fn stored(len: usize) -> Vec<u8> {
+    let len = len as u16;
+    [&[0][..], &len.to_le_bytes(), &(!len).to_le_bytes(), &vec![7; len.into()], &[0]].concat()
+}
+
+#[test]
+fn the_copy_of_a_window_grows_by_doubling_and_not_past_the_window() {
+    for side in BOTH {
+        for bits in 9..=15 {
+            let window = 1usize << bits;
+            let mut ws = connection(side, &DeflateConfig::default().window_bits(15, bits));
+            let mut kept_after = |len: usize| {
+                let mut wire = side.incoming(0xc2, &stored(len));
+                let (kept, ..) = bytes(|| {
+                    let message = ws.receive(&mut Input::new(&mut wire), &mut Vec::new());
+                    assert!(matches!(message, Ok(Some(Event::Binary(data))) if data.len() == len));
+                });
+                kept
+            };
+            // With the first, the decompressor comes.
+            kept_after(window * 5 / 32);
+            assert_eq!(kept_after(window / 32), window * 5 / 32, "{bits}");
+            assert_eq!(kept_after(window * 4 / 32), 0, "{bits}: there is room for it");
+            assert_eq!(kept_after(window * 10 / 32), window * 10 / 32, "{bits}");
+            assert_eq!(kept_after(window * 10 / 32), window * 12 / 32, "{bits}: what the window has left");
+            assert_eq!(kept_after(window), 0, "{bits}");
+        }
+    }
+}
+
 #[test]
 fn an_unfinished_bomb_is_dropped_with_its_connection_s_end() {
     let payload = bomb(1 << 20, &DeflateConfig::default());
