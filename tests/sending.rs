@@ -242,6 +242,21 @@ fn closing() {
     }
 }
 
+/// RFC 6455 §5.5: so many bytes are allowed; one more is among the mistakes below.
+#[test]
+fn control_frames_of_125_bytes() {
+    for side in BOTH {
+        let (mut ws, mut out) = (side.connection(Config::default()), Vec::new());
+        ws.ping(&[7; 125], &mut out).unwrap();
+        ws.pong(&[8; 125], &mut out).unwrap();
+        ws.close(CloseCode::NORMAL, &"x".repeat(123), &mut out).unwrap();
+        let close = [&1000_u16.to_be_bytes()[..], &[b'x'; 123]].concat();
+        let want =
+            [side.outgoing(0x89, &[7; 125]), side.outgoing(0x8a, &[8; 125]), side.outgoing(0x88, &close)];
+        assert_eq!(Hex(&out), Hex(&want.concat()), "{side:?}");
+    }
+}
+
 /// Each mistake on a connection, in the state where it is one; then the connection goes on as if nothing had been.
 #[test]
 fn mistakes_write_nothing_and_harm_nothing() {
