@@ -50,6 +50,8 @@ enum State {
     Header(PartialHeader),
     /// In the payload of a data frame.
     Data(Frame),
+    /// In a message that stays in the caller's buffer until it is whole.
+    InPlace(InPlace),
     /// In the payload of a control frame.
     Control(Frame),
     /// Behind the last good piece of a message that turned out to be none: fails when next called.
@@ -81,6 +83,17 @@ struct Frame {
     key: [u8; 4],
     opcode: OpCode,
     fin: bool,
+}
+
+/// A binary message of one frame that stays in the caller's buffer until it is whole: the input begins with its header.
+#[derive(Clone, Copy, Debug)]
+struct InPlace {
+    /// How much of the frame has come, and has been unmasked.
+    seen: usize,
+    /// How much of that is header.
+    header_len: u8,
+    /// The masking key, turned to the next byte.
+    key: [u8; 4],
 }
 
 /// A message whose last frame has not ended.
@@ -189,6 +202,7 @@ impl<R: Role> Receiver<R> {
             (State::Over(Over::Ended(cut_off)), _) => *cut_off,
             (State::Control(frame), _) => CutOff::InControl { opcode: frame.opcode },
             (State::Data(frame), Some(message)) => arrived(message, frame.remaining),
+            (State::InPlace(place), _) => CutOff::InMessage { received: place.payload_seen() as u64 },
             (_, Some(message)) => arrived(message, 0),
             (State::Header(_), None) => CutOff::InHeader,
             (_, None) => CutOff::BetweenMessages,
@@ -284,6 +298,14 @@ impl<R: Role> Receiver<R> {
     #[cold]
     #[inline(never)]
     fn receive_in_steps<'a>(&mut self, input: &mut Input<'a>) -> Result<Option<Event<'a>>, Violation> {
+        if input.in_place_max() > 0 {
+            self.begin_in_place(input);
+            if let State::InPlace(place) = self.state
+                && self.frame_len(place) <= input.in_place_max()
+            {
+                return Ok(self.receive_in_place(place, input));
+            }
+        }
         while let Some(step) = self.step(input, Messages::Gathered)? {
             match step {
                 Step::Event(event) => return Ok(Some(event)),
@@ -292,6 +314,55 @@ impl<R: Role> Receiver<R> {
             }
         }
         Ok(None)
+    }
+
+    /// Leaves what comes next in the caller's buffer if it is a binary message of one frame, legal, not whole, and short
+    /// enough for that.
+    fn begin_in_place(&mut self, input: &Input<'_>) {
+        const FINAL_BINARY: u8 = 0x82;
+        if let (State::Idle, Some((header, len))) = (self.state, Header::decode(input.remaining()))
+            && let Some(bytes @ [FINAL_BINARY, ..]) = input.remaining().get(..len)
+            && let frame_len = len.saturating_add(in_memory(header.payload_len))
+            && input.len() < frame_len
+            && frame_len <= input.in_place_max()
+            && self.judge(bytes).is_ok()
+        {
+            self.begin_frame(&header);
+            let key = header.masking_key.unwrap_or_default();
+            self.state = State::InPlace(InPlace { seen: len, header_len: len as u8, key });
+        }
+    }
+
+    /// Unmasks what has come of a message in place since the last time; once that is whole, the message.
+    fn receive_in_place<'a>(&mut self, mut place: InPlace, input: &mut Input<'a>) -> Option<Event<'a>> {
+        let frame_len = self.frame_len(place);
+        let news = input.front_mut(frame_len).get_mut(place.seen..)?;
+        unmask(place.key, news);
+        place.key = turned(place.key, news.len());
+        place.seen = place.seen.saturating_add(news.len());
+        if place.seen < frame_len {
+            self.state = State::InPlace(place);
+            return None;
+        }
+        (self.message, self.state) = (None, State::Idle);
+        Some(Event::Binary(Cow::Borrowed(place.take(frame_len, input)?)))
+    }
+
+    /// Takes what has come of a message in place, as its first piece; it goes on as any other.
+    fn take_from_place<'a>(&mut self, place: InPlace, payload: &'a [u8]) -> Option<Step<'a>> {
+        let Some(message) = self.message else {
+            debug_assert!(false, "a data frame belongs to a message");
+            return None;
+        };
+        let remaining = message.announced.saturating_sub(payload.len() as u64);
+        let frame = Frame { remaining, key: place.key, opcode: OpCode::BINARY, fin: true };
+        self.deliver(frame, message, ChunkData::Binary(Cow::Borrowed(payload)), Ok(false))
+    }
+
+    /// How long the frame of a message in place is, header included.
+    fn frame_len(&self, place: InPlace) -> usize {
+        let payload_len = self.message.map_or(0, |message| message.announced);
+        in_memory(payload_len).saturating_add(place.header_len.into())
     }
 
     /// Reads on to the next piece of a message or the next control frame. `None`: the input is used up.
@@ -321,6 +392,12 @@ impl<R: Role> Receiver<R> {
                     if frame.remaining > 0 && input.is_empty() && !self.has_pending_output() =>
                 {
                     return Ok(None);
+                }
+                State::InPlace(place) => {
+                    let Some(payload) = place.take(place.seen, input) else { return Ok(None) };
+                    if let Some(step) = self.take_from_place(place, payload) {
+                        return Ok(Some(step));
+                    }
                 }
                 State::Control(frame) if frame.remaining > 0 && input.is_empty() => return Ok(None),
                 State::Data(frame) if messages == Messages::Gathered && self.gathers(&frame, input) => {
@@ -747,16 +824,9 @@ impl Frame {
         let n = n.min(in_memory(self.remaining));
         let piece = input.take_up_to(n);
         self.remaining = self.remaining.saturating_sub(piece.len() as u64);
-        self.unmask(piece);
+        unmask(self.key, piece);
         self.key = turned(self.key, piece.len());
         piece
-    }
-
-    /// Unmasks (or masks) the next bytes.
-    fn unmask(&self, piece: &mut [u8]) {
-        if self.key != [0; 4] {
-            Mask::new(self.key).apply(piece);
-        }
     }
 
     /// Shows a reader the next bytes of the payload, unmasked, and takes off as many as it has read.
@@ -769,14 +839,34 @@ impl Frame {
         const AT_ONCE: usize = 16 << 10;
         let n = AT_ONCE.min(in_memory(self.remaining));
         let piece = input.front_mut(n);
-        self.unmask(piece);
+        unmask(self.key, piece);
         let used = read(piece)?.min(piece.len());
         let (_, unread) = piece.split_at_mut(used);
         self.key = turned(self.key, used);
-        self.unmask(unread);
+        unmask(self.key, unread);
         self.remaining = self.remaining.saturating_sub(used as u64);
         input.take_up_to(used);
         Ok(())
+    }
+}
+
+impl InPlace {
+    /// How much of the payload has come.
+    fn payload_seen(&self) -> usize {
+        self.seen.saturating_sub(self.header_len.into())
+    }
+
+    /// Takes this much of the frame; the payload in it. `None`: the caller has not handed in all that there was.
+    fn take<'a>(&self, len: usize, input: &mut Input<'a>) -> Option<&'a [u8]> {
+        let (_, payload) = input.take(len)?.split_at_mut_checked(self.header_len.into())?;
+        Some(payload)
+    }
+}
+
+/// Unmasks (or masks), unless there is no key.
+fn unmask(key: [u8; 4], piece: &mut [u8]) {
+    if key != [0; 4] {
+        Mask::new(key).apply(piece);
     }
 }
 
