@@ -444,15 +444,20 @@ impl<R: Role> Connection<R> {
     #[cold]
     #[inline(never)]
     fn answer(&mut self, control: &Event<'_>, out: &mut Vec<u8>) {
-        let Some(reply) = control.reply() else { return };
         if self.sender.replies() == Replies::Manual {
             return;
         }
-        if reply.opcode() == OpCode::PONG && self.is_backed_up(out) {
-            // RFC 6455 §5.5.3: of several pings, the newest may be answered alone.
-            self.sender.hold_back(reply);
-        } else {
-            self.sender.reply(&reply, out);
+        match control {
+            Event::Ping(payload) if !self.is_backed_up(out) => self.sender.answer_ping(payload, out),
+            Event::Ping(payload) => {
+                // RFC 6455 §5.5.3: of several pings, the newest may be answered alone.
+                self.sender.hold_back(Reply::new(OpCode::PONG, &[payload]));
+            }
+            _ => {
+                if let Some(close) = control.reply() {
+                    self.sender.reply(&close, out);
+                }
+            }
         }
     }
 

@@ -123,8 +123,10 @@ struct Seldom {
 /// What one step through the input found.
 enum Step<'a> {
     Chunk(Chunk<'a>),
-    /// A control frame, or a whole message that has been gathered on the way.
+    /// A control frame.
     Event(Event<'a>),
+    /// A data frame whose payload goes straight into the message.
+    Gather(Frame),
 }
 
 /// What is to be done with messages.
@@ -179,13 +181,14 @@ impl<R: Role> Receiver<R> {
         if let Some(data) = self.assembly.take_chunk() {
             return Ok(Some(ChunkEvent::Chunk(Chunk { data, first: self.begin_chunks(), last: false })));
         }
-        Ok(self.step(input, Messages::Chunked)?.map(|step| match step {
-            Step::Chunk(chunk) => {
+        Ok(match self.step(input, Messages::Chunked)? {
+            Some(Step::Chunk(chunk)) => {
                 self.begin_chunks();
-                ChunkEvent::Chunk(chunk)
+                Some(ChunkEvent::Chunk(chunk))
             }
-            Step::Event(event) => ChunkEvent::Control(event),
-        }))
+            Some(Step::Event(event)) => Some(ChunkEvent::Control(event)),
+            Some(Step::Gather(_)) | None => None,
+        })
     }
 
     /// Says that the transport delivers no more: [`Connection::end_of_input`](crate::Connection::end_of_input).
@@ -257,40 +260,49 @@ impl<R: Role> Receiver<R> {
 
     /// The next commonest: pings, pongs and further fragments of a binary message that have arrived completely, up to
     /// an event. `None`: what comes next is something else.
-    fn receive_fragments<'a>(&mut self, input: &mut Input<'a>) -> Option<Result<Event<'a>, Violation>> {
+    fn receive_fragments<'a>(&mut self, input: &mut Input<'a>) -> Result<Option<Event<'a>>, Violation> {
         const CONTINUATION: u8 = 0x00;
         const FINAL_CONTINUATION: u8 = 0x80;
         const PING: u8 = 0x89;
         const PONG: u8 = 0x8a;
         loop {
-            let &[first] = input.remaining().first_chunk()?;
+            let Some(&[first]) = input.remaining().first_chunk() else { return Ok(None) };
             match first {
                 CONTINUATION | FINAL_CONTINUATION => {
-                    let message = self.message.as_mut().filter(|message| message.is_plain_binary())?;
-                    if message.fragments >= self.limits.fragments_max {
-                        return None;
-                    }
+                    let Some(message) = self.message.as_mut().filter(|message| {
+                        message.is_plain_binary() && message.fragments < self.limits.fragments_max
+                    }) else {
+                        return Ok(None);
+                    };
                     let room = self.limits.message_bytes_max.saturating_sub(message.announced);
-                    let (key, payload) = take_frame::<R>(room.min(self.limits.frame_bytes_max), input)?;
+                    let Some((key, payload)) = take_frame::<R>(room.min(self.limits.frame_bytes_max), input)
+                    else {
+                        return Ok(None);
+                    };
                     message.announced = message.announced.saturating_add(payload.len() as u64);
                     message.fragments = message.fragments.saturating_add(1);
                     let is_final = first == FINAL_CONTINUATION;
                     if let Err(NoRoom) = self.assembly.push_masked(key, payload, is_final.then_some(0)) {
                         let len = message.announced;
-                        return Some(Err(self.fail(Violation::MessageTooBig { len })));
+                        return Err(self.fail(Violation::MessageTooBig { len }));
                     }
                     if is_final {
-                        return Some(Ok(self.finish_gathered()));
+                        return Ok(Some(self.finish_gathered()));
                     }
                 }
                 PING | PONG => {
-                    let (key, payload) = take_frame::<R>(CONTROL_PAYLOAD_MAX as u64, input)?;
+                    let Some((key, payload)) = take_frame::<R>(CONTROL_PAYLOAD_MAX as u64, input) else {
+                        return Ok(None);
+                    };
                     Mask::new(key).apply(payload);
                     self.state = self.between_frames();
-                    let payload = Cow::Borrowed(&*payload);
-                    return Some(Ok(if first == PING { Event::Ping(payload) } else { Event::Pong(payload) }));
+                    return Ok(Some(if first == PING {
+                        Event::Ping(Cow::Borrowed(payload))
+                    } else {
+                        Event::Pong(Cow::Borrowed(payload))
+                    }));
                 }
-                _ => return None,
+                _ => return Ok(None),
             }
         }
     }
@@ -306,14 +318,26 @@ impl<R: Role> Receiver<R> {
                 return Ok(self.receive_in_place(place, input));
             }
         }
-        while let Some(step) = self.step(input, Messages::Gathered)? {
-            match step {
-                Step::Event(event) => return Ok(Some(event)),
-                Step::Chunk(Chunk { data, last: false, .. }) => self.assembly.push(data),
-                Step::Chunk(Chunk { data, last: true, .. }) => return Ok(Some(self.assembly.finish(data))),
+        loop {
+            if let State::Idle | State::Header(PartialHeader { len: 0, .. }) = self.state {
+                match self.receive_fragments(input) {
+                    Ok(None) => {}
+                    outcome => return outcome,
+                }
+            }
+            match self.step(input, Messages::Gathered)? {
+                None => return Ok(None),
+                Some(Step::Gather(frame)) => match self.gather(frame, input) {
+                    Ok(None) => {}
+                    outcome => return outcome,
+                },
+                Some(Step::Event(event)) => return Ok(Some(event)),
+                Some(Step::Chunk(Chunk { data, last: false, .. })) => self.assembly.push(data),
+                Some(Step::Chunk(Chunk { data, last: true, .. })) => {
+                    return Ok(Some(self.assembly.finish(data)));
+                }
             }
         }
-        Ok(None)
     }
 
     /// Leaves what comes next in the caller's buffer if it is a binary message of one frame, legal, not whole, and short
@@ -379,15 +403,7 @@ impl<R: Role> Receiver<R> {
                     }
                 }
                 State::Header(_) if input.is_empty() => return Ok(None),
-                State::Header(partial) => {
-                    if messages == Messages::Gathered
-                        && partial.len == 0
-                        && let Some(event) = self.receive_fragments(input)
-                    {
-                        return Ok(Some(Step::Event(event?)));
-                    }
-                    self.read_header(partial, input)?;
-                }
+                State::Header(partial) => self.read_header(partial, input)?,
                 State::Data(frame)
                     if frame.remaining > 0 && input.is_empty() && !self.has_pending_output() =>
                 {
@@ -401,9 +417,7 @@ impl<R: Role> Receiver<R> {
                 }
                 State::Control(frame) if frame.remaining > 0 && input.is_empty() => return Ok(None),
                 State::Data(frame) if messages == Messages::Gathered && self.gathers(&frame, input) => {
-                    if let Some(message) = self.gather(frame, input)? {
-                        return Ok(Some(Step::Event(message)));
-                    }
+                    return Ok(Some(Step::Gather(frame)));
                 }
                 State::Data(frame) => {
                     if let Some(step) = self.read_data(frame, input)? {

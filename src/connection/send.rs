@@ -196,9 +196,16 @@ impl<R: Role> Sender<R> {
             }
             // RFC 6455 §5.5.1: the peer has sent its Close frame or broken a rule, so nothing follows ours.
             self.end_of_output();
-        } else if self.outgoing != Outgoing::Over {
-            // RFC 6455 §5.5.2: a ping is answered until the peer's Close arrives, whatever we have sent.
-            self.write_control(reply.opcode(), reply.payload(), out);
+        } else {
+            self.answer_ping(reply.payload(), out);
+        }
+    }
+
+    /// Sends a pong, unless nothing may be sent any more.
+    pub(super) fn answer_ping(&mut self, payload: &[u8], out: &mut Vec<u8>) {
+        // RFC 6455 §5.5.2: a ping is answered until the peer's Close arrives, whatever we have sent.
+        if self.outgoing != Outgoing::Over {
+            self.write_control(OpCode::PONG, payload, out);
         }
     }
 
