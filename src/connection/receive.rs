@@ -167,6 +167,11 @@ impl<R: Role> Receiver<R> {
                 return Ok(None);
             }
         }
+        if input.in_place_max() > 0
+            && let Some(place) = self.place(input)
+        {
+            return Ok(self.receive_in_place(place, input));
+        }
         self.receive_in_steps(input)
     }
 
@@ -310,14 +315,6 @@ impl<R: Role> Receiver<R> {
     #[cold]
     #[inline(never)]
     fn receive_in_steps<'a>(&mut self, input: &mut Input<'a>) -> Result<Option<Event<'a>>, Violation> {
-        if input.in_place_max() > 0 {
-            self.begin_in_place(input);
-            if let State::InPlace(place) = self.state
-                && self.frame_len(place) <= input.in_place_max()
-            {
-                return Ok(self.receive_in_place(place, input));
-            }
-        }
         loop {
             if let State::Idle | State::Header(PartialHeader { len: 0, .. }) = self.state {
                 match self.receive_fragments(input) {
@@ -340,9 +337,10 @@ impl<R: Role> Receiver<R> {
         }
     }
 
-    /// Leaves what comes next in the caller's buffer if it is a binary message of one frame, legal, not whole, and short
-    /// enough for that.
-    fn begin_in_place(&mut self, input: &Input<'_>) {
+    /// The message that stays in the caller's buffer until it is whole. A new one does if it is binary, one frame, legal, not
+    /// whole, and short enough for that.
+    #[inline(never)]
+    fn place(&mut self, input: &Input<'_>) -> Option<InPlace> {
         const FINAL_BINARY: u8 = 0x82;
         if let (State::Idle, Some((header, len))) = (self.state, Header::decode(input.remaining()))
             && let Some(bytes @ [FINAL_BINARY, ..]) = input.remaining().get(..len)
@@ -355,9 +353,14 @@ impl<R: Role> Receiver<R> {
             let key = header.masking_key.unwrap_or_default();
             self.state = State::InPlace(InPlace { seen: len, header_len: len as u8, key });
         }
+        match self.state {
+            State::InPlace(place) if self.frame_len(place) <= input.in_place_max() => Some(place),
+            _ => None,
+        }
     }
 
     /// Unmasks what has come of a message in place since the last time; once that is whole, the message.
+    #[inline(never)]
     fn receive_in_place<'a>(&mut self, mut place: InPlace, input: &mut Input<'a>) -> Option<Event<'a>> {
         let frame_len = self.frame_len(place);
         let news = input.front_mut(frame_len).get_mut(place.seen..)?;

@@ -185,7 +185,7 @@ impl Report {
             // We come last, on top.
             for ours in [false, true] {
                 for time in table.times.iter().filter(|time| {
-                    !time.is_limit && time.name != "hybi (vectored)" && (time.name == OURS) == ours
+                    !time.is_limit && !time.name.starts_with("hybi (") && (time.name == OURS) == ours
                 }) {
                     let radius = if ours { 5 } else { 4 };
                     let _ = writeln!(

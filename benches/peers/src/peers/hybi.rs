@@ -1,5 +1,6 @@
-//! hybi itself: `receive` on an inbox the size of a read, `send` into one output; and a row of its own for headers that
-//! go out in front of a payload that is not copied, as some of the peers do it.
+//! hybi itself: `receive` on an inbox the size of a read, `send` into one output; and rows of their own for what some of the
+//! peers do: binary messages that stay in the inbox until they are whole, and headers that go out in front of a
+//! payload that is not copied.
 
 use crate::peer::{Kind, Peer, Receive, Receiver, Role, Sender, Sink};
 use crate::pipe::Pipe;
@@ -9,6 +10,7 @@ use ::hybi::handshake::{Accept, ServerHandshake};
 use ::hybi::{Config, Connection, Event, Input};
 use std::any::Any;
 use std::hint::black_box;
+use std::ops::Range;
 
 pub struct Hybi;
 
@@ -98,6 +100,76 @@ impl<R: ::hybi::Role> Receive for Receiving<R> {
                 }
                 received += 1;
             }
+            if !self.out.is_empty() {
+                self.pipe.give(&self.out);
+                self.out.clear();
+            }
+        }
+    }
+}
+
+/// hybi where the inbox belongs to the connection, and binary messages that reads cut are put together in it.
+pub struct InPlace;
+
+/// Has room for the longest message of these workloads and some reads of the next.
+const IN_PLACE_BYTES: usize = (1 << 20) + (256 << 10);
+
+impl Peer for InPlace {
+    fn name(&self) -> &'static str {
+        "hybi (in place)"
+    }
+
+    fn receiver(&self, load: &'static Load, pipe: Pipe) -> Option<Box<dyn Receiver>> {
+        let (inbox, out) = (vec![0; IN_PLACE_BYTES], Vec::new());
+        let applies = load.kind == Kind::Binary && load.fragments == 1 && !load.compressed;
+        applies.then(|| match load.role {
+            Role::Server => {
+                let ws = Connection::server(Config::default());
+                Box::new(ReceivingInPlace { ws, pipe, inbox, unread: 0..0, out }) as _
+            }
+            Role::Client => {
+                let ws = Connection::client(Config::default());
+                Box::new(ReceivingInPlace { ws, pipe, inbox, unread: 0..0, out }) as _
+            }
+        })
+    }
+}
+
+struct ReceivingInPlace<R> {
+    ws: Connection<R>,
+    pipe: Pipe,
+    inbox: Vec<u8>,
+    unread: Range<usize>,
+    out: Vec<u8>,
+}
+
+impl<R: ::hybi::Role> ReceivingInPlace<R> {
+    /// Reads behind what is unread. That is moved to the front if it is short, or if there is no room behind it.
+    fn fill(&mut self) {
+        const SHORT: usize = 1 << 10;
+        let Range { start, end } = self.unread;
+        if end - start <= SHORT || self.inbox.len() - end < self.pipe.read_size() {
+            self.inbox.copy_within(start..end, 0);
+            self.unread = 0..end - start;
+        }
+        self.unread.end += self.pipe.read_into(&mut self.inbox[self.unread.end..]);
+    }
+}
+
+impl<R: ::hybi::Role> Receive for ReceivingInPlace<R> {
+    fn receive<S: Sink>(&mut self, messages: usize, sink: &mut S) {
+        let mut received = 0;
+        while received < messages {
+            self.fill();
+            let mut input =
+                Input::new(&mut self.inbox[self.unread.clone()]).in_place_up_to(IN_PLACE_BYTES);
+            while let Some(event) = self.ws.receive(&mut input, &mut self.out).unwrap() {
+                if let Event::Binary(data) = event {
+                    sink.message(Kind::Binary, &data);
+                    received += 1;
+                }
+            }
+            self.unread.start = self.unread.end - input.len();
             if !self.out.is_empty() {
                 self.pipe.give(&self.out);
                 self.out.clear();

@@ -27,6 +27,7 @@ pub fn all() -> Vec<&'static dyn Peer> {
         &limits::Work { wide: true },
         &limits::ParseAndWork,
         &hybi::Hybi,
+        &hybi::InPlace,
         &hybi::Vectored,
         &tungstenite::Tungstenite,
         &fastwebsockets::Fastwebsockets,
