@@ -42,7 +42,7 @@ impl<'a> Input<'a> {
     /// it is then copied.
     ///
     /// Text is not left: it is judged as it comes (RFC 6455 §8.1), and safe code would have to judge it once more when it is whole.
-    /// Nor are fragments and compressed messages, which have to be put together elsewhere.
+    /// Nor are fragments and compressed messages, which have to be put together elsewhere, nor a message whose header is cut.
     ///
     /// ```
     /// use hybi::{Config, Connection, Event, Input};

@@ -48,6 +48,27 @@ fn a_thousand_idle_connections_and_their_keepalives() {
     });
 }
 
+#[test]
+fn a_message_in_place_however_it_is_cut() {
+    for side in BOTH {
+        let wire = side.incoming(0x82, &[7; 3000]);
+        let header_len = wire.len() - 3000;
+        for read_bytes in [1, 100, 1460] {
+            let (mut ws, mut inbox, mut out) = (side.connection(Config::default()), wire.clone(), vec![]);
+            let messages = assert_allocates_nothing(|| {
+                let ends = (header_len..wire.len()).step_by(read_bytes).chain([wire.len()]);
+                let mut messages = 0;
+                for end in ends {
+                    let mut input = Input::new(&mut inbox[..end]).in_place_up_to(wire.len());
+                    messages += usize::from(ws.receive(&mut input, &mut out).unwrap().is_some());
+                }
+                messages
+            });
+            assert_eq!(messages, 1);
+        }
+    }
+}
+
 const REQUEST: &[u8] = b"GET /chat HTTP/1.1\r\nHost: server.example.com\r\nUpgrade: websocket\r\n\
     Connection: keep-alive, Upgrade\r\nOrigin: http://server.example.com\r\nUser-Agent: test\r\n\
     Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\

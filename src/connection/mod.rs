@@ -169,7 +169,8 @@ impl<R: Role> Connection<R> {
 
 /// Receiving.
 impl<R: Role> Connection<R> {
-    /// The next message or control frame in the input. `None`: all input has been read; come back with more.
+    /// The next message or control frame in the input. `None`: all input has been read, but for a message that is to
+    /// stay [in place](Input::in_place_up_to); come back with more.
     ///
     /// # Errors
     ///

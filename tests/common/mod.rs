@@ -321,6 +321,30 @@ impl Run {
         }
     }
 
+    /// Feeds each piece as a caller does who has messages put together in his buffer, of frames up to so many bytes.
+    #[track_caller]
+    pub fn in_place<'a>(ws: &mut Ws, pieces: impl IntoIterator<Item = (&'a [u8], usize)>) -> Self {
+        let (mut run, mut inbox) = (Self::default(), Vec::new());
+        for (piece, max) in pieces {
+            inbox.extend_from_slice(piece);
+            let mut input = Input::new(&mut inbox).in_place_up_to(max);
+            loop {
+                match ws.receive(&mut input, &mut run.out.0) {
+                    Ok(Some(event)) => {
+                        assert!(run.error.is_none(), "an event behind a violation: {run:?}");
+                        run.items.push(Item::Event(owned(event)));
+                    }
+                    Ok(None) => break,
+                    Err(violation) => assert_eq!(run.error.replace(violation), None, "a second violation"),
+                }
+            }
+            let left = input.len();
+            assert!(left == 0 || left < max, "{left} bytes were left in place, of at most {max}");
+            inbox.drain(..inbox.len() - left);
+        }
+        run
+    }
+
     /// How many bytes the chunks have that came last.
     fn last_chunks_len(&self) -> usize {
         match self.items.last() {
@@ -375,7 +399,8 @@ pub fn pieces<'a>(wire: &'a [u8], cuts: &[usize]) -> Vec<&'a [u8]> {
     pieces
 }
 
-/// Feeds `wire` whole, byte by byte, in halves at every border (of a short one) and at `cuts`: it is all the same.
+/// Feeds `wire` whole, byte by byte, in halves at every border (of a short one) and at `cuts`, messages also in place: it is
+/// all the same.
 /// Returns what it was.
 #[track_caller]
 pub fn run_every_way(side: Side, config: Config, mode: Mode, wire: &[u8], cuts: &[usize]) -> Run {
@@ -386,8 +411,16 @@ pub fn run_every_way(side: Side, config: Config, mode: Mode, wire: &[u8], cuts: 
 #[track_caller]
 pub fn run_fresh_every_way(fresh: &dyn Fn() -> Ws, mode: Mode, wire: &[u8], cuts: &[usize]) -> Run {
     let side = fresh().side();
-    let run = |pieces: &[&[u8]]| Run::of(&mut fresh(), mode, pieces.iter().copied());
-    let whole = run(&[wire]);
+    let whole = Run::of(&mut fresh(), mode, [wire]);
+    let run = |pieces: &[&[u8]]| {
+        if mode == Mode::Messages {
+            for max in [40, usize::MAX] {
+                let run = Run::in_place(&mut fresh(), pieces.iter().map(|piece| (*piece, max)));
+                assert_eq!(run, whole, "{side:?}, in place up to {max}: {}", Hex(wire));
+            }
+        }
+        Run::of(&mut fresh(), mode, pieces.iter().copied())
+    };
     let bytes: Vec<&[u8]> = wire.chunks(1).collect();
     assert_eq!(run(&bytes), whole, "{side:?}, byte by byte: {}", Hex(wire));
     assert_eq!(run(&pieces(wire, cuts)), whole, "{side:?}, cut at {cuts:?}: {}", Hex(wire));
