@@ -63,6 +63,7 @@ fn main() -> ExitCode {
     bench.receiving();
     bench.sending();
     bench.handshake();
+    bench.client_handshake();
     bench.deflate();
     bench.memory();
     bench.report.write(&bench.options.out);
@@ -205,6 +206,25 @@ impl Bench {
             }
         }
         self.race(name, contenders, 1, workload::REQUEST.len());
+    }
+
+    fn client_handshake(&mut self) {
+        let name = "client handshake, 7 headers".to_owned();
+        if !self.selects(&name) {
+            return;
+        }
+        let mut contenders = Vec::new();
+        for peer in self.peers() {
+            let pipe = Pipe::new(workload::RESPONSE, usize::MAX);
+            let Some(mut connect) = peer.connector(pipe.clone()) else { continue };
+            if self.is_right(&name, peer, || peer::check_connector(peer)) {
+                contenders.push(contender(peer, move || {
+                    pipe.rewind();
+                    connect();
+                }));
+            }
+        }
+        self.race(name, contenders, 1, workload::RESPONSE.len());
     }
 
     fn deflate(&mut self) {

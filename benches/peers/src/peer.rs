@@ -1,7 +1,7 @@
 //! What an adapter provides, and how its answers are judged.
 
 use crate::pipe::Pipe;
-use crate::workload::{ACCEPT, Load};
+use crate::workload::{ACCEPT, KEY, Load, RESPONSE};
 use std::any::Any;
 use std::hint::black_box;
 
@@ -52,6 +52,12 @@ pub trait Peer {
 
     /// Answers the request in the pipe, as a server that accepts everyone.
     fn acceptor(&self, _: Pipe) -> Option<Box<dyn FnMut()>> {
+        None
+    }
+
+    /// Writes a request with the key of RFC 6455 §1.3 and reads the response in the pipe, as a client: for those that let
+    /// their user choose the key.
+    fn connector(&self, _: Pipe) -> Option<Box<dyn FnMut()>> {
         None
     }
 
@@ -174,6 +180,32 @@ pub fn check_acceptor(accept: &mut dyn FnMut(), pipe: &Pipe) -> Result<(), Strin
         }
     }
     Ok(())
+}
+
+/// A good response must be accepted, and one with another accept key refused.
+pub fn check_connector(peer: &dyn Peer) -> Result<(), String> {
+    let pipe = Pipe::new(RESPONSE, usize::MAX);
+    let Some(mut connect) = peer.connector(pipe.clone()) else { return Ok(()) };
+    for _ in 0..2 {
+        pipe.record();
+        pipe.rewind();
+        connect();
+        let request = pipe.recorded();
+        let has = |what: &[u8]| request.windows(what.len()).any(|window| window.eq_ignore_ascii_case(what));
+        if !peer.is_limit() && (!has(b"sec-websocket-key: ") || !has(KEY) || !request.ends_with(b"\r\n\r\n"))
+        {
+            return Err(format!("request {:?}", String::from_utf8_lossy(&request)));
+        }
+    }
+    let mut wrong = RESPONSE.to_vec();
+    let at = wrong.windows(ACCEPT.len()).position(|window| window == ACCEPT).ok_or("no accept key")?;
+    wrong[at] ^= 1;
+    let mut connect = peer.connector(Pipe::new(wrong.leak(), usize::MAX)).ok_or("no connector")?;
+    let hook = std::panic::take_hook();
+    std::panic::set_hook(Box::new(|_| {}));
+    let accepted = std::panic::catch_unwind(std::panic::AssertUnwindSafe(&mut connect)).is_ok();
+    std::panic::set_hook(hook);
+    if accepted { Err("accepts a wrong accept key".into()) } else { Ok(()) }
 }
 
 /// Frames as first byte and unmasked payload.

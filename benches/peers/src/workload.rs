@@ -203,5 +203,20 @@ Sec-Fetch-Mode: websocket\r\n\
 DNT: 1\r\n\
 \r\n";
 
+/// A server's response behind a proxy, with 7 headers.
+pub const RESPONSE: &[u8] = b"HTTP/1.1 101 Switching Protocols\r\n\
+Date: Sun, 22 Nov 2026 08:00:00 GMT\r\n\
+Connection: upgrade\r\n\
+Upgrade: websocket\r\n\
+Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\
+Server: nginx\r\n\
+Via: 1.1 proxy.example.com\r\n\
+X-Request-Id: 7f2c0a52-5b0f-4f57-9f4e-0c3f6f1d7b11\r\n\
+\r\n";
+
+/// RFC 6455 \u{a7}1.3, and the nonce that it is the base64 form of.
+pub const KEY: &[u8] = b"dGhlIHNhbXBsZSBub25jZQ==";
+pub const NONCE: [u8; 16] = *b"the sample nonce";
+
 /// RFC 6455 \u{a7}1.3.
 pub const ACCEPT: &[u8] = b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";

@@ -4,10 +4,10 @@
 
 use crate::peer::{Kind, Peer, Receive, Receiver, Role, Sender, Sink};
 use crate::pipe::Pipe;
-use crate::workload::Load;
+use crate::workload::{Load, NONCE};
 use ::hybi::connection::Kind as TheirKind;
-use ::hybi::handshake::{Accept, ServerHandshake};
-use ::hybi::{Config, Connection, Event, Input};
+use ::hybi::handshake::{Accept, Answer, ClientHandshake, ClientRequest, ServerHandshake};
+use ::hybi::{Config, Connection, Event, Input, RandomKeys, Uri};
 use std::any::Any;
 use std::hint::black_box;
 use std::ops::Range;
@@ -60,6 +60,22 @@ impl Peer for Hybi {
             black_box(handshake.accept(&request, &Accept::from_same_origin(), &mut out).unwrap());
             pipe.give(&out);
             out.clear();
+        }))
+    }
+
+    fn connector(&self, pipe: Pipe) -> Option<Box<dyn FnMut()>> {
+        let (mut inbox, mut out) = (vec![0; pipe.read_size()], Vec::new());
+        let uri = Uri::parse("wss://server.example.com/chat?room=42").unwrap();
+        Some(Box::new(move || {
+            let request = ClientRequest::new(&uri).origin("https://server.example.com");
+            let config = Config::default();
+            let mut handshake =
+                ClientHandshake::with_keys(&request, config, NONCE, RandomKeys, &mut out).unwrap();
+            pipe.give(&out);
+            out.clear();
+            let n = pipe.read_into(&mut inbox);
+            let answer = handshake.receive(&mut Input::new(&mut inbox[..n])).unwrap().unwrap();
+            assert!(matches!(black_box(answer), Answer::Open(..)));
         }))
     }
 
@@ -161,8 +177,7 @@ impl<R: ::hybi::Role> Receive for ReceivingInPlace<R> {
         let mut received = 0;
         while received < messages {
             self.fill();
-            let mut input =
-                Input::new(&mut self.inbox[self.unread.clone()]).in_place_up_to(IN_PLACE_BYTES);
+            let mut input = Input::new(&mut self.inbox[self.unread.clone()]).in_place_up_to(IN_PLACE_BYTES);
             while let Some(event) = self.ws.receive(&mut input, &mut self.out).unwrap() {
                 if let Event::Binary(data) = event {
                     sink.message(Kind::Binary, &data);

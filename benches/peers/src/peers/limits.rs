@@ -6,7 +6,7 @@
 
 use crate::peer::{Kind, Peer, Receive, Receiver, Role, Sender, Sink};
 use crate::pipe::Pipe;
-use crate::workload::{ACCEPT, Load};
+use crate::workload::{ACCEPT, KEY, Load, REQUEST};
 use base64::Engine;
 use rand::Rng;
 use sha1::Digest;
@@ -118,6 +118,18 @@ impl Peer for Work {
         let mut out = Vec::new();
         Some(Box::new(move || respond(&pipe, &mut out)))
     }
+
+    fn connector(&self, pipe: Pipe) -> Option<Box<dyn FnMut()>> {
+        if self.wide {
+            return None;
+        }
+        let mut inbox = vec![0; pipe.read_size()];
+        Some(Box::new(move || {
+            pipe.give(REQUEST);
+            let n = pipe.read_into(&mut inbox);
+            expect_accept(&inbox[..n]);
+        }))
+    }
 }
 
 impl Peer for ParseAndWork {
@@ -141,23 +153,48 @@ impl Peer for ParseAndWork {
             respond(&pipe, &mut out);
         }))
     }
+
+    fn connector(&self, pipe: Pipe) -> Option<Box<dyn FnMut()>> {
+        let mut inbox = vec![0; pipe.read_size()];
+        Some(Box::new(move || {
+            pipe.give(REQUEST);
+            let n = pipe.read_into(&mut inbox);
+            let mut headers = [httparse::EMPTY_HEADER; 64];
+            let mut response = httparse::Response::new(&mut headers);
+            assert_eq!(response.parse(&inbox[..n]), Ok(httparse::Status::Complete(n)));
+            black_box(&response);
+            expect_accept(&inbox[..n]);
+        }))
+    }
 }
 
 /// SHA-1 and base64 of a key that is known beforehand, into a response that is ready but for them.
 #[inline]
 fn respond(pipe: &Pipe, out: &mut Vec<u8>) {
     let head = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ";
+    out.extend_from_slice(head);
+    out.extend_from_slice(&accept_key());
+    out.extend_from_slice(b"\r\n\r\n");
+    pipe.give(out);
+    out.clear();
+}
+
+/// Compares with an accept key that stands where it is known to stand.
+#[inline]
+fn expect_accept(response: &[u8]) {
+    const AT: usize = 134;
+    assert!(response[AT..].starts_with(&accept_key()));
+}
+
+#[inline]
+fn accept_key() -> [u8; ACCEPT.len()] {
     let mut sha = sha1::Sha1::new();
-    sha.update(black_box(b"dGhlIHNhbXBsZSBub25jZQ=="));
+    sha.update(black_box(KEY));
     sha.update(b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11");
     let mut accept = [0; ACCEPT.len()];
     let written = base64::engine::general_purpose::STANDARD.encode_slice(sha.finalize(), &mut accept);
     assert_eq!(written, Ok(accept.len()));
-    out.extend_from_slice(head);
-    out.extend_from_slice(&accept);
-    out.extend_from_slice(b"\r\n\r\n");
-    pipe.give(out);
-    out.clear();
+    accept
 }
 
 struct Limit<const XOR: bool, const TEXT: bool> {

@@ -2,7 +2,8 @@
 
 use crate::peer::{Kind, Peer, Receive, Receiver, Role, Sender, Sink};
 use crate::pipe::Pipe;
-use crate::workload::Load;
+use crate::workload::{KEY, Load};
+use ::tungstenite::http::Request;
 use ::tungstenite::protocol::Role as TheirRole;
 use ::tungstenite::{Bytes, Message, WebSocket};
 use std::any::Any;
@@ -25,6 +26,22 @@ impl Peer for Tungstenite {
     fn acceptor(&self, pipe: Pipe) -> Option<Box<dyn FnMut()>> {
         Some(Box::new(move || {
             ::tungstenite::accept(pipe.clone()).map_err(|_| "refused").unwrap();
+        }))
+    }
+
+    fn connector(&self, pipe: Pipe) -> Option<Box<dyn FnMut()>> {
+        let request = Request::builder()
+            .uri("ws://server.example.com/chat?room=42")
+            .header("Host", "server.example.com")
+            .header("Origin", "https://server.example.com")
+            .header("Connection", "Upgrade")
+            .header("Upgrade", "websocket")
+            .header("Sec-WebSocket-Version", "13")
+            .header("Sec-WebSocket-Key", str::from_utf8(KEY).unwrap())
+            .body(())
+            .unwrap();
+        Some(Box::new(move || {
+            ::tungstenite::client(request.clone(), pipe.clone()).map_err(|_| "refused").unwrap();
         }))
     }
 
