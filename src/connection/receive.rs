@@ -325,7 +325,7 @@ impl<R: Role> Receiver<R> {
             match self.step(input, Messages::Gathered)? {
                 None => return Ok(None),
                 Some(Step::Gather(frame)) => match self.gather(frame, input) {
-                    Ok(None) => {}
+                    Ok(None) if !input.is_empty() => {}
                     outcome => return outcome,
                 },
                 Some(Step::Event(event)) => return Ok(Some(event)),

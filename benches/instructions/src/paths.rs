@@ -37,6 +37,7 @@ pub const PATHS: &[Path] = &[
         receive(server(), reads(1, |read| peer.send(payload, read).expect("open")), n, n);
     }),
     ("two reads for each message, binary 1 KiB", |n| receive(server(), halves(binary(1024)), 2 * n, n)),
+    ("two reads for each message, in place, binary 1 KiB", |n| receive_in_place(server(), binary(1024), n)),
     ("two reads for each message, text 1 KiB", |n| receive(server(), halves(mixed_script(1024)), 2 * n, n)),
     ("two reads, receive_chunk, binary 1 KiB", |n| receive_chunks(server(), halves(binary(1024)), n)),
     ("8 fragments of 128 B with pings between", |n| {
@@ -101,7 +102,7 @@ fn receive_at_server(payload: Data<'static>, messages: usize) {
 fn receive<R: Role>(mut ws: Connection<R>, mut reads: Vec<Vec<u8>>, taken: usize, events: usize) {
     let (mut out, mut seen) = (room(), 0);
     for read in reads.iter_mut().take(taken) {
-        seen += receive_read(&mut ws, read, &mut out);
+        seen += receive_read(&mut ws, Input::new(read), &mut out);
         flush(&mut out);
     }
     assert_eq!(seen, events);
@@ -110,8 +111,8 @@ fn receive<R: Role>(mut ws: Connection<R>, mut reads: Vec<Vec<u8>>, taken: usize
 /// What a program does with a read. How many events were in it. The only caller of `receive` for its role, as in most
 /// programs: so it is compiled into this, as there.
 #[inline(never)]
-fn receive_read<R: Role>(ws: &mut Connection<R>, read: &mut [u8], out: &mut Vec<u8>) -> usize {
-    let (mut input, mut events) = (Input::new(read), 0);
+fn receive_read<R: Role>(ws: &mut Connection<R>, mut input: Input<'_>, out: &mut Vec<u8>) -> usize {
+    let mut events = 0;
     while let Some(event) = ws.receive(&mut input, out).expect("legal") {
         match event {
             Event::Text(text) => _ = black_box(text.as_bytes()),
@@ -137,6 +138,20 @@ fn receive_chunks(mut ws: Connection<Server>, mut reads: Vec<Vec<u8>>, messages:
     assert_eq!(seen, 2 * messages);
 }
 
+/// Receives messages that are put together in the buffer that they are read to.
+#[inline(never)]
+fn receive_in_place(mut ws: Connection<Server>, payload: Data<'static>, messages: usize) {
+    let mut peer = client();
+    let (mut out, mut seen) = (room(), 0);
+    for read in reads(1, |read| peer.send(payload, read).expect("open")).iter_mut().take(messages) {
+        let len = read.len();
+        for end in [len / 2, len] {
+            seen += receive_read(&mut ws, Input::new(&mut read[..end]).in_place_up_to(len), &mut out);
+        }
+    }
+    assert_eq!(seen, messages);
+}
+
 #[inline(never)]
 fn send<R: Role>(mut ws: Connection<R>, payload: Data<'static>, messages: usize) {
     let mut out = room();
@@ -153,9 +168,9 @@ fn close(connections: usize) {
     let (mut there, mut back) = (room(), room());
     for (client, server) in pairs.iter_mut().take(connections) {
         client.close(CloseCode::NORMAL, "that was all", &mut there).expect("open");
-        let asked = receive_read(server, &mut there, &mut back);
+        let asked = receive_read(server, Input::new(&mut there), &mut back);
         there.clear();
-        let answered = receive_read(client, &mut back, &mut there);
+        let answered = receive_read(client, Input::new(&mut back), &mut there);
         back.clear();
         assert_eq!((asked, answered), (1, 1));
         black_box((client.transport(), server.transport()));
