@@ -11,7 +11,7 @@
 mod common;
 
 use common::*;
-use hybi::frame::{CloseReason, Header, LengthForm, Mask, OpCode, Reserved};
+use hybi::frame::{CloseReason, HEADER_BYTES_MAX, Header, LengthForm, Mask, OpCode, Reserved};
 use hybi::{CloseCode, Config, Event, Limits, Misuse, Violation};
 
 /// RFC 6455 §5.7: bytes, who sent them, what they say.
@@ -322,6 +322,7 @@ fn announced_lengths_meet_the_default_limits_at_the_header() {
 
 #[test]
 fn every_header_survives_encoding_and_decoding() {
+    let mut longest = 0;
     for first in 0..=u8::MAX {
         for len in LENGTHS {
             for (bits, length_form) in
@@ -348,6 +349,8 @@ fn every_header_survives_encoding_and_decoding() {
                         bytes.extend(key);
                     }
                     assert_eq!(Hex(&header.encode()), Hex(&bytes));
+                    assert_eq!(Hex(header.encode().as_ref()), Hex(&bytes));
+                    longest = longest.max(bytes.len());
                     for end in 0..bytes.len() {
                         assert_eq!(Header::decode(&bytes[..end]), None, "{}", Hex(&bytes[..end]));
                     }
@@ -359,6 +362,7 @@ fn every_header_survives_encoding_and_decoding() {
             }
         }
     }
+    assert_eq!(longest, HEADER_BYTES_MAX);
 }
 
 #[test]

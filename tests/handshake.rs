@@ -88,6 +88,7 @@ fn our_client_and_our_server_understand_each_other() {
     let request = server.receive(&mut Input::new(&mut out), &mut back).unwrap().unwrap();
     assert_eq!((request.path(), request.query()), ("/", Some("x=%20")));
     let accept = Accept::from_same_origin().subprotocol("a").header("Set-Cookie", b"\xff");
+    assert_eq!((accept.chosen(), Accept::from_any_origin().chosen()), (Some("a"), None));
     server.accept(&request, &accept, &mut back).unwrap();
     back.extend_from_slice(b"\x88\x02\x03\xe8"); // a Close in the same segment
     let mut input = Input::new(&mut back);
@@ -142,6 +143,98 @@ fn limits_hold_to_the_byte() {
             }
             assert_eq!(error, want, "{limits:?} {size}");
             assert_eq!(out.is_empty(), want.is_none()); // and the error, repeated, was written once
+        }
+    }
+}
+
+/// Each of these is refused with its last byte, neither before nor behind it.
+#[test]
+fn what_cannot_become_a_request_is_refused_at_once() {
+    for (start, want) in [
+        ("GET  ", Bad::RequestLine), // RFC 9112 §3: one space
+        ("GET \r", Bad::RequestLine),
+        ("GET /\r", Bad::RequestLine),
+        ("GET /#", Bad::TargetCharacter),
+        ("GET /\u{e4}", Bad::TargetCharacter),
+        ("GET / h", Bad::RequestLine),
+        ("GET / HTTP/2", Bad::HttpVersion),
+        ("GET / HTTP/1.2", Bad::HttpVersion),
+        ("GET / HTTP/1.1\n", Bad::LineEnding),
+        ("GET / HTTP/1.1 ", Bad::RequestLine),
+        ("GET / HTTP/1.1\r\n ", Bad::FoldedHeader),
+        ("GET / HTTP/1.1\r\n:", Bad::HeaderName),
+        ("GET / HTTP/1.1\r\na ", Bad::HeaderName),
+        ("GET / HTTP/1.1\r\na:\0", Bad::HeaderValue),
+        ("GET / HTTP/1.1\r\na:\n", Bad::LineEnding),
+        ("GET / HTTP/1.1\r\n\r\r", Bad::LineEnding),
+    ] {
+        let (mut server, mut out) = (server(), Vec::new());
+        let last = start.chars().next_back().unwrap().len_utf8();
+        let mut bytes = start.as_bytes()[..=start.len() - last].to_vec();
+        let decides = bytes.pop().unwrap();
+        for byte in &mut bytes {
+            let more = server.receive(&mut Input::new(std::slice::from_mut(byte)), &mut out).unwrap();
+            assert!(more.is_none(), "{start:?}");
+        }
+        let error = server.receive(&mut Input::new(&mut [decides]), &mut out).unwrap_err();
+        assert_eq!(error, want, "{start:?}");
+    }
+}
+
+/// A header name counts as a whole, letters in any case (RFC 9110 §5.1): these have the length and the first letter of `Host`, and
+/// differ from it in as many bits of one letter as of another.
+#[test]
+fn no_other_name_is_taken_for_host() {
+    for (name, ok) in [("hOST", true), ("Hnrt", false), ("Hosu", false), ("Hpqt", false)] {
+        let (mut server, mut out) = (server(), Vec::new());
+        let mut inbox = with("Host", &format!("{name}: server.example.com\r\n"));
+        let error = server.receive(&mut Input::new(&mut inbox), &mut out).err();
+        assert_eq!(error.is_none(), ok, "{name}: {error:?}");
+    }
+}
+
+/// `HeadLimits::head_bytes_max`: 431, or 414 if the request line alone is longer; seen with the first byte beyond.
+#[test]
+fn a_request_beyond_the_limit_is_refused_for_its_longer_part() {
+    let request_line = "GET /chat HTTP/1.1\r\n".len();
+    for max in 0..REQUEST.len() {
+        let want = if max < request_line { Bad::TargetTooLong } else { Bad::HeadTooLong };
+        let limits = HeadLimits::default().head_bytes_max(max as u32);
+        for size in [1, REQUEST.len()] {
+            let (mut server, mut out) = (server().with_limits(limits), Vec::new());
+            let (mut read, mut bytes) = (0, REQUEST.as_bytes().to_vec());
+            let error = bytes.chunks_mut(size).find_map(|piece| {
+                read += piece.len();
+                server.receive(&mut Input::new(piece), &mut out).err()
+            });
+            assert_eq!(error, Some(want), "{max} {size}");
+            assert!(size > 1 || read == max + 1, "{max}: only after {read}");
+        }
+    }
+}
+
+#[test]
+fn limits_of_responses_hold_to_the_byte() {
+    let (len, lines) = (RESPONSE.len() as u32, 4);
+    for (limits, want) in [
+        (HeadLimits::default().head_bytes_max(len), None),
+        (HeadLimits::default().head_bytes_max(len - 1), Some(ResponseError::HeadTooLong)),
+        (HeadLimits::default().headers_max(lines), None),
+        (HeadLimits::default().headers_max(lines - 1), Some(ResponseError::TooManyHeaders)),
+    ] {
+        for size in [1, RESPONSE.len()] {
+            let uri = Uri::parse("ws://a/").unwrap();
+            let request = ClientRequest::new(&uri).subprotocol("chat");
+            let mut client = client_of(&request, &mut Vec::new()).unwrap().with_limits(limits);
+            let mut proxy = ProxyHandshake::new("a", 80, None, &mut Vec::new()).unwrap().with_limits(limits);
+            let (mut from_server, mut from_proxy) = (Ok(false), Ok(false));
+            for piece in RESPONSE.as_bytes().to_vec().chunks_mut(size) {
+                from_server =
+                    client.receive(&mut Input::new(&mut piece.to_vec())).map(|answer| answer.is_some());
+                from_proxy = proxy.receive(&mut Input::new(piece)).map(|answer| answer.is_some());
+            }
+            let want = want.map_or(Ok(true), Err);
+            assert_eq!((from_server, from_proxy), (want, want), "{limits:?} {size}");
         }
     }
 }
@@ -278,6 +371,45 @@ fn pages_and_refusals() {
     assert_eq!((request.host(), request.check()), (None, Err(Bad::Http10)));
 }
 
+/// RFC 9110 §15, RFC 6585 §4, §5.
+#[test]
+fn rejections_have_the_usual_reason_phrase() {
+    for line in [
+        "200 OK",
+        "204 No Content",
+        "301 Moved Permanently",
+        "302 Found",
+        "303 See Other",
+        "304 Not Modified",
+        "307 Temporary Redirect",
+        "308 Permanent Redirect",
+        "400 Bad Request",
+        "401 Unauthorized",
+        "403 Forbidden",
+        "404 Not Found",
+        "405 Method Not Allowed",
+        "408 Request Timeout",
+        "410 Gone",
+        "414 URI Too Long",
+        "426 Upgrade Required",
+        "429 Too Many Requests",
+        "431 Request Header Fields Too Large",
+        "500 Internal Server Error",
+        "501 Not Implemented",
+        "502 Bad Gateway",
+        "503 Service Unavailable",
+        "504 Gateway Timeout",
+        "505 HTTP Version Not Supported",
+        "599 ",
+    ] {
+        let (mut server, mut out, mut inbox) = (server(), Vec::new(), REQUEST.as_bytes().to_vec());
+        server.receive(&mut Input::new(&mut inbox), &mut out).unwrap().unwrap();
+        server.reject(&Rejection::new(line[..3].parse().unwrap()), &mut out).unwrap();
+        let response = String::from_utf8(out).unwrap();
+        assert_eq!(response.lines().next(), Some(&*format!("HTTP/1.1 {line}")));
+    }
+}
+
 type Keys = fn() -> [u8; 4];
 
 fn client_of(request: &ClientRequest<'_>, out: &mut Vec<u8>) -> Result<ClientHandshake<Keys>, Misuse> {
@@ -337,6 +469,38 @@ fn a_client_that_is_misused_writes_nothing() {
     assert_eq!(String::from_utf8(out).unwrap().matches("uthorization").count(), 1);
 }
 
+/// What a client is shown of a refusal: all that the server said, and what of the body came with the head.
+#[test]
+fn a_refusal_is_shown_as_it_is() {
+    let uri = Uri::parse("ws://a/").unwrap();
+    let mut client = client_of(&ClientRequest::new(&uri).subprotocol("chat"), &mut Vec::new()).unwrap();
+    let mut inbox =
+        b"HTTP/1.1 401 Who are you?\r\nWWW-Authenticate: a\r\nwww-authenticate:b\r\nUpgrade: x\r\n\
+        Sec-WebSocket-Protocol: chat\r\nSec-WebSocket-Extensions: foo; bar=1, baz\r\n\r\nbody"
+            .to_vec();
+    let Some(Answer::Refused(refused)) = client.receive(&mut Input::new(&mut inbox)).unwrap() else {
+        panic!()
+    };
+    assert_eq!(refused.body_start(), b"body");
+    let response = refused.response().clone().into_owned();
+    assert_eq!((response.status(), response.reason()), (401, &b"Who are you?"[..]));
+    let want: [(&str, &[u8]); 5] = [
+        ("WWW-Authenticate", b"a"),
+        ("www-authenticate", b"b"),
+        ("Upgrade", b"x"),
+        ("Sec-WebSocket-Protocol", b"chat"),
+        ("Sec-WebSocket-Extensions", b"foo; bar=1, baz"),
+    ];
+    assert_eq!(response.headers().collect::<Vec<_>>(), want);
+    assert_eq!(response.header("Www-Authenticate"), Some(&b"a"[..]));
+    assert_eq!(response.header("UPGRADE"), Some(&b"x"[..]));
+    assert_eq!((response.header("Server"), response.header("Host")), (None, None));
+    assert_eq!(response.subprotocol(), None, "nothing was agreed on");
+    let extensions: Vec<_> = response.extensions().map(|extension| extension.unwrap()).collect();
+    assert_eq!(extensions.iter().map(|extension| extension.name()).collect::<Vec<_>>(), ["foo", "baz"]);
+    assert!(client.receive(&mut Input::new(&mut [0])).unwrap().is_none(), "it has been given out");
+}
+
 #[test]
 fn proxies() {
     let mut out = Vec::new();
@@ -359,10 +523,14 @@ fn proxies() {
         assert_eq!(ProxyHandshake::new(host, port, credentials, &mut out).err(), Some(want), "{host:?}");
     }
     assert!(out.is_empty());
+    let after = |interim, head| "HTTP/1.1 199 x\r\n\r\n".repeat(interim) + head;
     for (bytes, want) in [
         ("HTTP/1.1 200 OK\r\n\r\nab", Ok((true, 200, 2))),
         ("HTTP/1.0 200 Connection established\r\nContent-Length: 9\r\n\r\n", Ok((true, 200, 0))),
         ("HTTP/1.1 100 x\r\n\r\nHTTP/1.1 204 x\r\n\r\n", Ok((true, 204, 0))),
+        (&*after(16, "HTTP/1.1 299 x\r\n\r\na"), Ok((true, 299, 1))),
+        (&*after(17, "HTTP/1.1 200 x\r\n\r\n"), Err(ResponseError::TooManyInterim)),
+        ("HTTP/1.1 300 x\r\n\r\n", Ok((false, 300, 0))),
         ("HTTP/1.1 407 x\r\nProxy-Authenticate: Basic\r\n\r\nabc", Ok((false, 407, 3))),
         ("HTTP/1.1 101 x\r\nUpgrade: websocket\r\n\r\n", Ok((false, 101, 0))),
         ("SSH-2.0-x\r\n", Err(ResponseError::StatusLine)),
