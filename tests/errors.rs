@@ -135,3 +135,82 @@ fn a_disagreement_about_compression_says_what_and_where_the_rule_stands() {
         assert!(text.contains(words) && text.ends_with(&format!(" ({section})")), "{text}");
     }
 }
+
+/// The statuses are those of RFC 9110 §15, RFC 6585 §5 and RFC 6455 §4.2.2, §4.4.
+#[test]
+fn a_refused_request_says_what_the_client_did_and_where_the_rule_stands() {
+    use hybi::handshake::RequestError as Bad;
+    let mut texts = HashSet::new();
+    for (error, status, section, word) in [
+        (Bad::RequestLine, 400, "RFC 9112 §3", "request"),
+        (Bad::HttpVersion, 505, "RFC 9110 §15.6.6", "version"),
+        (Bad::TargetCharacter, 400, "RFC 9112 §3.2", "target"),
+        (Bad::LineEnding, 400, "RFC 9112 §2.2", "CRLF"),
+        (Bad::FoldedHeader, 400, "RFC 9112 §5.2", "white space"),
+        (Bad::HeaderName, 400, "RFC 9112 §5.1", "name"),
+        (Bad::HeaderValue, 400, "RFC 9110 §5.5", "value"),
+        (Bad::TargetTooLong, 414, "RFC 9110 §15.5.15", "line longer"),
+        (Bad::HeadTooLong, 431, "RFC 6585 §5", "head longer"),
+        (Bad::TooManyHeaders, 431, "RFC 6585 §5", "lines"),
+        (Bad::HostMissing, 400, "RFC 9112 §3.2", "no Host"),
+        (Bad::HostRepeated, 400, "RFC 9112 §3.2", "more than one Host"),
+        (Bad::HostMalformed, 400, "RFC 9112 §3.2", "port"),
+        (Bad::Method, 405, "RFC 6455 §4.2.1", "GET"),
+        (Bad::Http10, 400, "RFC 9110 §7.8", "HTTP/1.0"),
+        (Bad::TargetForm, 400, "RFC 6455 §4.2.1", "path"),
+        (Bad::Body, 400, "RFC 9112 §6", "body"),
+        (Bad::UpgradeMissing, 426, "RFC 6455 §4.2.1", "Upgrade"),
+        (Bad::ConnectionMissing, 400, "RFC 6455 §4.2.1", "Connection"),
+        (Bad::KeyMissing, 400, "RFC 6455 §4.2.1", "no Sec-WebSocket-Key"),
+        (Bad::KeyRepeated, 400, "RFC 6455 §4.2.1", "more than one Sec-WebSocket-Key"),
+        (Bad::KeyMalformed, 400, "RFC 6455 §4.2.1", "base64"),
+        (Bad::VersionMissing, 426, "RFC 6455 §4.4", "no Sec-WebSocket-Version"),
+        (Bad::VersionRepeated, 400, "RFC 6455 §4.4", "more than one Sec-WebSocket-Version"),
+        (Bad::Version, 426, "RFC 6455 §4.4", "13"),
+        (Bad::SubprotocolsMalformed, 400, "RFC 6455 §4.2.1", "Sec-WebSocket-Protocol"),
+        (Bad::ExtensionsMalformed, 400, "RFC 6455 §9.1", "Sec-WebSocket-Extensions"),
+        (Bad::Origin, 403, "RFC 6455 §10.2", "Origin"),
+    ] {
+        let text = error.to_string();
+        assert_eq!((error.status(), error.section()), (status, section), "{text}");
+        assert!(text.starts_with("the client sent ") && text.ends_with(&format!(" ({section})")), "{text}");
+        assert!(text.contains(word), "{text}");
+        assert!(texts.insert(text), "each says something else");
+    }
+}
+
+#[test]
+fn a_failed_response_says_what_the_server_did_and_where_the_rule_stands() {
+    use hybi::handshake::ResponseError as Bad;
+    let mut texts = HashSet::new();
+    for (error, section, word) in [
+        (Bad::StatusLine, "RFC 9112 §4", "response"),
+        (Bad::HttpVersion, "RFC 9112 §2.3", "version"),
+        (Bad::LineEnding, "RFC 9112 §2.2", "CRLF"),
+        (Bad::FoldedHeader, "RFC 9112 §5.2", "white space"),
+        (Bad::HeaderName, "RFC 9112 §5.1", "name"),
+        (Bad::HeaderValue, "RFC 9110 §5.5", "value"),
+        (Bad::HeadTooLong, "RFC 6455 §10.4", "head longer"),
+        (Bad::TooManyHeaders, "RFC 6455 §10.4", "lines"),
+        (Bad::TooManyInterim, "RFC 6455 §10.4", "interim"),
+        (Bad::Http10, "RFC 9110 §7.8", "HTTP/1.0"),
+        (Bad::UpgradeMissing, "RFC 6455 §4.1", "without Upgrade"),
+        (Bad::Upgrade, "RFC 6455 §4.1", "something else than websocket"),
+        (Bad::ConnectionMissing, "RFC 6455 §4.1", "Connection"),
+        (Bad::AcceptMissing, "RFC 6455 §4.1", "without Sec-WebSocket-Accept"),
+        (Bad::AcceptRepeated, "RFC 6455 §11.3.3", "more than one Sec-WebSocket-Accept"),
+        (Bad::Accept, "RFC 6455 §4.1", "Sec-WebSocket-Key"),
+        (Bad::SubprotocolRepeated, "RFC 6455 §11.3.4", "more than one Sec-WebSocket-Protocol"),
+        (Bad::SubprotocolMalformed, "RFC 6455 §4.1", "token"),
+        (Bad::SubprotocolNotOffered, "RFC 6455 §4.1", "subprotocol"),
+        (Bad::ExtensionsMalformed, "RFC 6455 §9.1", "list of extensions"),
+        (Bad::ExtensionNotOffered, "RFC 6455 §4.1", "not offered"),
+        (Bad::ExtensionRepeated, "RFC 7692 §5", "twice"),
+    ] {
+        let text = error.to_string();
+        assert_eq!(error.section(), section, "{text}");
+        assert!(text.starts_with("the server sent ") && text.ends_with(&format!(" ({section})")), "{text}");
+        assert!(text.contains(word), "{text}");
+        assert!(texts.insert(text), "each says something else");
+    }
+}

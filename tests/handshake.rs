@@ -501,6 +501,21 @@ fn a_refusal_is_shown_as_it_is() {
     assert!(client.receive(&mut Input::new(&mut [0])).unwrap().is_none(), "it has been given out");
 }
 
+/// Values may be credentials or cookies: what is printed, into a log perhaps, has the names only.
+#[test]
+fn what_is_printed_of_a_header_is_its_name() {
+    let uri = Uri::parse("ws://a/").unwrap();
+    let (client, server) = (
+        format!("{:?}", ClientRequest::new(&uri).header("Cookie", "secret").header("X-Token", "secret")),
+        format!("{:?}", Accept::from_any_origin().header("Set-Cookie", "secret")),
+    );
+    assert!(
+        client.contains("Cookie") && client.contains("X-Token") && !client.contains("secret"),
+        "{client}"
+    );
+    assert!(server.contains("Set-Cookie") && !server.contains("secret"), "{server}");
+}
+
 #[test]
 fn proxies() {
     let mut out = Vec::new();
