@@ -365,6 +365,11 @@ fn pages_and_refusals() {
         server.reject(&rejection, &mut out).unwrap();
         assert_eq!(String::from_utf8(out).unwrap(), want);
     }
+    // RFC 9112 §3.2: the Host of a target without an authority is empty.
+    let (mut empty, mut out) = (server(), Vec::new());
+    let mut inbox = *b"OPTIONS * HTTP/1.1\r\nHost:\r\n\r\n";
+    let request = empty.receive(&mut Input::new(&mut inbox), &mut out).unwrap().unwrap();
+    assert_eq!((request.host(), request.path(), request.check()), (Some(""), "*", Err(Bad::Method)));
     let (mut server, mut out) = (server(), Vec::new());
     let mut inbox = *b"GET / HTTP/1.0\r\n\r\n"; // a health check, say
     let request = server.receive(&mut Input::new(&mut inbox), &mut out).unwrap().unwrap();
@@ -494,7 +499,9 @@ fn a_refusal_is_shown_as_it_is() {
     assert_eq!(response.headers().collect::<Vec<_>>(), want);
     assert_eq!(response.header("Www-Authenticate"), Some(&b"a"[..]));
     assert_eq!(response.header("UPGRADE"), Some(&b"x"[..]));
-    assert_eq!((response.header("Server"), response.header("Host")), (None, None));
+    for name in ["Server", "Host", "Sec\rWebSocket-Protocol", ""] {
+        assert_eq!(response.header(name), None, "{name:?}");
+    }
     assert_eq!(response.subprotocol(), None, "nothing was agreed on");
     let extensions: Vec<_> = response.extensions().map(|extension| extension.unwrap()).collect();
     assert_eq!(extensions.iter().map(|extension| extension.name()).collect::<Vec<_>>(), ["foo", "baz"]);
@@ -524,6 +531,9 @@ fn proxies() {
     let want =
         "CONNECT [::1]:443 HTTP/1.1\r\nHost: [::1]:443\r\nProxy-Authorization: Basic dXNlcjphOmI=\r\n\r\n";
     assert_eq!(String::from_utf8(out).unwrap(), want);
+    let mut out = Vec::new();
+    ProxyHandshake::new("[::1]", 443, Some(("user", "a:b")), &mut out).unwrap();
+    assert_eq!(String::from_utf8(out).unwrap(), want, "an address may have its brackets already");
     let mut out = Vec::new();
     for (host, port, credentials, want) in [
         ("", 80, None, Misuse::Host),
