@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Fuzzes, with the stable compiler and without cargo-fuzz: all that is needed is instrumentation for coverage, as there is no
-# unsafe code of ours to watch.
+# Fuzzes, with the stable compiler and without cargo-fuzz: all that is needed is instrumentation for coverage (rustc.sh), as there is
+# no unsafe code of ours to watch.
 #
 #   fuzz/run.sh                                    every target for three minutes
 #   fuzz/run.sh handshake_pair -max_total_time=60  one target, with any options of libFuzzer
@@ -15,21 +15,21 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 targets=(header server client pair negotiate inflate server_handshake client_handshake handshake_pair)
 profile=release built=release
 [ "${1:-}" != short ] || { profile=dev built=debug; }
-host=$(rustc -vV | sed -n 's/^host: //p')
 
-# What cargo-fuzz asks of the compiler, too. --target keeps it from the build scripts.
-flags=(passes=sancov-module codegen-units=1)
-for option in level=4 inline-8bit-counters pc-table trace-compares; do
-  flags+=("llvm-args=-sanitizer-coverage-$option")
-done
-export RUSTFLAGS="${flags[*]/#/-C}"
+# A folder of its own, as Cargo does not notice how its compiler was called.
+export RUSTC_WRAPPER=$PWD/fuzz/rustc.sh CARGO_TARGET_DIR=$PWD/fuzz/target/instrumented
 mkdir -p fuzz/artifacts
-(cd fuzz && cargo build --locked --profile "$profile" --target "$host")
+(cd fuzz && cargo build --locked --profile "$profile")
 
 run() {
   local target=$1
   shift
-  "fuzz/target/$host/$built/$target" -max_len=1024 -timeout=10 -artifact_prefix="fuzz/artifacts/$target-" "$@"
+  local options=(-max_len=1024 -timeout=10 -artifact_prefix="fuzz/artifacts/$target-")
+  case $target in
+    *handshake*) options+=(-dict=fuzz/handshake.dict) ;;
+    inflate) options+=(-max_len=512) ;;
+  esac
+  "$CARGO_TARGET_DIR/$built/$target" "${options[@]}" "$@"
 }
 fuzz() {
   local target=$1

@@ -154,77 +154,86 @@ impl Sent {
 
 /// What is sent arrives, in both directions, whole and in chunks and however the stream is cut.
 pub fn round_trip(negotiated: &Negotiated, fragment: u32, messages: &[Sent], cuts: &[usize]) {
+    for side in common::BOTH {
+        round_trip_to(side, negotiated, fragment, messages, cuts);
+    }
+}
+
+/// What the other end sends arrives at this side.
+fn round_trip_to(side: Side, negotiated: &Negotiated, fragment: u32, messages: &[Sent], cuts: &[usize]) {
     let mut config = Config::default();
     if let Some(bytes) = NonZeroU32::new(fragment) {
         config = config.fragment_bytes(bytes);
     }
-    for side in common::BOTH {
-        let mut sender = negotiated.connection(side.peer(), config);
-        let (mut wire, mut expected) = (Vec::new(), Vec::new());
-        for message in messages {
-            message.send(&mut sender, &mut wire, &mut expected);
-        }
-        let fresh = || negotiated.connection(side, config);
-        let run = same_for_every_cut_on(&fresh, config, &wire, cuts);
-        assert_eq!(run.error, None);
-        assert!(run.events() == expected, "{side:?}: other than what was sent");
+    let mut sender = negotiated.connection(side.peer(), config);
+    let (mut wire, mut expected) = (Vec::new(), Vec::new());
+    for message in messages {
+        message.send(&mut sender, &mut wire, &mut expected);
     }
+    let fresh = || negotiated.connection(side, config);
+    let run = same_for_every_cut_on(&fresh, config, &wire, cuts);
+    assert_eq!(run.error, None);
+    assert!(run.events() == expected, "{side:?}: other than what was sent");
 }
 
-/// A connection with permessage-deflate. Six bytes say what was negotiated, how to cut, and what limits to set; the rest is
-/// what the other end sends (an even first bit of the limits), what its messages hold before compression (odd), or
-/// its stream.
+/// The most that the messages of [`inflate`] hold before compression: more than the smallest window, and quickly compared.
+const SENT_BYTES_MAX: usize = 2 << 10;
+/// And how many of them there are.
+const SENT_MAX: usize = 6;
+
+/// A connection with permessage-deflate. Six bytes say what was negotiated, how to cut, what limits to set, which side it is, and
+/// what the rest is: the stream that the other end sends, the compressed data of its messages, or what they hold before
+/// compression.
 pub fn inflate(data: &[u8]) {
     let Some((&[a, b, cut, fragment, limits, kind], rest)) = data.split_first_chunk() else { return };
-    let mut wanted = config(a, b).inflated_bytes_max(1 << (limits % 21));
+    // Up to twice what comes out at a time.
+    let mut wanted = config(a, b).inflated_bytes_max(1 << (limits % 18));
     if limits >= 128 {
         wanted = wanted.expansion_max(NonZeroU32::new(u32::from(limits - 127)));
     }
+    let side = common::BOTH[usize::from(kind >> 7)];
     let cuts = [usize::from(cut), 3 * usize::from(cut) + 1, usize::from(cut) * usize::from(fragment)];
     match kind % 4 {
         // A stream of frames.
         0 => {
             let negotiated = Negotiated::new(wanted, wanted);
             let config = Config::default();
-            for side in common::BOTH {
-                same_for_every_cut_on(&|| negotiated.connection(side, config), config, rest, &cuts);
-            }
+            same_for_every_cut_on(&|| negotiated.connection(side, config), config, rest, &cuts);
         }
         // Compressed data, in fragments with a ping between them, and the message once more.
-        1 | 2 => {
+        opcode @ (1 | 2) => {
             let negotiated = Negotiated::new(wanted, wanted);
             let config = Config::default();
-            let opcode = kind % 4;
-            for side in common::BOTH {
-                let mut wire = Vec::new();
-                for _ in 0..2 {
-                    let (front, back) = rest.split_at(usize::from(fragment) % (rest.len() + 1));
-                    wire.extend(side.incoming(0x40 | opcode, front));
-                    wire.extend(side.incoming(0x89, b"?"));
-                    wire.extend(side.incoming(0x80, back));
-                }
-                same_for_every_cut_on(&|| negotiated.connection(side, config), config, &wire, &cuts);
+            let mut wire = Vec::new();
+            for _ in 0..2 {
+                let (front, back) = rest.split_at(usize::from(fragment) % (rest.len() + 1));
+                wire.extend(side.incoming(0x40 | opcode, front));
+                wire.extend(side.incoming(0x89, b"?"));
+                wire.extend(side.incoming(0x80, back));
             }
+            same_for_every_cut_on(&|| negotiated.connection(side, config), config, &wire, &cuts);
         }
         // Messages that one end sends and the other gets.
         _ => {
             let wanted = config(a, b);
             let other = config(limits, cut);
             let compression = [Compression::Auto, Compression::Always, Compression::Never];
+            let times = (1 + usize::from(fragment)).min(1 + SENT_BYTES_MAX / (rest.len() + 1));
             let messages: Vec<Sent> = rest
-                .split(|byte| *byte == b'\n')
+                .splitn(SENT_MAX, |byte| *byte == b'\n')
                 .enumerate()
                 .map(|(i, line)| Sent {
                     data: match str::from_utf8(line) {
-                        Ok(text) if i % 2 == 0 => Ok(text.repeat(1 + usize::from(fragment))),
-                        _ => Err(line.repeat(1 + usize::from(fragment))),
+                        Ok(text) if i % 2 == 0 => Ok(text.repeat(times)),
+                        _ => Err(line.repeat(times)),
                     },
                     parts: cuts[..i % 4].to_vec(),
                     pings: kind & 4 != 0,
-                    compression: compression[usize::from(kind >> 3) % 3],
+                    compression: compression[usize::from(kind >> 3 & 15) % 3],
                 })
                 .collect();
-            round_trip(&Negotiated::new(wanted, other), u32::from(fragment), &messages, &cuts);
+            let negotiated = Negotiated::new(wanted, other);
+            round_trip_to(side, &negotiated, u32::from(fragment), &messages, &cuts);
         }
     }
 }

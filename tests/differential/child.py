@@ -1,7 +1,7 @@
 """wsproto and websockets, asked over pipes.
 
-A batch in: its length (4 bytes), then cases: phase and role (1 byte each), the number of reads (4), for each its length (4)
-and its bytes. A batch out: its length (4), then for each case one outcome of wsproto and one of websockets: items of a tag
+A batch in: its length (4 bytes), then cases: phase, role, context takeover and window bits (1 byte each), the number of reads (4),
+for each its length (4) and its bytes. A batch out: its length (4), then for each case one outcome of wsproto and one of websockets: items of a tag
 (1), a length (4) and bytes, the last of them tagged with how it ended. All numbers are big-endian.
 """
 
@@ -11,7 +11,9 @@ import sys
 
 import wsproto
 import wsproto.events
+import wsproto.extensions
 from websockets.client import ClientProtocol
+from websockets.extensions.permessage_deflate import PerMessageDeflate
 from websockets.frames import Opcode
 from websockets.protocol import CLIENT, OPEN, SERVER, Protocol
 from websockets.server import ServerProtocol
@@ -19,7 +21,7 @@ from websockets.uri import parse_uri
 from wsproto.connection import Connection, ConnectionState, ConnectionType
 from wsproto.utilities import RemoteProtocolError, generate_accept_token
 
-HEAD, FRAMES = b"HF"
+HEAD, FRAMES, COMPRESSED = b"HFD"
 AS_SERVER, AS_CLIENT = b"SC"
 HOST, PATH, SUBPROTOCOL, MESSAGE_BYTES_MAX = sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4])
 ACCEPT = sys.argv[5].encode()
@@ -68,10 +70,18 @@ def reads_with_accept(reads, request):
 
 class Wsproto:
     @staticmethod
-    def frames(role, reads):
+    def frames(role, deflate, reads):
         outcome = Outcome()
         kind = ConnectionType.SERVER if role == AS_SERVER else ConnectionType.CLIENT
-        ws = Connection(kind)
+        extensions = []
+        if deflate is not None:
+            takeover, window_bits = deflate
+            agreed = f"permessage-deflate; server_max_window_bits={window_bits}; client_max_window_bits={window_bits}"
+            if not takeover:
+                agreed += "; server_no_context_takeover; client_no_context_takeover"
+            extensions.append(wsproto.extensions.PerMessageDeflate())
+            extensions[0].finalize(agreed)
+        ws = Connection(kind, extensions)
         message = []
         for read in reads:
             ws.receive_data(read)
@@ -128,10 +138,13 @@ class Wsproto:
 
 class Websockets:
     @staticmethod
-    def frames(role, reads):
+    def frames(role, deflate, reads):
         outcome = Outcome()
         side = SERVER if role == AS_SERVER else CLIENT
         ws = Protocol(side, state=OPEN, max_size=MESSAGE_BYTES_MAX)
+        if deflate is not None:
+            takeover, window_bits = deflate
+            ws.extensions = [PerMessageDeflate(not takeover, not takeover, window_bits, window_bits)]
         is_text, message = False, []
         for read in reads:
             ws.receive_data(read)
@@ -180,10 +193,12 @@ class Websockets:
         return OPENS
 
 
-def ask(library, phase, role, reads):
+def ask(library, phase, role, deflate, reads):
     try:
         if phase == FRAMES:
-            return library.frames(role, reads)
+            return library.frames(role, None, reads)
+        if phase == COMPRESSED:
+            return library.frames(role, deflate, reads)
         return Outcome().end((library.server_head if role == AS_SERVER else library.client_head)(reads))
     except Exception as error:
         return Outcome().end(DIED, repr(error).encode())
@@ -195,15 +210,15 @@ def main():
         batch = source.read(struct.unpack("!I", length)[0])
         out, at = bytearray(), 0
         while at < len(batch):
-            phase, role, count = struct.unpack_from("!BBI", batch, at)
-            at += 6
+            phase, role, takeover, window_bits, count = struct.unpack_from("!BBBBI", batch, at)
+            at += 8
             reads = []
             for _ in range(count):
                 (size,) = struct.unpack_from("!I", batch, at)
                 reads.append(batch[at + 4:at + 4 + size])
                 at += 4 + size
             for library in (Wsproto, Websockets):
-                out += ask(library, phase, role, reads)
+                out += ask(library, phase, role, (bool(takeover), window_bits), reads)
         sink.write(struct.pack("!I", len(out)) + out)
         sink.flush()
 

@@ -17,6 +17,15 @@ pub enum Phase {
     Head,
     /// Behind it: frames.
     Frames,
+    /// Frames where permessage-deflate was agreed upon.
+    Compressed(Deflate),
+}
+
+/// What was agreed for the direction that is received.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Deflate {
+    pub takeover: bool,
+    pub window_bits: u8,
 }
 
 #[derive(Clone, Debug)]

@@ -42,8 +42,8 @@ const NOT_UTF8: [&[u8]; 20] = [
 
 /// A frame, as it will be written.
 #[derive(Clone)]
-struct Frame {
-    first: u8,
+pub struct Frame {
+    pub first: u8,
     payload: Vec<u8>,
     masked: bool,
     /// The number of bytes that the length takes: 1, 3 or 9.
@@ -151,19 +151,12 @@ impl Script<'_> {
     }
 
     fn frame(&mut self, first: u8, payload: Vec<u8>) {
-        let form = match payload.len() {
-            0..=125 => 1,
-            126..=65535 => 3,
-            _ => 9,
-        };
-        let key = if self.random.once_in(10) { [0; 4] } else { (self.random.next() as u32).to_be_bytes() };
-        let masked = self.role == Role::Server;
-        self.frames.push(Frame { first, payload, masked, form, announced: None, key });
+        self.frames.push(Frame::new(self.random, self.role, first, payload));
     }
 }
 
 /// A text of so many bytes, mostly.
-fn text(random: &mut Random, len: usize) -> Vec<u8> {
+pub fn text(random: &mut Random, len: usize) -> Vec<u8> {
     let mut text = Vec::with_capacity(len + 4);
     let is_plain = random.once_in(3);
     while text.len() < len {
@@ -239,7 +232,18 @@ fn spoil(random: &mut Random, frame: &mut Frame) {
 }
 
 impl Frame {
-    fn write(&self, wire: &mut Vec<u8>) {
+    /// As it should be for who receives it.
+    pub fn new(random: &mut Random, to: Role, first: u8, payload: Vec<u8>) -> Self {
+        let form = match payload.len() {
+            0..=125 => 1,
+            126..=65535 => 3,
+            _ => 9,
+        };
+        let key = if random.once_in(10) { [0; 4] } else { (random.next() as u32).to_be_bytes() };
+        Self { first, payload, masked: to == Role::Server, form, announced: None, key }
+    }
+
+    pub fn write(&self, wire: &mut Vec<u8>) {
         let len = self.announced.unwrap_or(self.payload.len() as u64);
         let mask_bit = if self.masked { 0x80 } else { 0 };
         wire.push(self.first);

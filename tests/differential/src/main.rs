@@ -1,5 +1,6 @@
 //! The same generated inputs for hybi and for implementations not written here, in both roles. Of frames are compared: whether
-//! they are accepted, the messages, the replies and the close code; of opening handshakes whether they are accepted.
+//! they are accepted, the messages, the replies and the close code, with permessage-deflate and without; of opening handshakes
+//! whether they are accepted.
 //!
 //! ```sh
 //! tests/differential/run.sh               # the short form
@@ -9,11 +10,14 @@
 //! `receiver.rs` has the plain reading of the RFC, with habits that can be switched on, `rules.rs` the habits that each
 //! implementation has. hybi must do what the plain reading says, every other exactly what it says with its habits: else the run
 //! fails and prints the smallest input that it finds. For handshakes the files of `tests/conformance/handshake` are the plain reading.
-//! Of five cases one is a handshake, and one goes to the Python implementations, too.
+//! Of five cases one is a handshake, one has compressed messages, and one goes to the Python implementations, too.
 
+mod blocks;
 mod case;
+mod compressed;
 mod frames;
 mod heads;
+mod inflate;
 mod peers;
 mod random;
 mod receiver;
@@ -28,7 +32,7 @@ use peers::Peer;
 use peers::python::Python;
 use random::Random;
 use receiver::{Habit, borders, is_left_out, receive};
-use rules::{HEAD_RULES, RULES, SMALL_READS, TUNGSTENITE, are_small};
+use rules::{DEFLATE_RULES, HEAD_RULES, RULES, Rule, SMALL_READS, TUNGSTENITE, are_small};
 
 const BATCH: usize = 500;
 /// How many unexplained differences are shown before it gives up.
@@ -78,8 +82,8 @@ struct Run {
     heads: Heads,
     others: Vec<Box<dyn Peer>>,
     python: Python,
-    /// How many outcomes of frames and of heads were compared, by implementation.
-    compared: BTreeMap<&'static str, [usize; 2]>,
+    /// How many outcomes of frames, of compressed ones and of heads were compared, by implementation.
+    compared: BTreeMap<&'static str, [usize; 3]>,
     /// How many of them differed, by implementation.
     differing: BTreeMap<&'static str, usize>,
     /// What the rules have explained, by their names.
@@ -105,16 +109,19 @@ impl Run {
     fn batch(&mut self, random: &mut Random, count: usize) {
         let cases: Vec<Generated> = (0..count)
             .map(|_| {
-                if random.once_in(5) {
-                    let head = self.heads.generate(random);
-                    (head.case, head.edits)
-                } else {
-                    let mut case = frames::generate(random);
-                    while is_left_out(case.role, &case.wire) {
-                        case = frames::generate(random);
+                let generate = match random.below(5) {
+                    0 => {
+                        let head = self.heads.generate(random);
+                        return (head.case, head.edits);
                     }
-                    (case, Vec::new())
+                    1 => compressed::generate,
+                    _ => frames::generate,
+                };
+                let mut case = generate(random);
+                while is_left_out(&case) {
+                    case = generate(random);
                 }
+                (case, Vec::new())
             })
             .collect();
         let for_python: Vec<&Generated> = cases.iter().filter(|_| random.once_in(5)).collect();
@@ -139,7 +146,12 @@ impl Run {
 
     fn compare(&mut self, generated: &Generated, ours: &Outcome, name: &'static str, theirs: &Outcome) {
         let (case, edits) = generated;
-        self.compared.entry(name).or_default()[usize::from(case.phase == Phase::Head)] += 1;
+        let column = match case.phase {
+            Phase::Frames => 0,
+            Phase::Compressed(_) => 1,
+            Phase::Head => 2,
+        };
+        self.compared.entry(name).or_default()[column] += 1;
         // Where they agree, too: the rules must say so.
         match self.explain(case, edits, ours, name, theirs) {
             Some(_) if ours == theirs => {}
@@ -165,7 +177,7 @@ impl Run {
         theirs: &Outcome,
     ) -> Option<Vec<Explanation>> {
         match case.phase {
-            Phase::Frames => explain_frames(case, ours, name, theirs),
+            Phase::Frames | Phase::Compressed(_) => explain_frames(case, ours, name, theirs),
             Phase::Head => self.explain_head(case, edits, ours, name, theirs),
         }
     }
@@ -209,7 +221,7 @@ impl Run {
             return;
         }
         let case = match case.phase {
-            Phase::Frames => self.shrink(case, name),
+            Phase::Frames | Phase::Compressed(_) => self.shrink(case, name),
             Phase::Head => case.clone(),
         };
         let (ours, theirs) =
@@ -222,13 +234,13 @@ impl Run {
         } else {
             let hex: String = case.wire.iter().map(|byte| format!("{byte:02x}")).collect();
             println!("  bytes:  {hex}");
-            println!("  plain:  {}", receive(case.role, &case.wire, &[]));
+            println!("  plain:  {}", receive(&case, &[]));
         }
         println!("  cuts:   {:?}", case.cuts);
         println!("  hybi:   {ours}");
         println!("  {name}: {theirs}");
-        if case.phase == Phase::Frames {
-            println!("  by the rules: {}", receive(case.role, &case.wire, &habits(name)));
+        if case.phase != Phase::Head {
+            println!("  by the rules: {}", receive(&case, &habits(&case, name)));
         }
     }
 
@@ -253,8 +265,7 @@ impl Run {
             }
             let ours = peers::hybi::Hybi.outcome(&smaller).expect("it does everything");
             let theirs = run.ask(&smaller, name);
-            let stays = !is_left_out(smaller.role, &smaller.wire)
-                && explain_frames(&smaller, &ours, name, &theirs).is_none();
+            let stays = !is_left_out(&smaller) && explain_frames(&smaller, &ours, name, &theirs).is_none();
             if stays {
                 *smallest = smaller;
             }
@@ -300,9 +311,10 @@ impl Run {
     /// As tables for `docs/conformance.md`.
     fn report(&self, cases: usize, seed: u64) {
         println!("{cases} cases from seed {seed}\n");
-        println!("| | frames | handshakes | differ |\n|---|---|---|---|");
-        for (name, [frames, heads]) in &self.compared {
-            println!("| {name} | {frames} | {heads} | {} |", self.differing.get(name).unwrap_or(&0));
+        println!("| | frames | compressed | handshakes | differ |\n|---|---|---|---|---|");
+        for (name, [frames, compressed, heads]) in &self.compared {
+            let differing = self.differing.get(name).unwrap_or(&0);
+            println!("| {name} | {frames} | {compressed} | {heads} | {differing} |");
         }
         println!("\n| difference | decided by | how often |\n|---|---|---|");
         for (name, Class { sections, counts }) in &self.classes {
@@ -330,26 +342,30 @@ fn end_of(verdicts: impl Iterator<Item = Verdict>) -> End {
     end
 }
 
-fn habits(name: &str) -> Vec<Habit> {
-    RULES.iter().filter(|rule| rule.peers.contains(&name)).map(|rule| rule.habit).collect()
+/// Those that an implementation has, by the rules for such a case.
+fn rules(case: &Case, name: &str) -> Vec<&'static Rule> {
+    let of_deflate = if matches!(case.phase, Phase::Compressed(_)) { DEFLATE_RULES } else { &[] };
+    of_deflate.iter().chain(RULES).filter(|rule| rule.peers.contains(&name)).collect()
+}
+
+fn habits(case: &Case, name: &str) -> Vec<Habit> {
+    rules(case, name).iter().map(|rule| rule.habit).collect()
 }
 
 fn explain_frames(case: &Case, ours: &Outcome, name: &str, theirs: &Outcome) -> Option<Vec<Explanation>> {
-    if receive(case.role, &case.wire, &[]) != *ours
-        || receive(case.role, &case.wire, &habits(name)) != *theirs
-    {
+    if receive(case, &[]) != *ours || receive(case, &habits(case, name)) != *theirs {
         return None;
     }
     if ours == theirs {
         return Some(Vec::new());
     }
     // Without those that do not matter here.
-    let mut rules: Vec<_> = RULES.iter().filter(|rule| rule.peers.contains(&name)).collect();
+    let mut rules = rules(case, name);
     let mut at = 0;
     while at < rules.len() {
         let rule = rules.remove(at);
         let habits: Vec<_> = rules.iter().map(|rule| rule.habit).collect();
-        if receive(case.role, &case.wire, &habits) != *theirs {
+        if receive(case, &habits) != *theirs {
             rules.insert(at, rule);
             at += 1;
         }

@@ -1,8 +1,10 @@
-//! RFC 6455 §5 to §8 for one who receives, as plainly as it can be written, with habits: where an implementation is known to
-//! do otherwise, the rules of `rules.rs` switch a habit on. What an implementation does must be exactly what this predicts.
+//! RFC 6455 §5 to §8, and RFC 7692 §6 and §7.2.2, for one who receives, as plainly as it can be written, with habits: where an
+//! implementation is known to do otherwise, the rules of `rules.rs` switch a habit on. What an implementation does must be
+//! exactly what this predicts.
 
-use crate::case::{End, Message, Outcome, Reply, Role};
+use crate::case::{Case, Deflate, End, Message, Outcome, Phase, Reply, Role};
 use crate::frames::MESSAGE_BYTES_MAX;
+use crate::inflate::{Inflated, Stop, inflate};
 
 /// What is checked about a frame, in the order in which it is if several can be at the same time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,8 +58,21 @@ pub enum TextJudged {
     Byte,
     /// When a frame is complete.
     Frame,
+    /// When the message is complete, and, if it is not compressed, when its first frame is.
+    Message,
     /// By the user, to whom it is handed out as it is.
     Never,
+}
+
+/// How much of a compressed message is there when it is decompressed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Due {
+    /// What has arrived.
+    Byte,
+    /// Whole frames.
+    Frame,
+    /// All.
+    Message,
 }
 
 /// A way to differ from the plain reading.
@@ -91,25 +106,54 @@ pub enum Habit {
     NoCloseInMessage,
     /// A client leaves a mask on.
     ClientKeepsMask,
+    Inflate(Due),
+    /// What is no DEFLATE fails the connection with this code.
+    NotDeflate(u16),
+    /// What a compressed message lacks at its end is not missed: what comes out of it and the tail is handed out.
+    EndNotMissed,
+    /// Nothing behind a block with BFINAL set is read, as long as the window is kept.
+    FinalBlockEnds,
+    /// Behind a message with such a block none that is compressed is taken, as long as the window is kept.
+    FinalBlockEndsAll,
+    /// A ping between fragments makes what follows an uncompressed message.
+    PingEndsCompression,
 }
 
 struct Receiver<'h> {
     role: Role,
+    deflate: Option<Deflate>,
     habits: &'h [Habit],
     message: Option<Message>,
+    /// What has come of the message under way, if it is compressed.
+    compressed: Option<Vec<u8>>,
+    window: Window,
     /// Whether a last fragment without payload has ended a text inside a code point.
     ends_empty: bool,
+    /// Whether a message looks back farther than was agreed, or is too long.
+    is_beyond: bool,
     outcome: Outcome,
 }
 
-/// What comes of these bytes.
-pub fn receive(role: Role, wire: &[u8], habits: &[Habit]) -> Outcome {
-    read(role, wire, habits).outcome
+/// What later messages may refer to: all that was decompressed, as it came, and how much came out.
+#[derive(Default)]
+struct Window {
+    stream: Vec<u8>,
+    out: usize,
+    /// Whether the last message has ended with a block with BFINAL set, or behind it.
+    has_ended: bool,
 }
 
-/// Whether this is for `tests/receiving.rs` alone: a text that a last fragment without payload ends inside a code point.
-pub fn is_left_out(role: Role, wire: &[u8]) -> bool {
-    read(role, wire, &[]).ends_empty
+/// What comes of frames.
+pub fn receive(case: &Case, habits: &[Habit]) -> Outcome {
+    read(case, habits).outcome
+}
+
+/// Whether this is for our own tests alone: a text that a last fragment without payload ends inside a code point, and what makes of
+/// compressed data more than a message may have, or looks back too far, where windows are as large as it pleases those who
+/// allocate them.
+pub fn is_left_out(case: &Case) -> bool {
+    let receiver = read(case, &[]);
+    receiver.ends_empty || receiver.is_beyond
 }
 
 /// Where the frames end that these bytes are, legal or not.
@@ -123,10 +167,19 @@ pub fn borders(wire: &[u8]) -> Vec<usize> {
     borders
 }
 
-fn read<'h>(role: Role, wire: &[u8], habits: &'h [Habit]) -> Receiver<'h> {
-    let mut receiver =
-        Receiver { role, habits, message: None, ends_empty: false, outcome: Outcome::default() };
-    let mut rest = wire;
+fn read<'h>(case: &Case, habits: &'h [Habit]) -> Receiver<'h> {
+    let mut receiver = Receiver {
+        role: case.role,
+        deflate: if let Phase::Compressed(deflate) = case.phase { Some(deflate) } else { None },
+        habits,
+        message: None,
+        compressed: None,
+        window: Window::default(),
+        ends_empty: false,
+        is_beyond: false,
+        outcome: Outcome::default(),
+    };
+    let mut rest = &case.wire[..];
     while !rest.is_empty() {
         match receiver.frame(rest) {
             Ok(Some(len)) => rest = &rest[len..],
@@ -143,6 +196,9 @@ fn read<'h>(role: Role, wire: &[u8], habits: &'h [Habit]) -> Receiver<'h> {
 const PROTOCOL_ERROR: u16 = 1002;
 const INVALID_DATA: u16 = 1007;
 const TOO_BIG: u16 = 1009;
+
+/// What the sender of a compressed message takes off its end (RFC 7692 §7.2.1).
+const TAIL: [u8; 4] = [0x00, 0x00, 0xff, 0xff];
 
 /// A frame, of which the end may be missing.
 struct Frame<'w> {
@@ -255,7 +311,12 @@ impl Receiver<'_> {
     fn breaks(&self, check: Check, frame: &Frame<'_>) -> Option<u16> {
         let (opcode, len) = (frame.opcode(), frame.len());
         let is_broken = match check {
-            Check::ReservedBits => frame.first & 0x70 != 0,
+            Check::ReservedBits => {
+                // RFC 7692 §6: RSV1 says that a message is compressed.
+                let may_have_rsv1 = self.deflate.is_some() && matches!(opcode, 1 | 2);
+                let reserved = if may_have_rsv1 { 0x30 } else { 0x70 };
+                frame.first & reserved != 0
+            }
             Check::ReservedOpcode => matches!(opcode, 3..=7 | 11..),
             Check::ControlFragmented => frame.is_control() && !frame.is_final(),
             Check::Sequence => match (opcode, &self.message) {
@@ -297,7 +358,16 @@ impl Receiver<'_> {
 
     fn control(&mut self, opcode: u8, payload: &[u8]) -> Result<(), End> {
         match opcode {
-            9 => self.outcome.replies.push(Reply::Pong(payload.to_vec())),
+            9 => {
+                self.outcome.replies.push(Reply::Pong(payload.to_vec()));
+                if self.has(Habit::PingEndsCompression)
+                    && let Some(compressed) = self.compressed.take()
+                {
+                    let stream = [&self.window.stream[..], &compressed].concat();
+                    let out = self.inflate(&stream, stream.len()).out.len();
+                    self.window = Window { stream, out, has_ended: false };
+                }
+            }
             10 if self.has(Habit::PongForgetsMessage) => self.message = None,
             8 => return Err(self.close(payload)),
             _ => {}
@@ -347,12 +417,24 @@ impl Receiver<'_> {
             Some(message) if !is_new => message,
             _ => Message { is_text: frame.opcode() == 1, payload: Vec::new() },
         };
-        message.payload.extend(payload);
         let is_last = is_complete && frame.is_final();
+        if is_new {
+            let is_compressed = self.deflate.is_some() && frame.first & 0x40 != 0;
+            self.compressed = is_compressed.then(Vec::new);
+        }
+        let is_compressed = self.compressed.is_some();
+        match &mut self.compressed {
+            None => message.payload.extend(payload),
+            Some(compressed) => {
+                compressed.extend(payload);
+                self.decompress(&mut message.payload, is_complete, is_last)?;
+            }
+        }
         if message.is_text {
             let is_due = match self.text_judged() {
                 TextJudged::Byte => true,
                 TextJudged::Frame => is_complete,
+                TextJudged::Message => is_last || (is_new && is_complete && !is_compressed),
                 TextJudged::Never => false,
             };
             if let Err(error) = std::str::from_utf8(&message.payload) {
@@ -373,6 +455,66 @@ impl Receiver<'_> {
             self.message = Some(message);
         }
         Ok(())
+    }
+
+    /// What the message is, as far as it has been decompressed (RFC 7692 §7.2.2).
+    fn decompress(&mut self, payload: &mut Vec<u8>, is_complete: bool, is_last: bool) -> Result<(), End> {
+        let due = self.find(|habit| if let Habit::Inflate(due) = habit { Some(due) } else { None });
+        let is_due = match due.unwrap_or(Due::Byte) {
+            Due::Byte => true,
+            Due::Frame => is_complete,
+            Due::Message => is_last,
+        };
+        if !is_due {
+            return Ok(());
+        }
+        let code = self.find(|habit| if let Habit::NotDeflate(code) = habit { Some(code) } else { None });
+        let fails = Err(End::Failed(code.unwrap_or(INVALID_DATA)));
+        let compressed = self.compressed.as_deref().unwrap_or_default();
+        let is_empty = compressed.is_empty();
+        if self.window.has_ended && self.has(Habit::FinalBlockEndsAll) && (is_complete || !is_empty) {
+            return fails;
+        }
+        let mut stream = [&self.window.stream, compressed].concat();
+        let end = stream.len();
+        let mut inflated = self.inflate(&stream, end);
+        if inflated.stop == Stop::Wrong {
+            return fails;
+        }
+        // A message may end with a final block (RFC 7692 §7.2.3.4); else its last block lacks its last four bytes.
+        if is_last && (inflated.stop != Stop::Final || is_empty) {
+            let out = inflated.out.len();
+            stream.extend(TAIL);
+            inflated = self.inflate(&stream, end + 1);
+            let is_whole = matches!(inflated.stop, Stop::Block | Stop::Final)
+                && (inflated.read, inflated.out.len()) == (stream.len(), out);
+            if inflated.stop == Stop::Wrong || !is_whole && !self.has(Habit::EndNotMissed) {
+                return fails;
+            }
+            stream.truncate(inflated.read);
+        }
+        payload.clear();
+        payload.extend(&inflated.out[self.window.out..]);
+        if is_last {
+            let keeps = self.deflate.is_some_and(|deflate| deflate.takeover);
+            self.window = if keeps {
+                Window { stream, out: inflated.out.len(), has_ended: inflated.stop == Stop::Final }
+            } else {
+                Window::default()
+            };
+            self.compressed = None;
+        }
+        Ok(())
+    }
+
+    /// Reads to that end, or to the first final block from there.
+    fn inflate(&mut self, stream: &[u8], end: usize) -> Inflated {
+        let end_from = if self.has(Habit::FinalBlockEnds) { 0 } else { end };
+        let inflated = inflate(stream, end_from);
+        let window = self.deflate.map_or(0, |deflate| 1 << deflate.window_bits);
+        self.is_beyond |=
+            inflated.farthest > window || inflated.out.len() > self.window.out + MESSAGE_BYTES_MAX;
+        inflated
     }
 
     fn check_lone_text(&self, frame: &Frame<'_>) -> Result<(), End> {

@@ -3,7 +3,7 @@
 
 use crate::case::Role;
 use crate::heads::Verdict;
-use crate::receiver::{Check, Habit, TextJudged, When};
+use crate::receiver::{Check, Due, Habit, TextJudged, When};
 
 /// About frames.
 pub struct Rule {
@@ -127,6 +127,27 @@ pub const RULES: &[Rule] = &[
         ReasonBeforeCode, FASTWEBSOCKETS, WEBSOCKETS),
     rule!("the reason of a Close frame: not echoed", "RFC 6455 §5.5.1",
         ReasonNotEchoed, SOKETTO, TOKIO_WEBSOCKETS),
+];
+
+/// Where permessage-deflate was agreed upon, these come first.
+#[rustfmt::skip]
+pub const DEFLATE_RULES: &[Rule] = &[
+    rule!("compressed messages: decompressed when a frame is complete", "RFC 7692 §7.2.2",
+        Inflate(Due::Frame), WEBSOCKETS),
+    rule!("compressed messages: decompressed when they are complete", "RFC 7692 §7.2.2",
+        Inflate(Due::Message), SOCKUDO_WS),
+    rule!("text, with compression: judged when the message is complete", "RFC 6455 §8.1",
+        Text(TextJudged::Message), SOCKUDO_WS),
+    rule!("no DEFLATE data: 1002, not 1007", "RFC 6455 §7.4.1",
+        NotDeflate(1002), WEBSOCKETS),
+    rule!("a compressed message that ends inside a block: handed out as far as it goes", "RFC 7692 §7.2.1",
+        EndNotMissed, SOCKUDO_WS, WEBSOCKETS, WSPROTO),
+    rule!("behind a block with BFINAL set: nothing is read", "RFC 7692 §7.2.1",
+        FinalBlockEnds, WEBSOCKETS, WSPROTO),
+    rule!("behind a message with such a block: no compressed message is taken", "RFC 7692 §7.2.1",
+        FinalBlockEndsAll, WSPROTO),
+    rule!("a ping between the fragments of a compressed message: what follows is not decompressed", "RFC 7692 §6.2",
+        PingEndsCompression, WSPROTO),
 ];
 
 macro_rules! head_rule {

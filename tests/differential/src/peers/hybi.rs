@@ -1,12 +1,14 @@
 //! The crate under test.
 
 use hybi::connection::Connection;
+use hybi::extension::Offers;
+use hybi::extension::deflate::{self, DeflateConfig};
 use hybi::frame::CloseReason;
 use hybi::handshake::{Accept, Answer, ClientRequest};
 use hybi::{ClientHandshake, Config, Event, Input, Limits, ServerHandshake, Uri};
 
 use super::{Peer, accepted, body};
-use crate::case::{Case, End, Outcome, Role};
+use crate::case::{Case, Deflate, End, Outcome, Role};
 use crate::frames::MESSAGE_BYTES_MAX;
 use crate::heads;
 
@@ -18,12 +20,35 @@ impl Peer for Hybi {
     }
 
     fn frames(&self, role: Role, reads: &[&[u8]]) -> Outcome {
-        let max = MESSAGE_BYTES_MAX as u64;
-        let config = Config::default().limits(Limits::default().frame_bytes_max(max).message_bytes_max(max));
         match role {
-            Role::Server => receive(Connection::server(config), role, reads),
-            Role::Client => receive(Connection::client(config), role, reads),
+            Role::Server => receive(Connection::server(config()), role, reads),
+            Role::Client => receive(Connection::client(config()), role, reads),
         }
+    }
+
+    fn compressed(
+        &self,
+        role: Role,
+        Deflate { takeover, window_bits }: Deflate,
+        reads: &[&[u8]],
+    ) -> Option<Outcome> {
+        let mut response = format!(
+            "permessage-deflate; server_max_window_bits={window_bits}; client_max_window_bits={window_bits}"
+        );
+        if !takeover {
+            response += "; server_no_context_takeover; client_no_context_takeover";
+        }
+        let response = Offers::new(response.as_bytes()).next().expect("one").expect("well-formed");
+        let deflate = DeflateConfig::default().inflated_bytes_max(MESSAGE_BYTES_MAX as u64);
+        let agreed = deflate::conclude(&deflate, &response).expect("nothing is wrong with it");
+        Some(match role {
+            Role::Server => {
+                receive(Connection::server(config()).with_deflate(&agreed, &deflate), role, reads)
+            }
+            Role::Client => {
+                receive(Connection::client(config()).with_deflate(&agreed, &deflate), role, reads)
+            }
+        })
     }
 
     fn head(&self, case: &Case) -> Option<Outcome> {
@@ -62,6 +87,11 @@ impl Peer for Hybi {
         }
         Some(Outcome::default())
     }
+}
+
+fn config() -> Config {
+    let max = MESSAGE_BYTES_MAX as u64;
+    Config::default().limits(Limits::default().frame_bytes_max(max).message_bytes_max(max))
 }
 
 fn receive<R: hybi::Role>(mut ws: Connection<R>, role: Role, reads: &[&[u8]]) -> Outcome {

@@ -9,7 +9,7 @@ pub mod soketto;
 pub mod tokio_websockets;
 pub mod tungstenite;
 
-use crate::case::{Case, End, Message, Outcome, Phase, Reply, Role};
+use crate::case::{Case, Deflate, End, Message, Outcome, Phase, Reply, Role};
 
 /// An implementation in this process.
 pub trait Peer {
@@ -18,6 +18,11 @@ pub trait Peer {
     /// What it makes of frames, from a connection that has just been opened, without extensions.
     fn frames(&self, role: Role, reads: &[&[u8]]) -> Outcome;
 
+    /// The same where permessage-deflate was agreed upon: `None` if it does not have that.
+    fn compressed(&self, _: Role, _: Deflate, _: &[&[u8]]) -> Option<Outcome> {
+        None
+    }
+
     /// What it makes of a handshake: `None` if it leaves that role's to others.
     fn head(&self, case: &Case) -> Option<Outcome>;
 
@@ -25,6 +30,7 @@ pub trait Peer {
     fn outcome(&self, case: &Case) -> Option<Outcome> {
         let asked = std::panic::AssertUnwindSafe(|| match case.phase {
             Phase::Frames => Some(self.frames(case.role, &case.reads(&case.wire))),
+            Phase::Compressed(deflate) => self.compressed(case.role, deflate, &case.reads(&case.wire)),
             Phase::Head => self.head(case),
         });
         std::panic::catch_unwind(asked)

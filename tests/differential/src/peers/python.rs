@@ -4,7 +4,7 @@ use std::io::{self, Read, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use super::replies;
-use crate::case::{Case, End, Message, Outcome, Phase, Reply, Role};
+use crate::case::{Case, Deflate, End, Message, Outcome, Phase, Reply, Role};
 use crate::frames::MESSAGE_BYTES_MAX;
 use crate::heads;
 
@@ -41,8 +41,13 @@ impl Python {
         let mut batch = Vec::new();
         for case in cases {
             let reads = case.reads(&case.wire);
-            batch.push(if case.phase == Phase::Head { b'H' } else { b'F' });
-            batch.push(if case.role == Role::Server { b'S' } else { b'C' });
+            let (phase, takeover, window_bits) = match case.phase {
+                Phase::Head => (b'H', false, 0),
+                Phase::Frames => (b'F', false, 0),
+                Phase::Compressed(Deflate { takeover, window_bits }) => (b'D', takeover, window_bits),
+            };
+            let role = if case.role == Role::Server { b'S' } else { b'C' };
+            batch.extend([phase, role, u8::from(takeover), window_bits]);
             batch.extend((reads.len() as u32).to_be_bytes());
             for read in reads {
                 batch.extend((read.len() as u32).to_be_bytes());
