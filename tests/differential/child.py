@@ -108,14 +108,15 @@ class Wsproto:
         return outcome.end(OPENS)
 
     @staticmethod
-    def server_head(reads):
+    def server_head(outcome, reads):
         ws = wsproto.WSConnection(ConnectionType.SERVER)
         try:
             for read in reads:
                 ws.receive_data(read)
                 for event in ws.events():
                     if isinstance(event, wsproto.events.Request):
-                        ws.send(wsproto.events.AcceptConnection())
+                        chosen = SUBPROTOCOL if event.subprotocols[:1] == [SUBPROTOCOL] else None
+                        outcome.sent(ws.send(wsproto.events.AcceptConnection(subprotocol=chosen)))
                         return ACCEPTED
                     return REFUSED
         except (RemoteProtocolError, UnicodeError):
@@ -123,7 +124,7 @@ class Wsproto:
         return OPENS
 
     @staticmethod
-    def client_head(reads):
+    def client_head(_outcome, reads):
         ws = wsproto.WSConnection(ConnectionType.CLIENT)
         request = ws.send(wsproto.events.Request(host=HOST, target=PATH, subprotocols=[SUBPROTOCOL]))
         try:
@@ -170,18 +171,25 @@ class Websockets:
         return outcome.end(OPENS)
 
     @staticmethod
-    def server_head(reads):
-        ws = ServerProtocol(extensions=None, max_size=MESSAGE_BYTES_MAX)
+    def server_head(outcome, reads):
+        ws = ServerProtocol(
+            extensions=None,
+            select_subprotocol=lambda _, offered: SUBPROTOCOL if offered[:1] == [SUBPROTOCOL] else None,
+            max_size=MESSAGE_BYTES_MAX,
+        )
         for read in reads:
             ws.receive_data(read)
             if ws.handshake_exc is not None:
                 return REFUSED
             for request in ws.events_received():
-                return ACCEPTED if ws.accept(request).status_code == 101 else REFUSED
+                response = ws.accept(request)
+                ws.send_response(response)
+                outcome.sent(b"".join(ws.data_to_send()))
+                return ACCEPTED if response.status_code == 101 else REFUSED
         return OPENS
 
     @staticmethod
-    def client_head(reads):
+    def client_head(_outcome, reads):
         ws = ClientProtocol(parse_uri(f"ws://{HOST}{PATH}"), subprotocols=[SUBPROTOCOL], max_size=MESSAGE_BYTES_MAX)
         ws.send_request(ws.connect())
         for read in reads_with_accept(reads, b"".join(ws.data_to_send())):
@@ -199,7 +207,8 @@ def ask(library, phase, role, deflate, reads):
             return library.frames(role, None, reads)
         if phase == COMPRESSED:
             return library.frames(role, deflate, reads)
-        return Outcome().end((library.server_head if role == AS_SERVER else library.client_head)(reads))
+        outcome = Outcome()
+        return outcome.end((library.server_head if role == AS_SERVER else library.client_head)(outcome, reads))
     except Exception as error:
         return Outcome().end(DIED, repr(error).encode())
 

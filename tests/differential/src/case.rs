@@ -60,6 +60,8 @@ pub struct Outcome {
     /// What was sent by itself, but for the Close frame that tells of a failure.
     pub replies: Vec<Reply>,
     pub end: End,
+    /// What a server answered to the request, if it answers by itself.
+    pub answer: Vec<u8>,
 }
 
 #[derive(Clone, PartialEq, Eq)]

@@ -48,6 +48,8 @@ pub struct Edit {
     how: How,
     bytes: Vec<u8>,
     pub verdict: Verdict,
+    /// The status of the refusal, and its name.
+    pub refusal: Option<(u16, &'static str)>,
     pub section: &'static str,
 }
 
@@ -250,12 +252,14 @@ fn edits(file: &'static str, wanted: &str) -> Vec<Edit> {
             "plus" => (How::Plus, by),
             _ => panic!("{id}: {how}?"),
         };
+        let refusal =
+            verdict.split_once(' ').and_then(|(status, name)| Some((status.parse().ok()?, name.trim())));
         let verdict = match verdict {
             "open" => Verdict::Accepts,
             "more" => Verdict::Waits,
             _ => Verdict::Refuses,
         };
-        edits.push(Edit { id, how, bytes: unescape(by), verdict, section });
+        edits.push(Edit { id, how, bytes: unescape(by), verdict, refusal, section });
     }
     edits
 }

@@ -226,12 +226,10 @@ struct Codes {
 impl Codes {
     fn new(lens: &[u8]) -> Self {
         let mut counts = [0; 16];
-        let mut symbols = Vec::new();
-        for len in 1..16 {
-            let of_len = (0..lens.len()).filter(|&symbol| usize::from(lens[symbol]) == len);
-            let before = symbols.len();
-            symbols.extend(of_len);
-            counts[len] = symbols.len() - before;
+        let mut symbols: Vec<usize> = (0..lens.len()).filter(|&symbol| lens[symbol] > 0).collect();
+        symbols.sort_by_key(|&symbol| lens[symbol]);
+        for &symbol in &symbols {
+            counts[usize::from(lens[symbol])] += 1;
         }
         Self { counts, symbols }
     }

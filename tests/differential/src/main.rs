@@ -1,6 +1,6 @@
 //! The same generated inputs for hybi and for implementations not written here, in both roles. Of frames are compared: whether
 //! they are accepted, the messages, the replies and the close code, with permessage-deflate and without; of opening handshakes
-//! whether they are accepted.
+//! whether they are accepted, and what a server answers if it does so by itself.
 //!
 //! ```sh
 //! tests/differential/run.sh               # the short form
@@ -12,6 +12,7 @@
 //! fails and prints the smallest input that it finds. For handshakes the files of `tests/conformance/handshake` are the plain reading.
 //! Of five cases one is a handshake, one has compressed messages, and one goes to the Python implementations, too.
 
+mod answer;
 mod blocks;
 mod case;
 mod compressed;
@@ -26,13 +27,16 @@ mod rules;
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::ExitCode;
 
+use answer::Answer;
 use case::{Case, End, Outcome, Phase};
-use heads::{Heads, Verdict};
+use heads::{Edit, Heads, Verdict};
 use peers::Peer;
 use peers::python::Python;
 use random::Random;
-use receiver::{Habit, borders, is_left_out, receive};
-use rules::{DEFLATE_RULES, HEAD_RULES, RULES, Rule, SMALL_READS, TUNGSTENITE, are_small};
+use receiver::{Habit, borders, receive};
+use rules::{
+    ANSWER_RULES, DEFLATE_RULES, HAVE_DEFLATE, HEAD_RULES, RULES, Rule, SMALL_READS, TUNGSTENITE, are_small,
+};
 
 const BATCH: usize = 500;
 /// How many unexplained differences are shown before it gives up.
@@ -154,7 +158,7 @@ impl Run {
         self.compared.entry(name).or_default()[column] += 1;
         // Where they agree, too: the rules must say so.
         match self.explain(case, edits, ours, name, theirs) {
-            Some(_) if ours == theirs => {}
+            Some(rules) if rules.is_empty() => {}
             Some(rules) => {
                 *self.differing.entry(name).or_default() += 1;
                 for (rule, section) in rules {
@@ -202,17 +206,20 @@ impl Run {
             })
         };
         let habitual = edits.iter().map(|&edit| rule_of(edit).map_or(all[edit].verdict, |rule| rule.verdict));
+        let mut rules = explain_answers(all, edits, ours, name, theirs)?;
         if end_of(habitual) != theirs.end {
             let are_small = name == TUNGSTENITE && are_small(&case.reads(&case.wire));
             return (are_small && theirs.end == End::Refused)
                 .then(|| vec![(SMALL_READS.to_owned(), "RFC 9112 §2.1")]);
         }
-        let sections = edits.iter().filter_map(|&edit| rule_of(edit).map(|rule| (rule, all[edit].section)));
-        Some(
-            sections
-                .map(|(rule, section)| (format!("{}: {}", heads::kind(role), rule.name), section))
-                .collect(),
-        )
+        if theirs.end != ours.end {
+            let sections =
+                edits.iter().filter_map(|&edit| rule_of(edit).map(|rule| (rule, all[edit].section)));
+            rules.extend(
+                sections.map(|(rule, section)| (format!("{}: {}", heads::kind(role), rule.name), section)),
+            );
+        }
+        Some(rules)
     }
 
     fn show(&mut self, (case, edits): &Generated, name: &'static str) {
@@ -230,6 +237,10 @@ impl Run {
         if case.phase == Phase::Head {
             let ids: Vec<_> = edits.iter().map(|&edit| self.heads.edits(case.role)[edit].id).collect();
             println!("  {ids:?}");
+            for outcome in [&ours, &theirs] {
+                let answer = Answer::read(&outcome.answer, "", "");
+                println!("  answer: {}", answer.map_or("none".to_owned(), |answer| answer.to_string()));
+            }
             println!("  bytes:  {}", case.wire.escape_ascii());
         } else {
             let hex: String = case.wire.iter().map(|byte| format!("{byte:02x}")).collect();
@@ -348,8 +359,51 @@ fn rules(case: &Case, name: &str) -> Vec<&'static Rule> {
     of_deflate.iter().chain(RULES).filter(|rule| rule.peers.contains(&name)).collect()
 }
 
+/// What is compressed must not be beyond comparison with any of those who have compression.
+fn is_left_out(case: &Case) -> bool {
+    let peers = if matches!(case.phase, Phase::Compressed(_)) { &HAVE_DEFLATE[..] } else { &[] };
+    receiver::is_left_out(case, &[])
+        || peers.iter().any(|name| receiver::is_left_out(case, &habits(case, name)))
+}
+
 fn habits(case: &Case, name: &str) -> Vec<Habit> {
     rules(case, name).iter().map(|rule| rule.habit).collect()
+}
+
+/// Of requests with at most one edit, so that there is no question of which is told first: the answers that were given by who does as
+/// the plain reading says.
+fn explain_answers(
+    all: &[Edit],
+    edits: &[usize],
+    ours: &Outcome,
+    name: &str,
+    theirs: &Outcome,
+) -> Option<Vec<Explanation>> {
+    let edit = match edits {
+        [] => None,
+        &[edit] => Some(&all[edit]),
+        _ => return Some(Vec::new()),
+    };
+    let (status, fault) = edit.and_then(|edit| edit.refusal).unwrap_or((101, ""));
+    let edited = edit.and_then(|edit| edit.id.split('/').next()).unwrap_or_default();
+    let read = |outcome: &Outcome| Answer::read(&outcome.answer, edited, fault);
+    let plain = Answer { status, wrong: Vec::new() };
+    if !ours.answer.is_empty() && read(ours) != Some(plain) {
+        return None;
+    }
+    if theirs.answer.is_empty() || theirs.end != ours.end {
+        return Some(Vec::new());
+    }
+    let theirs = read(theirs)?;
+    if theirs.status == status && theirs.wrong.is_empty() {
+        return Some(Vec::new());
+    }
+    let rule = ANSWER_RULES.iter().find(|rule| {
+        rule.peer == name
+            && rule.faults.contains(&fault)
+            && (rule.status, rule.wrong) == (theirs.status, &theirs.wrong[..])
+    })?;
+    Some(vec![(format!("answer: {}", rule.name), rule.section)])
 }
 
 fn explain_frames(case: &Case, ours: &Outcome, name: &str, theirs: &Outcome) -> Option<Vec<Explanation>> {

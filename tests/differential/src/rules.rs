@@ -23,6 +23,17 @@ pub struct HeadRule {
     pub peers: &'static [&'static str],
 }
 
+/// About what a server answers by itself.
+pub struct AnswerRule {
+    pub name: &'static str,
+    pub section: &'static str,
+    /// What is wrong with the request, as `tests/conformance/handshake/server.txt` calls it.
+    pub faults: &'static [&'static str],
+    pub status: u16,
+    pub wrong: &'static [&'static str],
+    pub peer: &'static str,
+}
+
 const FASTWEBSOCKETS: &str = "fastwebsockets";
 const SOCKUDO_WS: &str = "sockudo-ws";
 const SOKETTO: &str = "soketto";
@@ -128,6 +139,8 @@ pub const RULES: &[Rule] = &[
     rule!("the reason of a Close frame: not echoed", "RFC 6455 §5.5.1",
         ReasonNotEchoed, SOKETTO, TOKIO_WEBSOCKETS),
 ];
+
+pub const HAVE_DEFLATE: [&str; 3] = [SOCKUDO_WS, WEBSOCKETS, WSPROTO];
 
 /// Where permessage-deflate was agreed upon, these come first.
 #[rustfmt::skip]
@@ -368,6 +381,41 @@ pub const HEAD_RULES: &[HeadRule] = &[
     head_rule!("extensions malformed or not offered: accepted", Client, Accepts,
         ["extension/malformed", "extension/empty", "extension/not-offered"],
         TUNGSTENITE, TOKIO_WEBSOCKETS, SOKETTO),
+];
+
+macro_rules! answer_rule {
+    ($name:literal, $section:literal, [$($fault:literal),+], $status:literal, [$($wrong:literal),*], $peer:ident) => {
+        AnswerRule {
+            name: $name,
+            section: $section,
+            faults: &[$($fault),+],
+            status: $status,
+            wrong: &[$($wrong),*],
+            peer: $peer,
+        }
+    };
+}
+
+#[rustfmt::skip]
+pub const ANSWER_RULES: &[AnswerRule] = &[
+    answer_rule!("another version of the protocol: 400 without Sec-WebSocket-Version", "RFC 6455 §4.2.2, §4.4",
+        ["Version", "VersionMissing"], 400, ["Sec-WebSocket-Version"], TOKIO_WEBSOCKETS),
+    answer_rule!("another version of the protocol: 400 without Sec-WebSocket-Version", "RFC 6455 §4.2.2, §4.4",
+        ["Version", "VersionMissing"], 400, ["Sec-WebSocket-Version"], WEBSOCKETS),
+    answer_rule!("no Upgrade to websocket: 400, not 426", "RFC 9110 §15.5.22",
+        ["UpgradeMissing"], 400, [], TOKIO_WEBSOCKETS),
+    answer_rule!("an empty Upgrade: 400, not 426", "RFC 9110 §15.5.22",
+        ["UpgradeMissing"], 400, [], WEBSOCKETS),
+    answer_rule!("a head over the limits: 400, not 431", "RFC 6585 §5",
+        ["HeadTooLong", "TooManyHeaders"], 400, [], TOKIO_WEBSOCKETS),
+    answer_rule!("426 with Upgrade, but not in Connection", "RFC 9110 §7.8",
+        ["UpgradeMissing"], 426, ["Connection"], WEBSOCKETS),
+    answer_rule!("no Upgrade in Connection: 426, not 400", "RFC 6455 §4.2.1",
+        ["ConnectionMissing", "HostMissing"], 426, ["Connection"], WEBSOCKETS),
+    answer_rule!("HTTP/1.0: 505, not 400", "RFC 6455 §4.2.1",
+        ["Http10"], 505, [], WEBSOCKETS),
+    answer_rule!("a method that is not a token: 405, not 400", "RFC 9112 §3",
+        ["RequestLine"], 405, [], WEBSOCKETS),
 ];
 
 /// Whether tungstenite takes these reads for an attack, before the head is complete: more than 64 of them, of fewer than 128

@@ -61,11 +61,15 @@ impl Peer for Hybi {
                     match handshake.receive(&mut Input::new(&mut inbox), &mut out) {
                         Ok(None) => {}
                         Ok(Some(request)) => {
-                            return Some(accepted(
-                                handshake.accept(&request, &Accept::from_any_origin(), &mut out).is_ok(),
-                            ));
+                            let mut accept = Accept::from_any_origin();
+                            if request.subprotocols().next() == Some(heads::SUBPROTOCOL) {
+                                accept = accept.subprotocol(heads::SUBPROTOCOL);
+                            }
+                            let result = handshake.accept(&request, &accept, &mut out);
+                            let is_accepted = result.is_ok();
+                            return Some(accepted(is_accepted, out));
                         }
-                        Err(_) => return Some(accepted(false)),
+                        Err(_) => return Some(accepted(false, out)),
                     }
                 }
             }
@@ -79,8 +83,10 @@ impl Peer for Hybi {
                     let mut inbox = read.to_vec();
                     match handshake.receive(&mut Input::new(&mut inbox)) {
                         Ok(None) => {}
-                        Ok(Some(answer)) => return Some(accepted(matches!(answer, Answer::Open(..)))),
-                        Err(_) => return Some(accepted(false)),
+                        Ok(Some(answer)) => {
+                            return Some(accepted(matches!(answer, Answer::Open(..)), Vec::new()));
+                        }
+                        Err(_) => return Some(accepted(false, Vec::new())),
                     }
                 }
             }

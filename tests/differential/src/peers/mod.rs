@@ -62,8 +62,9 @@ impl Outcome {
     }
 }
 
-fn accepted(is_accepted: bool) -> Outcome {
-    Outcome { end: if is_accepted { End::Accepted } else { End::Refused }, ..Outcome::default() }
+fn accepted(is_accepted: bool, answer: Vec<u8>) -> Outcome {
+    let end = if is_accepted { End::Accepted } else { End::Refused };
+    Outcome { end, answer, ..Outcome::default() }
 }
 
 /// A close code and reason as a frame's body.

@@ -98,6 +98,10 @@ fn decode(role: Role, rest: &mut &[u8]) -> Option<Outcome> {
             b'r' => End::Refused,
             _ => End::Died,
         };
+        if matches!(outcome.end, End::Accepted | End::Refused) {
+            outcome.answer = sent;
+            return Some(outcome);
+        }
         outcome.replies = replies(role, &sent);
         if matches!(outcome.end, End::Failed(_)) && matches!(outcome.replies.last(), Some(Reply::Close(_))) {
             outcome.replies.pop();

@@ -86,7 +86,8 @@ impl Peer for SockudoWs {
         }
         let (pipe, notes) = (Pipe::default(), Notes::default());
         run(&pipe, &notes, &case.reads(&case.wire), accept(pipe.clone()));
-        Some(notes.take())
+        let answer = pipe.take_outgoing();
+        Some(Outcome { answer, ..notes.take() })
     }
 }
 

@@ -45,7 +45,8 @@ impl Peer for Soketto {
                 run(&pipe, &notes, &case.reads(&wire), handshake);
             }
         }
-        Some(notes.take())
+        let answer = pipe.take_outgoing();
+        Some(Outcome { answer, ..notes.take() })
     }
 }
 
@@ -75,7 +76,9 @@ async fn accept(pipe: Pipe) -> End {
     let mut server = Server::new(pipe);
     let Ok(request) = server.receive_request().await else { return End::Refused };
     let key = request.key();
-    match server.send_response(&Response::Accept { key, protocol: None }).await {
+    let is_chosen = request.protocols().next() == Some(heads::SUBPROTOCOL);
+    let protocol = is_chosen.then_some(heads::SUBPROTOCOL);
+    match server.send_response(&Response::Accept { key, protocol }).await {
         Ok(()) => End::Accepted,
         Err(_) => End::Refused,
     }

@@ -45,7 +45,8 @@ impl Peer for TokioWebsockets {
                 run(&pipe, &notes, &case.reads(&wire), handshake);
             }
         }
-        Some(notes.take())
+        let answer = pipe.take_outgoing();
+        Some(Outcome { answer, ..notes.take() })
     }
 }
 

@@ -93,8 +93,8 @@ fn finish<'w, R: HandshakeRole>(
 ) -> Outcome {
     loop {
         let waiting: MidHandshake<R> = match result {
-            Ok(_) => return accepted(true),
-            Err(HandshakeError::Failure(_)) => return accepted(false),
+            Ok(_) => return accepted(true, pipe.take_outgoing()),
+            Err(HandshakeError::Failure(_)) => return accepted(false, pipe.take_outgoing()),
             Err(HandshakeError::Interrupted(waiting)) => waiting,
         };
         let Some(read) = reads.next() else { return Outcome::default() };
