@@ -8,7 +8,7 @@ use alloc::vec::Vec;
 use core::mem;
 
 use super::event::{ChunkData, Event};
-use crate::frame::Mask;
+use crate::frame::{HEADER_BYTES_MAX, Mask};
 use crate::utf8::{self, Checked, CutCodePoint};
 
 /// The part of a message that has arrived, while a whole one is waited for.
@@ -83,7 +83,7 @@ impl Assembly {
         }
         match utf8::check(piece) {
             Checked::Possible(valid, rest) => {
-                text.push_str(valid);
+                append_text(valid, text);
                 *cut = rest;
                 Ok(true)
             }
@@ -134,12 +134,47 @@ impl Assembly {
 }
 
 /// How much more room to make for a piece: none if it fits; otherwise for all that is to follow, but for no more than
-/// three times what has arrived; and if that is unknown, for as much again. So nothing is allocated for a length that
-/// was only announced, and a message of known length ends in a buffer of that length.
+/// three times what has arrived, header included; and if that is unknown, for as much again. So nothing is allocated for a
+/// length that was only announced, and a message of known length ends in a buffer of that length.
 fn growth(len: usize, capacity: usize, piece: usize, rest: Option<usize>) -> usize {
     if piece <= capacity.saturating_sub(len) {
         return 0;
     }
     let arrived = len.saturating_add(piece);
-    piece.saturating_add(rest.map_or(arrived, |rest| rest.min(arrived.saturating_mul(3))))
+    // With the header, a message of four reads finds room at the first.
+    let most = arrived.saturating_add(HEADER_BYTES_MAX).saturating_mul(3);
+    piece.saturating_add(rest.map_or(arrived, |rest| rest.min(most)))
+}
+
+/// Appends a piece of a text, which may be long, in shorter ones. Beyond some 2 KiB `memcpy` changes to string instructions where the
+/// processor says that they are fast; some of those take several times as long if the two addresses are nearly equal modulo
+/// 4 KiB, and where buffers lie is chance.
+fn append_text(mut piece: &str, text: &mut String) {
+    while let Some((front, rest)) = split(piece) {
+        text.push_str(front);
+        piece = rest;
+    }
+    text.push_str(piece);
+}
+
+/// Two kilobytes and the rest. A code point has at most four bytes, so that there is a border among four places.
+fn split(text: &str) -> Option<(&str, &str)> {
+    (0..4).find_map(|back| text.split_at_checked((2usize << 10).saturating_sub(back)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_text_is_appended_whole_wherever_code_points_are_cut() {
+        for unit in ["a", "\u{e9}", "\u{20ac}", "\u{1f600}", "a\u{1f600}\u{20ac}"] {
+            for lead in ["", "b", "bb", "bbb"] {
+                let piece = lead.chars().chain(unit.chars().cycle().take(5000)).collect::<String>();
+                let mut text = String::from("before");
+                append_text(&piece, &mut text);
+                assert_eq!(text.strip_prefix("before"), Some(&*piece));
+            }
+        }
+    }
 }
