@@ -142,7 +142,7 @@ fn growth(len: usize, capacity: usize, piece: usize, rest: Option<usize>) -> usi
     }
     let arrived = len.saturating_add(piece);
     // With the header, a message of four reads finds room at the first.
-    let most = arrived.saturating_add(HEADER_BYTES_MAX).saturating_mul(3);
+    let most = arrived.saturating_add(HEADER_BYTES_MAX.min(arrived)).saturating_mul(3);
     piece.saturating_add(rest.map_or(arrived, |rest| rest.min(most)))
 }
 
