@@ -14,6 +14,19 @@ use hybi::connection::{ReadyState, Transport};
 use hybi::frame::{HEADER_BYTES_MAX, OpCode};
 use hybi::{CloseCode, Config, Connection, Event, Input, Limits};
 
+/// The reply is in the output as soon as the event is shown: what the caller sends while it looks at it comes behind.
+#[test]
+fn a_reply_is_there_when_its_event_is() {
+    for side in BOTH {
+        for (first, reply) in [(0x89, 0x8a), (0x88, 0x88)] {
+            let (mut ws, mut out) = (side.connection(Config::default()), Vec::new());
+            let mut inbox = side.incoming(first, &[]);
+            assert!(ws.receive(&mut Input::new(&mut inbox), &mut out).unwrap().is_some());
+            assert_eq!(Hex(&out), Hex(&side.outgoing(reply, &[])));
+        }
+    }
+}
+
 #[test]
 fn automatic_replies_stand_in_the_order_of_what_asked_for_them() {
     for side in BOTH {
