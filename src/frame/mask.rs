@@ -115,7 +115,7 @@ fn xor_wide(key: [u8; 4], bytes: &mut [u8]) {
     fearless_simd::dispatch!(fearless_simd::Level::new(), _ => xor_words(key, bytes));
 }
 
-/// XORs up to the start of a cache line; what remains. Vectors that lie across two lines take a fifth longer.
+/// XORs up to the start of a cache line; what remains. Vectors that lie across two lines take a quarter longer.
 #[cfg(feature = "simd")]
 fn xor_to_line(key: [u8; 4], bytes: &mut [u8]) -> ([u8; 4], &mut [u8]) {
     const CACHE_LINE: usize = 64;
