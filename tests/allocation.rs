@@ -335,6 +335,23 @@ fn a_message_without_memory_for_it_fails_the_connection_and_not_the_program() {
     }
 }
 
+/// Taken from its place, a message needs memory of its own.
+#[test]
+fn a_message_that_cannot_be_taken_from_its_place_fails_the_connection_and_not_the_program() {
+    for side in BOTH {
+        let mut inbox = side.incoming(0x82, &vec![b'x'; 3 << 20]);
+        let arrived = inbox.len() - 1;
+        let (mut ws, mut out) = (side.connection(Config::default()), Vec::with_capacity(100));
+        let mut input = Input::new(&mut inbox[..arrived]).in_place_up_to(usize::MAX);
+        assert_eq!(ws.receive(&mut input, &mut out), Ok(None));
+        LARGEST.set(2 << 20);
+        let outcome = ws.receive(&mut Input::new(&mut inbox[..arrived]), &mut out);
+        LARGEST.set(usize::MAX);
+        assert_eq!(outcome, Err(Violation::MessageTooBig { len: 3 << 20 }));
+        assert_eq!(out, side.outgoing(0x88, &1009u16.to_be_bytes()));
+    }
+}
+
 #[test]
 fn a_flood_of_pings_holds_back_one_pong() {
     for side in BOTH {

@@ -13,7 +13,7 @@ mod common;
 mod counting;
 
 use common::{BOTH, Side, Ws};
-use counting::{COUNT, LIVE, PEAK};
+use counting::{COUNT, LARGEST, LIVE, PEAK};
 use hybi::connection::ChunkEvent;
 use hybi::extension::Offers;
 use hybi::extension::deflate::{self, Compression, DeflateConfig};
@@ -172,6 +172,24 @@ fn a_bomb_in_whole_messages_costs_what_the_limit_allows() {
 fn stored(len: usize) -> Vec<u8> {
     let len = len as u16;
     [&[0][..], &len.to_le_bytes(), &(!len).to_le_bytes(), &vec![7; len.into()], &[0]].concat()
+}
+
+#[test]
+fn a_message_without_memory_for_it_fails_the_connection_and_not_the_program() {
+    let block = stored(60_000);
+    let blocks = [block.split_last().unwrap().1.repeat(50), vec![0]].concat(); // 3,000,000 bytes
+    for side in BOTH {
+        for first in [0xc1, 0xc2] {
+            let mut ws = connection(side, &DeflateConfig::default());
+            let (mut wire, mut out) = (side.incoming(first, &blocks), Vec::with_capacity(100));
+            LARGEST.set(2 << 20);
+            let outcome =
+                wire.chunks_mut(1 << 16).find_map(|piece| ws.receive(&mut Input::new(piece), &mut out).err());
+            LARGEST.set(usize::MAX);
+            assert_eq!(outcome, Some(Violation::InflatedTooBig));
+            assert_eq!(out, side.outgoing(0x88, &1009u16.to_be_bytes()));
+        }
+    }
 }
 
 #[test]

@@ -92,26 +92,40 @@ impl Assembly {
     }
 
     /// Keeps a piece that was read as a chunk.
-    pub(super) fn push(&mut self, piece: ChunkData<'_>) {
-        match (self, piece) {
-            (Self::Text(text), ChunkData::Text(piece)) => text.push_str(&piece),
-            (Self::Binary(bytes), ChunkData::Binary(piece)) => bytes.extend_from_slice(&piece),
-            // The first piece: all pieces of a message are of one kind.
-            (this, ChunkData::Text(piece)) => *this = Self::Text(piece.into_owned()),
-            (this, ChunkData::Binary(piece)) => *this = Self::Binary(piece.into_owned()),
+    pub(super) fn push(&mut self, piece: ChunkData<'_>) -> Result<(), NoRoom> {
+        match (&mut *self, piece) {
+            (Self::Nothing, ChunkData::Text(Cow::Owned(text))) => *self = Self::Text(text),
+            (Self::Nothing, ChunkData::Binary(Cow::Owned(bytes))) => *self = Self::Binary(bytes),
+            (Self::Nothing, borrowed) => {
+                *self = match borrowed {
+                    ChunkData::Text(_) => Self::Text(String::new()),
+                    ChunkData::Binary(_) => Self::Binary(Vec::new()),
+                };
+                return self.push(borrowed);
+            }
+            (Self::Text(text), ChunkData::Text(piece)) => {
+                text.try_reserve(piece.len()).map_err(|_| NoRoom)?;
+                text.push_str(&piece);
+            }
+            (Self::Binary(bytes), ChunkData::Binary(piece)) => {
+                bytes.try_reserve(piece.len()).map_err(|_| NoRoom)?;
+                bytes.extend_from_slice(&piece);
+            }
+            _ => debug_assert!(false, "all pieces of a message are of one kind"),
         }
+        Ok(())
     }
 
     /// The message that this last piece completes: the piece itself, if it is also the first.
-    pub(super) fn finish<'a>(&mut self, last: ChunkData<'a>) -> Event<'a> {
+    pub(super) fn finish<'a>(&mut self, last: ChunkData<'a>) -> Result<Event<'a>, NoRoom> {
         if !self.is_empty() {
-            self.push(last);
-            return self.take();
+            self.push(last)?;
+            return Ok(self.take());
         }
-        match last {
+        Ok(match last {
             ChunkData::Text(text) => Event::Text(text),
             ChunkData::Binary(bytes) => Event::Binary(bytes),
-        }
+        })
     }
 
     /// The message that has been gathered.

@@ -329,12 +329,24 @@ impl<R: Role> Receiver<R> {
                     outcome => return outcome,
                 },
                 Some(Step::Event(event)) => return Ok(Some(event)),
-                Some(Step::Chunk(Chunk { data, last: false, .. })) => self.assembly.push(data),
+                Some(Step::Chunk(Chunk { data, last: false, .. })) => {
+                    self.assembly.push(data).map_err(|NoRoom| self.fail_without_room())?;
+                }
                 Some(Step::Chunk(Chunk { data, last: true, .. })) => {
-                    return Ok(Some(self.assembly.finish(data)));
+                    let message = self.assembly.finish(data);
+                    return message.map(Some).map_err(|NoRoom| self.fail_without_room());
                 }
             }
         }
+    }
+
+    /// There is no memory for a message that came in chunks: what was decompressed, or taken from its place.
+    #[cold]
+    fn fail_without_room(&mut self) -> Violation {
+        self.fail(match self.message {
+            Some(message) if !message.compressed => Violation::MessageTooBig { len: message.announced },
+            _ => Violation::InflatedTooBig,
+        })
     }
 
     /// The message that stays in the caller's buffer until it is whole. A new one does if it is binary, one frame, legal, not
