@@ -2,6 +2,8 @@
 
 use alloc::vec::Vec;
 use core::fmt;
+#[cfg(feature = "simd")]
+use std::sync::OnceLock;
 
 /// A masking key, and how far into the payload it has come.
 ///
@@ -111,8 +113,10 @@ fn append_xored(key: [u8; 4], bytes: &[u8], out: &mut Vec<u8>) {
 #[inline(never)]
 fn xor_wide(key: [u8; 4], bytes: &mut [u8]) {
     const ALIGN_FROM: usize = 2 << 10;
+    /// What the processor has: asked once, for that takes forty instructions.
+    static LEVEL: OnceLock<fearless_simd::Level> = OnceLock::new();
     let (key, bytes) = if bytes.len() < ALIGN_FROM { (key, bytes) } else { xor_to_line(key, bytes) };
-    fearless_simd::dispatch!(fearless_simd::Level::new(), _ => xor_words(key, bytes));
+    fearless_simd::dispatch!(*LEVEL.get_or_init(fearless_simd::Level::new), _ => xor_words(key, bytes));
 }
 
 /// XORs up to the start of a cache line; what remains. Vectors that lie across two lines take a quarter longer.
