@@ -36,9 +36,9 @@ impl<'a> Input<'a> {
     /// bytes, its header included. So it is lent out and not copied, however reads cut it.
     ///
     /// For a connection with a buffer of its own, of `max` bytes or more: when [`receive`](crate::Connection::receive) gives
-    /// `None`, what [remains](Self::remaining) is the start of such a message, unmasked as far as it has come. Keep it, or move it to
-    /// the front of the buffer, read more behind it, and hand in all of it again. Who hands in less gets `None` until the missing
-    /// bytes are there. To be told in chunks, or to give the buffer away, hand the rest in once more without this setting:
+    /// `None`, what [remains](Self::remaining) is the start of such a message, some of it perhaps unmasked already. Keep it, or move it
+    /// to the front of the buffer, read more behind it, and hand in all of it again. Who hands in less gets `None` until the
+    /// missing bytes are there. To be told in chunks, or to give the buffer away, hand the rest in once more without this setting:
     /// it is then copied.
     ///
     /// Text is not left: it is judged as it comes (RFC 6455 §8.1), and safe code would have to judge it once more when it is whole.

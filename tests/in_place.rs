@@ -14,11 +14,14 @@ mod common;
 use std::borrow::Cow;
 
 use common::*;
-use hybi::connection::{Chunk, ChunkData, ChunkEvent};
+use hybi::connection::ChunkEvent;
 use hybi::{Config, CutOff, Event, Input, Limits, Violation};
 use proptest::prelude::*;
 
 const MAX: usize = 1 << 20;
+
+/// One that is unmasked when it is whole, and one of which some is unmasked before.
+const PAYLOADS: [&[u8]; 2] = [b"to and fro", &[0x5a; 40_001]];
 
 /// A whole message is lent out of the buffer, at every length form and however it was cut.
 #[test]
@@ -53,29 +56,32 @@ fn a_message_that_was_cut_is_lent_out() {
 /// Nothing is unmasked twice, whether the caller comes back without news or has moved what is left.
 #[test]
 fn what_is_left_may_be_shown_again_and_moved() {
-    let wire = Side::Server.incoming(0x82, b"to and fro");
-    let (mut ws, mut out) = (Side::Server.connection(Config::default()), vec![]);
-    let mut inbox = wire[..9].to_vec();
-    for _ in 0..3 {
-        let mut input = Input::new(&mut inbox).in_place_up_to(MAX);
-        assert_eq!(ws.receive(&mut input, &mut out), Ok(None));
-        assert_eq!(input.len(), 9);
+    for payload in PAYLOADS {
+        let wire = Side::Server.incoming(0x82, payload);
+        let (mut ws, mut out) = (Side::Server.connection(Config::default()), vec![]);
+        let len = wire.len() - 5;
+        let mut inbox = wire[..len].to_vec();
+        for _ in 0..3 {
+            let mut input = Input::new(&mut inbox).in_place_up_to(MAX);
+            assert_eq!(ws.receive(&mut input, &mut out), Ok(None));
+            assert_eq!(input.len(), len);
+        }
+        let mut elsewhere = [&inbox, &wire[len..]].concat();
+        let mut input = Input::new(&mut elsewhere).in_place_up_to(MAX);
+        assert_eq!(ws.receive(&mut input, &mut out), Ok(Some(binary(payload))));
     }
-    let mut elsewhere = [&inbox, &wire[9..]].concat();
-    let mut input = Input::new(&mut elsewhere).in_place_up_to(MAX);
-    assert_eq!(ws.receive(&mut input, &mut out), Ok(Some(binary(b"to and fro"))));
 }
 
 /// Less than there was: nothing comes of it until all is there again. Not a byte is taken for another.
 #[test]
 fn less_than_there_was_is_not_read() {
-    for max in [MAX, 0] {
-        let wire = Side::Server.incoming(0x82, b"to and fro");
+    for (payload, max) in PAYLOADS.into_iter().flat_map(|payload| [(payload, MAX), (payload, 0)]) {
+        let mut inbox = Side::Server.incoming(0x82, payload);
         let (mut ws, mut out) = (Side::Server.connection(Config::default()), vec![]);
-        let mut inbox = wire.clone();
-        let mut input = Input::new(&mut inbox[..10]).in_place_up_to(MAX);
+        let left = inbox.len() - 3;
+        let mut input = Input::new(&mut inbox[..left]).in_place_up_to(MAX);
         assert_eq!(ws.receive(&mut input, &mut out), Ok(None));
-        for len in [0, 1, 9] {
+        for len in [0, 1, 9, left - 1] {
             let mut input = Input::new(&mut inbox[..len]).in_place_up_to(max);
             assert_eq!(ws.receive(&mut input, &mut out), Ok(None));
             assert_eq!(input.len(), len);
@@ -84,32 +90,52 @@ fn less_than_there_was_is_not_read() {
             assert_eq!(input.len(), len);
         }
         let mut input = Input::new(&mut inbox).in_place_up_to(max);
-        assert_eq!(ws.receive(&mut input, &mut out), Ok(Some(binary(b"to and fro"))));
+        assert_eq!(ws.receive(&mut input, &mut out), Ok(Some(binary(payload))));
     }
 }
 
-/// What has come of it is the first chunk, unmasked once.
+/// Every byte is handed out once, and unmasked once, if the setting is left out from some read on.
 #[test]
-fn the_caller_may_change_over_to_chunks() {
-    for side in BOTH {
-        let wire = side.incoming(0x82, b"to and fro");
-        let header_len = wire.len() - 10;
-        let (mut ws, mut out, mut inbox) = (side.connection(Config::default()), vec![], wire.clone());
-        let mut input = Input::new(&mut inbox[..header_len + 6]).in_place_up_to(MAX);
-        assert_eq!(ws.receive(&mut input, &mut out), Ok(None));
-        let mut input = Input::new(&mut inbox);
-        for (data, first, last) in [("to and", true, false), (" fro", false, true)] {
-            let data = ChunkData::Binary(data.as_bytes().into());
-            let chunk = ChunkEvent::Chunk(Chunk { data, first, last });
-            assert_eq!(ws.receive_chunk(&mut input, &mut out), Ok(Some(chunk)));
+fn the_caller_may_change_over() {
+    for (side, payload) in BOTH.into_iter().flat_map(|side| PAYLOADS.map(|payload| (side, payload))) {
+        let wire = side.incoming(0x82, payload);
+        let header_len = wire.len() - payload.len();
+        for (cut, next) in [(header_len, 0), (wire.len() - 5, 0), (wire.len() - 5, 2), (wire.len() - 5, 5)] {
+            let begun = || {
+                let (mut ws, mut inbox) = (side.connection(Config::default()), wire.clone());
+                let mut input = Input::new(&mut inbox[..cut]).in_place_up_to(MAX);
+                assert_eq!(ws.receive(&mut input, &mut vec![]), Ok(None));
+                assert_eq!(input.len(), cut);
+                (ws, inbox)
+            };
+
+            // To messages that are gathered.
+            let (mut ws, mut inbox) = begun();
+            let (front, back) = inbox.split_at_mut(cut + next);
+            let mut events = vec![];
+            for piece in [front, back] {
+                let mut input = Input::new(piece);
+                events.extend(ws.receive(&mut input, &mut vec![]).unwrap());
+                assert!(input.is_empty());
+            }
+            assert_eq!(events, [binary(payload)], "{side:?}, cut at {cut} and {next} further on");
+
+            // To chunks.
+            let (mut ws, mut inbox) = begun();
+            let (front, back) = inbox.split_at_mut(cut + next);
+            let mut data = vec![];
+            for piece in [front, back] {
+                let chunk = ws.receive_chunk(&mut Input::new(piece), &mut vec![]).unwrap();
+                if let Some(ChunkEvent::Chunk(chunk)) = chunk {
+                    assert_eq!(
+                        (chunk.first, chunk.last),
+                        (data.is_empty(), data.len() + chunk.data.as_bytes().len() == payload.len())
+                    );
+                    data.extend_from_slice(chunk.data.as_bytes());
+                }
+            }
+            assert_eq!(data, payload, "{side:?}, cut at {cut} and {next} further on");
         }
-        // Of a header alone there is no chunk.
-        let (mut ws, mut inbox) = (side.connection(Config::default()), wire.clone());
-        let mut input = Input::new(&mut inbox[..header_len]).in_place_up_to(MAX);
-        assert_eq!(ws.receive(&mut input, &mut out), Ok(None));
-        let data = ChunkData::Binary(b"to and fro".into());
-        let chunk = ChunkEvent::Chunk(Chunk { data, first: true, last: true });
-        assert_eq!(ws.receive_chunk(&mut Input::new(&mut inbox), &mut out), Ok(Some(chunk)));
     }
 }
 

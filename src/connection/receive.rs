@@ -41,6 +41,10 @@ pub struct Receiver<R> {
     role: PhantomData<fn() -> R>,
 }
 
+/// The first byte of a message in one frame, uncompressed.
+const FINAL_TEXT: u8 = 0x81;
+const FINAL_BINARY: u8 = 0x82;
+
 /// Where in the stream of bytes we are.
 #[derive(Clone, Copy, Debug)]
 enum State {
@@ -86,14 +90,12 @@ struct Frame {
 }
 
 /// A binary message of one frame that stays in the caller's buffer until it is whole: the input begins with its header.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 struct InPlace {
-    /// How much of the frame has come, and has been unmasked.
-    seen: usize,
-    /// How much of that is header.
-    header_len: u8,
-    /// The masking key, turned to the next byte.
-    key: [u8; 4],
+    /// How much of the payload has come.
+    received: usize,
+    /// How much of that has been unmasked.
+    unmasked: usize,
 }
 
 /// A message whose last frame has not ended.
@@ -168,9 +170,9 @@ impl<R: Role> Receiver<R> {
             }
         }
         if input.in_place_max() > 0
-            && let Some(place) = self.place(input)
+            && let Some(outcome) = self.receive_in_place(input)
         {
-            return Ok(self.receive_in_place(place, input));
+            return Ok(outcome);
         }
         self.receive_in_steps(input)
     }
@@ -210,7 +212,7 @@ impl<R: Role> Receiver<R> {
             (State::Over(Over::Ended(cut_off)), _) => *cut_off,
             (State::Control(frame), _) => CutOff::InControl { opcode: frame.opcode },
             (State::Data(frame), Some(message)) => arrived(message, frame.remaining),
-            (State::InPlace(place), _) => CutOff::InMessage { received: place.payload_seen() as u64 },
+            (State::InPlace(place), _) => CutOff::InMessage { received: place.received as u64 },
             (_, Some(message)) => arrived(message, 0),
             (State::Header(_), None) => CutOff::InHeader,
             (_, None) => CutOff::BetweenMessages,
@@ -241,8 +243,6 @@ impl<R: Role> Receiver<R> {
     /// forms. Otherwise `None`, and nothing has been read.
     #[inline]
     fn receive_whole<'a>(&mut self, input: &mut Input<'a>) -> Result<Option<Event<'a>>, Violation> {
-        const FINAL_TEXT: u8 = 0x81;
-        const FINAL_BINARY: u8 = 0x82;
         let Some(&[first @ (FINAL_TEXT | FINAL_BINARY)]) = input.remaining().first_chunk() else {
             return Ok(None);
         };
@@ -329,79 +329,78 @@ impl<R: Role> Receiver<R> {
                     outcome => return outcome,
                 },
                 Some(Step::Event(event)) => return Ok(Some(event)),
-                Some(Step::Chunk(Chunk { data, last: false, .. })) => {
-                    self.assembly.push(data).map_err(|NoRoom| self.fail_without_room())?;
-                }
-                Some(Step::Chunk(Chunk { data, last: true, .. })) => {
-                    let message = self.assembly.finish(data);
-                    return message.map(Some).map_err(|NoRoom| self.fail_without_room());
+                // What is decompressed comes in chunks.
+                Some(Step::Chunk(Chunk { data, last, .. })) => {
+                    let message = if last {
+                        self.assembly.finish(data).map(Some)
+                    } else {
+                        self.assembly.push(data).map(|()| None)
+                    };
+                    match message {
+                        Ok(None) => {}
+                        Ok(message) => return Ok(message),
+                        Err(NoRoom) => return Err(self.fail(Violation::InflatedTooBig)),
+                    }
                 }
             }
         }
     }
 
-    /// There is no memory for a message that came in chunks: what was decompressed, or taken from its place.
-    #[cold]
-    fn fail_without_room(&mut self) -> Violation {
-        self.fail(match self.message {
-            Some(message) if !message.compressed => Violation::MessageTooBig { len: message.announced },
-            _ => Violation::InflatedTooBig,
-        })
-    }
-
-    /// The message that stays in the caller's buffer until it is whole. A new one does if it is binary, one frame, legal, not
-    /// whole, and short enough for that.
+    /// What comes of a message that stays in the caller's buffer until it is whole. `None`: there is none. A new one
+    /// stays if it is binary, one frame, legal, not whole, and short enough.
     #[inline(never)]
-    fn place(&mut self, input: &Input<'_>) -> Option<InPlace> {
-        const FINAL_BINARY: u8 = 0x82;
-        if let (State::Idle, Some((header, len))) = (self.state, Header::decode(input.remaining()))
-            && let Some(bytes @ [FINAL_BINARY, ..]) = input.remaining().get(..len)
-            && let frame_len = len.saturating_add(in_memory(header.payload_len))
-            && input.len() < frame_len
-            && frame_len <= input.in_place_max()
-            && self.judge(bytes).is_ok()
-        {
-            self.begin_frame(&header);
-            let key = header.masking_key.unwrap_or_default();
-            self.state = State::InPlace(InPlace { seen: len, header_len: len as u8, key });
-        }
-        match self.state {
-            State::InPlace(place) if self.frame_len(place) <= input.in_place_max() => Some(place),
-            _ => None,
-        }
-    }
-
-    /// Unmasks what has come of a message in place since the last time; once that is whole, the message.
-    #[inline(never)]
-    fn receive_in_place<'a>(&mut self, mut place: InPlace, input: &mut Input<'a>) -> Option<Event<'a>> {
-        let frame_len = self.frame_len(place);
-        let news = input.front_mut(frame_len).get_mut(place.seen..)?;
-        unmask(place.key, news);
-        place.key = turned(place.key, news.len());
-        place.seen = place.seen.saturating_add(news.len());
-        if place.seen < frame_len {
-            self.state = State::InPlace(place);
-            return None;
-        }
-        (self.message, self.state) = (None, State::Idle);
-        Some(Event::Binary(Cow::Borrowed(place.take(frame_len, input)?)))
-    }
-
-    /// Takes what has come of a message in place, as its first piece; it goes on as any other.
-    fn take_from_place<'a>(&mut self, place: InPlace, payload: &'a [u8]) -> Option<Step<'a>> {
-        let Some(message) = self.message else {
-            debug_assert!(false, "a data frame belongs to a message");
-            return None;
+    fn receive_in_place<'a>(&mut self, input: &mut Input<'a>) -> Option<Option<Event<'a>>> {
+        /// What is unmasked only when the message is whole: less than the nearest cache holds.
+        const NEAR: usize = 16 << 10;
+        let begun = match self.state {
+            State::Idle => None,
+            State::InPlace(place) => Some(place),
+            _ => return None,
         };
-        let remaining = message.announced.saturating_sub(payload.len() as u64);
-        let frame = Frame { remaining, key: place.key, opcode: OpCode::BINARY, fin: true };
-        self.deliver(frame, message, ChunkData::Binary(Cow::Borrowed(payload)), Ok(false))
+        let Some((header, header_len)) = Header::decode(input.remaining()) else {
+            return begun.map(|_| None);
+        };
+        let frame_len = header_len.saturating_add(in_memory(header.payload_len));
+        let is_whole = input.len() >= frame_len;
+        let bytes = input.remaining().get(..header_len)?;
+        let stays = match begun {
+            None => !is_whole && bytes.first() == Some(&FINAL_BINARY) && self.judge(bytes).is_ok(),
+            Some(_) => true,
+        };
+        if !stays || frame_len > input.in_place_max() {
+            return None;
+        }
+        let mut place = begun.unwrap_or_default();
+        let (_, payload) = input.front_mut(frame_len).split_at_mut_checked(header_len)?;
+        if payload.len() < place.received {
+            return Some(None); // The caller has not handed in all that there was.
+        }
+        place.received = payload.len();
+        let news = payload.get_mut(place.unmasked..)?;
+        if is_whole || news.len() >= NEAR {
+            unmask(turned(header.masking_key.unwrap_or_default(), place.unmasked), news);
+            place.unmasked = place.received;
+        }
+        if !is_whole {
+            self.state = State::InPlace(place);
+            return Some(None);
+        }
+        self.state = State::Idle;
+        let (_, payload) = input.take(frame_len)?.split_at_mut_checked(header_len)?;
+        Some(Some(Event::Binary(Cow::Borrowed(payload))))
     }
 
-    /// How long the frame of a message in place is, header included.
-    fn frame_len(&self, place: InPlace) -> usize {
-        let payload_len = self.message.map_or(0, |message| message.announced);
-        in_memory(payload_len).saturating_add(place.header_len.into())
+    /// Goes on with a message in place as with any other: masks again what has been unmasked of it. `None`: the caller has not
+    /// handed in all that there was.
+    fn leave_place(&mut self, place: InPlace, input: &mut Input<'_>) -> Option<()> {
+        let (header, header_len) = Header::decode(input.remaining())?;
+        let (_, payload) = input.front_mut(usize::MAX).split_at_mut_checked(header_len)?;
+        if payload.len() < place.received {
+            return None;
+        }
+        unmask(header.masking_key.unwrap_or_default(), payload.get_mut(..place.unmasked)?);
+        self.state = State::Idle;
+        Some(())
     }
 
     /// Reads on to the next piece of a message or the next control frame. `None`: the input is used up.
@@ -425,9 +424,8 @@ impl<R: Role> Receiver<R> {
                     return Ok(None);
                 }
                 State::InPlace(place) => {
-                    let Some(payload) = place.take(place.seen, input) else { return Ok(None) };
-                    if let Some(step) = self.take_from_place(place, payload) {
-                        return Ok(Some(step));
+                    if self.leave_place(place, input).is_none() {
+                        return Ok(None);
                     }
                 }
                 State::Control(frame) if frame.remaining > 0 && input.is_empty() => return Ok(None),
@@ -876,19 +874,6 @@ impl Frame {
         self.remaining = self.remaining.saturating_sub(used as u64);
         input.take_up_to(used);
         Ok(())
-    }
-}
-
-impl InPlace {
-    /// How much of the payload has come.
-    fn payload_seen(&self) -> usize {
-        self.seen.saturating_sub(self.header_len.into())
-    }
-
-    /// Takes this much of the frame; the payload in it. `None`: the caller has not handed in all that there was.
-    fn take<'a>(&self, len: usize, input: &mut Input<'a>) -> Option<&'a [u8]> {
-        let (_, payload) = input.take(len)?.split_at_mut_checked(self.header_len.into())?;
-        Some(payload)
     }
 }
 

@@ -160,11 +160,11 @@ struct ReceivingInPlace<R> {
 }
 
 impl<R: ::hybi::Role> ReceivingInPlace<R> {
-    /// Reads behind what is unread. That is moved to the front if it is short, or if there is no room behind it.
+    /// Reads behind what is unread. That goes to the front if that is cheap beside what was read since, which keeps the
+    /// part of the inbox that is in use small, and if there is no room behind it.
     fn fill(&mut self) {
-        const SHORT: usize = 1 << 10;
         let Range { start, end } = self.unread;
-        if end - start <= SHORT || self.inbox.len() - end < self.pipe.read_size() {
+        if (end - start) * 4 <= start || end == self.inbox.len() {
             self.inbox.copy_within(start..end, 0);
             self.unread = 0..end - start;
         }
