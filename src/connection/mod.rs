@@ -382,6 +382,8 @@ impl<R: Role> Connection<R> {
     /// Appends the pong that was held back, if the output has room again. Only for callers whose output can exceed
     /// [`reply_backlog_max`](crate::Limits::reply_backlog_max): call it when the output has drained and there is no
     /// input at hand; [`receive`](Self::receive) does it by itself.
+    #[cold]
+    #[inline(never)]
     pub fn flush_replies(&mut self, out: &mut Vec<u8>) {
         if !self.is_backed_up(out)
             && let Some(pong) = self.sender.take_held_back()
