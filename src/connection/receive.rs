@@ -122,22 +122,15 @@ struct Seldom {
     inflater: Option<Box<Inflater>>,
 }
 
-/// What one step through the input found.
+/// What one step through the input came to.
 enum Step<'a> {
+    /// Nothing to hand out yet.
+    Onward,
+    /// Nothing more: the input is used up.
+    UsedUp,
     Chunk(Chunk<'a>),
     /// A control frame.
     Event(Event<'a>),
-    /// A data frame whose payload goes straight into the message.
-    Gather(Frame),
-}
-
-/// What is to be done with messages.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Messages {
-    /// They are handed out in chunks.
-    Chunked,
-    /// They are put together.
-    Gathered,
 }
 
 impl<R: Role> Receiver<R> {
@@ -188,14 +181,17 @@ impl<R: Role> Receiver<R> {
         if let Some(data) = self.assembly.take_chunk() {
             return Ok(Some(ChunkEvent::Chunk(Chunk { data, first: self.begin_chunks(), last: false })));
         }
-        Ok(match self.step(input, Messages::Chunked)? {
-            Some(Step::Chunk(chunk)) => {
-                self.begin_chunks();
-                Some(ChunkEvent::Chunk(chunk))
+        loop {
+            match self.step(input)? {
+                Step::Onward => {}
+                Step::UsedUp => return Ok(None),
+                Step::Event(event) => return Ok(Some(ChunkEvent::Control(event))),
+                Step::Chunk(chunk) => {
+                    self.begin_chunks();
+                    return Ok(Some(ChunkEvent::Chunk(chunk)));
+                }
             }
-            Some(Step::Event(event)) => Some(ChunkEvent::Control(event)),
-            Some(Step::Gather(_)) | None => None,
-        })
+        }
     }
 
     /// Says that the transport delivers no more: [`Connection::end_of_input`](crate::Connection::end_of_input).
@@ -316,21 +312,25 @@ impl<R: Role> Receiver<R> {
     #[inline(never)]
     fn receive_in_steps<'a>(&mut self, input: &mut Input<'a>) -> Result<Option<Event<'a>>, Violation> {
         loop {
-            if let State::Idle | State::Header(PartialHeader { len: 0, .. }) = self.state {
-                match self.receive_fragments(input) {
-                    Ok(None) => {}
-                    outcome => return outcome,
+            match self.state {
+                State::Idle | State::Header(PartialHeader { len: 0, .. }) => {
+                    match self.receive_fragments(input) {
+                        Ok(None) => {}
+                        outcome => return outcome,
+                    }
                 }
-            }
-            match self.step(input, Messages::Gathered)? {
-                None => return Ok(None),
-                Some(Step::Gather(frame)) => match self.gather(frame, input) {
-                    Ok(None) if !input.is_empty() => {}
+                State::Data(frame) if self.gathers(&frame, input) => match self.gather(frame, input) {
+                    Ok(None) if !input.is_empty() => continue,
                     outcome => return outcome,
                 },
-                Some(Step::Event(event)) => return Ok(Some(event)),
+                _ => {}
+            }
+            match self.step(input)? {
+                Step::Onward => {}
+                Step::UsedUp => return Ok(None),
+                Step::Event(event) => return Ok(Some(event)),
                 // What is decompressed comes in chunks.
-                Some(Step::Chunk(Chunk { data, last, .. })) => {
+                Step::Chunk(Chunk { data, last, .. }) => {
                     let message = if last {
                         self.assembly.finish(data).map(Some)
                     } else {
@@ -403,52 +403,32 @@ impl<R: Role> Receiver<R> {
         Some(())
     }
 
-    /// Reads on to the next piece of a message or the next control frame. `None`: the input is used up.
-    ///
-    /// Every round of the loop reads at least a byte or leaves the state it was in.
-    fn step<'a>(&mut self, input: &mut Input<'a>, messages: Messages) -> Result<Option<Step<'a>>, Violation> {
-        loop {
-            match self.state {
-                State::Idle => {
-                    self.state = State::Header(PartialHeader::EMPTY);
-                    if input.is_empty() {
-                        self.state = State::Idle;
-                        return Ok(None);
-                    }
-                }
-                State::Header(_) if input.is_empty() => return Ok(None),
-                State::Header(partial) => self.read_header(partial, input)?,
-                State::Data(frame)
-                    if frame.remaining > 0 && input.is_empty() && !self.has_pending_output() =>
-                {
-                    return Ok(None);
-                }
-                State::InPlace(place) => {
-                    if self.leave_place(place, input).is_none() {
-                        return Ok(None);
-                    }
-                }
-                State::Control(frame) if frame.remaining > 0 && input.is_empty() => return Ok(None),
-                State::Data(frame) if messages == Messages::Gathered && self.gathers(&frame, input) => {
-                    return Ok(Some(Step::Gather(frame)));
-                }
-                State::Data(frame) => {
-                    if let Some(step) = self.read_data(frame, input)? {
-                        return Ok(Some(step));
-                    }
-                }
-                State::Control(frame) => {
-                    if let Some(event) = self.read_control(frame, input)? {
-                        return Ok(Some(Step::Event(event)));
-                    }
-                }
-                State::Failing(violation) => return Err(self.fail(violation)),
-                State::Over(_) => {
-                    input.take_up_to(usize::MAX);
-                    return Ok(None);
-                }
+    /// Reads a header, a piece of a payload or a control frame: at least a byte, or leaves the state it was in.
+    fn step<'a>(&mut self, input: &mut Input<'a>) -> Result<Step<'a>, Violation> {
+        Ok(match self.state {
+            State::Idle if input.is_empty() => Step::UsedUp,
+            State::Idle => {
+                self.read_header(PartialHeader::EMPTY, input)?;
+                Step::Onward
             }
-        }
+            State::Header(_) if input.is_empty() => Step::UsedUp,
+            State::Header(partial) => {
+                self.read_header(partial, input)?;
+                Step::Onward
+            }
+            State::Data(frame) if frame.remaining > 0 && input.is_empty() && !self.has_pending_output() => {
+                Step::UsedUp
+            }
+            State::Data(frame) => self.read_data(frame, input)?,
+            State::InPlace(place) => self.leave_place(place, input).map_or(Step::UsedUp, |()| Step::Onward),
+            State::Control(frame) if frame.remaining > 0 && input.is_empty() => Step::UsedUp,
+            State::Control(frame) => self.read_control(frame, input)?.map_or(Step::Onward, Step::Event),
+            State::Failing(violation) => return Err(self.fail(violation)),
+            State::Over(_) => {
+                input.take_up_to(usize::MAX);
+                Step::UsedUp
+            }
+        })
     }
 
     /// Reads as much of a header as there is, and judges it at every byte that decides something.
@@ -630,15 +610,11 @@ impl<R: Role> Receiver<R> {
         self.assembly.take()
     }
 
-    /// Reads what there is of a data frame's payload. `None`: nothing that could be handed out.
-    fn read_data<'a>(
-        &mut self,
-        mut frame: Frame,
-        input: &mut Input<'a>,
-    ) -> Result<Option<Step<'a>>, Violation> {
+    /// Reads what there is of a data frame's payload.
+    fn read_data<'a>(&mut self, mut frame: Frame, input: &mut Input<'a>) -> Result<Step<'a>, Violation> {
         let Some(mut message) = self.message else {
             debug_assert!(false, "a data frame belongs to a message");
-            return Ok(None);
+            return Ok(Step::UsedUp);
         };
         if message.compressed {
             return self.read_compressed(frame, message, input);
@@ -670,10 +646,10 @@ impl<R: Role> Receiver<R> {
         mut frame: Frame,
         mut message: Message,
         input: &mut Input<'a>,
-    ) -> Result<Option<Step<'a>>, Violation> {
+    ) -> Result<Step<'a>, Violation> {
         let Some(inflater) = self.seldom.as_mut().and_then(|seldom| seldom.inflater.as_mut()) else {
             debug_assert!(false, "a compressed message was not negotiated");
-            return Ok(None);
+            return Ok(Step::UsedUp);
         };
         // The start of a code point, which the output will complete.
         let mut bytes = message.cut.bytes().to_vec();
@@ -705,7 +681,7 @@ impl<R: Role> Receiver<R> {
         message: Message,
         data: ChunkData<'a>,
         ends: Result<bool, Violation>,
-    ) -> Option<Step<'a>> {
+    ) -> Step<'a> {
         // RFC 6455 §8.1: what is not UTF-8 fails the connection; so does a code point that the end cut in two.
         let ends = match ends {
             Ok(true) if !message.cut.is_none() => Err(Violation::TextNotUtf8),
@@ -722,7 +698,7 @@ impl<R: Role> Receiver<R> {
             Ok(_) if more_of_frame || (message.compressed && self.has_pending_output()) => State::Data(frame),
             Ok(_) => self.between_frames(),
         };
-        chunk.map(Step::Chunk)
+        chunk.map_or(Step::Onward, Step::Chunk)
     }
 
     /// Reads what there is of a control frame's payload; once it is complete, the event.
