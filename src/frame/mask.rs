@@ -2,8 +2,6 @@
 
 use alloc::vec::Vec;
 use core::fmt;
-#[cfg(feature = "simd")]
-use std::sync::OnceLock;
 
 /// A masking key, and how far into the payload it has come.
 ///
@@ -73,72 +71,113 @@ impl fmt::Debug for Mask {
 
 /// The key for the bytes that come after `n` others.
 #[inline]
-pub(crate) fn turned([a, b, c, d]: [u8; 4], n: usize) -> [u8; 4] {
-    match n % 4 {
-        1 => [b, c, d, a],
-        2 => [c, d, a, b],
-        3 => [d, a, b, c],
-        _ => [a, b, c, d],
-    }
+pub(crate) fn turned(key: [u8; 4], n: usize) -> [u8; 4] {
+    u32::from_le_bytes(key).rotate_right((n as u32 % 4).saturating_mul(8)).to_le_bytes()
 }
 
 /// XORs `bytes` with the key, repeated from its first byte on.
 #[inline]
 fn xor(key: [u8; 4], bytes: &mut [u8]) {
-    /// Below this, finding out what the processor has costs more than it gains.
     #[cfg(feature = "simd")]
-    const WIDE_FROM: usize = 256;
-    #[cfg(feature = "simd")]
-    if bytes.len() >= WIDE_FROM {
-        return xor_wide(key, bytes);
+    if bytes.len() >= wide::FROM {
+        return wide::xor(key, bytes);
     }
     xor_words(key, bytes);
 }
 
-/// Appends `bytes`, XORed likewise. An iterator of known length, over words, is what the compiler makes one pass of
-/// vectors of.
+/// Appends `bytes`, XORed likewise.
 #[inline]
 fn append_xored(key: [u8; 4], bytes: &[u8], out: &mut Vec<u8>) {
-    let key32 = u32::from_ne_bytes(key);
-    let key64 = u64::from(key32) << 32 | u64::from(key32);
-    let (words, rest) = bytes.as_chunks::<8>();
-    out.extend(words.iter().flat_map(|word| (u64::from_ne_bytes(*word) ^ key64).to_ne_bytes()));
-    let start = out.len();
-    out.extend_from_slice(rest);
-    xor_words(key, out.get_mut(start..).unwrap_or_default());
+    out.reserve(bytes.len());
+    match bytes.len() {
+        0..8 => {
+            let start = out.len();
+            out.extend_from_slice(bytes);
+            xor_words(key, out.get_mut(start..).unwrap_or_default());
+        }
+        8..32 => append_blocks::<8>(key, bytes, out),
+        32..256 => append_blocks::<32>(key, bytes, out),
+        #[cfg(feature = "simd")]
+        wide::FROM.. => wide::append(key, bytes, out),
+        #[cfg(not(feature = "simd"))]
+        _ => append_blocks::<256>(key, bytes, out),
+    }
 }
 
-/// [`xor_words`], compiled for the widest vectors that the processor has.
-#[cfg(feature = "simd")]
-#[inline(never)]
-fn xor_wide(key: [u8; 4], bytes: &mut [u8]) {
-    const ALIGN_FROM: usize = 2 << 10;
-    /// What the processor has: asked once, for that takes forty instructions.
-    static LEVEL: OnceLock<fearless_simd::Level> = OnceLock::new();
-    let (key, bytes) = if bytes.len() < ALIGN_FROM { (key, bytes) } else { xor_to_line(key, bytes) };
-    fearless_simd::dispatch!(*LEVEL.get_or_init(fearless_simd::Level::new), _ => xor_words(key, bytes));
-}
-
-/// XORs up to the start of a cache line; what remains. Vectors that lie across two lines take a quarter longer.
-#[cfg(feature = "simd")]
-fn xor_to_line(key: [u8; 4], bytes: &mut [u8]) -> ([u8; 4], &mut [u8]) {
-    const CACHE_LINE: usize = 64;
-    let before = bytes.as_ptr().align_offset(CACHE_LINE).min(bytes.len());
-    let (start, lines) = bytes.split_at_mut(before);
-    xor_words(key, start);
-    (turned(key, before), lines)
-}
-
+/// [`xor`] in words, of which the compiler makes vectors.
 #[inline(always)]
 fn xor_words(key: [u8; 4], bytes: &mut [u8]) {
-    let key32 = u32::from_ne_bytes(key);
-    let key64 = u64::from(key32) << 32 | u64::from(key32);
     let (words, rest) = bytes.as_chunks_mut::<8>();
     for word in words {
-        *word = (u64::from_ne_bytes(*word) ^ key64).to_ne_bytes();
+        *word = xored(key, *word);
     }
     for (byte, key) in rest.iter_mut().zip(key.into_iter().cycle()) {
         *byte ^= key;
+    }
+}
+
+/// [`append_xored`] for `N` bytes or more, in blocks of `N`. Of a block whose length is known the compiler makes a few wide loads and
+/// stores in every build profile; through an iterator over all the bytes it sees only if it links at compile time.
+#[inline(always)]
+fn append_blocks<const N: usize>(key: [u8; 4], bytes: &[u8], out: &mut Vec<u8>) {
+    let (blocks, rest) = bytes.as_chunks::<N>();
+    for block in blocks {
+        out.extend_from_slice(&xored(key, *block));
+    }
+    if let (1.., Some(last)) = (rest.len(), bytes.last_chunk::<N>()) {
+        // The last block begins in the one before: over what that has written, it writes the same.
+        let key = turned(key, bytes.len().saturating_sub(N));
+        out.truncate(out.len().saturating_add(rest.len()).saturating_sub(N));
+        out.extend_from_slice(&xored(key, *last));
+    }
+}
+
+/// A block XORed with the key; `N` is a multiple of eight.
+#[inline(always)]
+fn xored<const N: usize>(key: [u8; 4], mut block: [u8; N]) -> [u8; N] {
+    let key = u64::from(u32::from_ne_bytes(key));
+    let key = key << 32 | key;
+    for word in block.as_chunks_mut::<8>().0 {
+        *word = (u64::from_ne_bytes(*word) ^ key).to_ne_bytes();
+    }
+    block
+}
+
+/// For longer pieces: the same, compiled for the widest vectors that the processor has.
+#[cfg(feature = "simd")]
+mod wide {
+    use alloc::vec::Vec;
+    use std::sync::OnceLock;
+
+    use fearless_simd::{Level, dispatch};
+
+    use super::{append_blocks, turned, xor_words};
+
+    /// Below this, to go by what the processor has costs more than it gains.
+    pub(super) const FROM: usize = 256;
+
+    /// What the processor has: asked once, for that takes forty instructions.
+    static LEVEL: OnceLock<Level> = OnceLock::new();
+
+    #[inline(never)]
+    pub(super) fn xor(key: [u8; 4], bytes: &mut [u8]) {
+        const ALIGN_FROM: usize = 2 << 10;
+        let (key, bytes) = if bytes.len() < ALIGN_FROM { (key, bytes) } else { xor_to_line(key, bytes) };
+        dispatch!(*LEVEL.get_or_init(Level::new), _ => xor_words(key, bytes));
+    }
+
+    /// XORs up to the start of a cache line; what remains. Vectors that lie across two lines take a quarter longer.
+    fn xor_to_line(key: [u8; 4], bytes: &mut [u8]) -> ([u8; 4], &mut [u8]) {
+        const CACHE_LINE: usize = 64;
+        let before = bytes.as_ptr().align_offset(CACHE_LINE).min(bytes.len());
+        let (start, lines) = bytes.split_at_mut(before);
+        xor_words(key, start);
+        (turned(key, before), lines)
+    }
+
+    #[inline(never)]
+    pub(super) fn append(key: [u8; 4], bytes: &[u8], out: &mut Vec<u8>) {
+        dispatch!(*LEVEL.get_or_init(Level::new), _ => append_blocks::<256>(key, bytes, out));
     }
 }
 
@@ -183,6 +222,31 @@ mod tests {
             let masked: Vec<u8> = original[start..end].iter().enumerate().map(formula).collect();
             assert_eq!(bytes, [&original[..start], &masked, &original[end..]].concat(), "{start}..{end}");
             assert_eq!(mask, Mask::new(turned(key, end - start)));
+        }
+    }
+
+    /// Where blocks of one size give way to those of the next, and where the last one begins in the one before.
+    #[test]
+    fn is_the_formula_of_the_rfc_appended_at_every_length() {
+        let key = [0x37, 0xfa, 0x21, 0x3d];
+        let original: Vec<u8> = (0..1100u32).map(|i| (i * 37 % 251) as u8).collect();
+        let formula: Vec<u8> = original.iter().enumerate().map(|(i, byte)| byte ^ key[i % 4]).collect();
+        for len in 0..=original.len() {
+            let mut out = Vec::with_capacity(6 + len);
+            out.extend_from_slice(b"before");
+            let (room, mut mask) = (out.capacity(), Mask::new(key));
+            mask.append(&original[..len], &mut out);
+            assert_eq!(out, [b"before", &formula[..len]].concat(), "{len}");
+            assert_eq!(out.capacity(), room, "{len} bytes need no more room than that");
+            assert_eq!(mask, Mask::new(turned(key, len)));
+        }
+    }
+
+    #[test]
+    fn a_key_is_turned_by_what_was_masked() {
+        for (n, key) in [(0, [1, 2, 3, 4]), (1, [2, 3, 4, 1]), (2, [3, 4, 1, 2]), (3, [4, 1, 2, 3])] {
+            assert_eq!(turned([1, 2, 3, 4], n), key);
+            assert_eq!(turned([1, 2, 3, 4], usize::MAX - 3 + n), key);
         }
     }
 
