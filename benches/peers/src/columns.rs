@@ -1,4 +1,4 @@
-//! What two runs wrote, default target and `-C target-cpu=native`, side by side as one Markdown table.
+//! What three runs wrote, default target, `-C target-cpu=native` and profile `plain`, side by side as one Markdown table.
 
 use std::fs;
 use std::io;
@@ -9,14 +9,17 @@ type Rows = Vec<(String, f64)>;
 
 pub fn print(directory: &Path) -> io::Result<()> {
     let read = |name| fs::read_to_string(directory.join(name)).map(|json| workloads(&json));
-    let (default, native) = (read("default.json")?, read("native.json")?);
+    let (default, native, plain) = (read("default.json")?, read("native.json")?, read("plain.json")?);
     println!(
-        "| workload, ns per message | hybi | ÷ work | ÷ best other | native: hybi | ÷ work | ÷ best other |\n\
-         |---|---|---|---|---|---|---|"
+        "| workload, ns per message | hybi | ÷ work | ÷ best other | native: hybi | ÷ work | ÷ best other | plain: hybi | ÷ work | ÷ best other |\n\
+         |---|---|---|---|---|---|---|---|---|---|"
     );
     for (name, rows) in &default {
-        let native = native.iter().find(|(other, _)| other == name);
-        println!("| {name} | {} | {} |", cells(rows), native.map_or("– | – | –".into(), |it| cells(&it.1)));
+        let of = |run: &[(String, Rows)]| {
+            let workload = run.iter().find(|(other, _)| other == name);
+            workload.map_or("– | – | –".into(), |(_, rows)| cells(rows))
+        };
+        println!("| {name} | {} | {} | {} |", cells(rows), of(&native), of(&plain));
     }
     Ok(())
 }

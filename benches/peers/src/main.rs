@@ -11,11 +11,11 @@ mod workload;
 
 use peer::{Count, Kind, Peer, Role};
 use pipe::Pipe;
-use race::{Contender, race};
+use race::{Contender, Race};
 use report::{Report, Table};
 use std::path::PathBuf;
 use std::process::ExitCode;
-use workload::Load;
+use workload::{Load, PLACES};
 
 #[global_allocator]
 static ALLOCATOR: memory::Counting = memory::Counting;
@@ -27,7 +27,7 @@ struct Options {
 }
 
 const USAGE: &str = "cargo run --release -- [--out DIR] [--columns | [--rounds N] [FILTER]...]\n\
-    --columns measures nothing and shows default.json and native.json as one table.\n\
+    --columns measures nothing and shows default.json, native.json and plain.json as one table.\n\
     A filter selects the workloads whose name contains it; @NAME selects implementations (limits always run).";
 
 fn main() -> ExitCode {
@@ -139,21 +139,43 @@ impl Bench {
     fn receive(&mut self, name: String, load: &'static Load, read_size: usize) {
         let payloads = load.payloads.iter().cycle().take(load.messages);
         let expected = (load.messages, payloads.map(|payload| payload.len()).sum());
-        let mut contenders = Vec::new();
-        for peer in self.peers() {
+        let places: Vec<&'static Load> =
+            (0..PLACES).map(|place| &*Box::leak(Box::new(load.placed(place)))).collect();
+        self.race(&name, (load.messages, load.payloads[0].len()), |bench, peer, place| {
+            let load = places[place];
             let pipe = Pipe::new(load.wire, read_size);
-            let Some(mut receiver) = peer.receiver(load, pipe.clone()) else { continue };
-            if self.is_right(&name, peer, || peer::check_receiver(&mut *receiver, load, &pipe)) {
-                self.must_refuse(&name, peer, load, read_size);
-                contenders.push(contender(peer, move || {
-                    pipe.rewind();
-                    let mut count = Count::default();
-                    receiver.receive_counting(load.messages, &mut count);
-                    assert_eq!((count.messages, count.bytes), expected);
-                }));
-            }
+            let mut receiver = peer.receiver(load, pipe.clone())?;
+            bench.must_be_right(&name, peer, || peer::check_receiver(&mut *receiver, load, &pipe))?;
+            Some(Box::new(move || {
+                pipe.rewind();
+                let mut count = Count::default();
+                receiver.receive_counting(load.messages, &mut count);
+                assert_eq!((count.messages, count.bytes), expected);
+            }))
+        });
+        for peer in self.peers() {
+            self.must_refuse(&name, peer, load, read_size);
         }
-        self.race(name, contenders, load.messages, load.payloads[0].len());
+    }
+
+    /// Times everyone who can do it, with the workload in several places. `set_up` gives one that has been checked, or `None`.
+    fn race(
+        &mut self,
+        name: &str,
+        (messages, payload): (usize, usize),
+        mut set_up: impl FnMut(&mut Self, &'static dyn Peer, usize) -> Option<Box<dyn FnMut()>>,
+    ) {
+        let mut race = Race::default();
+        for place in 0..PLACES {
+            let mut contenders = Vec::new();
+            for peer in self.peers() {
+                if let Some(batch) = set_up(self, peer, place) {
+                    contenders.push(Contender { name: peer.name(), is_limit: peer.is_limit(), batch });
+                }
+            }
+            race.run(contenders, messages, self.options.rounds.div_ceil(PLACES));
+        }
+        self.report.table(Table { name: name.to_owned(), payload, times: race.times() });
     }
 
     fn sending(&mut self) {
@@ -177,16 +199,15 @@ impl Bench {
     }
 
     fn send(&mut self, name: String, role: Role, payload: &'static [u8], messages: usize) {
-        let mut contenders = Vec::new();
-        for peer in self.peers() {
+        let places: Vec<_> = (0..PLACES).map(|place| workload::placed(payload, place)).collect();
+        self.race(&name, (messages, payload.len()), |bench, peer, place| {
+            let payload = places[place];
             let pipe = Pipe::new(b"", 0);
-            let Some(mut sender) = peer.sender(role, payload, pipe.clone()) else { continue };
-            if self.is_right(&name, peer, || peer::check_sender(&mut *sender, messages, role, payload, &pipe))
-            {
-                contenders.push(contender(peer, move || sender.send(messages)));
-            }
-        }
-        self.race(name, contenders, messages, payload.len());
+            let mut sender = peer.sender(role, payload, pipe.clone())?;
+            let check = || peer::check_sender(&mut *sender, messages, role, payload, &pipe);
+            bench.must_be_right(&name, peer, check)?;
+            Some(Box::new(move || sender.send(messages)))
+        });
     }
 
     fn handshake(&mut self) {
@@ -194,18 +215,15 @@ impl Bench {
         if !self.selects(&name) {
             return;
         }
-        let mut contenders = Vec::new();
-        for peer in self.peers() {
+        self.race(&name, (1, workload::REQUEST.len()), |bench, peer, _| {
             let pipe = Pipe::new(workload::REQUEST, usize::MAX);
-            let Some(mut accept) = peer.acceptor(pipe.clone()) else { continue };
-            if self.is_right(&name, peer, || peer::check_acceptor(&mut *accept, &pipe)) {
-                contenders.push(contender(peer, move || {
-                    pipe.rewind();
-                    accept();
-                }));
-            }
-        }
-        self.race(name, contenders, 1, workload::REQUEST.len());
+            let mut accept = peer.acceptor(pipe.clone())?;
+            bench.must_be_right(&name, peer, || peer::check_acceptor(&mut *accept, &pipe))?;
+            Some(Box::new(move || {
+                pipe.rewind();
+                accept();
+            }))
+        });
     }
 
     fn client_handshake(&mut self) {
@@ -213,18 +231,15 @@ impl Bench {
         if !self.selects(&name) {
             return;
         }
-        let mut contenders = Vec::new();
-        for peer in self.peers() {
+        self.race(&name, (1, workload::RESPONSE.len()), |bench, peer, _| {
             let pipe = Pipe::new(workload::RESPONSE, usize::MAX);
-            let Some(mut connect) = peer.connector(pipe.clone()) else { continue };
-            if self.is_right(&name, peer, || peer::check_connector(peer)) {
-                contenders.push(contender(peer, move || {
-                    pipe.rewind();
-                    connect();
-                }));
-            }
-        }
-        self.race(name, contenders, 1, workload::RESPONSE.len());
+            let mut connect = peer.connector(pipe.clone())?;
+            bench.must_be_right(&name, peer, || peer::check_connector(peer))?;
+            Some(Box::new(move || {
+                pipe.rewind();
+                connect();
+            }))
+        });
     }
 
     fn deflate(&mut self) {
@@ -239,15 +254,12 @@ impl Bench {
         let name = "deflate as server, 1 KiB JSON, context takeover".to_owned();
         if self.selects(&name) {
             let texts = workload::json(MESSAGES);
-            let mut contenders = Vec::new();
-            for peer in self.peers() {
+            self.race(&name, (MESSAGES, texts[0].len()), |bench, peer, _| {
                 let pipe = Pipe::new(b"", 0);
-                let Some(mut sender) = peer.deflating_sender(&texts, pipe.clone()) else { continue };
-                if self.is_right(&name, peer, || peers::zlib::check(&mut *sender, &texts, &pipe)) {
-                    contenders.push(contender(peer, move || sender.send(MESSAGES)));
-                }
-            }
-            self.race(name, contenders, MESSAGES, texts[0].len());
+                let mut sender = peer.deflating_sender(&texts, pipe.clone())?;
+                bench.must_be_right(&name, peer, || peers::zlib::check(&mut *sender, &texts, &pipe))?;
+                Some(Box::new(move || sender.send(MESSAGES)))
+            });
         }
     }
 
@@ -265,19 +277,19 @@ impl Bench {
         }
     }
 
-    fn race(&mut self, name: String, contenders: Vec<Contender>, messages: usize, payload: usize) {
-        let times = race(contenders, messages, self.options.rounds);
-        self.report.table(Table { name, payload, times });
-    }
-
-    fn is_right(&mut self, name: &str, peer: &dyn Peer, check: impl FnOnce() -> Result<(), String>) -> bool {
+    fn must_be_right(
+        &mut self,
+        name: &str,
+        peer: &dyn Peer,
+        check: impl FnOnce() -> Result<(), String>,
+    ) -> Option<()> {
         let verdict = std::panic::catch_unwind(std::panic::AssertUnwindSafe(check));
         let verdict = verdict.unwrap_or_else(|_| Err("panics".into()));
         if let Err(wrong) = &verdict {
             eprintln!("{name}: {} is wrong: {wrong}", peer.name());
             self.wrong += 1;
         }
-        verdict.is_ok()
+        verdict.ok()
     }
 
     /// Text that is not UTF-8 must be refused (RFC 6455 §8.1). Who accepts it stays in the table: it only does less than
@@ -316,8 +328,4 @@ impl Bench {
         let names: Vec<_> = names.collect();
         all.into_iter().filter(|peer| peer.is_limit() || names.contains(&peer.name())).collect()
     }
-}
-
-fn contender(peer: &dyn Peer, batch: impl FnMut() + 'static) -> Contender {
-    Contender { name: peer.name(), is_limit: peer.is_limit(), batch: Box::new(batch) }
 }

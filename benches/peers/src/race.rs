@@ -17,33 +17,58 @@ pub struct Time {
     pub median: f64,
 }
 
+/// What the contenders took in all rounds so far.
+#[derive(Default)]
+pub struct Race(Vec<Row>);
+
+struct Row {
+    name: &'static str,
+    is_limit: bool,
+    /// Nanoseconds per message.
+    samples: Vec<f64>,
+}
+
 /// One sample takes at least this long.
 const SAMPLE: Duration = Duration::from_micros(150);
 
-pub fn race(contenders: Vec<Contender>, messages_per_batch: usize, rounds: usize) -> Vec<Time> {
-    let mut contenders: Vec<_> = contenders.into_iter().map(|c| (c, 0, Vec::with_capacity(rounds))).collect();
-    for (contender, batches, _) in &mut contenders {
-        *batches = batches_per_sample(&mut contender.batch);
-    }
-    let count = contenders.len();
-    for round in 0..rounds {
-        for i in 0..count {
-            // Each round another one goes first.
-            let (contender, batches, samples) = &mut contenders[(i + round) % count];
-            // Untimed, so that each finds its own code and buffers in the caches, not those of the one before.
-            (contender.batch)();
-            let time = sample(&mut contender.batch, *batches);
-            samples.push(time.as_nanos() as f64 / (*batches * messages_per_batch) as f64);
+impl Race {
+    pub fn run(&mut self, contenders: Vec<Contender>, messages_per_batch: usize, rounds: usize) {
+        let with_batches = |mut contender: Contender| {
+            let batches = batches_per_sample(&mut contender.batch);
+            (contender, batches)
+        };
+        let mut contenders: Vec<_> = contenders.into_iter().map(with_batches).collect();
+        let count = contenders.len();
+        for round in 0..rounds {
+            for i in 0..count {
+                // Each round another one goes first.
+                let (contender, batches) = &mut contenders[(i + round) % count];
+                // Untimed, so that each finds its own code and buffers in the caches, not those of the one before.
+                (contender.batch)();
+                let time = sample(&mut contender.batch, *batches);
+                let sample = time.as_nanos() as f64 / (*batches * messages_per_batch) as f64;
+                self.samples_of(contender).push(sample);
+            }
         }
     }
-    contenders
-        .into_iter()
-        .map(|(contender, _, mut samples)| {
-            samples.sort_by(f64::total_cmp);
-            let Contender { name, is_limit, .. } = contender;
+
+    fn samples_of(&mut self, contender: &Contender) -> &mut Vec<f64> {
+        let at = self.0.iter().position(|row| row.name == contender.name).unwrap_or_else(|| {
+            let Contender { name, is_limit, .. } = *contender;
+            self.0.push(Row { name, is_limit, samples: Vec::new() });
+            self.0.len() - 1
+        });
+        &mut self.0[at].samples
+    }
+
+    pub fn times(self) -> Vec<Time> {
+        let time = |mut row: Row| {
+            row.samples.sort_by(f64::total_cmp);
+            let Row { name, is_limit, samples } = row;
             Time { name, is_limit, min: samples[0], median: samples[samples.len() / 2] }
-        })
-        .collect()
+        };
+        self.0.into_iter().map(time).collect()
+    }
 }
 
 fn batches_per_sample(batch: &mut Box<dyn FnMut()>) -> usize {

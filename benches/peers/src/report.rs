@@ -77,7 +77,11 @@ impl Report {
     }
 
     pub fn write(&self, directory: &Path) {
-        let name = if NATIVE { "native" } else { "default" };
+        let name = match (NATIVE, env!("BUILD_PROFILE")) {
+            (true, _) => "native",
+            (false, "plain") => "plain",
+            (false, _) => "default",
+        };
         let written = fs::create_dir_all(directory)
             .and_then(|()| fs::write(directory.join(format!("{name}.json")), self.json()))
             .and_then(|()| fs::write(directory.join(format!("{name}.svg")), self.svg()));

@@ -48,6 +48,16 @@ impl Load {
         wire.into_load(kind, vec![payload], 1, fragments)
     }
 
+    /// The same elsewhere.
+    pub fn placed(&self, place: usize) -> Self {
+        Self {
+            wire: placed(self.wire, place),
+            payloads: self.payloads.clone(),
+            frames: self.frames.clone(),
+            ..*self
+        }
+    }
+
     /// Texts that are compressed already.
     pub fn compressed(role: Role, texts: &[&'static str], compressed: &[Vec<u8>]) -> Self {
         let mut wire = Wire::new(role);
@@ -100,13 +110,12 @@ impl Wire {
     }
 
     fn into_load(self, kind: Kind, payloads: Vec<&'static [u8]>, messages: usize, fragments: usize) -> Load {
-        let wire = off_page(&self.bytes);
         Load {
             role: self.role,
             kind,
             payloads,
             messages,
-            wire,
+            wire: self.bytes.leak(),
             frames: self.frames,
             fragments,
             compressed: false,
@@ -174,13 +183,15 @@ pub fn json(messages: usize) -> Vec<&'static str> {
     (0..messages).map(&mut message).collect()
 }
 
-/// A copy in the middle between two addresses that are multiples of 4 KiB. Large buffers begin at such addresses, and a copy
-/// from one to another that is equal modulo 4 KiB takes up to a third longer: an accident that would befall some
-/// implementations and not others.
-fn off_page(bytes: &[u8]) -> &'static [u8] {
+/// In how many places each workload lies in turn. Between two buffers whose addresses are nearly equal modulo 4 KiB copies
+/// take a third longer, and where the allocator puts buffers is chance: so nobody shall have to copy from one place only.
+pub const PLACES: usize = 5;
+
+/// A copy that begins so many fifths of a page behind a multiple of 4 KiB.
+pub fn placed(bytes: &[u8], place: usize) -> &'static [u8] {
     const PAGE: usize = 4 << 10;
     let mut room = vec![0; bytes.len() + 2 * PAGE];
-    let start = room.as_ptr().align_offset(PAGE) + PAGE / 2;
+    let start = room.as_ptr().align_offset(PAGE) + place * PAGE / PLACES;
     room[start..start + bytes.len()].copy_from_slice(bytes);
     &room.leak()[start..start + bytes.len()]
 }
