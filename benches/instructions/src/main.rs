@@ -1,4 +1,4 @@
-//! Counts the instructions that hybi's hot paths take for a message, and compares them with those in `counts.md`. The
+//! Counts the instructions that hybi's hot paths take for a message, and compares them with those recorded. The
 //! README says how, and what to do when it fails.
 
 mod paths;
@@ -7,15 +7,17 @@ mod valgrind;
 
 use std::process::ExitCode;
 
-use record::Record;
+use record::{PROFILE, Record};
 
-/// More per cent than this is slower.
-const ALLOWED: f64 = 3.0;
+/// More per cent than this is slower. Without link-time optimisation, which function the compiler puts with which others
+/// changes counts, too.
+const ALLOWED: f64 = if matches!(PROFILE.as_bytes(), b"plain") { 10.0 } else { 3.0 };
 
 /// The same where another compiler, libc or valgrind counts than the recorded one.
 const ALLOWED_ELSEWHERE: f64 = 25.0;
 
-const ACCEPT: &str = "cd benches/instructions && cargo run --release -- --accept";
+const ACCEPT: &str =
+    concat!("cd benches/instructions && cargo run --profile ", env!("BUILD_PROFILE"), " -- --accept");
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -30,7 +32,7 @@ fn main() -> ExitCode {
             let counted = valgrind::count();
             print(&Record::read(), &counted, None);
             counted.write();
-            println!("\nAccepted: counts.md has the figures of now.");
+            println!("\nAccepted: counts-{PROFILE}.md has the figures of now.");
             ExitCode::SUCCESS
         }
         _ => fail("usage: cargo run --release [-- --accept]"),

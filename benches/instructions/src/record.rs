@@ -1,9 +1,12 @@
-//! `counts.md`: under which conditions was counted, and what.
+//! `counts-release.md` and `counts-plain.md`, one for each profile: under which conditions was counted, and what.
 
 use std::fmt::Write;
 use std::fs;
 
-const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/counts.md");
+const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/counts-", env!("BUILD_PROFILE"), ".md");
+
+/// The profile that this was built with.
+pub const PROFILE: &str = env!("BUILD_PROFILE");
 
 /// What counts depend on, beside our source.
 pub const CONDITIONS: [&str; 5] = ["compiler", "target", "processor", "libc", "valgrind"];
@@ -32,9 +35,9 @@ impl Record {
     }
 
     pub fn write(&self) {
-        let mut text = String::from(
-            "# Instructions per message\n\n\
-             Written by `cargo run --release -- --accept` ([README.md](README.md)); not to be edited by hand.\n\n\
+        let mut text = format!(
+            "# Instructions per message, profile {PROFILE}\n\n\
+             Written by `cargo run --profile {PROFILE} -- --accept` ([README.md](README.md)); not to be edited by hand.\n\n\
              | counted with | |\n|---|---|\n",
         );
         for (condition, value) in &self.conditions {
@@ -44,7 +47,7 @@ impl Record {
         for (path, count) in &self.counts {
             let _ = writeln!(text, "| {path} | {count:.1} |");
         }
-        fs::write(FILE, text).expect("counts.md can be written");
+        fs::write(FILE, text).expect("the record can be written");
     }
 
     pub fn count(&self, path: &str) -> Option<f64> {
