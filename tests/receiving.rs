@@ -11,6 +11,8 @@
 
 mod common;
 
+use std::borrow::Cow;
+
 use common::*;
 use hybi::connection::{ReadyState, Transport};
 use hybi::frame::{OpCode, Reserved};
@@ -525,7 +527,6 @@ fn a_million_fragments_are_stopped_by_their_number() {
 
 #[test]
 fn a_message_that_arrived_whole_is_borrowed_from_the_input() {
-    use std::borrow::Cow;
     for side in BOTH {
         for first in [0x81, 0x82, 0x89, 0x8a] {
             let mut inbox = side.incoming(first, b"lent");
@@ -540,6 +541,30 @@ fn a_message_that_arrived_whole_is_borrowed_from_the_input() {
             };
             assert!(range.contains(&at));
         }
+    }
+}
+
+/// Many implementations write a header by itself. What then comes at once is not copied, though asked for in vain before.
+#[test]
+fn a_payload_that_comes_behind_its_header_is_lent_out() {
+    for (side, first) in BOTH.into_iter().flat_map(|side| [(side, 0x81), (side, 0x82)]) {
+        let mut wire = side.incoming(first, b"to and fro");
+        let header_len = wire.len() - 10;
+        let (header, payload) = wire.split_at_mut(header_len);
+        let (mut ws, mut out) = (side.connection(Config::default()), vec![]);
+        for nothing in [header, &mut []] {
+            assert_eq!(ws.receive(&mut Input::new(nothing), &mut out), Ok(None));
+        }
+        let message = ws.receive(&mut Input::new(payload), &mut out);
+        assert!(
+            matches!(
+                message,
+                Ok(Some(
+                    Event::Text(Cow::Borrowed("to and fro")) | Event::Binary(Cow::Borrowed(b"to and fro"))
+                ))
+            ),
+            "{side:?}, {first:#x}: {message:?}"
+        );
     }
 }
 

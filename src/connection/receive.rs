@@ -319,10 +319,12 @@ impl<R: Role> Receiver<R> {
                         outcome => return outcome,
                     }
                 }
-                State::Data(frame) if self.gathers(&frame, input) => match self.gather(frame, input) {
-                    Ok(None) if !input.is_empty() => continue,
-                    outcome => return outcome,
-                },
+                State::Data(frame) if !input.is_empty() && self.gathers(&frame, input) => {
+                    match self.gather(frame, input) {
+                        Ok(None) if !input.is_empty() => continue,
+                        outcome => return outcome,
+                    }
+                }
                 _ => {}
             }
             match self.step(input)? {
