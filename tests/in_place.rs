@@ -181,16 +181,16 @@ fn headers_are_judged_before_the_message_is_waited_for() {
     }
 }
 
-/// RFC 6455 §7.1.5: a connection that ends in the message was not closed cleanly.
+/// RFC 6455 §7.1.5: a connection that ends in the message, or behind its header, was not closed cleanly.
 #[test]
 fn the_end_of_the_input_cuts_it_off() {
-    for side in BOTH {
+    for (side, received) in BOTH.into_iter().flat_map(|side| [(side, 0), (side, 6)]) {
         let mut wire = side.incoming(0x82, b"to and fro");
         let (mut ws, mut out) = (side.connection(Config::default()), vec![]);
-        let len = wire.len() - 4;
+        let len = wire.len() - 10 + received;
         let mut input = Input::new(&mut wire[..len]).in_place_up_to(MAX);
         assert_eq!(ws.receive(&mut input, &mut out), Ok(None));
-        assert_eq!(ws.end_of_input(), Err(CutOff::InMessage { received: 6 }));
+        assert_eq!(ws.end_of_input(), Err(CutOff::InMessage { received: received as u64 }));
     }
 }
 
