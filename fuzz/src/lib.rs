@@ -52,6 +52,10 @@ pub fn header(data: &[u8]) {
             assert!(mask == skipped);
             mask.apply(&mut masked[cut..]);
             assert_eq!(masked, naive);
+            let (mut appended, mut mask) = (Vec::new(), Mask::new(key));
+            mask.append(&payload[..cut], &mut appended);
+            mask.append(&payload[cut..], &mut appended);
+            assert_eq!(appended, naive);
             Mask::new(key).apply(&mut masked);
             assert_eq!(masked, payload);
         }
