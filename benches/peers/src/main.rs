@@ -85,7 +85,8 @@ impl Bench {
         use Kind::{Binary, Text};
         use Role::{Client, Server};
         let binary = |role, len| Load::new(role, Binary, workload::binary(len));
-        let loads: [(&str, Box<dyn Fn() -> Load>); 14] = [
+        type Make = Box<dyn Fn() -> Load>;
+        let loads: [(&str, Make); 14] = [
             ("receive as server, binary 16 B", Box::new(move || binary(Server, 16))),
             ("receive as server, binary 64 B", Box::new(move || binary(Server, 64))),
             ("receive as server, binary 125 B", Box::new(move || binary(Server, 125))),

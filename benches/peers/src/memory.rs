@@ -49,7 +49,7 @@ pub fn idle(peer: &dyn Peer, role: Role) -> Option<Memory> {
     drop(black_box(peer.idle(role, pipe.clone())?)); // what is allocated once for all
     let before = LIVE.load(Relaxed);
     let (connection, bytes) = peer.idle(role, pipe.clone())?;
-    let boxed = size_of_val(&*black_box(&connection).as_ref());
+    let boxed = size_of_val(black_box(&connection).as_ref());
     let heap = LIVE.load(Relaxed) - before - boxed;
     Some(Memory { name: peer.name(), role, bytes, heap })
 }

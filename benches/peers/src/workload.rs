@@ -171,7 +171,7 @@ pub fn json(messages: usize) -> Vec<&'static str> {
         let mut text = format!("{{\"channel\":\"ticker\",\"seq\":{},\"rows\":[", 48_151_623 + seq);
         while text.len() < 940 {
             let (id, price, size) = (noise.next() % 100_000, noise.next() % 1_000_000, noise.next() % 5_000);
-            let side = if noise.next() % 2 == 0 { "buy" } else { "sell" };
+            let side = if noise.next().is_multiple_of(2) { "buy" } else { "sell" };
             let (whole, cents) = (price / 100, price % 100);
             text +=
                 &format!("{{\"id\":{id},\"price\":{whole}.{cents:02},\"size\":{size},\"side\":\"{side}\"}},");
