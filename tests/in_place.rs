@@ -139,6 +139,20 @@ fn the_caller_may_change_over() {
     }
 }
 
+/// Some of what has come is unmasked then, and some not.
+#[test]
+fn a_long_message_may_leave_its_place_at_any_piece() {
+    for (side, piece_len) in BOTH.into_iter().flat_map(|side| [(side, 3000), (side, 16 << 10)]) {
+        let wire = side.incoming(0x82, PAYLOADS[1]);
+        for left_at in 0..=wire.len() / piece_len {
+            let max = |i| if i < left_at { MAX } else { 0 };
+            let pieces = wire.chunks(piece_len).enumerate().map(|(i, piece)| (piece, max(i)));
+            let run = Run::in_place(&mut side.connection(Config::default()), pieces);
+            assert_eq!(run.events(), [binary(PAYLOADS[1])], "{side:?}, {piece_len}, left at {left_at}");
+        }
+    }
+}
+
 /// Texts, fragments and frames that are too long for it are read as ever.
 #[test]
 fn only_whole_binary_messages_that_fit_are_left() {

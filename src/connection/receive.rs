@@ -331,7 +331,7 @@ impl<R: Role> Receiver<R> {
                 Step::Onward => {}
                 Step::UsedUp => return Ok(None),
                 Step::Event(event) => return Ok(Some(event)),
-                // What is decompressed comes in chunks.
+                // What is lent out as it stands, and what is decompressed: that alone takes memory here.
                 Step::Chunk(Chunk { data, last, .. }) => {
                     let message = if last {
                         self.assembly.finish(data).map(Some)

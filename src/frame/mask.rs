@@ -120,6 +120,7 @@ fn xor_words(key: [u8; 4], bytes: &mut [u8]) {
 /// stores in every build profile; through an iterator over all the bytes it sees only if it links at compile time.
 #[inline(always)]
 fn append_blocks<const N: usize>(key: [u8; 4], bytes: &[u8], out: &mut Vec<u8>) {
+    debug_assert!(bytes.len() >= N, "there is a last block");
     let (blocks, rest) = bytes.as_chunks::<N>();
     for block in blocks {
         out.extend_from_slice(&xored(key, *block));
