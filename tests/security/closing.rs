@@ -1,5 +1,5 @@
 //! Class 19: confusion about closing. Every short sequence of commands, and many long ones, against a small model of RFC 6455
-//! §7.1.1 to §7.1.7 that was written from the text and shares nothing with the library. The table in `tests/closing.txt` has
+//! §7.1.1 to §7.1.7 that was written from the text and shares nothing with the library. The table in `tests/core/closing.txt` has
 //! every pair of state and event; this has the ways that lead from one state to another.
 
 use std::collections::VecDeque;

@@ -1,5 +1,5 @@
 //! Classes 5 and 6: messages that grow when they are inflated, and the negotiation and state of compression. Bombs in chunks are in
-//! `tests/deflate_allocation.rs`, the negotiation as functions in `tests/deflate.rs`.
+//! `tests/allocation/deflate.rs`, the negotiation as functions in `tests/deflate/`.
 
 use hybi::extension::Offers;
 use hybi::extension::deflate::{self, Compression, DeflateConfig, Disagreement};

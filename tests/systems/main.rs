@@ -1,5 +1,5 @@
-//! The programs of `examples/` that resemble other systems, tested from outside as their users would: started as
-//! programs, driven over WebSocket and over their terminals.
+//! The programs of `examples/`, tested from outside as their users would: started as programs, driven over WebSocket
+//! and over their terminals.
 //!
 //! `cargo test` builds the examples before it runs this; with `--test systems` alone, build them first.
 #![cfg(feature = "rand")]
@@ -15,5 +15,6 @@
 
 mod chat;
 mod endpoints;
+mod examples;
 mod program;
 mod push;

@@ -1,15 +1,4 @@
 //! Properties, for inputs that proptest makes up. Most of them are the bodies of the fuzz targets.
-#![allow(
-    clippy::indexing_slicing,
-    clippy::arithmetic_side_effects,
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic
-)]
-
-#[path = "../fuzz/src/lib.rs"]
-#[allow(dead_code, unreachable_pub, reason = "a crate of its own elsewhere")]
-mod bodies;
 
 use std::num::NonZeroU32;
 
@@ -17,7 +6,8 @@ use hybi::frame::{Header, LengthForm, Mask, OpCode, Reserved};
 use hybi::{Config, Limits};
 use proptest::prelude::*;
 
-use bodies::common::{self, BOTH, Mode, Run, Side, fails_at};
+use crate::bodies;
+use crate::bodies::common::{self, BOTH, Mode, Run, Side, fails_at};
 
 /// Something that a peer sends: mostly a legal frame, in an order that need not be.
 fn frame() -> impl Strategy<Value = (u8, Vec<u8>)> {

@@ -1,16 +1,4 @@
 //! Properties of permessage-deflate (RFC 7692), for inputs that proptest makes up.
-#![cfg(feature = "deflate")]
-#![allow(
-    clippy::indexing_slicing,
-    clippy::arithmetic_side_effects,
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic
-)]
-
-#[path = "../fuzz/src/lib.rs"]
-#[allow(dead_code, unreachable_pub, reason = "a crate of its own elsewhere")]
-mod bodies;
 
 use std::num::NonZeroU32;
 
@@ -18,8 +6,9 @@ use hybi::extension::deflate::{Compression, DeflateConfig};
 use hybi::{Config, Violation};
 use proptest::prelude::*;
 
-use bodies::common::{BOTH, Mode, Run, pieces};
-use bodies::deflate::{Negotiated, Sent, round_trip};
+use crate::bodies;
+use crate::bodies::common::{BOTH, Mode, Run, pieces};
+use crate::bodies::deflate::{Negotiated, Sent, round_trip};
 
 fn config() -> impl Strategy<Value = DeflateConfig> {
     (8u8..=15, 8u8..=15, any::<(bool, bool)>(), 0u8..=9, 1u8..=9, 0usize..100).prop_map(

@@ -1,19 +1,10 @@
 //! Every rule about what a peer may send, as a table: fed whole, byte by byte and cut in two anywhere, in both
 //! roles. Each row checks the events, the exact output, the byte at which the verdict falls, and that the
 //! connection is dead afterwards.
-#![allow(
-    clippy::indexing_slicing,
-    clippy::arithmetic_side_effects,
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic
-)]
-
-mod common;
 
 use std::borrow::Cow;
 
-use common::*;
+use crate::common::*;
 use hybi::connection::{ReadyState, Transport};
 use hybi::frame::{OpCode, Reserved};
 use hybi::{Config, Event, Input, Limits, Violation};

@@ -1,18 +1,9 @@
 //! Replays the corpus of the fuzz targets, so that what was once found stays found without a fuzzer.
-#![allow(
-    clippy::indexing_slicing,
-    clippy::arithmetic_side_effects,
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic
-)]
 
 use std::fs;
 use std::path::Path;
 
-#[path = "../fuzz/src/lib.rs"]
-#[allow(dead_code, unreachable_pub, reason = "a crate of its own elsewhere")]
-mod bodies;
+use crate::bodies;
 
 /// Runs `body` on every file of a corpus, on every prefix of it and with each byte changed a little.
 fn replay(target: &str, body: fn(&[u8])) {

@@ -1,15 +1,6 @@
 //! Receiving in chunks: what they add up to, where they may be cut, and how that goes together with whole messages.
-#![allow(
-    clippy::indexing_slicing,
-    clippy::arithmetic_side_effects,
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic
-)]
 
-mod common;
-
-use common::*;
+use crate::common::*;
 use hybi::connection::{Chunk, ChunkData, ChunkEvent};
 use hybi::{Config, Event, Input, Limits, Violation};
 

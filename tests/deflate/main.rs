@@ -8,6 +8,11 @@
     clippy::panic
 )]
 
+#[path = "../../fuzz/src/lib.rs"]
+#[allow(dead_code, unreachable_pub, reason = "a crate of its own elsewhere")]
+mod bodies;
+mod properties;
+
 use std::num::NonZeroU32;
 
 use hybi::connection::{ChunkData, ChunkEvent, Kind};

@@ -1,19 +1,10 @@
 //! Binary messages that stay in the caller's buffer until they are whole (`Input::in_place_up_to`).
 //!
 //! That they are the same messages, however the input is cut, is checked wherever a test runs a stream every way.
-#![allow(
-    clippy::indexing_slicing,
-    clippy::arithmetic_side_effects,
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic
-)]
-
-mod common;
 
 use std::borrow::Cow;
 
-use common::*;
+use crate::common::*;
 use hybi::connection::ChunkEvent;
 use hybi::{Config, CutOff, Event, Input, Limits, Violation};
 use proptest::prelude::*;

@@ -1,12 +1,5 @@
 //! What errors say: the rule, its section, whose fault it is, and what of the input it is about. The sections and close
 //! codes are those of the RFCs.
-#![allow(
-    clippy::indexing_slicing,
-    clippy::arithmetic_side_effects,
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic
-)]
 
 use std::collections::HashSet;
 use std::error::Error as _;

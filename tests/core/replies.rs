@@ -1,15 +1,6 @@
 //! Replies: automatic, manual, held back while the output is full, and passed between halves.
-#![allow(
-    clippy::indexing_slicing,
-    clippy::arithmetic_side_effects,
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic
-)]
 
-mod common;
-
-use common::*;
+use crate::common::*;
 use hybi::connection::{ReadyState, Transport};
 use hybi::frame::{HEADER_BYTES_MAX, OpCode};
 use hybi::{CloseCode, Config, Connection, Event, Input, Limits};

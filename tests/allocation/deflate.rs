@@ -1,19 +1,7 @@
 //! What permessage-deflate allocates, counted: what an idle connection keeps, and what a bomb can cost.
-#![cfg(feature = "deflate")]
-#![allow(
-    clippy::indexing_slicing,
-    clippy::arithmetic_side_effects,
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic
-)]
 
-mod common;
-#[path = "common/counting.rs"]
-mod counting;
-
-use common::{BOTH, Side, Ws};
-use counting::{COUNT, LARGEST, LIVE, PEAK};
+use crate::common::{BOTH, Side, Ws};
+use crate::counting::{COUNT, LARGEST, LIVE, PEAK};
 use hybi::connection::ChunkEvent;
 use hybi::extension::Offers;
 use hybi::extension::deflate::{self, Compression, DeflateConfig};

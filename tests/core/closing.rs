@@ -1,18 +1,9 @@
 //! The closing handshake: every state × every event, as a table in `closing.txt` that gives the RFC's reason beside
 //! each group of rows; and the end of the input at every byte of a stream.
-#![allow(
-    clippy::indexing_slicing,
-    clippy::arithmetic_side_effects,
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic
-)]
-
-mod common;
 
 use std::fmt::Write;
 
-use common::*;
+use crate::common::*;
 use hybi::connection::{ReadyState, Transport};
 use hybi::frame::{Header, Mask, OpCode};
 use hybi::{CloseCode, Config, CutOff, Event, Misuse};

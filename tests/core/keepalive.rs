@@ -1,17 +1,8 @@
 //! Keepalive against a clock that the test moves.
-#![allow(
-    clippy::indexing_slicing,
-    clippy::arithmetic_side_effects,
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic
-)]
-
-mod common;
 
 use std::time::Duration;
 
-use common::*;
+use crate::common::*;
 use hybi::connection::{Expired, Keepalive, KeepaliveConfig};
 use hybi::frame::Header;
 use hybi::{CloseCode, Config, Connection, Event, Input, Server};

@@ -1,16 +1,7 @@
 //! Frames as values and on a connection: the examples of RFC 6455 §5.7, and tables of everything that the first two
 //! bytes, a length and a close code can say. Expected verdicts are stated here, naively, from the RFC.
-#![allow(
-    clippy::indexing_slicing,
-    clippy::arithmetic_side_effects,
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic
-)]
 
-mod common;
-
-use common::*;
+use crate::common::*;
 use hybi::frame::{CloseReason, HEADER_BYTES_MAX, Header, LengthForm, Mask, OpCode, Reserved};
 use hybi::{CloseCode, Config, Event, Limits, Misuse, Violation};
 

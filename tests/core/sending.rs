@@ -1,17 +1,8 @@
 //! Sending: the exact bytes of every verb in both roles, and every mistake, which writes nothing and harms nothing.
-#![allow(
-    clippy::indexing_slicing,
-    clippy::arithmetic_side_effects,
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic
-)]
-
-mod common;
 
 use std::num::NonZeroU32;
 
-use common::*;
+use crate::common::*;
 use hybi::connection::{Data, Kind, Prepared};
 use hybi::frame::Mask;
 use hybi::{CloseCode, Config, Connection, Misuse};

@@ -8,9 +8,12 @@
     clippy::panic
 )]
 
+#[path = "../common/mod.rs"]
 mod common;
-#[path = "common/counting.rs"]
+#[path = "../common/counting.rs"]
 mod counting;
+#[cfg(feature = "deflate")]
+mod deflate;
 
 use common::*;
 use counting::{LARGEST, LIVE, PEAK, allocations};

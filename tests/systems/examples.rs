@@ -1,20 +1,8 @@
 //! The examples as programs: what they print, what they answer, their exit codes.
-//!
-//! `cargo test` builds the examples before it runs this; with `--test examples` alone, build them first.
-#![cfg(feature = "rand")]
-#![allow(
-    missing_docs,
-    clippy::indexing_slicing,
-    clippy::arithmetic_side_effects,
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic
-)]
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
-use std::path::PathBuf;
-use std::process::{Child, ChildStdout, Command, Output, Stdio};
+use std::process::{Child, ChildStdout, Output, Stdio};
 use std::thread;
 use std::time::Duration;
 
@@ -23,14 +11,7 @@ use hybi::handshake::{Accept, ClientRequest};
 use hybi::{CloseCode, Uri};
 use serde_json::{Value, json};
 
-fn example(name: &str) -> Command {
-    // target/<profile>/deps/examples-<hash> -> target/<profile>/examples/<name>
-    let test = std::env::current_exe().unwrap();
-    let folder = test.parent().and_then(|deps| deps.parent()).unwrap();
-    let program: PathBuf = folder.join("examples").join(name).with_extension(std::env::consts::EXE_EXTENSION);
-    assert!(program.exists(), "{} is missing: cargo build --examples", program.display());
-    Command::new(program)
-}
+use crate::program::example;
 
 /// A running echo server; killed when dropped.
 struct EchoServer {
@@ -89,7 +70,7 @@ fn the_echo_server_serves_its_page_and_nothing_else() {
     let page = server.http("GET / HTTP/1.1");
     assert!(page.starts_with("HTTP/1.1 200 "), "{page}");
     assert!(page.contains("Content-Type: text/html; charset=utf-8\r\n"), "{page}");
-    assert!(page.ends_with(include_str!("../examples/echo_server/page.html")));
+    assert!(page.ends_with(include_str!("../../examples/echo_server/page.html")));
     assert!(server.http("GET /favicon.ico HTTP/1.1").starts_with("HTTP/1.1 204 "));
     assert!(server.http("GET /secret HTTP/1.1").starts_with("HTTP/1.1 404 "));
     assert!(server.http("POST / HTTP/1.1").starts_with("HTTP/1.1 405 "));
