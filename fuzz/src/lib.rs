@@ -1,5 +1,5 @@
-//! What the fuzz targets do with their input, as plain functions: `tests/core/fuzz_replay.rs` replays the corpus through
-//! them, and `tests/core/properties.rs` feeds them what proptest makes up.
+//! What the fuzz targets do with their input, as plain functions: the modules `replay` of the tests replay the corpus
+//! through them, and `tests/core/properties.rs` feeds them what proptest makes up.
 //!
 //! A body does not only survive its input, it asserts what must hold for any: that the cuts of the stream do not
 //! matter, that the output stays within its bound, that every call reads, yields or asks for more, and that two

@@ -13,13 +13,15 @@ mod bodies;
 
 mod chunks;
 mod closing;
+#[path = "../common/corpus.rs"]
+mod corpus;
 mod errors;
 mod frames;
-mod fuzz_replay;
 mod in_place;
 mod keepalive;
 mod properties;
 mod receiving;
+mod replay;
 mod replies;
 mod sending;
 

@@ -1,0 +1,24 @@
+//! The corpus of the fuzz targets.
+
+use crate::bodies;
+use crate::corpus::replay;
+
+#[test]
+fn header() {
+    replay("header", bodies::header);
+}
+
+#[test]
+fn server() {
+    replay("server", bodies::server);
+}
+
+#[test]
+fn client() {
+    replay("client", bodies::client);
+}
+
+#[test]
+fn pair() {
+    replay("pair", bodies::pair);
+}

@@ -1,0 +1,160 @@
+//! The same outcome however the input was cut.
+
+use super::*;
+
+/// The data of the chunks before each control frame, and what ended it.
+fn chunks(ws: &mut Ws, wire: &[u8], piece_len: usize) -> (Vec<(usize, bool)>, Option<Violation>) {
+    let (mut seen, mut len, mut out) = (Vec::new(), 0, Vec::new());
+    for piece in wire.chunks(piece_len) {
+        let mut inbox = piece.to_vec();
+        let mut input = Input::new(&mut inbox);
+        loop {
+            match ws.receive_chunk(&mut input, &mut out) {
+                Ok(None) => break,
+                Ok(Some(ChunkEvent::Chunk(chunk))) => len += chunk.data.as_bytes().len(),
+                Ok(Some(_)) => seen.push((len, true)),
+                Err(violation) => {
+                    seen.push((len, false));
+                    return (seen, Some(violation));
+                }
+            }
+        }
+    }
+    seen.push((len, false));
+    (seen, None)
+}
+
+/// `n` zeros in fixed Huffman codes without an end, written from RFC 1951 §3.2.6: a literal 0, and copies of 258
+/// bytes at distance 1 of 13 bits each.
+fn zeros_without_end(copies: usize) -> Vec<u8> {
+    let mut bits = String::from("0"); // not final
+    bits.push_str("10"); // fixed codes
+    bits.push_str("00110000"); // literal 0
+    for _ in 0..copies {
+        bits.push_str("11000101"); // length 258
+        bits.push_str("00000"); // distance 1
+    }
+    let mut bytes = vec![0u8; bits.len().div_ceil(8)];
+    for (i, bit) in bits.bytes().enumerate() {
+        bytes[i / 8] |= (bit - b'0') << (i % 8);
+    }
+    bytes
+}
+
+#[test]
+fn all_of_a_fragment_comes_out_before_the_next_frame_is_waited_for() {
+    // The last of so many copies crosses the 64 KiB that come out at once, with all input read.
+    let fragment = frame(false, true, OpCode::BINARY, &zeros_without_end(255));
+    let ping = frame(true, false, OpCode::PING, b"ping");
+    let expected = 1 + 255 * 258;
+    for piece_len in [1, 7, usize::MAX] {
+        let mut ws = client(DEFAULT, &DeflateConfig::default());
+        assert_eq!(chunks(&mut ws, &fragment, piece_len), (vec![(expected, false)], None));
+        // And a ping in pieces behind it neither waits for it nor hangs.
+        let wire = [&fragment[..], &ping].concat();
+        for split in 0..=ping.len() {
+            let (front, back) = wire.split_at(fragment.len() + split);
+            let mut ws = client(DEFAULT, &DeflateConfig::default());
+            let mut pings: Vec<_> = chunks(&mut ws, front, piece_len).0;
+            pings.extend(chunks(&mut ws, back, piece_len).0);
+            assert!(pings.contains(&(if split == ping.len() { expected } else { 0 }, true)));
+        }
+    }
+}
+
+#[test]
+fn the_expansion_is_judged_at_the_same_bytes() {
+    // Much expansion first, none afterwards: over the limit on the way, though not at the end.
+    let mut noise = stored(&[0x55; 40_000]);
+    noise.pop();
+    let mut wire = frame(false, true, OpCode::BINARY, &noise[..0]);
+    let zeros = stored_zeros(20_000);
+    wire.extend(frame(false, false, OpCode::CONTINUATION, &zeros));
+    wire.extend(frame(true, false, OpCode::CONTINUATION, &[&noise[..], &[0]].concat()));
+    for times in [1, 2, 4, 10, 20, 30] {
+        let fresh = || client(DEFAULT, &DeflateConfig::default().expansion_max(NonZeroU32::new(times)));
+        let whole = receive(&mut fresh(), &wire, usize::MAX);
+        for piece_len in [1, 3, 100, 1024, 5000] {
+            assert!(receive(&mut fresh(), &wire, piece_len) == whole, "{times} times, {piece_len}");
+            assert_eq!(chunks(&mut fresh(), &wire, piece_len), chunks(&mut fresh(), &wire, usize::MAX));
+        }
+        let passes = matches!(whole[..], [Seen::Binary(_)]);
+        assert_eq!(passes, times >= 30, "{times} times");
+    }
+}
+
+/// `len` zeros as another compressor's flushed blocks, with the tail.
+fn stored_zeros(len: usize) -> Vec<u8> {
+    let (mut ws, mut out) = (server(DEFAULT, &DeflateConfig::default()), Vec::new());
+    ws.send_part(&*vec![0; len], &mut out).unwrap();
+    let (_, header) = Header::decode(&out).unwrap();
+    out.split_off(header)
+}
+
+#[test]
+fn what_came_before_a_fault_is_handed_out() {
+    // 300 sound bytes, then a block of the reserved type.
+    let mut deflated = stored(&[7; 300]);
+    *deflated.last_mut().unwrap() = 0x06;
+    let broken = frame(true, true, OpCode::BINARY, &deflated);
+    let whole = frame(true, true, OpCode::BINARY, &stored(&[7; 300]));
+    for piece_len in [1, 5, usize::MAX] {
+        let mut ws = client(DEFAULT, &DeflateConfig::default());
+        let expected = (vec![(300, false)], Some(Violation::NotDeflate));
+        assert_eq!(chunks(&mut ws, &broken, piece_len), expected);
+        let mut ws = client(DEFAULT, &DeflateConfig::default().inflated_bytes_max(299));
+        let expected = (vec![(299, false)], Some(Violation::InflatedTooBig));
+        assert_eq!(chunks(&mut ws, &whole, piece_len), expected);
+    }
+}
+
+#[test]
+fn a_compressed_message_without_a_byte_is_not_deflate() {
+    // RFC 7692 §7.2.3.6: even an empty one has an octet. The tail alone begins a stored block of 65,280 bytes.
+    let wire = frame(true, true, OpCode::TEXT, b"");
+    for offer in [DEFAULT, NO_TAKEOVER] {
+        let fresh = || client(offer, &DeflateConfig::default());
+        check(fresh, &wire, &[Seen::Failed(Violation::NotDeflate)]);
+    }
+}
+
+#[test]
+fn a_message_that_ends_inside_a_block_is_not_deflate() {
+    let hello = [0xf2, 0x48, 0xcd, 0xc9, 0xc9, 0x07, 0x00];
+    let referring = [0xf2, 0x00, 0x11, 0x00, 0x00];
+    for deflated in [&hello[..], &stored(b"Hello"), &referring] {
+        for end in (0..deflated.len()).filter(|&end| deflated[..end] != [0]) {
+            // Whatever message came before, also one that ended with a final block.
+            for before in [&hello[..], &[0xf3, 0x48, 0xcd, 0xc9, 0xc9, 0x07, 0x00]] {
+                let wire = [
+                    frame(true, true, OpCode::TEXT, before),
+                    frame(true, true, OpCode::BINARY, &deflated[..end]),
+                ]
+                .concat();
+                let expected = [text("Hello"), Seen::Failed(Violation::NotDeflate)];
+                check(|| client(DEFAULT, &DeflateConfig::default()), &wire, &expected);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_larger_window_than_agreed_is_read_however_it_is_cut() {
+    // A peer that does not keep to its window of 512 bytes: other ends read it, too, and so do we, always.
+    let mut state = 1u32;
+    let noise: Vec<u8> = std::iter::repeat_with(|| {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (state >> 24) as u8
+    })
+    .take(3000)
+    .collect();
+    let twice = noise.repeat(2);
+    let (mut ws, mut wire) = (server(DEFAULT, &DeflateConfig::default()), Vec::new());
+    ws.send(&*twice, &mut wire).unwrap();
+    assert!(wire.len() < 3200);
+    let small = "permessage-deflate; server_max_window_bits=9";
+    for piece_len in [1, 100, usize::MAX] {
+        let seen = receive(&mut client(small, &DeflateConfig::default()), &wire, piece_len);
+        assert!(seen == [Seen::Binary(twice.clone())]);
+    }
+}

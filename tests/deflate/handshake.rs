@@ -1,0 +1,98 @@
+//! The negotiation in the opening handshake.
+
+use super::*;
+use hybi::handshake::{Accept, Answer, ClientRequest, ResponseError};
+use hybi::{ClientHandshake, ServerHandshake, Uri};
+
+const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
+
+fn answer(extensions: &str) -> Result<bool, ResponseError> {
+    let uri = Uri::parse("ws://example.com/").unwrap();
+    let request = ClientRequest::new(&uri).deflate(DeflateConfig::default());
+    let keys: fn() -> [u8; 4] = || [0; 4];
+    let (config, nonce) = (Config::default(), *b"the sample nonce");
+    let mut handshake = ClientHandshake::with_keys(&request, config, nonce, keys, &mut Vec::new()).unwrap();
+    let mut inbox = format!(
+        "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+         Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n{extensions}\r\n"
+    )
+    .into_bytes();
+    match handshake.receive(&mut Input::new(&mut inbox))?.unwrap() {
+        Answer::Open(mut ws, _) => {
+            // Whether it inflates: the RFC's "Hello".
+            let hello = [0xc1, 0x07, 0xf2, 0x48, 0xcd, 0xc9, 0xc9, 0x07, 0x00];
+            Ok(receive(&mut ws, &hello, usize::MAX) == [text("Hello")])
+        }
+        Answer::Refused(_) => panic!("not refused"),
+    }
+}
+
+#[test]
+fn the_machines_negotiate_it_and_hand_it_to_their_connections() {
+    let uri = Uri::parse("ws://example.com/").unwrap();
+    let request = ClientRequest::new(&uri).deflate(DeflateConfig::default());
+    let (config, mut out) = (Config::default(), Vec::new());
+    let mut client = ClientHandshake::new(&request, config, &mut out).unwrap();
+    let head = String::from_utf8(out.clone()).unwrap();
+    assert!(
+        head.contains("\r\nSec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n"),
+        "{head}"
+    );
+
+    let (mut server, mut response) = (ServerHandshake::new(config), Vec::new());
+    let request = server.receive(&mut Input::new(&mut out), &mut response).unwrap().unwrap();
+    let accept = Accept::from_any_origin().deflate(DeflateConfig::default());
+    let mut server = server.accept(&request, &accept, &mut response).unwrap();
+    let head = String::from_utf8(response.clone()).unwrap();
+    assert!(head.contains("\r\nSec-WebSocket-Extensions: permessage-deflate\r\n"), "{head}");
+
+    let Some(Answer::Open(mut client, _)) = client.receive(&mut Input::new(&mut response)).unwrap() else {
+        panic!("open");
+    };
+    let long = "hello ".repeat(100);
+    let mut wire = Vec::new();
+    client.send(&*long, &mut wire).unwrap();
+    assert_eq!(wire[0], 0xc1);
+    assert!(wire.len() < 100);
+    assert_eq!(receive(&mut server, &wire, usize::MAX), [text(&long)]);
+}
+
+#[test]
+fn a_server_that_was_not_told_to_does_not_accept_it() {
+    let mut inbox = format!(
+        "GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: {KEY}\r\n\
+         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Extensions: permessage-deflate\r\n\r\n"
+    )
+    .into_bytes();
+    let (mut server, mut out) = (ServerHandshake::new(Config::default()), Vec::new());
+    let request = server.receive(&mut Input::new(&mut inbox), &mut out).unwrap().unwrap();
+    server.accept(&request, &Accept::from_any_origin(), &mut out).unwrap();
+    assert!(!String::from_utf8(out).unwrap().contains("Extensions"));
+}
+
+#[test]
+fn a_client_judges_the_answer_to_its_offer() {
+    for (extensions, expected) in [
+        ("", Ok(false)),
+        ("Sec-WebSocket-Extensions: permessage-deflate\r\n", Ok(true)),
+        ("Sec-WebSocket-Extensions: permessage-deflate; client_no_context_takeover\r\n", Ok(true)),
+        // Several lines are one list.
+        (
+            "Sec-WebSocket-Extensions: permessage-deflate\r\nSec-WebSocket-Extensions: x\r\n",
+            Err(ResponseError::ExtensionNotOffered),
+        ),
+        ("Sec-WebSocket-Extensions: permessage-bzip2\r\n", Err(ResponseError::ExtensionNotOffered)),
+        (
+            "Sec-WebSocket-Extensions: permessage-deflate, permessage-deflate\r\n",
+            Err(ResponseError::ExtensionRepeated),
+        ),
+        (
+            "Sec-WebSocket-Extensions: permessage-deflate; x\r\n",
+            Err(ResponseError::Deflate(Disagreement::Unknown)),
+        ),
+        ("Sec-WebSocket-Extensions: permessage-deflate;\r\n", Err(ResponseError::ExtensionsMalformed)),
+        ("Sec-WebSocket-Extensions: \r\n", Err(ResponseError::ExtensionsMalformed)),
+    ] {
+        assert_eq!(answer(extensions), expected, "{extensions}");
+    }
+}

@@ -1,0 +1,307 @@
+//! Messages, compressed or not: what is sent, what is accepted, and what the caller decides.
+
+use super::*;
+
+#[test]
+fn a_final_block_in_the_middle_of_a_message_keeps_the_window() {
+    // A stored final block "abcd"; then fixed Huffman codes for a copy of 4 bytes at distance 4 (RFC 1951 §3.2.6):
+    // header 0,01; length code 258 = 0000010; distance code 3 = 00011; end of block 0000000.
+    let bits = concat!("0", "10", "0000010", "00011", "0000000");
+    let mut block = vec![0u8; bits.len().div_ceil(8)];
+    for (i, bit) in bits.bytes().enumerate() {
+        block[i / 8] |= (bit - b'0') << (i % 8);
+    }
+    // A stored, empty block ends it at a byte border; its tail is left out.
+    let free = block.len() * 8 - bits.len();
+    if free < 3 {
+        block.push(0);
+    }
+    let message = [&[0x01, 4, 0, 0xfb, 0xff, b'a', b'b', b'c', b'd'][..], &block].concat();
+    for offer in [DEFAULT, NO_TAKEOVER] {
+        let fresh = || client(offer, &DeflateConfig::default());
+        check(fresh, &frame(true, true, OpCode::TEXT, &message), &[text("abcdabcd")]);
+    }
+}
+
+#[test]
+fn rsv1_belongs_on_the_first_frame_of_a_data_message_and_nowhere_else() {
+    let rsv1 = Seen::Failed(Violation::ReservedBits { bits: Reserved::RSV1 });
+    let fresh = || client(DEFAULT, &DeflateConfig::default());
+    for opcode in [OpCode::PING, OpCode::PONG, OpCode::CLOSE] {
+        check(fresh, &frame(true, true, opcode, b""), std::slice::from_ref(&rsv1));
+    }
+    let begun = frame(false, true, OpCode::TEXT, &[0xf2, 0x48]);
+    let wire = [begun, frame(true, true, OpCode::CONTINUATION, &[0xcd])].concat();
+    check(fresh, &wire, std::slice::from_ref(&rsv1));
+    // The other two stay reserved, also next to RSV1.
+    for bits in [0b010, 0b001, 0b110, 0b101, 0b111] {
+        let bits = Reserved::new(bits).unwrap();
+        let header = Header { reserved: bits, ..Header::new(OpCode::TEXT, 0) };
+        check(fresh, &header.encode(), &[Seen::Failed(Violation::ReservedBits { bits })]);
+    }
+    // Nothing negotiated: RSV1 is reserved.
+    let keys: fn() -> [u8; 4] = || [0; 4];
+    check(
+        || Connection::client_with_keys(Config::default(), keys),
+        &frame(true, true, OpCode::TEXT, &[0]),
+        &[rsv1],
+    );
+}
+
+#[test]
+fn text_is_validated_as_it_is_inflated() {
+    let fresh = || client(DEFAULT, &DeflateConfig::default());
+    // In a message whose last frame has not come: the third byte cannot follow.
+    let wire = frame(false, true, OpCode::TEXT, &stored(b"ok \xe2\x28 and more"));
+    check(fresh, &wire, &[Seen::Failed(Violation::TextNotUtf8)]);
+    // A code point cut in two by the end of a message, of a block and of a fragment.
+    check(
+        fresh,
+        &frame(true, true, OpCode::TEXT, &stored(b"\xe2\x82")),
+        &[Seen::Failed(Violation::TextNotUtf8)],
+    );
+    let blocks = [&stored("€".as_bytes()[..1].as_ref())[..6], &stored(&"€".as_bytes()[1..])].concat();
+    check(fresh, &frame(true, true, OpCode::TEXT, &blocks), &[text("€")]);
+    let wire = [
+        frame(false, true, OpCode::TEXT, &blocks[..8]),
+        frame(true, false, OpCode::PING, b"!"),
+        frame(true, false, OpCode::CONTINUATION, &blocks[8..]),
+    ]
+    .concat();
+    check(fresh, &wire, &[Seen::Other("Ping([33])".into()), text("€")]);
+    // What is not DEFLATE at all: a block of the reserved type.
+    check(fresh, &frame(true, true, OpCode::TEXT, &[0x06]), &[Seen::Failed(Violation::NotDeflate)]);
+    assert_eq!(Violation::NotDeflate.close_code(), CloseCode::INVALID_DATA);
+}
+
+#[test]
+fn the_tail_may_stand_anywhere() {
+    // A sender that leaves it in, in the last fragment or before, or has it in its data.
+    let fresh = || client(DEFAULT, &DeflateConfig::default());
+    let tail = [0x00, 0x00, 0xff, 0xff];
+    let whole = [&stored(&tail)[..], &tail, &[0]].concat();
+    for cut in 0..=whole.len() {
+        let wire = [
+            frame(false, true, OpCode::BINARY, &whole[..cut]),
+            frame(true, false, OpCode::CONTINUATION, &whole[cut..]),
+        ]
+        .concat();
+        check(fresh, &wire, &[Seen::Binary(tail.to_vec())]);
+    }
+}
+
+#[test]
+fn a_pair_agrees_in_every_configuration() {
+    let words = ["alpha ", "beta ", "gamma ", "δέλτα ", "\u{1F600}"];
+    let mut state = 7u32;
+    let mut random = move |n: usize| {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (state >> 8) as usize % n
+    };
+    for outgoing in [8, 9, 12, 15] {
+        for incoming in [8, 10, 15] {
+            for takeover in [(true, true), (false, true), (true, false), (false, false)] {
+                for memory in [1, 9] {
+                    let config = DeflateConfig::default()
+                        .window_bits(outgoing, incoming)
+                        .context_takeover(takeover.0, takeover.1)
+                        .memory_level(memory)
+                        .compress_from(20);
+                    let offered = deflate::offer(&config);
+                    let agreed =
+                        deflate::accept(&config, Offers::new(offered.as_bytes()).map(Result::unwrap))
+                            .unwrap();
+                    let answer = agreed.to_string();
+                    let answered = Offers::new(answer.as_bytes()).next().unwrap().unwrap();
+                    assert_eq!(deflate::conclude(&config, &answered), Ok(agreed));
+
+                    let config_ws = Config::default().fragment_bytes(NonZeroU32::new(1000).unwrap());
+                    let keys: fn() -> [u8; 4] = || [0xa5, 0x5a, 0x00, 0xff];
+                    let mut client =
+                        Connection::client_with_keys(config_ws, keys).with_deflate(&agreed, &config);
+                    let mut server = Connection::server(config_ws).with_deflate(&agreed, &config);
+                    for _ in 0..12 {
+                        let message: String = (0..random(3000)).map(|_| words[random(words.len())]).collect();
+                        let (mut wire, mut back) = (Vec::new(), Vec::new());
+                        client.send(&*message, &mut wire).unwrap();
+                        assert_eq!(receive(&mut server, &wire, 1 + random(5000)), [text(&message)]);
+                        server.send(message.as_bytes(), &mut back).unwrap();
+                        assert_eq!(
+                            receive(&mut client, &back, 1 + random(5000)),
+                            [Seen::Binary(message.into_bytes())]
+                        );
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn the_agreed_window_bounds_what_is_sent() {
+    // A message that repeats itself at a distance of 2,000 bytes: a window of 1,024 cannot see that.
+    let mut state = 1u64;
+    let mut noise = Vec::new();
+    noise.resize_with(2000, || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        (state >> 56) as u8
+    });
+    noise.extend_from_within(..);
+    let len = |offer: &str| {
+        let (mut ws, mut out) = (server(offer, &DeflateConfig::default()), Vec::new());
+        ws.send(&*noise, &mut out).unwrap();
+        out.len()
+    };
+    assert!(len("permessage-deflate; server_max_window_bits=12") < 3000);
+    assert!(len("permessage-deflate; server_max_window_bits=10") > 3900);
+    // A window that the backend has not got: uncompressed, so RSV1 stays clear.
+    let (mut ws, mut out) =
+        (server("permessage-deflate; server_max_window_bits=8", &DeflateConfig::default()), Vec::new());
+    ws.send(&*noise, &mut out).unwrap();
+    assert_eq!(out[0], 0x82);
+}
+
+#[test]
+fn what_we_send_refers_back_only_if_that_was_agreed_and_is_wanted() {
+    fn refers_back<R: Role>(mut ws: Connection<R>) -> bool {
+        let (mut first, mut second) = (Vec::new(), Vec::new());
+        ws.send("Hello", &mut first).unwrap();
+        ws.send("Hello", &mut second).unwrap();
+        first != second
+    }
+    // RFC 7692 §7.2.1: without takeover a message is compressed as the first was. Each direction has its own parameter.
+    for (offer, server_may, client_may) in [
+        ("permessage-deflate", true, true),
+        ("permessage-deflate; server_no_context_takeover", false, true),
+        ("permessage-deflate; client_no_context_takeover", true, false),
+    ] {
+        for is_wanted in [true, false] {
+            let config = DeflateConfig::default().context_takeover(is_wanted, true).compress_from(0);
+            assert_eq!(refers_back(server(offer, &config)), server_may && is_wanted, "{offer}, {is_wanted}");
+            assert_eq!(refers_back(client(offer, &config)), client_may && is_wanted, "{offer}, {is_wanted}");
+        }
+    }
+}
+
+#[test]
+fn the_caller_decides_what_is_compressed() {
+    let config = DeflateConfig::default().compress_from(100);
+    let (mut ws, mut out) = (server(DEFAULT, &config), Vec::new());
+    let mut rsv1 = |ws: &mut Connection<Server>, len: usize| {
+        out.clear();
+        ws.send(&*vec![b'a'; len], &mut out).unwrap();
+        out[0] & 0x40 != 0
+    };
+    assert!(!rsv1(&mut ws, 99));
+    assert!(rsv1(&mut ws, 100));
+    ws.set_compression(Compression::Never);
+    assert!(!rsv1(&mut ws, 1000));
+    ws.set_compression(Compression::Always);
+    assert!(rsv1(&mut ws, 1));
+    ws.set_compression(Compression::Auto);
+    assert!(!rsv1(&mut ws, 1));
+}
+
+#[test]
+fn parts_are_compressed_as_parts() {
+    let (mut ws, mut out) = (server(DEFAULT, &DeflateConfig::default()), Vec::new());
+    let mut peer = client(DEFAULT, &DeflateConfig::default());
+    let (mut seen, mut flags) = (Vec::new(), Vec::new());
+    let mut step = |ws: &mut Connection<Server>, part: &str, last: bool| {
+        out.clear();
+        if last { ws.send_last_part(part, &mut out) } else { ws.send_part(part, &mut out) }.unwrap();
+        ws.ping(b"", &mut out).unwrap();
+        flags.push(out[0]);
+        let mut input = Input::new(&mut out);
+        let mut replies = Vec::new();
+        while let Some(event) = peer.receive_chunk(&mut input, &mut replies).unwrap() {
+            if let ChunkEvent::Chunk(chunk) = event {
+                let ChunkData::Text(text) = chunk.data else { panic!("text") };
+                seen.push((text.into_owned(), chunk.first, chunk.last));
+            }
+        }
+    };
+    // Each part can be read when it has been sent.
+    step(&mut ws, "first ", false);
+    step(&mut ws, "second ", false);
+    step(&mut ws, "", false);
+    step(&mut ws, "last", true);
+    step(&mut ws, "again", false);
+    step(&mut ws, "", true);
+    let expected = [
+        ("first ", true, false),
+        ("second ", false, false),
+        ("last", false, true),
+        ("again", true, false),
+        ("", false, true),
+    ];
+    assert_eq!(seen, expected.map(|(text, first, last)| (text.to_owned(), first, last)));
+    assert_eq!(flags, [0x41, 0x00, 0x00, 0x80, 0x41, 0x80]);
+}
+
+#[test]
+fn a_printed_connection_says_how_it_compresses_and_no_word_of_its_messages() {
+    let config = DeflateConfig::default().compress_from(0);
+    let mut ws = server("permessage-deflate; client_max_window_bits=10", &config.window_bits(15, 10));
+    let mut peer = client("permessage-deflate", &config);
+    let (mut wire, mut back) = (Vec::new(), Vec::new());
+    ws.set_compression(Compression::Always);
+    ws.send("Sesame", &mut wire).unwrap();
+    peer.send("Sesame", &mut back).unwrap();
+    assert_eq!(receive(&mut ws, &back, usize::MAX), [text("Sesame")]);
+    let printed = format!("{ws:?}");
+    assert!(printed.contains("Inflater { window_bits: 10, .. }"), "{printed}");
+    assert!(printed.contains("Deflater { compression: Always, .. }"), "{printed}");
+    let numbers = format!("{:?}", b"Sesame");
+    for secret in ["Sesame", numbers.trim_matches(['[', ']'])] {
+        assert!(!printed.contains(secret), "{printed}");
+    }
+}
+
+#[test]
+fn an_uncompressed_message_in_place_stays_so() {
+    let mut ws = client(DEFAULT, &DeflateConfig::default());
+    let mut payload = *b"in place";
+    let header = ws.mask_in_place(Kind::Text, &mut payload).unwrap();
+    assert_eq!(header[0], 0x81);
+    Mask::new([0x11, 0x22, 0x33, 0x44]).apply(&mut payload);
+    assert_eq!(&payload, b"in place");
+}
+
+/// RFC 7692 §6.2: without RSV1 on its first frame a message is what it is, however it arrives.
+#[test]
+fn an_uncompressed_message_is_handed_on_as_it_is() {
+    let wire = [
+        frame(true, false, OpCode::TEXT, b"Hello"),
+        frame(false, false, OpCode::TEXT, b"Hel"),
+        frame(true, false, OpCode::CONTINUATION, b"lo"),
+        frame(true, true, OpCode::TEXT, b"\xf2\x48\xcd\xc9\xc9\x07\x00"), // §7.2.3.1
+    ]
+    .concat();
+    let config = DeflateConfig::default();
+    check(|| client("permessage-deflate", &config), &wire, &[text("Hello"), text("Hello"), text("Hello")]);
+}
+
+/// RFC 7692 §7.2.1: a compressed message is cut into fragments like any other, RSV1 on the first only (§7.2.3.1).
+#[test]
+fn a_compressed_message_goes_out_in_fragments() {
+    let config = Config::default().fragment_bytes(NonZeroU32::new(3).unwrap());
+    let deflate = DeflateConfig::default().compress_from(0);
+    let mut ws = Connection::server(config).with_deflate(&agree("permessage-deflate"), &deflate);
+    let mut out = Vec::new();
+    ws.send("Hello", &mut out).unwrap();
+    assert_eq!(out, b"\x41\x03\xf2\x48\xcd\x00\x03\xc9\xc9\x07\x80\x01\x00");
+}
+
+/// RFC 7692 §7.2.3.4 wants an octet behind a final block at the end of a message. Without it we read the message all the
+/// same, and the next.
+#[test]
+fn a_final_block_without_its_octet_ends_a_message() {
+    let wire = [
+        frame(true, true, OpCode::TEXT, b"\xf3\x48\xcd\xc9\xc9\x07\x00"),
+        frame(true, true, OpCode::TEXT, b"\xf2\x00\x11\x00\x00"), // refers back (§7.2.3.2)
+    ]
+    .concat();
+    let config = DeflateConfig::default();
+    check(|| client("permessage-deflate", &config), &wire, &[text("Hello"), text("Hello")]);
+}

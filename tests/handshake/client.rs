@@ -1,0 +1,165 @@
+//! A client: what it asks for, the limits of a response, refusals, and its caller's mistakes.
+
+use super::*;
+
+/// Each of these is refused with its last byte, neither before nor behind it.
+#[test]
+fn what_cannot_become_a_request_is_refused_at_once() {
+    for (start, want) in [
+        ("GET  ", Bad::RequestLine), // RFC 9112 §3: one space
+        ("GET \r", Bad::RequestLine),
+        ("GET /\r", Bad::RequestLine),
+        ("GET /#", Bad::TargetCharacter),
+        ("GET /\u{e4}", Bad::TargetCharacter),
+        ("GET / h", Bad::RequestLine),
+        ("GET / HTTP/2", Bad::HttpVersion),
+        ("GET / HTTP/1.2", Bad::HttpVersion),
+        ("GET / HTTP/1.1\n", Bad::LineEnding),
+        ("GET / HTTP/1.1 ", Bad::RequestLine),
+        ("GET / HTTP/1.1\r\n ", Bad::FoldedHeader),
+        ("GET / HTTP/1.1\r\n:", Bad::HeaderName),
+        ("GET / HTTP/1.1\r\na ", Bad::HeaderName),
+        ("GET / HTTP/1.1\r\na:\0", Bad::HeaderValue),
+        ("GET / HTTP/1.1\r\na:\n", Bad::LineEnding),
+        ("GET / HTTP/1.1\r\n\r\r", Bad::LineEnding),
+    ] {
+        let (mut server, mut out) = (server(), Vec::new());
+        let last = start.chars().next_back().unwrap().len_utf8();
+        let mut bytes = start.as_bytes()[..=start.len() - last].to_vec();
+        let decides = bytes.pop().unwrap();
+        for byte in &mut bytes {
+            let more = server.receive(&mut Input::new(std::slice::from_mut(byte)), &mut out).unwrap();
+            assert!(more.is_none(), "{start:?}");
+        }
+        let error = server.receive(&mut Input::new(&mut [decides]), &mut out).unwrap_err();
+        assert_eq!(error, want, "{start:?}");
+    }
+}
+
+#[test]
+fn limits_of_responses_hold_to_the_byte() {
+    let (len, lines) = (RESPONSE.len() as u32, 4);
+    for (limits, want) in [
+        (HeadLimits::default().head_bytes_max(len), None),
+        (HeadLimits::default().head_bytes_max(len - 1), Some(ResponseError::HeadTooLong)),
+        (HeadLimits::default().headers_max(lines), None),
+        (HeadLimits::default().headers_max(lines - 1), Some(ResponseError::TooManyHeaders)),
+    ] {
+        for size in [1, RESPONSE.len()] {
+            let uri = Uri::parse("ws://a/").unwrap();
+            let request = ClientRequest::new(&uri).subprotocol("chat");
+            let mut client = client_of(&request, &mut Vec::new()).unwrap().with_limits(limits);
+            let mut proxy = ProxyHandshake::new("a", 80, None, &mut Vec::new()).unwrap().with_limits(limits);
+            let (mut from_server, mut from_proxy) = (Ok(false), Ok(false));
+            for piece in RESPONSE.as_bytes().to_vec().chunks_mut(size) {
+                from_server =
+                    client.receive(&mut Input::new(&mut piece.to_vec())).map(|answer| answer.is_some());
+                from_proxy = proxy.receive(&mut Input::new(piece)).map(|answer| answer.is_some());
+            }
+            let want = want.map_or(Ok(true), Err);
+            assert_eq!((from_server, from_proxy), (want, want), "{limits:?} {size}");
+        }
+    }
+}
+
+/// RFC 6455 §4.1: the nonce is chosen at random for each connection.
+#[cfg(feature = "rand")]
+#[test]
+fn every_request_has_a_key_of_its_own() {
+    let uri = Uri::parse("ws://a/").unwrap();
+    let keys: std::collections::HashSet<String> = (0..64)
+        .map(|_| {
+            let mut out = Vec::new();
+            ClientHandshake::new(&ClientRequest::new(&uri), Config::default(), &mut out).unwrap();
+            let request = String::from_utf8(out).unwrap();
+            let key = request.split("Sec-WebSocket-Key: ").nth(1).unwrap();
+            key.split_once("\r\n").unwrap().0.to_owned()
+        })
+        .collect();
+    assert_eq!(keys.len(), 64);
+}
+
+#[test]
+fn a_client_that_is_misused_writes_nothing() {
+    let uri = Uri::parse("ws://a/").unwrap();
+    let new = || ClientRequest::new(&uri);
+    let (colon, control) = (Uri::parse("ws://a%3Ab:c@d").unwrap(), Uri::parse("ws://a:%0D%0A@d").unwrap());
+    let mut rows = vec![
+        (new().subprotocol("a").subprotocol("a"), Misuse::SubprotocolRepeated),
+        (new().subprotocol("a").subprotocol("A"), Misuse::SubprotocolRepeated),
+        (new().origin(""), Misuse::Origin),
+        (new().origin("http://a\r\n"), Misuse::Origin),
+        (new().origin("http://a b"), Misuse::Origin),
+        (new().origin("http://\u{e4}"), Misuse::Origin),
+        (new().header("Origin", "http://a"), Misuse::HeaderReserved),
+        (new().header("a", "b\r"), Misuse::HeaderValue),
+        (new().header("a", "b\0"), Misuse::HeaderValue),
+        (new().header("a\n", "b"), Misuse::HeaderName),
+        (ClientRequest::new(&colon), Misuse::Credentials),
+        (ClientRequest::new(&control), Misuse::Credentials),
+    ];
+    for subprotocol in ["", "a/b", "a b", "a,b", "\0", "\u{e4}", "a\r\n"] {
+        rows.push((new().subprotocol(subprotocol), Misuse::Subprotocol));
+    }
+    for name in ["HOST", "Upgrade", "Connection", "sec-websocket-key", "Content-Length", "Transfer-Encoding"]
+    {
+        rows.push((new().header(name, "x"), Misuse::HeaderReserved));
+    }
+    let mut out = Vec::new();
+    for (request, want) in rows {
+        assert_eq!(client_of(&request, &mut out).err(), Some(want), "{request:?}");
+        assert!(out.is_empty());
+    }
+    // The caller's own credentials take the place of the URI's.
+    client_of(&ClientRequest::new(&colon).header("authorization", "Bearer x"), &mut out).unwrap();
+    assert_eq!(String::from_utf8(out).unwrap().matches("uthorization").count(), 1);
+}
+
+/// What a client is shown of a refusal: all that the server said, and what of the body came with the head.
+#[test]
+fn a_refusal_is_shown_as_it_is() {
+    let uri = Uri::parse("ws://a/").unwrap();
+    let mut client = client_of(&ClientRequest::new(&uri).subprotocol("chat"), &mut Vec::new()).unwrap();
+    let mut inbox =
+        b"HTTP/1.1 401 Who are you?\r\nWWW-Authenticate: a\r\nwww-authenticate:b\r\nUpgrade: x\r\n\
+        Sec-WebSocket-Protocol: chat\r\nSec-WebSocket-Extensions: foo; bar=1, baz\r\n\r\nbody"
+            .to_vec();
+    let Some(Answer::Refused(refused)) = client.receive(&mut Input::new(&mut inbox)).unwrap() else {
+        panic!()
+    };
+    assert_eq!(refused.body_start(), b"body");
+    let response = refused.response().clone().into_owned();
+    assert_eq!((response.status(), response.reason()), (401, &b"Who are you?"[..]));
+    let want: [(&str, &[u8]); 5] = [
+        ("WWW-Authenticate", b"a"),
+        ("www-authenticate", b"b"),
+        ("Upgrade", b"x"),
+        ("Sec-WebSocket-Protocol", b"chat"),
+        ("Sec-WebSocket-Extensions", b"foo; bar=1, baz"),
+    ];
+    assert_eq!(response.headers().collect::<Vec<_>>(), want);
+    assert_eq!(response.header("Www-Authenticate"), Some(&b"a"[..]));
+    assert_eq!(response.header("UPGRADE"), Some(&b"x"[..]));
+    for name in ["Server", "Host", "Sec\rWebSocket-Protocol", ""] {
+        assert_eq!(response.header(name), None, "{name:?}");
+    }
+    assert_eq!(response.subprotocol(), None, "nothing was agreed on");
+    let extensions: Vec<_> = response.extensions().map(|extension| extension.unwrap()).collect();
+    assert_eq!(extensions.iter().map(|extension| extension.name()).collect::<Vec<_>>(), ["foo", "baz"]);
+    assert!(client.receive(&mut Input::new(&mut [0])).unwrap().is_none(), "it has been given out");
+}
+
+/// Values may be credentials or cookies: what is printed, into a log perhaps, has the names only.
+#[test]
+fn what_is_printed_of_a_header_is_its_name() {
+    let uri = Uri::parse("ws://a/").unwrap();
+    let (client, server) = (
+        format!("{:?}", ClientRequest::new(&uri).header("Cookie", "secret").header("X-Token", "secret")),
+        format!("{:?}", Accept::from_any_origin().header("Set-Cookie", "secret")),
+    );
+    assert!(
+        client.contains("Cookie") && client.contains("X-Token") && !client.contains("secret"),
+        "{client}"
+    );
+    assert!(server.contains("Set-Cookie") && !server.contains("secret"), "{server}");
+}

@@ -1,0 +1,66 @@
+//! HTTP `CONNECT` through a proxy.
+
+use super::*;
+
+#[test]
+fn proxies() {
+    let mut out = Vec::new();
+    ProxyHandshake::new("::1", 443, Some(("user", "a:b")), &mut out).unwrap();
+    // dXNlcjphOmI= is base64 of user:a:b.
+    let want =
+        "CONNECT [::1]:443 HTTP/1.1\r\nHost: [::1]:443\r\nProxy-Authorization: Basic dXNlcjphOmI=\r\n\r\n";
+    assert_eq!(String::from_utf8(out).unwrap(), want);
+    let mut out = Vec::new();
+    ProxyHandshake::new("[::1]", 443, Some(("user", "a:b")), &mut out).unwrap();
+    assert_eq!(String::from_utf8(out).unwrap(), want, "an address may have its brackets already");
+    let mut out = Vec::new();
+    for (host, port, credentials, want) in [
+        ("", 80, None, Misuse::Host),
+        ("a b", 80, None, Misuse::Host),
+        ("a\r\nb", 80, None, Misuse::Host),
+        ("a:1", 80, None, Misuse::Host),
+        ("a/b", 80, None, Misuse::Host),
+        ("a", 0, None, Misuse::Host),
+        ("a", 80, Some(("a:b", "c")), Misuse::Credentials),
+        ("a", 80, Some(("a", "c\n")), Misuse::Credentials),
+    ] {
+        assert_eq!(ProxyHandshake::new(host, port, credentials, &mut out).err(), Some(want), "{host:?}");
+    }
+    assert!(out.is_empty());
+    let after = |interim, head| "HTTP/1.1 199 x\r\n\r\n".repeat(interim) + head;
+    for (bytes, want) in [
+        ("HTTP/1.1 200 OK\r\n\r\nab", Ok((true, 200, 2))),
+        ("HTTP/1.0 200 Connection established\r\nContent-Length: 9\r\n\r\n", Ok((true, 200, 0))),
+        ("HTTP/1.1 100 x\r\n\r\nHTTP/1.1 204 x\r\n\r\n", Ok((true, 204, 0))),
+        (&*after(16, "HTTP/1.1 299 x\r\n\r\na"), Ok((true, 299, 1))),
+        (&*after(17, "HTTP/1.1 200 x\r\n\r\n"), Err(ResponseError::TooManyInterim)),
+        ("HTTP/1.1 300 x\r\n\r\n", Ok((false, 300, 0))),
+        ("HTTP/1.1 407 x\r\nProxy-Authenticate: Basic\r\n\r\nabc", Ok((false, 407, 3))),
+        ("HTTP/1.1 101 x\r\nUpgrade: websocket\r\n\r\n", Ok((false, 101, 0))),
+        ("SSH-2.0-x\r\n", Err(ResponseError::StatusLine)),
+        ("HTTP/1.1 200 OK\n\n", Err(ResponseError::LineEnding)),
+    ] {
+        for size in [1, bytes.len()] {
+            let mut proxy = ProxyHandshake::new("a", 80, None, &mut Vec::new()).unwrap();
+            let (mut verdict, mut rest) = (None, 0);
+            for chunk in bytes.as_bytes().chunks(size) {
+                let mut chunk = chunk.to_vec();
+                let mut input = Input::new(&mut chunk);
+                if verdict.is_none() {
+                    verdict = proxy.receive(&mut input).transpose().map(|answer| {
+                        answer.map(|answer| match answer {
+                            ProxyAnswer::Open(response) => (true, response.status()),
+                            ProxyAnswer::Refused(refused) => {
+                                rest += refused.body_start().len();
+                                (false, refused.response().status())
+                            }
+                        })
+                    });
+                }
+                rest += input.len();
+            }
+            let verdict = verdict.unwrap().map(|(open, status)| (open, status, rest));
+            assert_eq!(verdict, want, "{bytes:?} {size}");
+        }
+    }
+}
