@@ -4,7 +4,6 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::process::{Child, ChildStdout, Output, Stdio};
 use std::thread;
-use std::time::Duration;
 
 use hybi::blocking::{self, Connector, Incoming};
 use hybi::handshake::{Accept, ClientRequest};
@@ -286,42 +285,4 @@ fn wrong_usage_is_told_from_failure() {
     assert_eq!(client(&["--help"], "").0.status.code(), Some(0));
     assert_eq!(example("echo_server").arg("--help").status().unwrap().code(), Some(2));
     assert_eq!(example("echo_server").arg("not an address").status().unwrap().code(), Some(1));
-    assert_eq!(example("autobahn_client").status().unwrap().code(), Some(2));
-    assert_eq!(example("autobahn_client").arg("ws://127.0.0.1:1").status().unwrap().code(), Some(1));
-}
-
-/// A fuzzing server in little: three addresses, one case.
-#[test]
-fn the_autobahn_client_runs_all_cases() {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let url = format!("ws://{}", listener.local_addr().unwrap());
-    let server = thread::spawn(move || {
-        let mut asked = Vec::new();
-        for _ in 0..4 {
-            let pending = blocking::accept(listener.accept().unwrap().0).unwrap();
-            let target = pending.request().target().to_owned();
-            let mut ws = pending.accept(&Accept::from_any_origin()).unwrap();
-            if target == "/getCaseCount" {
-                ws.send("2").unwrap();
-            } else if target.starts_with("/runCase") {
-                ws.send(b"echo me").unwrap();
-                assert_eq!(ws.read().unwrap(), Incoming::Binary(b"echo me".to_vec()));
-            }
-            ws.terminate(Duration::from_secs(60)).unwrap();
-            asked.push(target);
-        }
-        asked
-    });
-    let output = example("autobahn_client").arg(&url).output().unwrap();
-    assert!(output.status.success());
-    let asked = server.join().unwrap();
-    assert_eq!(
-        asked,
-        [
-            "/getCaseCount",
-            "/runCase?case=1&agent=hybi",
-            "/runCase?case=2&agent=hybi",
-            "/updateReports?agent=hybi"
-        ]
-    );
 }

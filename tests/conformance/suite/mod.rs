@@ -2,7 +2,7 @@
 //!
 //! The cases are written anew from what the suite says about each (its description and expectation), as data. To run
 //! them against another implementation, write an [`Implementation`] for it and call [`run`] for each of the [`cases`];
-//! `tests/foreign` does that. This folder depends on nothing but the standard library.
+//! `interop/conformance` does that. This folder depends on nothing but the standard library.
 
 #![allow(dead_code, unreachable_pub)]
 

@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
 # Conversations with two implementations not written here, Python's websockets and Node's ws: their clients with our server,
 # our client with their servers; plain, and with permessage-deflate for windows of 9 to 15 bits with and without context
-# takeover. Each end checks that what it sent comes back. Installs what is missing into target/interop; needs
+# takeover. Each end checks that what it sent comes back. Installs what is missing into target/conversations; needs
 # python3 with venv, and npm.
 set -euo pipefail
 here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
 root="$(cd "$here/../.." && pwd)"
-dir="$root/target/interop"
+dir="$root/target/conversations"
 mkdir -p "$dir"
 
 if ! "$dir/venv/bin/python" -c 'import websockets' 2>/dev/null; then
@@ -16,7 +16,7 @@ fi
 [ -d "$dir/node_modules/ws" ] || npm install --silent --no-audit --no-fund --prefix "$dir" ws >/dev/null
 
 cargo build --quiet --locked --release --manifest-path "$here/Cargo.toml" --target-dir "$dir/cargo"
-ours=("$dir/cargo/release/hybi-interop")
+ours=("$dir/cargo/release/hybi-conversations")
 python=("$dir/venv/bin/python" "$here/peer.py")
 node=(node "$here/peer.mjs")
 

@@ -2,12 +2,12 @@
 //! not `OK`, and the counts. It has no expectations: a difference is for `docs/conformance.md`.
 //!
 //! ```sh
-//! cd tests/foreign && cargo run --release
+//! cd interop/conformance && cargo run --release
 //! ```
 //!
 //! It shows that the suite can fail, and is an example of how to run it against another implementation.
 
-#[path = "../../conformance/suite/mod.rs"]
+#[path = "../../../tests/conformance/suite/mod.rs"]
 mod suite;
 
 use std::cell::RefCell;

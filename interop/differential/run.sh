@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # The same generated inputs for hybi and for implementations not written here (src/main.rs says which and how).
 #
-#   tests/differential/run.sh              the short form: some seconds, always the same cases
-#   tests/differential/run.sh CASES SEED   so many cases, from this seed
+#   interop/differential/run.sh              the short form: some seconds, always the same cases
+#   interop/differential/run.sh CASES SEED   so many cases, from this seed
 #
 # One case in five goes to the Python implementations, too; they are installed into target/differential, which needs python3
 # with venv.

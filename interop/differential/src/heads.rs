@@ -84,8 +84,8 @@ pub struct Head {
 impl Heads {
     pub fn new() -> Self {
         Self {
-            server: edits(include_str!("../../conformance/handshake/server.txt"), "any"),
-            client: edits(include_str!("../../conformance/handshake/client.txt"), SUBPROTOCOL),
+            server: edits(include_str!("../../../tests/conformance/handshake/server.txt"), "any"),
+            client: edits(include_str!("../../../tests/conformance/handshake/client.txt"), SUBPROTOCOL),
         }
     }
 

@@ -1,6 +1,6 @@
 //! Runs every case that an Autobahn fuzzing server offers against hybi's client.
 //!
-//!     cargo run --release --features deflate --example autobahn_client ws://127.0.0.1:9002
+//!     cd interop/autobahn-peer && cargo run --release -- ws://127.0.0.1:9002
 //!
 //! It shows a client in its simplest form: connect, echo, until the connection is closed. A case in which the server
 //! breaks the protocol on purpose ends with an error here; the server decides from what came over the wire whether the
@@ -10,12 +10,13 @@ use std::process::ExitCode;
 
 use hybi::Uri;
 use hybi::blocking::{ConnectError, Connector, Incoming};
+use hybi::extension::deflate::DeflateConfig;
 use hybi::handshake::ClientRequest;
 
 fn main() -> ExitCode {
     let mut arguments = std::env::args().skip(1);
     let (Some(url), None) = (arguments.next(), arguments.next()) else {
-        eprintln!("usage: autobahn_client URL        such as ws://127.0.0.1:9002");
+        eprintln!("usage: hybi-autobahn-peer URL        such as ws://127.0.0.1:9002");
         return ExitCode::from(2);
     };
     match run(url.trim_end_matches('/')) {
@@ -48,9 +49,7 @@ fn run(url: &str) -> Result<u32, Box<dyn std::error::Error>> {
 /// Echoes until the connection is over, however it ends.
 fn conversation(uri: &str, mut look: impl FnMut(&Incoming)) -> Result<(), Box<dyn std::error::Error>> {
     let uri = Uri::parse(uri)?;
-    let request = ClientRequest::new(&uri);
-    #[cfg(feature = "deflate")]
-    let request = request.deflate(hybi::extension::deflate::DeflateConfig::default());
+    let request = ClientRequest::new(&uri).deflate(DeflateConfig::default());
     let mut ws = match Connector::new().connect(&request) {
         Ok(ws) => ws,
         // A case may fail the handshake; a server that is not there is worth stopping for.

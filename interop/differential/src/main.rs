@@ -3,8 +3,8 @@
 //! whether they are accepted, and what a server answers if it does so by itself.
 //!
 //! ```sh
-//! tests/differential/run.sh               # the short form
-//! tests/differential/run.sh 1000000 7     # so many cases, from this seed
+//! interop/differential/run.sh               # the short form
+//! interop/differential/run.sh 1000000 7     # so many cases, from this seed
 //! ```
 //!
 //! `receiver.rs` has the plain reading of the RFC, with habits that can be switched on, `rules.rs` the habits that each

@@ -1,0 +1,55 @@
+//! The client as a program.
+
+use std::net::TcpListener;
+use std::process::Command;
+use std::thread;
+use std::time::Duration;
+
+use hybi::blocking::{self, Incoming};
+use hybi::handshake::Accept;
+
+fn peer() -> Command {
+    Command::new(env!("CARGO_BIN_EXE_hybi-autobahn-peer"))
+}
+
+#[test]
+fn exit_codes() {
+    assert_eq!(peer().status().unwrap().code(), Some(2));
+    assert_eq!(peer().arg("ws://127.0.0.1:1").status().unwrap().code(), Some(1));
+}
+
+/// A fuzzing server in little: three addresses, one case.
+#[test]
+fn it_runs_all_cases() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("ws://{}", listener.local_addr().unwrap());
+    let server = thread::spawn(move || {
+        let mut asked = Vec::new();
+        for _ in 0..4 {
+            let pending = blocking::accept(listener.accept().unwrap().0).unwrap();
+            let target = pending.request().target().to_owned();
+            let mut ws = pending.accept(&Accept::from_any_origin()).unwrap();
+            if target == "/getCaseCount" {
+                ws.send("2").unwrap();
+            } else if target.starts_with("/runCase") {
+                ws.send(b"echo me").unwrap();
+                assert_eq!(ws.read().unwrap(), Incoming::Binary(b"echo me".to_vec()));
+            }
+            ws.terminate(Duration::from_secs(60)).unwrap();
+            asked.push(target);
+        }
+        asked
+    });
+    let output = peer().arg(&url).output().unwrap();
+    assert!(output.status.success());
+    let asked = server.join().unwrap();
+    assert_eq!(
+        asked,
+        [
+            "/getCaseCount",
+            "/runCase?case=1&agent=hybi",
+            "/runCase?case=2&agent=hybi",
+            "/updateReports?agent=hybi"
+        ]
+    );
+}
