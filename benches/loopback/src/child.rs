@@ -51,7 +51,7 @@ pub fn own(name: &str) -> io::Result<Command> {
 
 /// Where the others are installed.
 fn directory() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("target/servers")
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/servers")
 }
 
 fn script(name: &str) -> PathBuf {

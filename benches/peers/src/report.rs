@@ -254,7 +254,7 @@ fn versions() -> Vec<(String, String)> {
             Some(line.strip_prefix(name)?.strip_prefix(" = \"")?.trim_end_matches('"').to_owned())
         })
     };
-    let packages = include_str!("../Cargo.lock").split("[[package]]");
+    let packages = include_str!("../../Cargo.lock").split("[[package]]");
     let measured =
         |name: &str| include_str!("../Cargo.toml").lines().any(|line| line.starts_with(&format!("{name} =")));
     packages
