@@ -15,8 +15,9 @@ if ! "$dir/venv/bin/python" -c 'import websockets' 2>/dev/null; then
 fi
 [ -d "$dir/node_modules/ws" ] || npm install --silent --no-audit --no-fund --prefix "$dir" ws >/dev/null
 
-cargo build --quiet --locked --release --manifest-path "$here/Cargo.toml" --target-dir "$dir/cargo"
-ours=("$dir/cargo/release/hybi-conversations")
+export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-$root/interop/target}"
+cargo build --quiet --locked --release --manifest-path "$here/Cargo.toml"
+ours=("$CARGO_TARGET_DIR/release/hybi-conversations")
 python=("$dir/venv/bin/python" "$here/peer.py")
 node=(node "$here/peer.mjs")
 

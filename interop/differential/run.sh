@@ -22,5 +22,4 @@ if [ "$(cat "$dir/versions" 2>/dev/null)" != "${versions[*]}" ]; then
   echo "${versions[*]}" >"$dir/versions"
 fi
 
-cargo build --quiet --locked --release --manifest-path "$here/Cargo.toml" --target-dir "$dir/cargo"
-exec "$dir/cargo/release/hybi-differential" "${1:-40000}" "${2:-6455}" "$dir/venv/bin/python"
+exec cargo run --quiet --locked --release --manifest-path "$here/Cargo.toml" -- "${1:-40000}" "${2:-6455}" "$dir/venv/bin/python"

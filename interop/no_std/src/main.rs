@@ -1,5 +1,7 @@
 //! A WebSocket conversation in a program without `std`: had the core or a dependency of it needed `std`, this would
 //! not link, because two panic handlers cannot be.
+//!
+//!     cd interop/no_std && cargo run --profile abort
 #![no_std]
 #![no_main]
 
