@@ -76,8 +76,10 @@ fn parse(arguments: Vec<String>) -> Result<Options, String> {
             "--ping" => options.ping = true,
             "--close" => {
                 let code = value()?;
-                let number: u16 = code.parse().map_err(|_| format!("{code} is not a close code"))?;
-                let code = CloseCode::try_from(number).map_err(|error: Misuse| error.to_string())?;
+                let number: u16 =
+                    code.parse().map_err(|_| format!("{code} is not a close code"))?;
+                let code =
+                    CloseCode::try_from(number).map_err(|error: Misuse| error.to_string())?;
                 options.close = Some((code, value()?));
             }
             "--subprotocol" => options.subprotocols.push(value()?),
@@ -95,11 +97,15 @@ fn parse(arguments: Vec<String>) -> Result<Options, String> {
             }
             "--timeout" => {
                 let seconds = value()?;
-                let seconds: f64 = seconds.parse().map_err(|_| format!("{seconds} is not a number"))?;
-                let timeout = Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())?;
+                let seconds: f64 =
+                    seconds.parse().map_err(|_| format!("{seconds} is not a number"))?;
+                let timeout =
+                    Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())?;
                 options.timeout = Some(timeout);
             }
-            option if option.starts_with('-') => return Err(format!("there is no option {option}")),
+            option if option.starts_with('-') => {
+                return Err(format!("there is no option {option}"));
+            }
             _ if options.uri.is_some() => return Err("only one URI, please".into()),
             _ => options.uri = Some(argument),
         }
@@ -175,13 +181,17 @@ fn send_lines(
     }
 }
 
-fn print_messages(mut reader: Reader<TcpStream, Client>) -> Result<Closed, Box<dyn std::error::Error>> {
+fn print_messages(
+    mut reader: Reader<TcpStream, Client>,
+) -> Result<Closed, Box<dyn std::error::Error>> {
     let mut screen = io::stdout();
     loop {
         match reader.read()? {
             Incoming::Text(text) => writeln!(screen, "{text}")?,
             Incoming::Binary(data) => writeln!(screen, "({} bytes) {}", data.len(), hex(&data))?,
-            Incoming::Pong(payload) => writeln!(screen, "(pong) {}", String::from_utf8_lossy(&payload))?,
+            Incoming::Pong(payload) => {
+                writeln!(screen, "(pong) {}", String::from_utf8_lossy(&payload))?
+            }
             Incoming::TimedOut => {}
             Incoming::Closed(closed) => return Ok(closed),
         }

@@ -266,7 +266,8 @@ fn options(mut arguments: impl Iterator<Item = String>) -> Option<(String, Strin
                 size = arguments.next()?.parse().ok().filter(|size| (1..=10_000).contains(size))?
             }
             "--prefix" => {
-                let is_plain = |name: &String| name.chars().all(|char| char.is_ascii_alphanumeric());
+                let is_plain =
+                    |name: &String| name.chars().all(|char| char.is_ascii_alphanumeric());
                 prefix = arguments.next().filter(is_plain)?;
             }
             _ if argument.starts_with('-') || address.is_some() => return None,

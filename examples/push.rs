@@ -33,7 +33,9 @@ const WRITE_WITHIN: Duration = Duration::from_secs(10);
 
 fn main() -> ExitCode {
     let Some((address, timeout)) = options(std::env::args().skip(1)) else {
-        eprintln!("usage: push [ADDR] [--timeout SECONDS]        such as 127.0.0.1:9003 --timeout 10");
+        eprintln!(
+            "usage: push [ADDR] [--timeout SECONDS]        such as 127.0.0.1:9003 --timeout 10"
+        );
         return ExitCode::from(2);
     };
     let hub = Hub::new(Bounds::default());
@@ -55,7 +57,11 @@ fn main() -> ExitCode {
 }
 
 /// One connection, from the request to the end.
-fn serve(stream: Socket, timeout: Duration, hub: &Arc<Hub>) -> Result<(), Box<dyn std::error::Error>> {
+fn serve(
+    stream: Socket,
+    timeout: Duration,
+    hub: &Arc<Hub>,
+) -> Result<(), Box<dyn std::error::Error>> {
     let pending = match blocking::accept(stream) {
         Ok(pending) => pending,
         // A port scan, or a browser that connects in advance and then does not need it.
@@ -80,7 +86,11 @@ fn serve(stream: Socket, timeout: Duration, hub: &Arc<Hub>) -> Result<(), Box<dy
 }
 
 /// The synchronous server: one thread reads and writes.
-fn converse(mut ws: WebSocket<Socket, Server>, timeout: Duration, binary: bool) -> Result<Closed, Error> {
+fn converse(
+    mut ws: WebSocket<Socket, Server>,
+    timeout: Duration,
+    binary: bool,
+) -> Result<Closed, Error> {
     ws.set_keepalive(KeepaliveConfig::default());
     ws.set_read_timeout(Some(timeout))?;
     ws.set_write_timeout(Some(WRITE_WITHIN))?;
@@ -123,7 +133,9 @@ fn open(session: Session) -> Session {
 fn listen_to(mut session: Session) -> Result<Closed, Error> {
     loop {
         match session.read()? {
-            Incoming::Text(text) => hub::answer(format_args!("{} says {text:?}", session.peer().id())),
+            Incoming::Text(text) => {
+                hub::answer(format_args!("{} says {text:?}", session.peer().id()))
+            }
             Incoming::Binary(data) => {
                 hub::answer(format_args!("{} says {} bytes", session.peer().id(), data.len()));
             }
@@ -171,7 +183,8 @@ fn obey(hub: &Hub, line: &str) -> Result<String, Box<dyn std::error::Error>> {
 
 /// The time of day, UTC.
 fn now() -> String {
-    let seconds = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs() % 86_400;
+    let seconds =
+        SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs() % 86_400;
     format!("{:02}:{:02}:{:02} UTC", seconds / 3_600, seconds / 60 % 60, seconds % 60)
 }
 
@@ -181,7 +194,8 @@ fn options(mut arguments: impl Iterator<Item = String>) -> Option<(String, Durat
         match &*argument {
             "--timeout" => {
                 let seconds = arguments.next()?.parse().ok()?;
-                timeout = Duration::try_from_secs_f64(seconds).ok().filter(|time| !time.is_zero())?;
+                timeout =
+                    Duration::try_from_secs_f64(seconds).ok().filter(|time| !time.is_zero())?;
             }
             _ if argument.starts_with('-') || address.is_some() => return None,
             _ => address = Some(argument),

@@ -102,7 +102,9 @@ impl Violation {
             | Self::MessageInsideMessage
             | Self::CloseBodyTooShort
             | Self::CloseCode { .. } => CloseCode::PROTOCOL_ERROR,
-            Self::CloseReasonNotUtf8 | Self::TextNotUtf8 | Self::NotDeflate => CloseCode::INVALID_DATA,
+            Self::CloseReasonNotUtf8 | Self::TextNotUtf8 | Self::NotDeflate => {
+                CloseCode::INVALID_DATA
+            }
             Self::FrameTooBig { .. }
             | Self::MessageTooBig { .. }
             | Self::TooManyFragments
@@ -153,16 +155,26 @@ impl fmt::Display for Violation {
             }
             Self::Unmasked => f.write_str("an unmasked frame, which a client must not"),
             Self::Masked => f.write_str("a masked frame, which a server must not"),
-            Self::LengthNotShortest { len } => write!(f, "the length {len} in a longer form than it needs"),
-            Self::LengthTopBit { len } => write!(f, "the length {len:#x}, whose top bit must be clear"),
+            Self::LengthNotShortest { len } => {
+                write!(f, "the length {len} in a longer form than it needs")
+            }
+            Self::LengthTopBit { len } => {
+                write!(f, "the length {len:#x}, whose top bit must be clear")
+            }
             Self::ControlTooLong { opcode } => {
                 write!(f, "a control frame ({opcode:?}) of more than 125 bytes")
             }
-            Self::ControlFragmented { opcode } => write!(f, "a fragmented control frame ({opcode:?})"),
-            Self::ContinuationOfNothing => f.write_str("a continuation frame without a message to continue"),
+            Self::ControlFragmented { opcode } => {
+                write!(f, "a fragmented control frame ({opcode:?})")
+            }
+            Self::ContinuationOfNothing => {
+                f.write_str("a continuation frame without a message to continue")
+            }
             Self::MessageInsideMessage => f.write_str("a new message inside a fragmented one"),
             Self::CloseBodyTooShort => f.write_str("a Close frame with a body of one byte"),
-            Self::CloseCode { number } => write!(f, "the close code {number}, which must not be on the wire"),
+            Self::CloseCode { number } => {
+                write!(f, "the close code {number}, which must not be on the wire")
+            }
             Self::CloseReasonNotUtf8 => f.write_str("a close reason that is not UTF-8"),
             Self::TextNotUtf8 => f.write_str("a text message that is not UTF-8"),
             Self::FrameTooBig { len } => write!(f, "a frame of {len} bytes, more than our limit"),
@@ -171,11 +183,15 @@ impl fmt::Display for Violation {
             }
             Self::TooManyFragments => f.write_str("a message in more fragments than our limit"),
             Self::NotDeflate => f.write_str("a compressed message that is not DEFLATE data"),
-            Self::InflatedTooBig => f.write_str("a message longer after decompression than our limit"),
+            Self::InflatedTooBig => {
+                f.write_str("a message longer after decompression than our limit")
+            }
             Self::ExpansionTooHigh => {
                 f.write_str("a message that decompression makes longer by more than our limit")
             }
-            Self::TooManyFinalBlocks => f.write_str("a compressed message of too many final blocks"),
+            Self::TooManyFinalBlocks => {
+                f.write_str("a compressed message of too many final blocks")
+            }
         }?;
         write!(f, " ({})", self.section())
     }
@@ -263,12 +279,12 @@ impl fmt::Display for Misuse {
             Self::CloseReasonTooLong { len } => {
                 write!(f, "a close reason has at most 123 bytes, not {len} (RFC 6455 §5.5)")
             }
-            Self::Closed => {
-                f.write_str("the connection is closing or closed: nothing more can be sent (RFC 6455 §5.5.1)")
-            }
-            Self::MessageUnderWay => {
-                f.write_str("a message is being sent in parts: finish it before the next (RFC 6455 §5.4)")
-            }
+            Self::Closed => f.write_str(
+                "the connection is closing or closed: nothing more can be sent (RFC 6455 §5.5.1)",
+            ),
+            Self::MessageUnderWay => f.write_str(
+                "a message is being sent in parts: finish it before the next (RFC 6455 §5.4)",
+            ),
             Self::OtherKindOfMessage => {
                 f.write_str("the parts of a message are all text or all binary (RFC 6455 §5.4)")
             }

@@ -16,7 +16,9 @@ mod tests {
     #[test]
     fn a_length_is_itself_as_far_as_it_can_be() {
         let max = if cfg!(hybi_usize_32) { u64::from(u32::MAX) } else { usize::MAX as u64 };
-        for len in (0..64).flat_map(|bit| [(1u64 << bit) - 1, 1 << bit, (1 << bit) + 1]).chain([u64::MAX]) {
+        for len in
+            (0..64).flat_map(|bit| [(1u64 << bit) - 1, 1 << bit, (1 << bit) + 1]).chain([u64::MAX])
+        {
             assert_eq!(in_memory(len) as u64, len.min(max), "{len:#x}");
         }
     }

@@ -217,7 +217,11 @@ const fn default_port(secure: bool) -> u16 {
 }
 
 /// `host:port` as a header says it.
-pub(crate) fn write_authority(host: &str, port: Option<u16>, out: &mut impl fmt::Write) -> fmt::Result {
+pub(crate) fn write_authority(
+    host: &str,
+    port: Option<u16>,
+    out: &mut impl fmt::Write,
+) -> fmt::Result {
     if host.contains(':') {
         write!(out, "[{host}]")?;
     } else {

@@ -180,15 +180,16 @@ mod tests {
 
     /// What the definition says: the first length at which no code points can follow that make it UTF-8.
     fn impossible_at(bytes: &[u8]) -> Option<usize> {
-        (1..=bytes.len()).find(|&len| str::from_utf8(&bytes[..len]).is_err_and(|e| e.error_len().is_some()))
+        (1..=bytes.len())
+            .find(|&len| str::from_utf8(&bytes[..len]).is_err_and(|e| e.error_len().is_some()))
     }
 
     #[test]
     fn every_sequence_of_three_bytes_and_many_of_four_fail_at_the_earliest_byte() {
         // Borders of all ranges in the table of RFC 3629 §4, and a byte on either side of each.
         let bytes = [
-            0x00, 0x7f, 0x80, 0x8f, 0x90, 0x9f, 0xa0, 0xbf, 0xc0, 0xc1, 0xc2, 0xdf, 0xe0, 0xe1, 0xec, 0xed,
-            0xee, 0xef, 0xf0, 0xf1, 0xf3, 0xf4, 0xf5, 0xff,
+            0x00, 0x7f, 0x80, 0x8f, 0x90, 0x9f, 0xa0, 0xbf, 0xc0, 0xc1, 0xc2, 0xdf, 0xe0, 0xe1,
+            0xec, 0xed, 0xee, 0xef, 0xf0, 0xf1, 0xf3, 0xf4, 0xf5, 0xff,
         ];
         for a in bytes {
             for b in bytes {
@@ -215,9 +216,13 @@ mod tests {
 
     #[test]
     fn every_code_point_survives_every_cut() {
-        for c in
-            ('\0'..=char::MAX).step_by(7).chain(['\u{d7ff}', '\u{e000}', '\u{ffff}', '\u{10000}', char::MAX])
-        {
+        for c in ('\0'..=char::MAX).step_by(7).chain([
+            '\u{d7ff}',
+            '\u{e000}',
+            '\u{ffff}',
+            '\u{10000}',
+            char::MAX,
+        ]) {
             let mut buf = [0; 4];
             let bytes: Vec<u8> = [b"a", c.encode_utf8(&mut buf).as_bytes(), b"b"].concat();
             for piece_len in 1..=bytes.len() {

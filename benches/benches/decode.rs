@@ -13,7 +13,9 @@ use hybi_benches::{Content, KEY, SIZES, frame, xor};
 fn whole_messages(c: &mut Criterion) {
     for content in Content::ALL {
         role(c, "server", content, Some(KEY), || Connection::server(Config::default()));
-        role(c, "client", content, None, || Connection::client_with_keys(Config::default(), || KEY));
+        role(c, "client", content, None, || {
+            Connection::client_with_keys(Config::default(), || KEY)
+        });
     }
 }
 

@@ -81,7 +81,9 @@ fn messages(c: &mut Criterion) {
             group.bench_function(BenchmarkId::new("send", len), |b| {
                 b.iter(|| {
                     out.clear();
-                    server.send(black_box(&**next.next().expect("endless")), &mut out).expect("sent");
+                    server
+                        .send(black_box(&**next.next().expect("endless")), &mut out)
+                        .expect("sent");
                     assert_eq!(out[0], 0xc1);
                 });
             });
@@ -121,7 +123,8 @@ fn messages(c: &mut Criterion) {
             let mut receive = |wire: &[u8]| {
                 inbox.clear();
                 inbox.extend_from_slice(wire);
-                let event = client.receive(&mut Input::new(&mut inbox), &mut replies).expect("received");
+                let event =
+                    client.receive(&mut Input::new(&mut inbox), &mut replies).expect("received");
                 let Some(Event::Text(text)) = event else { panic!("text") };
                 assert_eq!(text.len(), len);
                 black_box(text);

@@ -11,7 +11,9 @@ use hybi_benches::{Content, KEY, SIZES, frame, xor};
 fn whole_messages(c: &mut Criterion) {
     for content in Content::ALL {
         role(c, "server", content, None, || Connection::server(Config::default()));
-        role(c, "client", content, Some(KEY), || Connection::client_with_keys(Config::default(), || KEY));
+        role(c, "client", content, Some(KEY), || {
+            Connection::client_with_keys(Config::default(), || KEY)
+        });
     }
 }
 
@@ -71,7 +73,10 @@ fn role<R: Role>(
                 b.iter(|| {
                     out.clear();
                     ws.send_prepared(black_box(&prepared), &mut out).expect("sent");
-                    assert_eq!((out.len(), out[wire.len() - 1]), (wire.len(), wire[wire.len() - 1]));
+                    assert_eq!(
+                        (out.len(), out[wire.len() - 1]),
+                        (wire.len(), wire[wire.len() - 1])
+                    );
                 });
             });
         }

@@ -41,7 +41,8 @@ fn handshake(c: &mut Criterion) {
             out.clear();
             let mut input = Input::new(&mut inbox);
             let mut server = ServerHandshake::new(Config::default());
-            let request = server.receive(&mut input, &mut out).expect("well-formed").expect("complete");
+            let request =
+                server.receive(&mut input, &mut out).expect("well-formed").expect("complete");
             let accept = Accept::from_same_origin().subprotocol("chat");
             let ws = server.accept(&request, &accept, &mut out).expect("accepted");
             assert!(out.starts_with(b"HTTP/1.1 101 "));
@@ -56,9 +57,14 @@ fn handshake(c: &mut Criterion) {
         b.iter(|| {
             out.clear();
             let (nonce, keys) = (*b"the sample nonce", || [1, 2, 3, 4]);
-            let mut client =
-                ClientHandshake::with_keys(black_box(&request), Config::default(), nonce, keys, &mut out)
-                    .expect("valid");
+            let mut client = ClientHandshake::with_keys(
+                black_box(&request),
+                Config::default(),
+                nonce,
+                keys,
+                &mut out,
+            )
+            .expect("valid");
             inbox.copy_from_slice(black_box(RESPONSE));
             match client.receive(&mut Input::new(&mut inbox)) {
                 Ok(Some(Answer::Open(ws, _))) => ws,

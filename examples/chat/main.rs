@@ -39,8 +39,7 @@ usage: chat [ADDR] [OPTION...]        such as 127.0.0.1:9002
 
 const PAGE: &str = include_str!("page.html");
 /// The page brings all it needs along; it may connect to where it came from.
-const PAGE_POLICY: &str =
-    "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self' ws: wss:";
+const PAGE_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self' ws: wss:";
 const LINE_CHARS_MAX: usize = 1_000;
 const NAME_CHARS_MAX: usize = 30;
 /// Enough for a line that is too long by mistake; who sends more is closed with 1009.
@@ -52,12 +51,14 @@ fn main() -> ExitCode {
         return ExitCode::from(2);
     };
     let (seconds, timeout) = (options.keepalive, options.timeout);
-    let keepalive = KeepaliveConfig::default().ping_after(Some(seconds.0)).pong_within(Some(seconds.1));
+    let keepalive =
+        KeepaliveConfig::default().ping_after(Some(seconds.0)).pong_within(Some(seconds.1));
     let hub = Hub::new(Bounds { keepalive, patience: options.patience, ..Bounds::default() });
     if let Err(error) = end_on_ctrl_c(Arc::clone(&hub), timeout) {
         hub::log(error); // it then ends without taking leave
     }
-    let chat = Arc::new(Chat { hub: Arc::clone(&hub), rules: options.rules, users: Mutex::default() });
+    let chat =
+        Arc::new(Chat { hub: Arc::clone(&hub), rules: options.rules, users: Mutex::default() });
     let serve = move |stream| {
         if let Err(error) = chat.serve(stream) {
             hub::log(error);
@@ -154,7 +155,9 @@ impl Chat {
         let response = match (pending.request().method(), pending.request().path()) {
             ("GET" | "HEAD", "/") => page,
             ("GET" | "HEAD", "/favicon.ico") => Rejection::new(204),
-            ("GET" | "HEAD", _) => Rejection::new(404).body("text/plain", "There is nothing here but /\n"),
+            ("GET" | "HEAD", _) => {
+                Rejection::new(404).body("text/plain", "There is nothing here but /\n")
+            }
             _ => Rejection::new(405).header("Allow", "GET, HEAD"),
         };
         pending.reject(&response)
@@ -181,7 +184,10 @@ impl Chat {
         };
         let line = line.trim();
         if line.chars().count() > LINE_CHARS_MAX {
-            return complain(peer, &format!("That is too long: {LINE_CHARS_MAX} characters at most."));
+            return complain(
+                peer,
+                &format!("That is too long: {LINE_CHARS_MAX} characters at most."),
+            );
         }
         match line.split_once(char::is_whitespace) {
             _ if line.is_empty() => {}
@@ -191,7 +197,8 @@ impl Chat {
                 let users = self.users();
                 let Some(author) = users.get(&peer.id()) else { return };
                 let sent =
-                    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis() as u64;
+                    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis()
+                        as u64;
                 let message = json!({
                     "type": "message", "id": peer.id(), "author": author.name, "sent": sent, "text": line
                 });
@@ -202,7 +209,10 @@ impl Chat {
 
     fn rename(&self, peer: &Peer, name: &str) {
         if name.chars().count() > NAME_CHARS_MAX {
-            return complain(peer, &format!("That name is too long: {NAME_CHARS_MAX} characters at most."));
+            return complain(
+                peer,
+                &format!("That name is too long: {NAME_CHARS_MAX} characters at most."),
+            );
         }
         if name.chars().any(is_invisible) {
             return complain(peer, "That name has characters that nobody can see.");
@@ -305,7 +315,9 @@ impl Options {
                 "--forbid" => match arguments.next()? {
                     path if path.starts_with('/') => rules.forbidden_paths.push(path),
                     address => {
-                        rules.forbidden_addresses.push(address.parse::<IpAddr>().ok()?.to_canonical());
+                        rules
+                            .forbidden_addresses
+                            .push(address.parse::<IpAddr>().ok()?.to_canonical());
                     }
                 },
                 "--keepalive" => {
@@ -326,7 +338,8 @@ impl Options {
 
 /// It stands in the page, too.
 fn is_plain_path(path: &str) -> bool {
-    path.starts_with('/') && path.chars().all(|char| char.is_ascii_alphanumeric() || "/-_.".contains(char))
+    path.starts_with('/')
+        && path.chars().all(|char| char.is_ascii_alphanumeric() || "/-_.".contains(char))
 }
 
 fn seconds(text: &str) -> Option<Duration> {

@@ -31,8 +31,7 @@ use crate::wire::{Recordings, Tap};
 
 const PAGE: &[u8] = include_bytes!("page.html");
 /// The page brings all it needs along; it may connect to where it came from.
-const PAGE_POLICY: &str =
-    "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self' ws: wss:";
+const PAGE_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self' ws: wss:";
 /// In order of preference.
 const SUBPROTOCOLS: [&str; 4] = ["echo", "chat", "superchat", "test"];
 /// The most connections at once: each is a thread and some 130 KiB of buffers.
@@ -102,7 +101,10 @@ struct Place {
 
 impl Place {
     fn take(taken: &Arc<AtomicUsize>) -> Self {
-        Self { number: taken.fetch_add(1, Ordering::Relaxed).saturating_add(1), taken: Arc::clone(taken) }
+        Self {
+            number: taken.fetch_add(1, Ordering::Relaxed).saturating_add(1),
+            taken: Arc::clone(taken),
+        }
     }
 }
 
@@ -153,13 +155,16 @@ fn serve_page(pending: Pending<Tap>, recordings: &Recordings) -> Result<(), bloc
     let response = match (pending.request().method(), pending.request().path()) {
         ("GET" | "HEAD", "/") => page,
         ("GET" | "HEAD", "/wire") => match &recorded {
-            Some(json) => {
-                Rejection::new(200).header("Cache-Control", "no-store").body("application/json", json)
-            }
-            None => Rejection::new(404).body("text/plain", "There is no such connection, or not any more\n"),
+            Some(json) => Rejection::new(200)
+                .header("Cache-Control", "no-store")
+                .body("application/json", json),
+            None => Rejection::new(404)
+                .body("text/plain", "There is no such connection, or not any more\n"),
         },
         ("GET" | "HEAD", "/favicon.ico") => Rejection::new(204),
-        ("GET" | "HEAD", _) => Rejection::new(404).body("text/plain", "There is nothing here but /\n"),
+        ("GET" | "HEAD", _) => {
+            Rejection::new(404).body("text/plain", "There is nothing here but /\n")
+        }
         _ => Rejection::new(405).header("Allow", "GET, HEAD"),
     };
     pending.reject(&response)

@@ -25,7 +25,8 @@ const ID_BYTES_MAX: usize = 32;
 /// The id in the query of a request: ASCII letters and digits.
 pub(crate) fn id<'a>(request: &'a Request<'_>) -> Option<&'a str> {
     let id = request.query()?.split('&').find_map(|field| field.strip_prefix("id="))?;
-    let good = (1..=ID_BYTES_MAX).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    let good = (1..=ID_BYTES_MAX).contains(&id.len())
+        && id.bytes().all(|byte| byte.is_ascii_alphanumeric());
     good.then_some(id)
 }
 
@@ -124,8 +125,8 @@ impl Wire {
         };
         while let Some((&first, rest)) = bytes.split_first() {
             if progress.payload_left > 0 {
-                let here =
-                    usize::try_from(progress.payload_left).map_or(bytes.len(), |left| left.min(bytes.len()));
+                let here = usize::try_from(progress.payload_left)
+                    .map_or(bytes.len(), |left| left.min(bytes.len()));
                 let (payload, rest) = bytes.split_at(here);
                 progress.payload_left = progress.payload_left.saturating_sub(here as u64);
                 // Its frame is the newest of its side, unless so many others came meanwhile that it is not kept.
@@ -151,7 +152,12 @@ impl Wire {
                 }
                 let header_bytes = std::mem::take(&mut progress.header);
                 let payload_len = header.payload_len;
-                self.frames.push_back(Frame { side, header: header_bytes, payload: Vec::new(), payload_len });
+                self.frames.push_back(Frame {
+                    side,
+                    header: header_bytes,
+                    payload: Vec::new(),
+                    payload_len,
+                });
             }
         }
     }

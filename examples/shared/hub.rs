@@ -116,7 +116,10 @@ impl Hub {
     }
 
     /// Gives an open connection a number and a queue.
-    pub(crate) fn admit(self: &Arc<Self>, mut ws: WebSocket<Socket, Server>) -> io::Result<Session> {
+    pub(crate) fn admit(
+        self: &Arc<Self>,
+        mut ws: WebSocket<Socket, Server>,
+    ) -> io::Result<Session> {
         ws.set_keepalive(self.bounds.keepalive);
         ws.set_write_timeout(Some(self.bounds.patience))?;
         let (reader, writer) = ws.split()?;
@@ -172,10 +175,14 @@ impl Hub {
             state.peers.values().for_each(|peer| peer.go_away());
         }
         while !state.peers.is_empty() {
-            state = match deadline.map(|deadline| deadline.saturating_duration_since(Instant::now())) {
+            state = match deadline
+                .map(|deadline| deadline.saturating_duration_since(Instant::now()))
+            {
                 None => self.left.wait(state).unwrap_or_else(PoisonError::into_inner),
                 Some(Duration::ZERO) => break,
-                Some(time) => self.left.wait_timeout(state, time).unwrap_or_else(PoisonError::into_inner).0,
+                Some(time) => {
+                    self.left.wait_timeout(state, time).unwrap_or_else(PoisonError::into_inner).0
+                }
             };
         }
         state.peers.values().for_each(|peer| peer.writer.terminate());
@@ -272,7 +279,9 @@ impl Peer {
     /// The same for the end of the server, which itself decides how long to wait.
     fn go_away(&self) {
         let mut queue = self.queue();
-        queue.close.get_or_insert_with(|| (CloseCode::GOING_AWAY, "the server is going down".into(), None));
+        queue.close.get_or_insert_with(|| {
+            (CloseCode::GOING_AWAY, "the server is going down".into(), None)
+        });
         drop(queue);
         self.changed.notify_all();
     }
@@ -282,7 +291,9 @@ impl Peer {
         queue.bytes = 0;
         log(format_args!("{} reads too slowly", self.id));
         let reason = "you read too slowly: try again later";
-        queue.close.get_or_insert_with(|| (CloseCode::TRY_AGAIN_LATER, reason.into(), Some(self.patience)));
+        queue.close.get_or_insert_with(|| {
+            (CloseCode::TRY_AGAIN_LATER, reason.into(), Some(self.patience))
+        });
     }
 
     /// The writing thread.
@@ -320,7 +331,9 @@ impl Peer {
         let deadline = patience.and_then(|patience| Instant::now().checked_add(patience));
         let mut queue = self.queue();
         while !queue.gone {
-            queue = match deadline.map(|deadline| deadline.saturating_duration_since(Instant::now())) {
+            queue = match deadline
+                .map(|deadline| deadline.saturating_duration_since(Instant::now()))
+            {
                 None => self.changed.wait(queue).unwrap_or_else(PoisonError::into_inner),
                 Some(Duration::ZERO) => return self.writer.terminate(),
                 Some(time) => {
@@ -373,7 +386,10 @@ struct Place {
 
 impl Place {
     fn take(taken: &Arc<AtomicUsize>) -> Self {
-        Self { number: taken.fetch_add(1, Ordering::Relaxed).saturating_add(1), taken: Arc::clone(taken) }
+        Self {
+            number: taken.fetch_add(1, Ordering::Relaxed).saturating_add(1),
+            taken: Arc::clone(taken),
+        }
     }
 }
 

@@ -90,7 +90,10 @@ pub fn negotiate(data: &[u8]) {
         if let Ok(agreed) = deflate::conclude(&negotiated.client, &offer) {
             assert!(agreed.server_max_window_bits() <= negotiated.client.incoming_window_bits);
             assert!(negotiated.client.incoming_takeover || agreed.server_no_context_takeover());
-            assert_eq!(deflate::conclude(&negotiated.client, &only_offer(&agreed.to_string())), Ok(agreed));
+            assert_eq!(
+                deflate::conclude(&negotiated.client, &only_offer(&agreed.to_string())),
+                Ok(agreed)
+            );
         }
         offers.push(offer);
     }
@@ -126,13 +129,16 @@ impl Sent {
         ws.set_compression(self.compression);
         let bytes = self.data.as_ref().map_or_else(|data| &**data, |text| text.as_bytes());
         let part = |from: usize, to: usize| match &self.data {
-            Ok(text) => Data::Text(&text[code_point_border(text, from)..code_point_border(text, to)]),
+            Ok(text) => {
+                Data::Text(&text[code_point_border(text, from)..code_point_border(text, to)])
+            }
             Err(data) => Data::Binary(&data[from..to]),
         };
         if self.parts.is_empty() {
             ws.send(part(0, bytes.len()), out).expect("sent");
         } else {
-            let mut cuts: Vec<usize> = self.parts.iter().map(|cut| cut % (bytes.len() + 1)).collect();
+            let mut cuts: Vec<usize> =
+                self.parts.iter().map(|cut| cut % (bytes.len() + 1)).collect();
             cuts.sort_unstable();
             let mut from = 0;
             for cut in cuts {
@@ -160,7 +166,13 @@ pub fn round_trip(negotiated: &Negotiated, fragment: u32, messages: &[Sent], cut
 }
 
 /// What the other end sends arrives at this side.
-fn round_trip_to(side: Side, negotiated: &Negotiated, fragment: u32, messages: &[Sent], cuts: &[usize]) {
+fn round_trip_to(
+    side: Side,
+    negotiated: &Negotiated,
+    fragment: u32,
+    messages: &[Sent],
+    cuts: &[usize],
+) {
     let mut config = Config::default();
     if let Some(bytes) = NonZeroU32::new(fragment) {
         config = config.fragment_bytes(bytes);
@@ -185,14 +197,17 @@ const SENT_MAX: usize = 6;
 /// what the rest is: the stream that the other end sends, the compressed data of its messages, or what they hold before
 /// compression.
 pub fn inflate(data: &[u8]) {
-    let Some((&[a, b, cut, fragment, limits, kind], rest)) = data.split_first_chunk() else { return };
+    let Some((&[a, b, cut, fragment, limits, kind], rest)) = data.split_first_chunk() else {
+        return;
+    };
     // Up to twice what comes out at a time.
     let mut wanted = config(a, b).inflated_bytes_max(1 << (limits % 18));
     if limits >= 128 {
         wanted = wanted.expansion_max(NonZeroU32::new(u32::from(limits - 127)));
     }
     let side = common::BOTH[usize::from(kind >> 7)];
-    let cuts = [usize::from(cut), 3 * usize::from(cut) + 1, usize::from(cut) * usize::from(fragment)];
+    let cuts =
+        [usize::from(cut), 3 * usize::from(cut) + 1, usize::from(cut) * usize::from(fragment)];
     match kind % 4 {
         // A stream of frames.
         0 => {

@@ -6,10 +6,12 @@
 #[cfg(feature = "deflate")]
 use hybi::extension::deflate::DeflateConfig;
 use hybi::handshake::{
-    Accept, Answer, ClientRequest, HandshakeMisuse, HeadLimits, ProxyAnswer, ProxyHandshake, Rejection,
-    Request, RequestError, Response, ResponseError, ServerError,
+    Accept, Answer, ClientRequest, HandshakeMisuse, HeadLimits, ProxyAnswer, ProxyHandshake,
+    Rejection, Request, RequestError, Response, ResponseError, ServerError,
 };
-use hybi::{Client, ClientHandshake, Config, Connection, Event, Input, Server, ServerHandshake, Uri};
+use hybi::{
+    Client, ClientHandshake, Config, Connection, Event, Input, Server, ServerHandshake, Uri,
+};
 
 use super::common::{KEY, Keys, pieces};
 
@@ -39,7 +41,10 @@ pub fn server_handshake(data: &[u8]) {
     match &whole.verdict {
         Served::More => {
             assert!(whole.out.is_empty());
-            assert!(wire.len() <= limits.head_bytes_max as usize, "more than the limit and no verdict");
+            assert!(
+                wire.len() <= limits.head_bytes_max as usize,
+                "more than the limit and no verdict"
+            );
             assert_eq!(end_of_head(&wire[2 * empty_lines..]), None, "a whole head and no verdict");
         }
         Served::Refused(error) => {
@@ -139,11 +144,19 @@ fn serve(limits: HeadLimits, policy: u8, pieces: &[&[u8]]) -> (ServerRun, usize)
 
 /// The verdicts of `receive` that need the whole head.
 fn is_of_host(error: RequestError) -> bool {
-    matches!(error, RequestError::HostMissing | RequestError::HostRepeated | RequestError::HostMalformed)
+    matches!(
+        error,
+        RequestError::HostMissing | RequestError::HostRepeated | RequestError::HostMalformed
+    )
 }
 
 /// Accepts what asks for WebSocket (or anything), rejects the rest.
-fn answer(server: &mut ServerHandshake, request: &Request<'_>, policy: u8, out: &mut Vec<u8>) -> Served {
+fn answer(
+    server: &mut ServerHandshake,
+    request: &Request<'_>,
+    policy: u8,
+    out: &mut Vec<u8>,
+) -> Served {
     assert!(request.target().starts_with(request.path()) || !request.target().starts_with('/'));
     if !request.is_upgrade() && policy & 4 == 0 {
         server.reject(&Rejection::new(404).body("text/plain", b"nothing here"), out).unwrap();
@@ -196,7 +209,12 @@ fn good_request(plain: &Plain<'_>, policy: u8) {
     assert_eq!(only("Sec-WebSocket-Version"), b"13");
     assert!(is_key(only("Sec-WebSocket-Key")));
     assert!(plain.values("Transfer-Encoding").is_empty());
-    assert!(plain.values("Content-Length").iter().all(|length| length.iter().all(|&digit| digit == b'0')));
+    assert!(
+        plain
+            .values("Content-Length")
+            .iter()
+            .all(|length| length.iter().all(|&digit| digit == b'0'))
+    );
     assert!(plain.list("Sec-WebSocket-Protocol").iter().all(|element| is_token(element)));
     let origins = plain.values("Origin");
     match policy & 3 {
@@ -204,11 +222,17 @@ fn good_request(plain: &Plain<'_>, policy: u8) {
         _ if origins.is_empty() => {}
         2 => {
             // The same host, whatever is said of ports.
-            let (origin, host) = (origins[0].to_ascii_lowercase(), only("Host").to_ascii_lowercase());
+            let (origin, host) =
+                (origins[0].to_ascii_lowercase(), only("Host").to_ascii_lowercase());
             let target = plain.target().to_ascii_lowercase();
             let name = |authority: &[u8]| {
-                let end = authority.iter().rposition(|&byte| byte == b':').unwrap_or(authority.len());
-                if authority.ends_with(b"]") { authority.to_vec() } else { authority[..end].to_vec() }
+                let end =
+                    authority.iter().rposition(|&byte| byte == b':').unwrap_or(authority.len());
+                if authority.ends_with(b"]") {
+                    authority.to_vec()
+                } else {
+                    authority[..end].to_vec()
+                }
             };
             let origin = origin.split(|&byte| byte == b'/').nth(2).expect("scheme://authority");
             // An absolute target takes the place of Host.
@@ -227,7 +251,12 @@ fn good_request(plain: &Plain<'_>, policy: u8) {
 }
 
 /// An error names the rule that is broken, at the first byte by which it is, and where it stands.
-fn justified_refusal(error: RequestError, read: &[u8], plain: Option<&Plain<'_>>, limits: &HeadLimits) {
+fn justified_refusal(
+    error: RequestError,
+    read: &[u8],
+    plain: Option<&Plain<'_>>,
+    limits: &HeadLimits,
+) {
     use RequestError as E;
     names_a_section(&error, error.section());
     let (last, before) = (read[read.len() - 1], read.len().checked_sub(2).map(|at| read[at]));
@@ -284,7 +313,12 @@ fn justified_refusal(error: RequestError, read: &[u8], plain: Option<&Plain<'_>>
 }
 
 /// The 101 is what a client with that key, who offered that much, wants, and no other client.
-fn understood_by_who_asked(plain: &Plain<'_>, out: &[u8], subprotocol: Option<&str>, deflate: bool) {
+fn understood_by_who_asked(
+    plain: &Plain<'_>,
+    out: &[u8],
+    subprotocol: Option<&str>,
+    deflate: bool,
+) {
     let uri = Uri::parse("ws://a/").unwrap();
     let nonce = nonce_of(plain.values("Sec-WebSocket-Key")[0]);
     let read = |nonce: [u8; 16], subprotocol: Option<&str>, deflate: bool| {
@@ -298,8 +332,14 @@ fn understood_by_who_asked(plain: &Plain<'_>, out: &[u8], subprotocol: Option<&s
         }
         let _ = deflate;
         let mut asked = Vec::new();
-        let mut client =
-            ClientHandshake::with_keys(&request, Config::default(), nonce, keys as Keys, &mut asked).unwrap();
+        let mut client = ClientHandshake::with_keys(
+            &request,
+            Config::default(),
+            nonce,
+            keys as Keys,
+            &mut asked,
+        )
+        .unwrap();
         // A head of ours may be longer than the one that asked, by the subprotocol that was offered.
         let mut inbox = out.to_vec();
         match client.receive(&mut Input::new(&mut inbox)) {
@@ -380,8 +420,11 @@ pub fn client_handshake(data: &[u8]) {
             assert!(!matches!(status, 100..=199));
             assert_eq!(client.rest, wire[plain.len..]);
             assert_eq!(proxy.rest, client.rest);
-            let tunnel =
-                if matches!(status, 200..=299) { Asked::Open(None) } else { Asked::Refused(*status) };
+            let tunnel = if matches!(status, 200..=299) {
+                Asked::Open(None)
+            } else {
+                Asked::Refused(*status)
+            };
             assert_eq!(proxy.verdict, tunnel);
         }
         Asked::Open(subprotocol) => {
@@ -399,7 +442,8 @@ pub fn client_handshake(data: &[u8]) {
             assert!(subprotocol.as_ref().is_none_or(|chosen| offered.contains(&&**chosen)));
             for value in plain.values("Sec-WebSocket-Extensions") {
                 assert!(deflate);
-                let name = value.split(|byte| b"; \t,".contains(byte)).find(|part| !part.is_empty());
+                let name =
+                    value.split(|byte| b"; \t,".contains(byte)).find(|part| !part.is_empty());
                 assert!(name.is_none_or(|name| name == b"permessage-deflate"));
             }
             assert_eq!(proxy.verdict, Asked::Refused(101));
@@ -427,7 +471,12 @@ enum Asked {
     Open(Option<String>),
 }
 
-fn ask(limits: HeadLimits, offered: &[&str], deflate: bool, pieces: &[&[u8]]) -> (ClientRun, usize) {
+fn ask(
+    limits: HeadLimits,
+    offered: &[&str],
+    deflate: bool,
+    pieces: &[&[u8]],
+) -> (ClientRun, usize) {
     let uri = Uri::parse("ws://server.example.com/chat").unwrap();
     let mut request = ClientRequest::new(&uri);
     for subprotocol in offered {
@@ -439,19 +488,25 @@ fn ask(limits: HeadLimits, offered: &[&str], deflate: bool, pieces: &[&[u8]]) ->
     }
     let _ = deflate;
     let mut out = Vec::new();
-    let mut client = ClientHandshake::with_keys(&request, Config::default(), NONCE, keys as Keys, &mut out)
-        .unwrap()
-        .with_limits(limits);
+    let mut client =
+        ClientHandshake::with_keys(&request, Config::default(), NONCE, keys as Keys, &mut out)
+            .unwrap()
+            .with_limits(limits);
     drive(pieces, |input| {
         Ok(client.receive(input)?.map(|answer| match answer {
-            Answer::Open(_, response) => (Asked::Open(response.subprotocol().map(str::to_owned)), &[][..]),
-            Answer::Refused(refused) => (Asked::Refused(refused.response().status()), refused.body_start()),
+            Answer::Open(_, response) => {
+                (Asked::Open(response.subprotocol().map(str::to_owned)), &[][..])
+            }
+            Answer::Refused(refused) => {
+                (Asked::Refused(refused.response().status()), refused.body_start())
+            }
         }))
     })
 }
 
 fn ask_proxy(limits: HeadLimits, pieces: &[&[u8]]) -> (ClientRun, usize) {
-    let mut proxy = ProxyHandshake::new("a", 80, None, &mut Vec::new()).unwrap().with_limits(limits);
+    let mut proxy =
+        ProxyHandshake::new("a", 80, None, &mut Vec::new()).unwrap().with_limits(limits);
     drive(pieces, |input| {
         Ok(proxy.receive(input)?.map(|answer| match answer {
             ProxyAnswer::Open(_) => (Asked::Open(None), &[][..]),
@@ -516,12 +571,15 @@ fn justified_failure(error: ResponseError, plain: &Plain<'_>, offered: &[&str], 
         E::AcceptRepeated => count("Sec-WebSocket-Accept") > 1,
         E::Accept => plain.values("Sec-WebSocket-Accept") != [ACCEPT],
         E::SubprotocolRepeated => {
-            count("Sec-WebSocket-Protocol") > 1 || plain.values("Sec-WebSocket-Protocol")[0].contains(&b',')
+            count("Sec-WebSocket-Protocol") > 1
+                || plain.values("Sec-WebSocket-Protocol")[0].contains(&b',')
         }
-        E::SubprotocolMalformed => !subprotocols.iter().all(|name| is_token(name)) || subprotocols.is_empty(),
-        E::SubprotocolNotOffered => {
-            !subprotocols.iter().all(|name| offered.iter().any(|offered| offered.as_bytes() == *name))
+        E::SubprotocolMalformed => {
+            !subprotocols.iter().all(|name| is_token(name)) || subprotocols.is_empty()
         }
+        E::SubprotocolNotOffered => !subprotocols
+            .iter()
+            .all(|name| offered.iter().any(|offered| offered.as_bytes() == *name)),
         E::ExtensionNotOffered => {
             !deflate || plain.list("Sec-WebSocket-Extensions") != [b"permessage-deflate"]
         }
@@ -615,19 +673,24 @@ pub fn handshake_pair(data: &[u8]) {
         request = request.deflate(DeflateConfig::default());
     }
     let mut asked = Vec::new();
-    let client = ClientHandshake::with_keys(&request, Config::default(), NONCE, keys as Keys, &mut asked);
+    let client =
+        ClientHandshake::with_keys(&request, Config::default(), NONCE, keys as Keys, &mut asked);
     let mut client = match client {
         Ok(client) => client,
         Err(misuse) => {
             assert!(asked.is_empty());
             names_a_section(&misuse, "RFC ");
             let good = match misuse {
-                HandshakeMisuse::Origin => strings.origin.iter().all(|origin| origin == "http://example.com"),
+                HandshakeMisuse::Origin => {
+                    strings.origin.iter().all(|origin| origin == "http://example.com")
+                }
                 HandshakeMisuse::Subprotocol => {
                     strings.subprotocols.iter().all(|name| is_token(name.as_bytes()))
                 }
                 HandshakeMisuse::SubprotocolRepeated => strings.subprotocols.len() < 2,
-                HandshakeMisuse::Credentials => uri.userinfo().is_none_or(|userinfo| !userinfo.contains('%')),
+                HandshakeMisuse::Credentials => {
+                    uri.userinfo().is_none_or(|userinfo| !userinfo.contains('%'))
+                }
                 misuse => !bad_header(misuse, &strings.headers),
             };
             assert!(!good, "{misuse:?} without reason");
@@ -638,8 +701,8 @@ pub fn handshake_pair(data: &[u8]) {
     // The head says this and no more.
     let plain = Plain::of(&asked, 0);
     assert_eq!(plain.len, asked.len());
-    let has_credentials =
-        uri.userinfo().is_some() && !strings.headers.iter().any(|(name, _)| same(name, "authorization"));
+    let has_credentials = uri.userinfo().is_some()
+        && !strings.headers.iter().any(|(name, _)| same(name, "authorization"));
     let own = 5
         + usize::from(strings.origin.is_some())
         + usize::from(!strings.subprotocols.is_empty())
@@ -664,7 +727,10 @@ pub fn handshake_pair(data: &[u8]) {
             Ok(None) => {}
             Err(error) => {
                 use RequestError::{HeadTooLong, TargetTooLong, TooManyHeaders};
-                assert!(!fits && matches!(error, HeadTooLong | TargetTooLong | TooManyHeaders), "{error:?}");
+                assert!(
+                    !fits && matches!(error, HeadTooLong | TargetTooLong | TooManyHeaders),
+                    "{error:?}"
+                );
                 return;
             }
         }
@@ -695,7 +761,9 @@ pub fn handshake_pair(data: &[u8]) {
         if let Err(misuse) = server.reject(&rejection, &mut out) {
             let bad = match misuse {
                 HandshakeMisuse::Status => !(200..=599).contains(&status),
-                HandshakeMisuse::Body => strings.body.is_some() && matches!(status, 204 | 205 | 304),
+                HandshakeMisuse::Body => {
+                    strings.body.is_some() && matches!(status, 204 | 205 | 304)
+                }
                 HandshakeMisuse::ContentType => {
                     strings.body.as_ref().is_some_and(|(kind, _)| !is_value(kind.as_bytes()))
                 }
@@ -710,11 +778,16 @@ pub fn handshake_pair(data: &[u8]) {
         let body = strings.body.as_ref().map_or(&[][..], |(_, body)| body);
         assert_eq!(out[head.len..], *body);
         let own = if status == 426 { 3 } else { 1 };
-        assert_headers(&head.headers[own..own + strings.answer_headers.len()], &strings.answer_headers);
-        let behind = usize::from(strings.body.is_some()) + usize::from(!matches!(status, 204 | 304));
+        assert_headers(
+            &head.headers[own..own + strings.answer_headers.len()],
+            &strings.answer_headers,
+        );
+        let behind =
+            usize::from(strings.body.is_some()) + usize::from(!matches!(status, 204 | 304));
         assert_eq!(head.headers.len(), own + strings.answer_headers.len() + behind);
     } else {
-        let mut accept = if choices & 2 == 0 { Accept::from_any_origin() } else { Accept::from_origins(&[]) };
+        let mut accept =
+            if choices & 2 == 0 { Accept::from_any_origin() } else { Accept::from_origins(&[]) };
         if let Some(chosen) = &strings.chosen {
             accept = accept.subprotocol(chosen);
         }
@@ -728,7 +801,9 @@ pub fn handshake_pair(data: &[u8]) {
         match server.accept(&request, &accept, &mut out) {
             Ok(connection) => ws = Some(connection),
             Err(ServerError::Request(error)) => {
-                assert!(error == RequestError::Origin && choices & 2 != 0 && strings.origin.is_some());
+                assert!(
+                    error == RequestError::Origin && choices & 2 != 0 && strings.origin.is_some()
+                );
                 response_of(&out, 403, false);
             }
             Err(ServerError::Misuse(misuse)) => {
@@ -736,7 +811,9 @@ pub fn handshake_pair(data: &[u8]) {
                 names_a_section(&misuse, "RFC ");
                 let chosen = strings.chosen.as_ref();
                 let bad = match misuse {
-                    HandshakeMisuse::Subprotocol => chosen.is_some_and(|name| !is_token(name.as_bytes())),
+                    HandshakeMisuse::Subprotocol => {
+                        chosen.is_some_and(|name| !is_token(name.as_bytes()))
+                    }
                     HandshakeMisuse::SubprotocolNotOffered => {
                         chosen.is_some_and(|name| !strings.subprotocols.contains(name))
                     }
@@ -753,8 +830,8 @@ pub fn handshake_pair(data: &[u8]) {
 
     // The client reads what was meant.
     let head = Plain::of(&out, 0);
-    let fits =
-        head.headers.len() <= usize::from(limits.headers_max) && head.len <= limits.head_bytes_max as usize;
+    let fits = head.headers.len() <= usize::from(limits.headers_max)
+        && head.len <= limits.head_bytes_max as usize;
     let mut body = Vec::<u8>::new();
     let mut answered = false;
     for piece in pieces(&out, &cuts) {
@@ -888,7 +965,11 @@ impl<'a> Plain<'a> {
             *line = line.strip_suffix(b"\r").expect("a CR before each LF");
         }
         lines.push(last);
-        assert!(lines.iter().all(|line| !line.is_empty() && !line.iter().any(|byte| b"\r\0".contains(byte))));
+        assert!(
+            lines
+                .iter()
+                .all(|line| !line.is_empty() && !line.iter().any(|byte| b"\r\0".contains(byte)))
+        );
         let headers = lines[1..].iter().map(|line| {
             let colon = line.iter().position(|&byte| byte == b':').expect("a colon");
             assert!(is_token(&line[..colon]));
@@ -912,7 +993,8 @@ impl<'a> Plain<'a> {
 
     /// The elements of all values.
     fn list(&self, name: &str) -> Vec<&'a [u8]> {
-        let elements = self.values(name).into_iter().flat_map(|value| value.split(|&byte| byte == b','));
+        let elements =
+            self.values(name).into_iter().flat_map(|value| value.split(|&byte| byte == b','));
         elements.map(trim).filter(|element| !element.is_empty()).collect()
     }
 
@@ -938,7 +1020,10 @@ fn response_of(out: &[u8], status: u16, without_body: bool) -> Plain<'_> {
 }
 
 fn names_a_section(error: &impl std::error::Error, section: &str) {
-    assert!(section.starts_with("RFC ") && error.to_string().contains(section), "{error:?}: {error}");
+    assert!(
+        section.starts_with("RFC ") && error.to_string().contains(section),
+        "{error:?}: {error}"
+    );
 }
 
 fn end_of_head(bytes: &[u8]) -> Option<usize> {

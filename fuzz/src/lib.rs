@@ -36,13 +36,15 @@ pub fn header(data: &[u8]) {
             for end in 0..used {
                 assert_eq!(Header::decode(&data[..end]), None);
             }
-            let shortest = Header { length_form: LengthForm::shortest(header.payload_len), ..header };
+            let shortest =
+                Header { length_form: LengthForm::shortest(header.payload_len), ..header };
             assert!(shortest.encode().len() <= used);
 
             // Masking: XOR, resumable, its own inverse.
             let key = header.masking_key.unwrap_or([1, 2, 3, 4]);
             let payload = &data[used..];
-            let naive: Vec<u8> = payload.iter().enumerate().map(|(i, byte)| byte ^ key[i % 4]).collect();
+            let naive: Vec<u8> =
+                payload.iter().enumerate().map(|(i, byte)| byte ^ key[i % 4]).collect();
             let mut masked = payload.to_vec();
             let cut = header.payload_len as usize % (payload.len() + 1);
             let mut mask = Mask::new(key);
@@ -89,8 +91,12 @@ fn stream(side: Side, data: &[u8]) {
     if manual % 2 == 1 {
         config = config.manual_replies();
     }
-    let cuts =
-        [usize::from(a), usize::from(b), usize::from(a) + usize::from(b), usize::from(a) * usize::from(b)];
+    let cuts = [
+        usize::from(a),
+        usize::from(b),
+        usize::from(a) + usize::from(b),
+        usize::from(a) * usize::from(b),
+    ];
     same_for_every_cut(side, config, wire, &cuts);
 }
 
@@ -116,7 +122,11 @@ pub fn same_for_every_cut_on(
     let backlog = config.limits.reply_backlog_max as usize;
     assert!(messages.out.0.len() <= backlog + 2 * (6 + 125), "the backlog of {wire:02x?}");
     assert_eq!((chunks.error, &chunks.out), (messages.error, &messages.out));
-    assert_eq!(whole_messages(&chunks), messages.items, "chunks are not the messages of {wire:02x?}");
+    assert_eq!(
+        whole_messages(&chunks),
+        messages.items,
+        "chunks are not the messages of {wire:02x?}"
+    );
 
     // What the input's end says does not depend on the cuts either.
     let ending = |pieces: &[&[u8]]| {
@@ -168,7 +178,8 @@ pub fn pair(data: &[u8]) {
     }
     // Either every ping is answered, or pongs are held back as soon as something else waits to be read.
     let all_answered = setting & 8 == 0;
-    config = config.limits(Limits::default().reply_backlog_max(if all_answered { u32::MAX } else { 0 }));
+    config =
+        config.limits(Limits::default().reply_backlog_max(if all_answered { u32::MAX } else { 0 }));
     let mut ends = [Side::Server, Side::Client].map(|side| End {
         ws: side.connection(config),
         wire: Vec::new(),
@@ -305,7 +316,9 @@ fn deliver(ends: &mut [End; 2], who: usize, n: usize) {
     let n = n.min(peer.wire.len());
     let mut inbox: Vec<u8> = peer.wire.drain(..n).collect();
     let mut input = Input::new(&mut inbox);
-    while let Some(event) = end.ws.receive(&mut input, &mut end.wire).expect("both keep to the rules") {
+    while let Some(event) =
+        end.ws.receive(&mut input, &mut end.wire).expect("both keep to the rules")
+    {
         match owned(event) {
             Event::Pong(payload) => {
                 // The answers come in the order of the pings.

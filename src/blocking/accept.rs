@@ -11,7 +11,8 @@ use super::transfer::{Transfer, after};
 use super::websocket::{Agreed, WebSocket};
 use crate::connection::{Config, Replies};
 use crate::handshake::{
-    Accept, HandshakeMisuse, HeadLimits, Rejection, Request, RequestError, ServerError, ServerHandshake,
+    Accept, HandshakeMisuse, HeadLimits, Rejection, Request, RequestError, ServerError,
+    ServerHandshake,
 };
 use crate::role::Server;
 
@@ -161,8 +162,9 @@ impl<S: Stream> Pending<S> {
                 if !self.transfer.flush(self.deadline)? {
                     return Err(AcceptError::TimedOut);
                 }
-                let agreed =
-                    accept.chosen().map_or(Agreed::Nothing, |it| Agreed::Subprotocol(it.to_string()));
+                let agreed = accept
+                    .chosen()
+                    .map_or(Agreed::Nothing, |it| Agreed::Subprotocol(it.to_string()));
                 Ok(WebSocket::from_handshake(self.transfer, connection, agreed))
             }
             Err(ServerError::Request(error)) => {

@@ -15,8 +15,8 @@ use super::transfer::{Transfer, after, passed};
 use super::websocket::{Agreed, WebSocket};
 use crate::connection::Config;
 use crate::handshake::{
-    Answer, ClientHandshake, ClientRequest, HandshakeMisuse, ProxyAnswer, ProxyHandshake, Refused, Response,
-    ResponseError,
+    Answer, ClientHandshake, ClientRequest, HandshakeMisuse, ProxyAnswer, ProxyHandshake, Refused,
+    Response, ResponseError,
 };
 use crate::role::Client;
 use crate::uri::{Uri, UriError};
@@ -102,7 +102,11 @@ impl Connector {
     }
 
     /// The user name and password for the proxy.
-    pub fn proxy_credentials(mut self, user: impl Into<String>, password: impl Into<String>) -> Self {
+    pub fn proxy_credentials(
+        mut self,
+        user: impl Into<String>,
+        password: impl Into<String>,
+    ) -> Self {
         self.credentials = Some((user.into(), password.into()));
         self
     }
@@ -119,7 +123,10 @@ impl Connector {
     /// # Errors
     ///
     /// [`ConnectError::NeedsTls`] for `wss:`, and everything else that [`ConnectError`] tells.
-    pub fn connect(&self, request: &ClientRequest<'_>) -> Result<WebSocket<TcpStream, Client>, ConnectError> {
+    pub fn connect(
+        &self,
+        request: &ClientRequest<'_>,
+    ) -> Result<WebSocket<TcpStream, Client>, ConnectError> {
         if request.uri().is_secure() {
             return Err(ConnectError::NeedsTls);
         }
@@ -156,7 +163,11 @@ impl Connector {
         self.shake_hands(Transfer::new(stream), request, after(self.timeout))
     }
 
-    fn open(&self, uri: &Uri, deadline: Option<Instant>) -> Result<Transfer<TcpStream>, ConnectError> {
+    fn open(
+        &self,
+        uri: &Uri,
+        deadline: Option<Instant>,
+    ) -> Result<Transfer<TcpStream>, ConnectError> {
         let Some((host, port)) = &self.proxy else {
             return Ok(Transfer::new(connect_tcp(uri.host(), uri.port(), deadline)?));
         };
@@ -188,7 +199,9 @@ impl Connector {
         let (connection, response) = transfer.exchange(deadline, |input, _| {
             Ok::<_, ConnectError>(match handshake.receive(input)? {
                 None => None,
-                Some(Answer::Open(connection, response)) => Some((connection, response.into_owned())),
+                Some(Answer::Open(connection, response)) => {
+                    Some((connection, response.into_owned()))
+                }
                 Some(Answer::Refused(refused)) => {
                     return Err(ConnectError::Refused(Box::new(refused.into())));
                 }
@@ -211,7 +224,11 @@ impl fmt::Debug for Connector {
     }
 }
 
-fn connect_tcp(host: &str, port: u16, deadline: Option<Instant>) -> Result<TcpStream, ConnectError> {
+fn connect_tcp(
+    host: &str,
+    port: u16,
+    deadline: Option<Instant>,
+) -> Result<TcpStream, ConnectError> {
     let addresses = look_up(host, port, deadline)?;
     let mut failure = io::Error::new(io::ErrorKind::NotFound, "the host has no address");
     let mut left = u32::try_from(addresses.len()).unwrap_or(u32::MAX);
@@ -243,12 +260,17 @@ fn connect_tcp(host: &str, port: u16, deadline: Option<Instant>) -> Result<TcpSt
 
 /// The addresses of a host. The system's resolver knows no deadline, so a thread waits for it; if we give up, that thread ends
 /// when the resolver does.
-fn look_up(host: &str, port: u16, deadline: Option<Instant>) -> Result<Vec<SocketAddr>, ConnectError> {
+fn look_up(
+    host: &str,
+    port: u16,
+    deadline: Option<Instant>,
+) -> Result<Vec<SocketAddr>, ConnectError> {
     if let Ok(address) = host.parse::<IpAddr>() {
         return Ok([SocketAddr::new(address, port)].into());
     }
     let name = host.to_string();
-    let resolve = move || (name.as_str(), port).to_socket_addrs().map(|found| found.collect::<Vec<_>>());
+    let resolve =
+        move || (name.as_str(), port).to_socket_addrs().map(|found| found.collect::<Vec<_>>());
     let Some(deadline) = deadline else { return resolve().map_err(ConnectError::Resolve) };
     let (sender, receiver) = mpsc::channel();
     thread::Builder::new()
@@ -300,7 +322,10 @@ pub struct Refusal {
 
 impl From<Refused<'_>> for Refusal {
     fn from(refused: Refused<'_>) -> Self {
-        Self { response: refused.response().clone().into_owned(), body_start: refused.body_start().to_vec() }
+        Self {
+            response: refused.response().clone().into_owned(),
+            body_start: refused.body_start().to_vec(),
+        }
     }
 }
 

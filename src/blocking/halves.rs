@@ -114,7 +114,8 @@ impl<S: TryClone, R: Role> WebSocket<S, R> {
         parts.connection.flush_replies(parts.transfer.out());
         parts.transfer.move_out(&mut transfer);
         let is_open = parts.connection.ready_state() == connection::ReadyState::Open;
-        let mailbox = Mailbox { closing_since: (!is_open).then(Instant::now), ..Mailbox::default() };
+        let mailbox =
+            Mailbox { closing_since: (!is_open).then(Instant::now), ..Mailbox::default() };
         let (receiver, sender) = parts.connection.split();
         let side = Side {
             sender,
@@ -122,7 +123,8 @@ impl<S: TryClone, R: Role> WebSocket<S, R> {
             write_timeout: parts.write_timeout,
             write_error: parts.ending.write_error.clone(),
         };
-        let shared = Arc::new(Shared { side: Mutex::new(side), mailbox: Mutex::new(mailbox), handle });
+        let shared =
+            Arc::new(Shared { side: Mutex::new(side), mailbox: Mutex::new(mailbox), handle });
         let reader = Reader {
             transfer: parts.transfer,
             receiver,
@@ -246,7 +248,9 @@ impl<S: Stream, R: Role> Reader<S, R> {
                 }
                 wake
             }
-            Err(expired) => return self.end(Ended::Closed(Closed::Abnormal(Abnormal::Expired(expired)))),
+            Err(expired) => {
+                return self.end(Ended::Closed(Closed::Abnormal(Abnormal::Expired(expired))));
+            }
         };
         let settled = self.shared.deliver();
         if !settled {
@@ -267,8 +271,10 @@ impl<S: Stream, R: Role> Reader<S, R> {
             }
             Ok(Fill::Later) => !near(wake) || passed(deadline),
             Ok(Fill::End) => {
-                let why =
-                    self.receiver.end_of_input().map_or_else(Abnormal::CutOff, |()| Abnormal::Terminated);
+                let why = self
+                    .receiver
+                    .end_of_input()
+                    .map_or_else(Abnormal::CutOff, |()| Abnormal::Terminated);
                 self.end(Ended::Closed(Closed::Abnormal(why)))
             }
             Err(error) => self.end(Ended::Io(Failure::new(&error))),
@@ -407,7 +413,10 @@ impl<S: Stream, R: Role> Writer<S, R> {
         self.shared.deliver();
     }
 
-    fn close_with(&self, close: impl FnOnce(&mut Side<S, R>) -> Result<(), Misuse>) -> Result<(), Error> {
+    fn close_with(
+        &self,
+        close: impl FnOnce(&mut Side<S, R>) -> Result<(), Misuse>,
+    ) -> Result<(), Error> {
         self.write(|side| {
             close(side)?;
             self.shared.mailbox().closing_since.get_or_insert_with(Instant::now);
@@ -415,7 +424,10 @@ impl<S: Stream, R: Role> Writer<S, R> {
         })
     }
 
-    fn write(&self, encode: impl FnOnce(&mut Side<S, R>) -> Result<(), Misuse>) -> Result<(), Error> {
+    fn write(
+        &self,
+        encode: impl FnOnce(&mut Side<S, R>) -> Result<(), Misuse>,
+    ) -> Result<(), Error> {
         let result = self.shared.side().write(encode);
         self.shared.deliver(); // what the reader could not while we were in its way
         result

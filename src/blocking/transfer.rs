@@ -212,7 +212,9 @@ impl<S: Stream> Transfer<S> {
             match self.fill(deadline)? {
                 Fill::Bytes if flushed && !passed(deadline) => {}
                 Fill::End => return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into()),
-                Fill::Bytes | Fill::Later => return Err(io::Error::from(io::ErrorKind::TimedOut).into()),
+                Fill::Bytes | Fill::Later => {
+                    return Err(io::Error::from(io::ErrorKind::TimedOut).into());
+                }
             }
         }
     }

@@ -12,7 +12,9 @@ use super::clock::Clock;
 use super::incoming::{Abnormal, Closed, Ended, Error, Failure, Incoming, ReadyState};
 use super::stream::Stream;
 use super::transfer::{Fill, Transfer, after, earlier, passed};
-use crate::connection::{self, Connection, Data, Event, Expired, KeepaliveConfig, Prepared, Transport};
+use crate::connection::{
+    self, Connection, Data, Event, Expired, KeepaliveConfig, Prepared, Transport,
+};
 use crate::error::{Misuse, Violation};
 use crate::frame::{CloseCode, CloseReason};
 use crate::handshake::Response;
@@ -65,7 +67,10 @@ pub(super) enum Agreed {
     Nothing,
     Subprotocol(String),
     /// From the server, whose headers may be of interest.
-    #[cfg_attr(not(feature = "rand"), expect(dead_code, reason = "connecting needs random numbers"))]
+    #[cfg_attr(
+        not(feature = "rand"),
+        expect(dead_code, reason = "connecting needs random numbers")
+    )]
     Response(Response<'static>),
 }
 
@@ -115,7 +120,11 @@ impl<S: Stream, R: Role> WebSocket<S, R> {
         Self::from_handshake(Transfer::new(stream), connection, Agreed::Nothing)
     }
 
-    pub(super) fn from_handshake(transfer: Transfer<S>, connection: Connection<R>, agreed: Agreed) -> Self {
+    pub(super) fn from_handshake(
+        transfer: Transfer<S>,
+        connection: Connection<R>,
+        agreed: Agreed,
+    ) -> Self {
         Self {
             transfer,
             connection,
@@ -251,19 +260,21 @@ impl<S: Stream, R: Role> WebSocket<S, R> {
     ///
     /// [`Error::Violation`] or [`Error::Io`]; the connection is over all the same.
     pub fn terminate(&mut self, timeout: Duration) -> Result<Closed, Error> {
-        let can_wait =
-            !timeout.is_zero() && self.transfer.stream_mut().set_read_timeout(Some(timeout)).is_ok();
+        let can_wait = !timeout.is_zero()
+            && self.transfer.stream_mut().set_read_timeout(Some(timeout)).is_ok();
         let code = if R::IS_SERVER { CloseCode::GOING_AWAY } else { CloseCode::NORMAL };
         let deadline = after(Some(timeout));
         if can_wait {
             self.read_timeout = Some(timeout);
-            self.clock = Clock::new(KeepaliveConfig::default().ping_after(None).close_within(Some(timeout)));
+            self.clock =
+                Clock::new(KeepaliveConfig::default().ping_after(None).close_within(Some(timeout)));
             // Refused if a Close frame has been sent already. What cannot be written shows when reading.
             let _ = self.encode(|connection, out| connection.close(code, "", out));
         }
         while self.ending.ended.is_none() {
             if !can_wait || passed(deadline) {
-                let why = if can_wait { Abnormal::Expired(Expired::Close) } else { Abnormal::Terminated };
+                let why =
+                    if can_wait { Abnormal::Expired(Expired::Close) } else { Abnormal::Terminated };
                 self.end(Ended::Closed(Closed::Abnormal(why)));
             } else if matches!(self.read(), Ok(Incoming::TimedOut)) && !passed(deadline) {
                 thread::sleep(TICK); // the stream is non-blocking
@@ -394,10 +405,14 @@ impl<S: Stream, R: Role> WebSocket<S, R> {
             let taken = match self.connection.receive(&mut input, out) {
                 Ok(None) => Taken::Nothing,
                 Ok(Some(Event::Text(text))) => Taken::Incoming(Incoming::Text(text.into_owned())),
-                Ok(Some(Event::Binary(data))) => Taken::Incoming(Incoming::Binary(data.into_owned())),
+                Ok(Some(Event::Binary(data))) => {
+                    Taken::Incoming(Incoming::Binary(data.into_owned()))
+                }
                 Ok(Some(Event::Ping(_))) => Taken::Ping,
                 Ok(Some(Event::Pong(payload))) if self.clock.see_pong(&payload) => Taken::OwnPong,
-                Ok(Some(Event::Pong(payload))) => Taken::Incoming(Incoming::Pong(payload.into_owned())),
+                Ok(Some(Event::Pong(payload))) => {
+                    Taken::Incoming(Incoming::Pong(payload.into_owned()))
+                }
                 Ok(Some(Event::Close(reason))) => {
                     self.ending.close = Some(reason.map(CloseReason::into_owned));
                     Taken::Nothing
@@ -492,7 +507,9 @@ impl<S: Stream, R: Role> WebSocket<S, R> {
 
     fn may_write(&self) -> Result<(), Error> {
         match &self.ending {
-            Ending { write_error: Some(failure), ended: None, .. } => Err(Error::Io(failure.tell())),
+            Ending { write_error: Some(failure), ended: None, .. } => {
+                Err(Error::Io(failure.tell()))
+            }
             _ => Ok(()),
         }
     }

@@ -70,7 +70,9 @@ impl Assembly {
         };
         let arrived = cut.bytes().len().saturating_add(piece.len());
         let more = growth(text.len(), text.capacity(), arrived, rest);
-        text.try_reserve_exact(more).or_else(|_| text.try_reserve_exact(arrived)).map_err(|_| NoRoom)?;
+        text.try_reserve_exact(more)
+            .or_else(|_| text.try_reserve_exact(arrived))
+            .map_err(|_| NoRoom)?;
         let (next, piece) = piece.split_at_checked(cut.missing()).unwrap_or((piece, &[]));
         if !next.is_empty() {
             match cut.resume(next) {

@@ -101,7 +101,14 @@ impl Keepalive {
     /// Begins to watch over a connection that was opened `now`.
     #[must_use]
     pub const fn new(config: KeepaliveConfig, now: Duration) -> Self {
-        Self { config, heard: now, pinged: None, newest: (0, None), round_trip: None, closing_since: None }
+        Self {
+            config,
+            heard: now,
+            pinged: None,
+            newest: (0, None),
+            round_trip: None,
+            closing_since: None,
+        }
     }
 
     /// Notes that bytes have arrived, of whatever kind: the peer is alive. Call it after each read.

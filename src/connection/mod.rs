@@ -144,7 +144,11 @@ impl<K: MaskingKeys> Connection<Client<K>> {
     /// # Errors
     ///
     /// As [`send`](Self::send), and [`Misuse::TextNotUtf8`].
-    pub fn mask_in_place(&mut self, kind: Kind, payload: &mut [u8]) -> Result<EncodedHeader, Misuse> {
+    pub fn mask_in_place(
+        &mut self,
+        kind: Kind,
+        payload: &mut [u8],
+    ) -> Result<EncodedHeader, Misuse> {
         self.sender.mask_in_place(kind, payload)
     }
 }
@@ -222,7 +226,8 @@ impl<R: Role> Connection<R> {
         out: &mut Vec<u8>,
     ) -> Result<Option<ChunkEvent<'a>>, Violation> {
         self.flush_replies(out);
-        let event = self.receiver.receive_chunk(input).map_err(|violation| self.fail(violation, out))?;
+        let event =
+            self.receiver.receive_chunk(input).map_err(|violation| self.fail(violation, out))?;
         if let Some(ChunkEvent::Control(control)) = &event {
             self.answer(control, out);
         }
@@ -256,7 +261,11 @@ impl<R: Role> Connection<R> {
     /// [`Misuse::MessageUnderWay`] between [`send_part`](Self::send_part) and
     /// [`send_last_part`](Self::send_last_part).
     #[inline]
-    pub fn send<'a>(&mut self, message: impl Into<Data<'a>>, out: &mut Vec<u8>) -> Result<(), Misuse> {
+    pub fn send<'a>(
+        &mut self,
+        message: impl Into<Data<'a>>,
+        out: &mut Vec<u8>,
+    ) -> Result<(), Misuse> {
         self.sender.send(message, out)
     }
 
@@ -297,7 +306,11 @@ impl<R: Role> Connection<R> {
     /// # Errors
     ///
     /// [`Misuse::Closed`]; [`Misuse::OtherKindOfMessage`] if the message was begun with the other kind of data.
-    pub fn send_part<'a>(&mut self, part: impl Into<Data<'a>>, out: &mut Vec<u8>) -> Result<(), Misuse> {
+    pub fn send_part<'a>(
+        &mut self,
+        part: impl Into<Data<'a>>,
+        out: &mut Vec<u8>,
+    ) -> Result<(), Misuse> {
         self.sender.send_part(part, out)
     }
 
@@ -306,7 +319,11 @@ impl<R: Role> Connection<R> {
     /// # Errors
     ///
     /// As [`send_part`](Self::send_part).
-    pub fn send_last_part<'a>(&mut self, part: impl Into<Data<'a>>, out: &mut Vec<u8>) -> Result<(), Misuse> {
+    pub fn send_last_part<'a>(
+        &mut self,
+        part: impl Into<Data<'a>>,
+        out: &mut Vec<u8>,
+    ) -> Result<(), Misuse> {
         self.sender.send_last_part(part, out)
     }
 
@@ -356,7 +373,12 @@ impl<R: Role> Connection<R> {
     ///
     /// [`Misuse::Closed`] after a first Close frame; [`Misuse::CloseReasonTooLong`] over 123 bytes;
     /// [`Misuse::CloseCode`] for 1010 from a server.
-    pub fn close(&mut self, code: CloseCode, reason: &str, out: &mut Vec<u8>) -> Result<(), Misuse> {
+    pub fn close(
+        &mut self,
+        code: CloseCode,
+        reason: &str,
+        out: &mut Vec<u8>,
+    ) -> Result<(), Misuse> {
         self.sender.close(code, reason, out)
     }
 
@@ -451,7 +473,9 @@ impl<R: Role> Connection<R> {
             return;
         }
         match control {
-            Event::Ping(payload) if !self.is_backed_up(out) => self.sender.answer_ping(payload, out),
+            Event::Ping(payload) if !self.is_backed_up(out) => {
+                self.sender.answer_ping(payload, out)
+            }
             Event::Ping(payload) => {
                 // RFC 6455 §5.5.3: of several pings, the newest may be answered alone.
                 self.sender.hold_back(Reply::new(OpCode::PONG, &[payload]));

@@ -14,8 +14,8 @@ use super::event::{Chunk, ChunkData, ChunkEvent, Event, Reply};
 use crate::error::{CutOff, Violation};
 use crate::extension::deflate::Inflater;
 use crate::frame::{
-    CONTROL_PAYLOAD_MAX, CloseCode, CloseReason, HEADER_BYTES_MAX, Header, LengthForm, Mask, OpCode,
-    Reserved, turned,
+    CONTROL_PAYLOAD_MAX, CloseCode, CloseReason, HEADER_BYTES_MAX, Header, LengthForm, Mask,
+    OpCode, Reserved, turned,
 };
 use crate::input::Input;
 use crate::length::in_memory;
@@ -176,10 +176,17 @@ impl<R: Role> Receiver<R> {
     /// # Errors
     ///
     /// As [`receive`](Self::receive).
-    pub fn receive_chunk<'a>(&mut self, input: &mut Input<'a>) -> Result<Option<ChunkEvent<'a>>, Violation> {
+    pub fn receive_chunk<'a>(
+        &mut self,
+        input: &mut Input<'a>,
+    ) -> Result<Option<ChunkEvent<'a>>, Violation> {
         // What `receive` had gathered before the caller changed over to chunks.
         if let Some(data) = self.assembly.take_chunk() {
-            return Ok(Some(ChunkEvent::Chunk(Chunk { data, first: self.begin_chunks(), last: false })));
+            return Ok(Some(ChunkEvent::Chunk(Chunk {
+                data,
+                first: self.begin_chunks(),
+                last: false,
+            })));
         }
         loop {
             match self.step(input)? {
@@ -261,7 +268,10 @@ impl<R: Role> Receiver<R> {
 
     /// The next commonest: pings, pongs and further fragments of a binary message that have arrived completely, up to
     /// an event. `None`: what comes next is something else.
-    fn receive_fragments<'a>(&mut self, input: &mut Input<'a>) -> Result<Option<Event<'a>>, Violation> {
+    fn receive_fragments<'a>(
+        &mut self,
+        input: &mut Input<'a>,
+    ) -> Result<Option<Event<'a>>, Violation> {
         const CONTINUATION: u8 = 0x00;
         const FINAL_CONTINUATION: u8 = 0x80;
         const PING: u8 = 0x89;
@@ -276,14 +286,17 @@ impl<R: Role> Receiver<R> {
                         return Ok(None);
                     };
                     let room = self.limits.message_bytes_max.saturating_sub(message.announced);
-                    let Some((key, payload)) = take_frame::<R>(room.min(self.limits.frame_bytes_max), input)
+                    let Some((key, payload)) =
+                        take_frame::<R>(room.min(self.limits.frame_bytes_max), input)
                     else {
                         return Ok(None);
                     };
                     message.announced = message.announced.saturating_add(payload.len() as u64);
                     message.fragments = message.fragments.saturating_add(1);
                     let is_final = first == FINAL_CONTINUATION;
-                    if let Err(NoRoom) = self.assembly.push_masked(key, payload, is_final.then_some(0)) {
+                    if let Err(NoRoom) =
+                        self.assembly.push_masked(key, payload, is_final.then_some(0))
+                    {
                         let len = message.announced;
                         return Err(self.fail(Violation::MessageTooBig { len }));
                     }
@@ -292,7 +305,8 @@ impl<R: Role> Receiver<R> {
                     }
                 }
                 PING | PONG => {
-                    let Some((key, payload)) = take_frame::<R>(CONTROL_PAYLOAD_MAX as u64, input) else {
+                    let Some((key, payload)) = take_frame::<R>(CONTROL_PAYLOAD_MAX as u64, input)
+                    else {
                         return Ok(None);
                     };
                     Mask::new(key).apply(payload);
@@ -310,7 +324,10 @@ impl<R: Role> Receiver<R> {
 
     #[cold]
     #[inline(never)]
-    fn receive_in_steps<'a>(&mut self, input: &mut Input<'a>) -> Result<Option<Event<'a>>, Violation> {
+    fn receive_in_steps<'a>(
+        &mut self,
+        input: &mut Input<'a>,
+    ) -> Result<Option<Event<'a>>, Violation> {
         loop {
             match self.state {
                 State::Idle | State::Header(PartialHeader { len: 0, .. }) => {
@@ -418,13 +435,19 @@ impl<R: Role> Receiver<R> {
                 self.read_header(partial, input)?;
                 Step::Onward
             }
-            State::Data(frame) if frame.remaining > 0 && input.is_empty() && !self.has_pending_output() => {
+            State::Data(frame)
+                if frame.remaining > 0 && input.is_empty() && !self.has_pending_output() =>
+            {
                 Step::UsedUp
             }
             State::Data(frame) => self.read_data(frame, input)?,
-            State::InPlace(place) => self.leave_place(place, input).map_or(Step::UsedUp, |()| Step::Onward),
+            State::InPlace(place) => {
+                self.leave_place(place, input).map_or(Step::UsedUp, |()| Step::Onward)
+            }
             State::Control(frame) if frame.remaining > 0 && input.is_empty() => Step::UsedUp,
-            State::Control(frame) => self.read_control(frame, input)?.map_or(Step::Onward, Step::Event),
+            State::Control(frame) => {
+                self.read_control(frame, input)?.map_or(Step::Onward, Step::Event)
+            }
             State::Failing(violation) => return Err(self.fail(violation)),
             State::Over(_) => {
                 input.take_up_to(usize::MAX);
@@ -434,7 +457,11 @@ impl<R: Role> Receiver<R> {
     }
 
     /// Reads as much of a header as there is, and judges it at every byte that decides something.
-    fn read_header(&mut self, mut partial: PartialHeader, input: &mut Input<'_>) -> Result<(), Violation> {
+    fn read_header(
+        &mut self,
+        mut partial: PartialHeader,
+        input: &mut Input<'_>,
+    ) -> Result<(), Violation> {
         // All of it is there, as a rule: then it is read where it stands.
         if partial.len == 0
             && let Some((header, len)) = Header::decode(input.remaining())
@@ -485,7 +512,9 @@ impl<R: Role> Receiver<R> {
             // RFC 6455 §5.4: a message is one opening frame and its continuations, and nothing else in between.
             match (&self.message, opcode) {
                 (None, OpCode::CONTINUATION) => return Err(Violation::ContinuationOfNothing),
-                (Some(_), OpCode::TEXT | OpCode::BINARY) => return Err(Violation::MessageInsideMessage),
+                (Some(_), OpCode::TEXT | OpCode::BINARY) => {
+                    return Err(Violation::MessageInsideMessage);
+                }
                 _ => {}
             }
             if self.message.map_or(0, |message| message.fragments) >= self.limits.fragments_max {
@@ -613,7 +642,11 @@ impl<R: Role> Receiver<R> {
     }
 
     /// Reads what there is of a data frame's payload.
-    fn read_data<'a>(&mut self, mut frame: Frame, input: &mut Input<'a>) -> Result<Step<'a>, Violation> {
+    fn read_data<'a>(
+        &mut self,
+        mut frame: Frame,
+        input: &mut Input<'a>,
+    ) -> Result<Step<'a>, Violation> {
         let Some(mut message) = self.message else {
             debug_assert!(false, "a data frame belongs to a message");
             return Ok(Step::UsedUp);
@@ -623,7 +656,8 @@ impl<R: Role> Receiver<R> {
         }
         let (data, is_possible) = match message.kind {
             Kind::Binary => (ChunkData::Binary(Cow::Borrowed(frame.take(usize::MAX, input))), true),
-            Kind::Text if message.cut.is_none() => match utf8::check(frame.take(usize::MAX, input)) {
+            Kind::Text if message.cut.is_none() => match utf8::check(frame.take(usize::MAX, input))
+            {
                 Checked::Possible(text, cut) => {
                     message.cut = cut;
                     (ChunkData::Text(Cow::Borrowed(text)), true)
@@ -649,7 +683,8 @@ impl<R: Role> Receiver<R> {
         mut message: Message,
         input: &mut Input<'a>,
     ) -> Result<Step<'a>, Violation> {
-        let Some(inflater) = self.seldom.as_mut().and_then(|seldom| seldom.inflater.as_mut()) else {
+        let Some(inflater) = self.seldom.as_mut().and_then(|seldom| seldom.inflater.as_mut())
+        else {
             debug_assert!(false, "a compressed message was not negotiated");
             return Ok(Step::UsedUp);
         };
@@ -669,7 +704,10 @@ impl<R: Role> Receiver<R> {
                 let (text, cut) = utf8::check_owned(bytes);
                 message.cut = cut.unwrap_or_default();
                 // The text is from before whatever else went wrong.
-                (ChunkData::Text(Cow::Owned(text)), cut.map_or(Err(Violation::TextNotUtf8), |_| ends))
+                (
+                    ChunkData::Text(Cow::Owned(text)),
+                    cut.map_or(Err(Violation::TextNotUtf8), |_| ends),
+                )
             }
         };
         Ok(self.deliver(frame, message, data, ends))
@@ -697,7 +735,9 @@ impl<R: Role> Receiver<R> {
         let more_of_frame = frame.remaining > 0 || (frame.fin && !last);
         self.state = match ends {
             Err(violation) => State::Failing(violation),
-            Ok(_) if more_of_frame || (message.compressed && self.has_pending_output()) => State::Data(frame),
+            Ok(_) if more_of_frame || (message.compressed && self.has_pending_output()) => {
+                State::Data(frame)
+            }
             Ok(_) => self.between_frames(),
         };
         chunk.map_or(Step::Onward, Step::Chunk)

@@ -13,8 +13,8 @@ use crate::error::Misuse;
 use crate::extension::deflate::Compression;
 use crate::extension::deflate::Deflater;
 use crate::frame::{
-    CONTROL_PAYLOAD_MAX, CloseCode, CloseReason, EncodedHeader, Header, LengthForm, Mask, OpCode, Reserved,
-    first_byte,
+    CONTROL_PAYLOAD_MAX, CloseCode, CloseReason, EncodedHeader, Header, LengthForm, Mask, OpCode,
+    Reserved, first_byte,
 };
 use crate::length::in_memory;
 use crate::role::{Client, MaskingKeys, Role, Server};
@@ -71,7 +71,11 @@ impl<R: Role> Sender<R> {
     ///
     /// [`Misuse::Closed`], [`Misuse::MessageUnderWay`].
     #[inline]
-    pub fn send<'a>(&mut self, message: impl Into<Data<'a>>, out: &mut Vec<u8>) -> Result<(), Misuse> {
+    pub fn send<'a>(
+        &mut self,
+        message: impl Into<Data<'a>>,
+        out: &mut Vec<u8>,
+    ) -> Result<(), Misuse> {
         let message = message.into();
         self.may_send_message()?;
         if self.seldom.is_none() {
@@ -87,7 +91,11 @@ impl<R: Role> Sender<R> {
     /// # Errors
     ///
     /// [`Misuse::Closed`], [`Misuse::OtherKindOfMessage`].
-    pub fn send_part<'a>(&mut self, part: impl Into<Data<'a>>, out: &mut Vec<u8>) -> Result<(), Misuse> {
+    pub fn send_part<'a>(
+        &mut self,
+        part: impl Into<Data<'a>>,
+        out: &mut Vec<u8>,
+    ) -> Result<(), Misuse> {
         self.write_part(part.into(), false, out)
     }
 
@@ -96,7 +104,11 @@ impl<R: Role> Sender<R> {
     /// # Errors
     ///
     /// [`Misuse::Closed`], [`Misuse::OtherKindOfMessage`].
-    pub fn send_last_part<'a>(&mut self, part: impl Into<Data<'a>>, out: &mut Vec<u8>) -> Result<(), Misuse> {
+    pub fn send_last_part<'a>(
+        &mut self,
+        part: impl Into<Data<'a>>,
+        out: &mut Vec<u8>,
+    ) -> Result<(), Misuse> {
         self.write_part(part.into(), true, out)
     }
 
@@ -164,7 +176,12 @@ impl<R: Role> Sender<R> {
     /// # Errors
     ///
     /// [`Misuse::Closed`], [`Misuse::CloseCode`], [`Misuse::CloseReasonTooLong`].
-    pub fn close(&mut self, code: CloseCode, reason: &str, out: &mut Vec<u8>) -> Result<(), Misuse> {
+    pub fn close(
+        &mut self,
+        code: CloseCode,
+        reason: &str,
+        out: &mut Vec<u8>,
+    ) -> Result<(), Misuse> {
         self.must_be_open()?;
         // RFC 6455 §7.4.1: a server fails the handshake instead.
         if R::IS_SERVER && code == CloseCode::MANDATORY_EXTENSION {
@@ -173,7 +190,10 @@ impl<R: Role> Sender<R> {
         if reason.len() > CloseReason::REASON_BYTES_MAX {
             return Err(Misuse::CloseReasonTooLong { len: reason.len() });
         }
-        self.write_close(&Reply::new(OpCode::CLOSE, &[&code.number().to_be_bytes(), reason.as_bytes()]), out);
+        self.write_close(
+            &Reply::new(OpCode::CLOSE, &[&code.number().to_be_bytes(), reason.as_bytes()]),
+            out,
+        );
         Ok(())
     }
 
@@ -256,7 +276,12 @@ impl<R: Role> Sender<R> {
         self.message = None;
     }
 
-    fn ping_or_pong(&mut self, opcode: OpCode, payload: &[u8], out: &mut Vec<u8>) -> Result<(), Misuse> {
+    fn ping_or_pong(
+        &mut self,
+        opcode: OpCode,
+        payload: &[u8],
+        out: &mut Vec<u8>,
+    ) -> Result<(), Misuse> {
         self.must_be_open()?;
         if payload.len() > CONTROL_PAYLOAD_MAX {
             return Err(Misuse::ControlTooLong { len: payload.len() });
@@ -295,8 +320,14 @@ impl<R: Role> Sender<R> {
             None => self.deflater(None).is_some(),
         };
         // RFC 7692 §6.1: RSV1 on the first frame only.
-        let reserved = if compressed && self.message.is_none() { Reserved::RSV1 } else { Reserved::NONE };
-        match self.seldom.as_mut().and_then(|seldom| seldom.deflater.as_mut()).filter(|_| compressed) {
+        let reserved =
+            if compressed && self.message.is_none() { Reserved::RSV1 } else { Reserved::NONE };
+        match self
+            .seldom
+            .as_mut()
+            .and_then(|seldom| seldom.deflater.as_mut())
+            .filter(|_| compressed)
+        {
             None => self.write_data(reserved, opcode, part.as_bytes(), last, out),
             Some(deflater) => {
                 let payload = deflater.compress(part.as_bytes(), last);
@@ -383,7 +414,11 @@ impl<K: MaskingKeys> Sender<Client<K>> {
     /// # Errors
     ///
     /// [`Misuse::Closed`], [`Misuse::MessageUnderWay`], [`Misuse::TextNotUtf8`].
-    pub fn mask_in_place(&mut self, kind: Kind, payload: &mut [u8]) -> Result<EncodedHeader, Misuse> {
+    pub fn mask_in_place(
+        &mut self,
+        kind: Kind,
+        payload: &mut [u8],
+    ) -> Result<EncodedHeader, Misuse> {
         self.may_send_message()?;
         if kind == Kind::Text && str::from_utf8(payload).is_err() {
             return Err(Misuse::TextNotUtf8);

@@ -346,7 +346,8 @@ mod tests {
         let offer = Offers::new(b"a; b=c; d=\"e\"; f=\"\\g\"").next().unwrap().unwrap();
         let values: Vec<_> = offer.params().filter_map(|(_, value)| value).collect();
         assert_eq!(values, ["c", "e", "g"]);
-        let are_copied: Vec<_> = values.iter().map(|value| matches!(value, Cow::Owned(_))).collect();
+        let are_copied: Vec<_> =
+            values.iter().map(|value| matches!(value, Cow::Owned(_))).collect();
         assert_eq!(are_copied, [false, false, true]);
     }
 

@@ -252,7 +252,12 @@ impl EncodedHeader {
 
     /// The header with this first byte.
     #[inline]
-    pub(crate) fn new(first: u8, form: LengthForm, payload_len: u64, masking_key: Option<[u8; 4]>) -> Self {
+    pub(crate) fn new(
+        first: u8,
+        form: LengthForm,
+        payload_len: u64,
+        masking_key: Option<[u8; 4]>,
+    ) -> Self {
         let (mask_bit, key_len) = if masking_key.is_some() { (0x80, 4_u8) } else { (0, 0) };
         let key = u128::from(u32::from_le_bytes(masking_key.unwrap_or_default()));
         let len = payload_len.to_be_bytes();
@@ -263,9 +268,10 @@ impl EncodedHeader {
         };
         let (bytes, len) = match form {
             LengthForm::Bits7 => (header(l0, 0) | key << 16, key_len.saturating_add(2)),
-            LengthForm::Bits16 => {
-                (header(126, u16::from_le_bytes([l1, l0]).into()) | key << 32, key_len.saturating_add(4))
-            }
+            LengthForm::Bits16 => (
+                header(126, u16::from_le_bytes([l1, l0]).into()) | key << 32,
+                key_len.saturating_add(4),
+            ),
             LengthForm::Bits64 => {
                 (header(127, u64::from_le_bytes(len)) | key << 80, key_len.saturating_add(10))
             }

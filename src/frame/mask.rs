@@ -163,7 +163,8 @@ mod wide {
     #[inline(never)]
     pub(super) fn xor(key: [u8; 4], bytes: &mut [u8]) {
         const ALIGN_FROM: usize = 2 << 10;
-        let (key, bytes) = if bytes.len() < ALIGN_FROM { (key, bytes) } else { xor_to_line(key, bytes) };
+        let (key, bytes) =
+            if bytes.len() < ALIGN_FROM { (key, bytes) } else { xor_to_line(key, bytes) };
         dispatch!(*LEVEL.get_or_init(Level::new), _ => xor_words(key, bytes));
     }
 
@@ -191,7 +192,8 @@ mod tests {
     fn is_the_formula_of_the_rfc_at_every_length_and_cut() {
         let key = [0x37, 0xfa, 0x21, 0x3d];
         let original: Vec<u8> = (0..150u8).map(|i| i.wrapping_mul(37)).collect();
-        let formula: Vec<u8> = original.iter().enumerate().map(|(i, byte)| byte ^ key[i % 4]).collect();
+        let formula: Vec<u8> =
+            original.iter().enumerate().map(|(i, byte)| byte ^ key[i % 4]).collect();
         for len in 0..=original.len() {
             for cut in 0..=len {
                 let mut bytes = original[..len].to_vec();
@@ -215,13 +217,19 @@ mod tests {
     fn is_the_formula_of_the_rfc_wherever_long_payloads_lie() {
         let key = [0x37, 0xfa, 0x21, 0x3d];
         let original: Vec<u8> = (0..3000u32).map(|i| (i * 37 % 251) as u8).collect();
-        for (start, end) in (0..130).flat_map(|start| (2040..2060).map(move |len| (start, start + len))) {
+        for (start, end) in
+            (0..130).flat_map(|start| (2040..2060).map(move |len| (start, start + len)))
+        {
             let mut bytes = original.clone();
             let mut mask = Mask::new(key);
             mask.apply(&mut bytes[start..end]);
             let formula = |(i, byte): (usize, &u8)| byte ^ key[i % 4];
             let masked: Vec<u8> = original[start..end].iter().enumerate().map(formula).collect();
-            assert_eq!(bytes, [&original[..start], &masked, &original[end..]].concat(), "{start}..{end}");
+            assert_eq!(
+                bytes,
+                [&original[..start], &masked, &original[end..]].concat(),
+                "{start}..{end}"
+            );
             assert_eq!(mask, Mask::new(turned(key, end - start)));
         }
     }
@@ -231,7 +239,8 @@ mod tests {
     fn is_the_formula_of_the_rfc_appended_at_every_length() {
         let key = [0x37, 0xfa, 0x21, 0x3d];
         let original: Vec<u8> = (0..1100u32).map(|i| (i * 37 % 251) as u8).collect();
-        let formula: Vec<u8> = original.iter().enumerate().map(|(i, byte)| byte ^ key[i % 4]).collect();
+        let formula: Vec<u8> =
+            original.iter().enumerate().map(|(i, byte)| byte ^ key[i % 4]).collect();
         for len in 0..=original.len() {
             let mut out = Vec::with_capacity(6 + len);
             out.extend_from_slice(b"before");
@@ -245,7 +254,8 @@ mod tests {
 
     #[test]
     fn a_key_is_turned_by_what_was_masked() {
-        for (n, key) in [(0, [1, 2, 3, 4]), (1, [2, 3, 4, 1]), (2, [3, 4, 1, 2]), (3, [4, 1, 2, 3])] {
+        for (n, key) in [(0, [1, 2, 3, 4]), (1, [2, 3, 4, 1]), (2, [3, 4, 1, 2]), (3, [4, 1, 2, 3])]
+        {
             assert_eq!(turned([1, 2, 3, 4], n), key);
             assert_eq!(turned([1, 2, 3, 4], usize::MAX - 3 + n), key);
         }

@@ -42,7 +42,13 @@ impl<'a> ClientRequest<'a> {
     /// Asks for what the URI names. Its userinfo becomes an `Authorization: Basic` header (RFC 7617), unless the caller adds an
     /// `Authorization` of its own.
     pub fn new(uri: &'a Uri) -> Self {
-        Self { uri, subprotocols: Vec::new(), origin: None, deflate: None, headers: ExtraHeaders::default() }
+        Self {
+            uri,
+            subprotocols: Vec::new(),
+            origin: None,
+            deflate: None,
+            headers: ExtraHeaders::default(),
+        }
     }
 
     /// Offers a subprotocol; the most wanted one first.
@@ -83,7 +89,12 @@ impl<'a> ClientRequest<'a> {
                 return Err(HandshakeMisuse::Subprotocol);
             }
             // RFC 6455 §4.1: all different. Browsers count those that differ in case only as the same, and so do we.
-            if self.subprotocols.iter().take(at).any(|before| before.eq_ignore_ascii_case(subprotocol)) {
+            if self
+                .subprotocols
+                .iter()
+                .take(at)
+                .any(|before| before.eq_ignore_ascii_case(subprotocol))
+            {
                 return Err(HandshakeMisuse::SubprotocolRepeated);
             }
         }
@@ -180,7 +191,9 @@ impl<K: MaskingKeys> ClientHandshake<K> {
             out.extend_from_slice(part.as_bytes());
         }
         let _ = request.uri.write_authority(&mut Text(out));
-        out.extend_from_slice(b"\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: ");
+        out.extend_from_slice(
+            b"\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: ",
+        );
         out.extend_from_slice(&key);
         out.extend_from_slice(b"\r\nSec-WebSocket-Version: 13\r\n");
         if let Some(origin) = request.origin {
@@ -198,9 +211,18 @@ impl<K: MaskingKeys> ClientHandshake<K> {
         request.headers.write(out);
         out.extend_from_slice(b"\r\n");
         let accept = accept_key(&key);
-        let state =
-            State::Waiting(Wanted { keys, accept, subprotocols, deflate: request.deflate, interim: 0 });
-        Ok(Self { config, reader: HeadReader::new(StartLine::Status, HeadLimits::default()), state })
+        let state = State::Waiting(Wanted {
+            keys,
+            accept,
+            subprotocols,
+            deflate: request.deflate,
+            interim: 0,
+        });
+        Ok(Self {
+            config,
+            reader: HeadReader::new(StartLine::Status, HeadLimits::default()),
+            state,
+        })
     }
 
     /// Sets the limits for the response's head. To be called before anything is received.
@@ -218,7 +240,10 @@ impl<K: MaskingKeys> ClientHandshake<K> {
     ///
     /// What arrived is not HTTP, goes beyond a limit, or is a 101 that breaks a rule of RFC 6455 §4.1. The input has been
     /// swallowed. Close the transport; later calls give the same error.
-    pub fn receive<'a>(&mut self, input: &mut Input<'a>) -> Result<Option<Answer<'a, K>>, ResponseError> {
+    pub fn receive<'a>(
+        &mut self,
+        input: &mut Input<'a>,
+    ) -> Result<Option<Answer<'a, K>>, ResponseError> {
         let answer = self.read(input);
         if let Err(error) = answer {
             input.take_up_to(usize::MAX);
@@ -247,11 +272,15 @@ impl<K: MaskingKeys> ClientHandshake<K> {
                 _ => {
                     self.state = State::Answered;
                     let body_start = input.take_up_to(usize::MAX);
-                    return Ok(Some(Answer::Refused(Refused { response: Response { head }, body_start })));
+                    return Ok(Some(Answer::Refused(Refused {
+                        response: Response { head },
+                        body_start,
+                    })));
                 }
             }
             let agreed = wanted.check(&head)?;
-            let State::Waiting(wanted) = core::mem::replace(&mut self.state, State::Answered) else {
+            let State::Waiting(wanted) = core::mem::replace(&mut self.state, State::Answered)
+            else {
                 return Ok(None); // we were waiting above
             };
             let connection = Connection::client_with_keys(self.config, wanted.keys)
@@ -296,7 +325,8 @@ impl<K> Wanted<K> {
         }
         let mut agreed = None;
         for extension in extensions.flatten() {
-            let Some(config) = self.deflate.as_ref().filter(|_| extension.name() == deflate::NAME) else {
+            let Some(config) = self.deflate.as_ref().filter(|_| extension.name() == deflate::NAME)
+            else {
                 return Err(ResponseError::ExtensionNotOffered);
             };
             if agreed.replace(deflate::conclude(config, &extension)?).is_some() {

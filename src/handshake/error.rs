@@ -109,9 +109,10 @@ impl RequestError {
         match self {
             Self::RequestLine => "RFC 9112 §3",
             Self::HttpVersion => "RFC 9110 §15.6.6",
-            Self::TargetCharacter | Self::HostMissing | Self::HostRepeated | Self::HostMalformed => {
-                "RFC 9112 §3.2"
-            }
+            Self::TargetCharacter
+            | Self::HostMissing
+            | Self::HostRepeated
+            | Self::HostMalformed => "RFC 9112 §3.2",
             Self::LineEnding => "RFC 9112 §2.2",
             Self::FoldedHeader => "RFC 9112 §5.2",
             Self::HeaderName => "RFC 9112 §5.1",
@@ -180,8 +181,12 @@ impl fmt::Display for RequestError {
             Self::VersionMissing => "no Sec-WebSocket-Version header",
             Self::VersionRepeated => "more than one Sec-WebSocket-Version header",
             Self::Version => "a Sec-WebSocket-Version other than 13",
-            Self::SubprotocolsMalformed => "a Sec-WebSocket-Protocol header that is not a list of tokens",
-            Self::ExtensionsMalformed => "a Sec-WebSocket-Extensions header that is not a list of extensions",
+            Self::SubprotocolsMalformed => {
+                "a Sec-WebSocket-Protocol header that is not a list of tokens"
+            }
+            Self::ExtensionsMalformed => {
+                "a Sec-WebSocket-Extensions header that is not a list of extensions"
+            }
             Self::Origin => "an Origin that is not allowed here",
         };
         write!(f, "the client sent {what} ({})", self.section())
@@ -311,7 +316,9 @@ impl fmt::Display for ResponseError {
             Self::SubprotocolRepeated => "more than one Sec-WebSocket-Protocol",
             Self::SubprotocolMalformed => "a Sec-WebSocket-Protocol that is not a token",
             Self::SubprotocolNotOffered => "a subprotocol that we have not offered",
-            Self::ExtensionsMalformed => "a Sec-WebSocket-Extensions header that is not a list of extensions",
+            Self::ExtensionsMalformed => {
+                "a Sec-WebSocket-Extensions header that is not a list of extensions"
+            }
             Self::ExtensionNotOffered => "an extension that we have not offered",
             Self::ExtensionRepeated => "the same extension twice",
             #[cfg(feature = "deflate")]

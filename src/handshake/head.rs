@@ -233,12 +233,15 @@ impl Head<'_> {
     /// Whether the field, a list of tokens, has this one in any case.
     #[inline]
     pub(super) fn has_token(&self, field: Field, token: &str) -> bool {
-        let only = self.first(field).is_some_and(|value| value.eq_ignore_ascii_case(token.as_bytes()));
+        let only =
+            self.first(field).is_some_and(|value| value.eq_ignore_ascii_case(token.as_bytes()));
         only || self.lists_token(field, token)
     }
 
     fn lists_token(&self, field: Field, token: &str) -> bool {
-        self.all(field).flat_map(elements).any(|element| element.eq_ignore_ascii_case(token.as_bytes()))
+        self.all(field)
+            .flat_map(elements)
+            .any(|element| element.eq_ignore_ascii_case(token.as_bytes()))
     }
 }
 
@@ -278,7 +281,9 @@ fn parse(kind: StartLine, bytes: &[u8], limits: &HeadLimits) -> Option<Layout> {
 fn parse_request(bytes: &[u8], limits: &HeadLimits) -> Option<Layout> {
     let mut headers = [const { MaybeUninit::uninit() }; HeadLimits::HEADERS_CEILING as usize];
     let mut request = httparse::Request::new(&mut []);
-    let httparse::Status::Complete(len) = request.parse_with_uninit_headers(bytes, &mut headers).ok()? else {
+    let httparse::Status::Complete(len) =
+        request.parse_with_uninit_headers(bytes, &mut headers).ok()?
+    else {
         return None;
     };
     let head = bytes.get(..len)?;
@@ -293,7 +298,11 @@ fn parse_request(bytes: &[u8], limits: &HeadLimits) -> Option<Layout> {
     if !head.get(..word.start as usize)?.chunks(2).all(|line| line == b"\r\n") {
         return None;
     }
-    Layout::new(request.version?, 0, word, Span::of(target, head)).with_headers(head, request.headers, limits)
+    Layout::new(request.version?, 0, word, Span::of(target, head)).with_headers(
+        head,
+        request.headers,
+        limits,
+    )
 }
 
 fn parse_response(bytes: &[u8], limits: &HeadLimits) -> Option<Layout> {
@@ -339,7 +348,8 @@ impl Layout {
         headers: &[httparse::Header<'_>],
         limits: &HeadLimits,
     ) -> Option<Self> {
-        if head.len() > limits.head_bytes_max as usize || headers.len() > limits.headers_in_effect() {
+        if head.len() > limits.head_bytes_max as usize || headers.len() > limits.headers_in_effect()
+        {
             return None;
         }
         // httparse takes a bare LF for the end of a line; RFC 9112 §2.2 would allow that, but it is how requests are
@@ -348,7 +358,8 @@ impl Layout {
             return None;
         }
         let end = head.len().saturating_sub(2) as u32;
-        let start = headers.first().map_or(end, |header| Span::of(header.name.as_bytes(), head).start);
+        let start =
+            headers.first().map_or(end, |header| Span::of(header.name.as_bytes(), head).start);
         self.headers = Span { start, end };
         for header in headers {
             let name = Span::of(header.name.as_bytes(), head);
@@ -403,7 +414,12 @@ mod tests {
                     let mut changed = head.to_vec();
                     changed[at] = byte;
                     let whole = read_whole(kind, &changed);
-                    assert_eq!(read_by_byte(kind, &changed), whole, "{}", String::from_utf8_lossy(&changed));
+                    assert_eq!(
+                        read_by_byte(kind, &changed),
+                        whole,
+                        "{}",
+                        String::from_utf8_lossy(&changed)
+                    );
                     let mut inserted = head.to_vec();
                     inserted.insert(at, byte);
                     let whole = read_whole(kind, &inserted);

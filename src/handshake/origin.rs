@@ -19,7 +19,9 @@ impl Origins<'_> {
         let allowed = match (self, request.head.count(Field::Origin)) {
             (Self::Any, _) | (_, 0) => true,
             (_, 2..) => false, // no browser does this
-            (Self::Same, 1) => request.origin().is_some_and(|origin| is_same(origin, request.host_bytes())),
+            (Self::Same, 1) => {
+                request.origin().is_some_and(|origin| is_same(origin, request.host_bytes()))
+            }
             (Self::List(list), 1) => request.origin().is_some_and(|origin| {
                 list.iter().any(|allowed| allowed.as_bytes().eq_ignore_ascii_case(origin))
             }),
@@ -31,7 +33,8 @@ impl Origins<'_> {
 /// Whether the origin is that of the host, which is well-formed or absent ([`Request::check`]): the same name, the same port.
 fn is_same(origin: &[u8], host: Option<&[u8]>) -> bool {
     let same = || {
-        let (scheme, rest) = origin.split_at_checked(origin.iter().position(|&byte| byte == b':')?)?;
+        let (scheme, rest) =
+            origin.split_at_checked(origin.iter().position(|&byte| byte == b':')?)?;
         let default = match scheme {
             _ if scheme.eq_ignore_ascii_case(b"http") => 80,
             _ if scheme.eq_ignore_ascii_case(b"https") => 443,
@@ -86,7 +89,11 @@ mod tests {
             ("http://", "", false),
             ("", "example.com", false),
         ] {
-            assert_eq!(is_same(origin.as_bytes(), Some(host.as_bytes())), want, "{origin:?} {host:?}");
+            assert_eq!(
+                is_same(origin.as_bytes(), Some(host.as_bytes())),
+                want,
+                "{origin:?} {host:?}"
+            );
         }
         assert!(!is_same(b"http://\xff", Some(b"example.com")));
         assert!(!is_same(b"http://example.com", None));

@@ -66,7 +66,9 @@ impl ProxyHandshake {
         let _ = write_authority(host, Some(port), &mut authority);
         host_and_port(authority.as_bytes()).map_err(|_| HandshakeMisuse::Host)?;
         let credentials = match credentials {
-            Some((user, password)) => Some(basic_credentials(user.as_bytes(), password.as_bytes())?),
+            Some((user, password)) => {
+                Some(basic_credentials(user.as_bytes(), password.as_bytes())?)
+            }
             None => None,
         };
         for part in ["CONNECT ", &authority, " HTTP/1.1\r\n"] {
@@ -96,7 +98,10 @@ impl ProxyHandshake {
     ///
     /// What arrived is not HTTP or goes beyond a limit. The input has been swallowed. Close the transport; later calls give
     /// the same error.
-    pub fn receive<'a>(&mut self, input: &mut Input<'a>) -> Result<Option<ProxyAnswer<'a>>, ResponseError> {
+    pub fn receive<'a>(
+        &mut self,
+        input: &mut Input<'a>,
+    ) -> Result<Option<ProxyAnswer<'a>>, ResponseError> {
         let answer = self.read(input);
         if let Err(error) = answer {
             input.take_up_to(usize::MAX);
@@ -105,7 +110,10 @@ impl ProxyHandshake {
         answer
     }
 
-    fn read<'a>(&mut self, input: &mut Input<'a>) -> Result<Option<ProxyAnswer<'a>>, ResponseError> {
+    fn read<'a>(
+        &mut self,
+        input: &mut Input<'a>,
+    ) -> Result<Option<ProxyAnswer<'a>>, ResponseError> {
         loop {
             let interim = match &mut self.state {
                 State::Waiting { interim } => interim,

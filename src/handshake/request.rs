@@ -26,7 +26,10 @@ impl<'a> Request<'a> {
             0 => return Err(RequestError::HostMissing),
             1 => {
                 // An empty one is legal for targets without a host. A WebSocket has one, see `check`.
-                if !head.first(Field::Host).is_some_and(|host| host.is_empty() || is_host_port(host)) {
+                if !head
+                    .first(Field::Host)
+                    .is_some_and(|host| host.is_empty() || is_host_port(host))
+                {
                     return Err(RequestError::HostMalformed);
                 }
             }
@@ -93,7 +96,11 @@ impl<'a> Request<'a> {
 
     /// The subprotocols that the client offers, in its order of preference.
     pub fn subprotocols(&self) -> impl Iterator<Item = &str> + Clone {
-        self.head.all(Field::Protocol).flat_map(elements).filter(|element| is_token(element)).map(text)
+        self.head
+            .all(Field::Protocol)
+            .flat_map(elements)
+            .filter(|element| is_token(element))
+            .map(text)
     }
 
     /// The extensions that the client offers, in its order of preference.
@@ -138,7 +145,8 @@ impl<'a> Request<'a> {
         }
         // Stricter than RFC 6455, which says nothing of bodies: the bytes behind the head are frames or a body, depending on
         // who looks, and a proxy may think otherwise than we.
-        let no_body = |length: &[u8]| !length.is_empty() && length.iter().all(|&digit| digit == b'0');
+        let no_body =
+            |length: &[u8]| !length.is_empty() && length.iter().all(|&digit| digit == b'0');
         if head.count(Field::TransferEncoding) > 0 || !head.all(Field::ContentLength).all(no_body) {
             return Err(RequestError::Body);
         }
@@ -188,7 +196,10 @@ impl<'a> Request<'a> {
 pub(super) fn find<'h>(head: &'h Head<'_>, name: &str) -> Option<&'h [u8]> {
     match Field::of(name.as_bytes()) {
         Some(field) => head.first(field),
-        None => head.headers().find(|(other, _)| other.eq_ignore_ascii_case(name)).map(|(_, value)| value),
+        None => head
+            .headers()
+            .find(|(other, _)| other.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value),
     }
 }
 
@@ -213,7 +224,11 @@ impl<'a> Target<'a> {
             if target.starts_with(b"/") { (None, target) } else { split_authority(target) };
         let (path, query) = split_at_byte(rest, b'?');
         // The path of the absolute form can be empty, and means this (RFC 9110 §4.2.3).
-        Self { authority, path: if path.is_empty() && authority.is_some() { b"/" } else { path }, query }
+        Self {
+            authority,
+            path: if path.is_empty() && authority.is_some() { b"/" } else { path },
+            query,
+        }
     }
 }
 
@@ -223,7 +238,8 @@ fn split_authority(target: &[u8]) -> (Option<&[u8]>, &[u8]) {
     match split_at_byte(target, b':') {
         (scheme, Some([b'/', b'/', rest @ ..])) if is_web_scheme(scheme) => {
             let len = rest.iter().position(|byte| b"/?".contains(byte)).unwrap_or(rest.len());
-            rest.split_at_checked(len).map_or((None, target), |(authority, rest)| (Some(authority), rest))
+            rest.split_at_checked(len)
+                .map_or((None, target), |(authority, rest)| (Some(authority), rest))
         }
         _ => (None, target),
     }

@@ -108,7 +108,9 @@ impl Scan {
         self.state = match (self.state, byte) {
             (State::BeforeRequest, b'\r') => State::EmptyLineCr,
             (State::EmptyLineCr, b'\n') => State::BeforeRequest,
-            (State::BeforeRequest, b'\n') | (State::EmptyLineCr, _) => return Err(Fault::LineEnding),
+            (State::BeforeRequest, b'\n') | (State::EmptyLineCr, _) => {
+                return Err(Fault::LineEnding);
+            }
 
             (State::BeforeRequest | State::Method, _) if is_token_byte(byte) => State::Method,
             (State::Method, b' ') => State::Target,
@@ -135,14 +137,22 @@ impl Scan {
             // The space is part of the line even without a reason phrase (RFC 9112 §4), but often forgotten.
             (State::Status(3), b' ') => State::Reason,
             (State::Reason, b'\t' | b' '..=b'~' | 0x80..) => State::Reason,
-            (State::BeforeRequest | State::Method | State::Target | State::Status(_) | State::Reason, _) => {
+            (
+                State::BeforeRequest
+                | State::Method
+                | State::Target
+                | State::Status(_)
+                | State::Reason,
+                _,
+            ) => {
                 return Err(Fault::StartLine);
             }
 
             (State::LineCr, b'\n') => State::LineLf,
             (State::LineLf, b'\r') => State::EndCr,
             (State::EndCr, b'\n') => return Ok(true),
-            (State::LineCr | State::EndCr, _) | (State::LineLf | State::Name | State::Value, b'\n') => {
+            (State::LineCr | State::EndCr, _)
+            | (State::LineLf | State::Name | State::Value, b'\n') => {
                 return Err(Fault::LineEnding);
             }
             (State::LineLf, b' ' | b'\t') => return Err(Fault::Folded),

@@ -157,7 +157,11 @@ impl ServerHandshake {
     /// # Errors
     ///
     /// The response cannot be sent, there is no request, or it has been answered. Nothing was written.
-    pub fn reject(&mut self, rejection: &Rejection<'_>, out: &mut Vec<u8>) -> Result<(), HandshakeMisuse> {
+    pub fn reject(
+        &mut self,
+        rejection: &Rejection<'_>,
+        out: &mut Vec<u8>,
+    ) -> Result<(), HandshakeMisuse> {
         let without_body = self.may_answer()?;
         rejection.check()?;
         rejection.write(without_body, out);
@@ -178,7 +182,8 @@ impl ServerHandshake {
     fn fail(&mut self, error: RequestError, out: &mut Vec<u8>) -> RequestError {
         let without_body = self.state == State::Shown { without_body: true };
         let body = format!("{error}\n");
-        let mut refusal = Rejection::new(error.status()).body("text/plain; charset=utf-8", body.as_bytes());
+        let mut refusal =
+            Rejection::new(error.status()).body("text/plain; charset=utf-8", body.as_bytes());
         if error == RequestError::Method {
             refusal = refusal.header("Allow", "GET");
         }

@@ -8,5 +8,8 @@ use super::request::Request;
 /// Names are compared case-sensitively, as they are registered.
 #[must_use]
 pub fn choose_subprotocol<'s>(request: &Request<'_>, supported: &[&'s str]) -> Option<&'s str> {
-    supported.iter().copied().find(|supported| request.subprotocols().any(|offered| offered == *supported))
+    supported
+        .iter()
+        .copied()
+        .find(|supported| request.subprotocols().any(|offered| offered == *supported))
 }

@@ -23,7 +23,8 @@ fn a_message_in_place_however_it_is_cut() {
         let wire = side.incoming(0x82, &[7; 3000]);
         let header_len = wire.len() - 3000;
         for read_bytes in [1, 100, 1460] {
-            let (mut ws, mut inbox, mut out) = (side.connection(Config::default()), wire.clone(), vec![]);
+            let (mut ws, mut inbox, mut out) =
+                (side.connection(Config::default()), wire.clone(), vec![]);
             let messages = assert_allocates_nothing(|| {
                 let ends = (header_len..wire.len()).step_by(read_bytes).chain([wire.len()]);
                 let mut messages = 0;
@@ -68,7 +69,8 @@ fn unfragmented_messages_and_control_frames_in() {
         for len in [0, 64, 120, 125, 126, 1024, 65_530, 65_540, 200_000] {
             let text = "aß€😀 ".repeat(len / 11 + 1);
             let text = &text[..text.floor_char_boundary(len)];
-            let wires: Vec<Vec<u8>> = [0x81, 0x82].map(|first| side.incoming(first, text.as_bytes())).into();
+            let wires: Vec<Vec<u8>> =
+                [0x81, 0x82].map(|first| side.incoming(first, text.as_bytes())).into();
             let small = [0x89, 0x8a].map(|first| side.incoming(first, &[7; 125]));
             let mut ws = side.connection(Config::default());
             let mut out = Vec::with_capacity(1 << 10);
@@ -120,7 +122,10 @@ fn messages_in_chunks_however_they_are_cut() {
         let reads = wire.len().div_ceil(700);
         let (count, bytes, messages) = allocations(|| receive_chunks(side, &mut wire));
         assert_eq!(messages, 1);
-        assert!(count < reads && bytes <= 4, "{count} allocations, {bytes} bytes at once, {reads} reads");
+        assert!(
+            count < reads && bytes <= 4,
+            "{count} allocations, {bytes} bytes at once, {reads} reads"
+        );
     }
 }
 
@@ -142,7 +147,9 @@ fn messages_out_once_the_output_has_grown() {
             ws.send_prepared(&prepared, &mut out).unwrap();
             match &mut ws {
                 Ws::Server(ws) => drop(ws.header(text).unwrap().len()),
-                Ws::Client(ws) => drop(ws.mask_in_place(Kind::Binary, &mut [1, 2, 3]).unwrap().len()),
+                Ws::Client(ws) => {
+                    drop(ws.mask_in_place(Kind::Binary, &mut [1, 2, 3]).unwrap().len())
+                }
             }
         };
         round();
@@ -157,11 +164,21 @@ fn messages_out_once_the_output_has_grown() {
 fn announced_lengths_cost_nothing() {
     let limits = Limits::default().frame_bytes_max(u64::MAX).message_bytes_max(u64::MAX);
     for side in BOTH {
-        for len in [125, 126, 65_535, 65_536, 16 << 20, (1 << 32) - 1, 1 << 32, (1 << 32) + 1, (1 << 63) - 1]
-        {
+        for len in [
+            125,
+            126,
+            65_535,
+            65_536,
+            16 << 20,
+            (1 << 32) - 1,
+            1 << 32,
+            (1 << 32) + 1,
+            (1 << 63) - 1,
+        ] {
             for first in [0x01, 0x02, 0x81, 0x82] {
                 let mut wire = side.incoming_part(first, len, b"");
-                let (mut ws, mut out) = (side.connection(Config::default().limits(limits)), Vec::new());
+                let (mut ws, mut out) =
+                    (side.connection(Config::default().limits(limits)), Vec::new());
                 assert_allocates_nothing(|| {
                     for byte in wire.chunks_mut(1) {
                         assert!(ws.receive(&mut Input::new(byte), &mut out).unwrap().is_none());
@@ -241,7 +258,8 @@ fn a_message_without_memory_for_it_fails_the_connection_and_not_the_program() {
             let small = payload.chunks(60_000).map(|piece| side.incoming(0, piece));
             let small = [side.incoming(first, b"x")].into_iter().chain(small).collect::<Vec<_>>();
             for mut wire in [whole, fragments.concat(), small.concat()] {
-                let (mut ws, mut out) = (side.connection(Config::default()), Vec::with_capacity(100));
+                let (mut ws, mut out) =
+                    (side.connection(Config::default()), Vec::with_capacity(100));
                 LARGEST.set(2 << 20);
                 let outcome = wire
                     .chunks_mut(1 << 16)

@@ -109,7 +109,8 @@ fn a_bomb_in_chunks_costs_bounded_memory_and_work_in_proportion_to_what_comes_ou
                 // In one frame.
                 let whole = side.incoming(0xc2, &payload);
                 let mut ws = connection(side, &config);
-                let (total, chunks, allocations, most) = defuse(&mut ws, [whole.clone()].into_iter());
+                let (total, chunks, allocations, most) =
+                    defuse(&mut ws, [whole.clone()].into_iter());
                 assert_eq!(total, len);
                 assert!(most <= CHUNKS_BYTES_MAX, "{most}");
                 assert!(chunks <= len / (64 << 10) + 2, "{chunks} chunks");
@@ -120,7 +121,8 @@ fn a_bomb_in_chunks_costs_bounded_memory_and_work_in_proportion_to_what_comes_ou
                     let fin = if i + 1 == payload.len() { 0x80 } else { 0 };
                     side.incoming(first | fin, &[*byte])
                 });
-                let (total, _, allocations, most) = defuse(&mut connection(side, &config), fragments);
+                let (total, _, allocations, most) =
+                    defuse(&mut connection(side, &config), fragments);
                 assert_eq!(total, len);
                 assert!(most <= CHUNKS_BYTES_MAX, "{most}");
                 assert!(allocations <= 10 * payload.len() + 10, "{allocations} allocations");
@@ -147,7 +149,8 @@ fn a_bomb_in_whole_messages_costs_what_the_limit_allows() {
             let config = no_takeover().inflated_bytes_max(LIMIT as u64);
             let mut ws = connection(side, &config);
             let (mut wire, mut out) = (side.incoming(0xc2, &payload), Vec::with_capacity(100));
-            let (kept, most, error) = bytes(|| ws.receive(&mut Input::new(&mut wire), &mut out).unwrap_err());
+            let (kept, most, error) =
+                bytes(|| ws.receive(&mut Input::new(&mut wire), &mut out).unwrap_err());
             assert_eq!(error, Violation::InflatedTooBig);
             // A message grows by doubling: what it has, and while it moves, twice that.
             assert!(most <= 3 * LIMIT + CHUNKS_BYTES_MAX, "{most}");
@@ -171,8 +174,9 @@ fn a_message_without_memory_for_it_fails_the_connection_and_not_the_program() {
             let mut ws = connection(side, &DeflateConfig::default());
             let (mut wire, mut out) = (side.incoming(first, &blocks), Vec::with_capacity(100));
             LARGEST.set(2 << 20);
-            let outcome =
-                wire.chunks_mut(1 << 16).find_map(|piece| ws.receive(&mut Input::new(piece), &mut out).err());
+            let outcome = wire
+                .chunks_mut(1 << 16)
+                .find_map(|piece| ws.receive(&mut Input::new(piece), &mut out).err());
             LARGEST.set(usize::MAX);
             assert_eq!(outcome, Some(Violation::InflatedTooBig));
             assert_eq!(out, side.outgoing(0x88, &1009u16.to_be_bytes()));
@@ -199,7 +203,11 @@ fn the_copy_of_a_window_grows_by_doubling_and_not_past_the_window() {
             assert_eq!(kept_after(window / 32), window * 5 / 32, "{bits}");
             assert_eq!(kept_after(window * 4 / 32), 0, "{bits}: there is room for it");
             assert_eq!(kept_after(window * 10 / 32), window * 10 / 32, "{bits}");
-            assert_eq!(kept_after(window * 10 / 32), window * 12 / 32, "{bits}: what the window has left");
+            assert_eq!(
+                kept_after(window * 10 / 32),
+                window * 12 / 32,
+                "{bits}: what the window has left"
+            );
             assert_eq!(kept_after(window), 0, "{bits}");
         }
     }
@@ -251,7 +259,9 @@ fn what_each_setting_costs() {
         println!("receiving, window bits: in a message, idle");
         for bits in 9..=15 {
             let (.., busy, idle) = measure(
-                &DeflateConfig::default().window_bits(bits, bits).context_takeover(takeover, takeover),
+                &DeflateConfig::default()
+                    .window_bits(bits, bits)
+                    .context_takeover(takeover, takeover),
             );
             println!("| {bits} | {busy} | {idle} |");
         }

@@ -7,20 +7,23 @@ const REQUEST: &[u8] = b"GET /chat HTTP/1.1\r\nHost: server.example.com\r\nUpgra
     Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\
     Sec-WebSocket-Protocol: chat, superchat\r\nSec-WebSocket-Extensions: permessage-deflate\r\n\r\n";
 
-const RESPONSE: &[u8] = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+const RESPONSE: &[u8] =
+    b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
     Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\nSec-WebSocket-Protocol: chat\r\n\r\n";
 
 fn accept(head: &mut [u8], read_bytes: usize, out: &mut Vec<u8>) {
     let mut handshake = ServerHandshake::new(Config::default());
     let mut reads = head.chunks_mut(read_bytes);
-    let request = reads.find_map(|read| handshake.receive(&mut Input::new(read), out).unwrap()).unwrap();
+    let request =
+        reads.find_map(|read| handshake.receive(&mut Input::new(read), out).unwrap()).unwrap();
     let accept = Accept::from_same_origin().subprotocol("chat");
     handshake.accept(&request, &accept, out).unwrap();
 }
 
 fn connect(request: &ClientRequest<'_>, head: &mut [u8], read_bytes: usize, out: &mut Vec<u8>) {
     let nonce = *b"the sample nonce";
-    let mut handshake = ClientHandshake::with_keys(request, Config::default(), nonce, || KEY, out).unwrap();
+    let mut handshake =
+        ClientHandshake::with_keys(request, Config::default(), nonce, || KEY, out).unwrap();
     let mut reads = head.chunks_mut(read_bytes);
     let answer = reads.find_map(|read| handshake.receive(&mut Input::new(read)).unwrap());
     assert!(matches!(answer, Some(Answer::Open(..))));
@@ -33,11 +36,13 @@ fn handshakes_whose_head_arrives_whole() {
 
     let uri = Uri::parse("ws://server.example.com:8080/chat").unwrap();
     let mut head =
-        [&RESPONSE[..RESPONSE.len() - "Sec-WebSocket-Protocol: chat\r\n\r\n".len()], b"\r\n"].concat();
+        [&RESPONSE[..RESPONSE.len() - "Sec-WebSocket-Protocol: chat\r\n\r\n".len()], b"\r\n"]
+            .concat();
     let request = ClientRequest::new(&uri);
     assert_allocates_nothing(|| connect(&request, &mut head, usize::MAX, &mut out));
     // What was offered is kept until the answer has been compared with it.
-    let (mut head, request) = (RESPONSE.to_vec(), request.subprotocol("chat").subprotocol("superchat"));
+    let (mut head, request) =
+        (RESPONSE.to_vec(), request.subprotocol("chat").subprotocol("superchat"));
     let (count, bytes, ()) = allocations(|| connect(&request, &mut head, usize::MAX, &mut out));
     assert_eq!((count, bytes), (1, "chat, superchat".len()));
 }

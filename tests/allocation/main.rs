@@ -21,7 +21,9 @@ use common::*;
 use counting::{LARGEST, LIVE, PEAK, allocations};
 use hybi::connection::{Keepalive, KeepaliveConfig, Kind, Prepared};
 use hybi::handshake::{Accept, Answer, ClientRequest};
-use hybi::{ClientHandshake, Config, Connection, Event, Input, Limits, ServerHandshake, Uri, Violation};
+use hybi::{
+    ClientHandshake, Config, Connection, Event, Input, Limits, ServerHandshake, Uri, Violation,
+};
 
 #[track_caller]
 fn assert_allocates_nothing<T>(act: impl FnOnce() -> T) -> T {

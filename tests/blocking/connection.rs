@@ -52,7 +52,8 @@ fn a_stream_that_has_nothing_is_a_time_out_that_loses_nothing() {
         let message = masked(OpCode::TEXT, b"Hello");
         for cut in 0..message.len() {
             let (front, back) = message.split_at(cut);
-            let mut input = vec![In::Bytes(front.to_vec()), In::Error(kind), In::Bytes(back.to_vec())];
+            let mut input =
+                vec![In::Bytes(front.to_vec()), In::Error(kind), In::Bytes(back.to_vec())];
             input.retain(|input| !matches!(input, In::Bytes(bytes) if bytes.is_empty()));
             let mut ws = server(Script::new(input));
             assert_eq!(ws.read().unwrap(), Incoming::TimedOut, "{kind:?} at {cut}");
@@ -64,7 +65,8 @@ fn a_stream_that_has_nothing_is_a_time_out_that_loses_nothing() {
 
 #[test]
 fn with_a_time_out_of_zero_what_is_there_is_read() {
-    let stream = Script::new([bytes(&[masked(OpCode::TEXT, b"Hello")]), In::Error(ErrorKind::WouldBlock)]);
+    let stream =
+        Script::new([bytes(&[masked(OpCode::TEXT, b"Hello")]), In::Error(ErrorKind::WouldBlock)]);
     let mut ws = server(stream);
     ws.set_read_timeout(Some(Duration::ZERO)).unwrap();
     assert_eq!(ws.read().unwrap(), text("Hello"));
@@ -115,7 +117,9 @@ fn conversation(masked: bool) -> Vec<u8> {
 }
 
 /// Reads until the connection is over, and checks that it stays so.
-fn read_out<R: hybi::Role>(ws: &mut WebSocket<Script, R>) -> (Vec<Incoming>, Result<Closed, String>) {
+fn read_out<R: hybi::Role>(
+    ws: &mut WebSocket<Script, R>,
+) -> (Vec<Incoming>, Result<Closed, String>) {
     let mut messages = Vec::new();
     let end = loop {
         match ws.read() {
@@ -136,7 +140,10 @@ fn read_out<R: hybi::Role>(ws: &mut WebSocket<Script, R>) -> (Vec<Incoming>, Res
     (messages, end)
 }
 
-fn check_end_everywhere<R: hybi::Role>(from_client: bool, open: impl Fn(Script) -> WebSocket<Script, R>) {
+fn check_end_everywhere<R: hybi::Role>(
+    from_client: bool,
+    open: impl Fn(Script) -> WebSocket<Script, R>,
+) {
     let all = conversation(from_client);
     let header = if from_client { 6 } else { 2 };
     let one = header + 3; // where each frame ends
@@ -180,7 +187,11 @@ fn check_end_everywhere<R: hybi::Role>(from_client: bool, open: impl Fn(Script) 
             if whole {
                 assert_eq!((end.code(), end.reason(), end.was_clean()), (4000, "bye", true));
             } else {
-                assert_eq!(end, Closed::Abnormal(Abnormal::CutOff(expected_cut_off)), "end at {cut}");
+                assert_eq!(
+                    end,
+                    Closed::Abnormal(Abnormal::CutOff(expected_cut_off)),
+                    "end at {cut}"
+                );
                 assert_eq!((end.code(), end.reason(), end.was_clean()), (1006, "", false));
             }
 
@@ -260,7 +271,8 @@ fn the_server_ends_the_transport_after_the_peers_close() {
 #[test]
 fn the_server_does_not_read_for_ever_after_closing() {
     let input = [bytes(&[masked(OpCode::CLOSE, b"")])];
-    let stream = Script::new(input.into_iter().chain((0..1000).map(|_| In::Bytes(vec![0; 1 << 16]))));
+    let stream =
+        Script::new(input.into_iter().chain((0..1000).map(|_| In::Bytes(vec![0; 1 << 16]))));
     let mut ws = server(stream.clone());
     assert_eq!(closed(ws.read()).code(), 1005);
     assert!(stream.unread() > 900, "more than 6 MiB were read for nothing");
@@ -268,8 +280,11 @@ fn the_server_does_not_read_for_ever_after_closing() {
 
 #[test]
 fn the_client_waits_for_the_server_to_end_the_transport() {
-    let stream =
-        Script::new([bytes(&[plain(OpCode::CLOSE, b"")]), In::Error(ErrorKind::WouldBlock), In::End]);
+    let stream = Script::new([
+        bytes(&[plain(OpCode::CLOSE, b"")]),
+        In::Error(ErrorKind::WouldBlock),
+        In::End,
+    ]);
     let mut ws = client(stream.clone());
     assert_eq!(ws.read().unwrap(), Incoming::TimedOut);
     assert_eq!(ws.ready_state(), ReadyState::Closing);
@@ -296,14 +311,19 @@ fn nobody_waits_for_an_end_that_a_stream_without_time_outs_may_never_tell() {
 
 #[test]
 fn our_close_is_answered_and_messages_before_that_still_arrive() {
-    let stream = Script::new([bytes(&[masked(OpCode::TEXT, b"last"), masked(OpCode::CLOSE, b"\x03\xe8")])]);
+    let stream =
+        Script::new([bytes(&[masked(OpCode::TEXT, b"last"), masked(OpCode::CLOSE, b"\x03\xe8")])]);
     let mut ws = server(stream.clone());
     ws.close(CloseCode::NORMAL, "bye").unwrap();
     assert_eq!(ws.ready_state(), ReadyState::Closing);
     assert!(matches!(ws.close(CloseCode::NORMAL, "bye"), Err(Error::Misuse(Misuse::Closed))));
     assert_eq!(ws.read().unwrap(), text("last"));
     assert_eq!(closed(ws.read()).code(), 1000);
-    assert_eq!(stream.written(), plain(OpCode::CLOSE, b"\x03\xe8bye"), "one Close frame and no more");
+    assert_eq!(
+        stream.written(),
+        plain(OpCode::CLOSE, b"\x03\xe8bye"),
+        "one Close frame and no more"
+    );
 }
 
 #[test]
@@ -420,7 +440,13 @@ fn writes_may_be_short_and_interrupted() {
 fn what_a_stream_does_not_take_waits_for_the_next_call() {
     let block = Out::Error(ErrorKind::WouldBlock);
     let would = || In::Error(ErrorKind::WouldBlock);
-    let stream = Script::new([would(), would()]).writing([Out::Takes(3), block, block, Out::Takes(1), block]);
+    let stream = Script::new([would(), would()]).writing([
+        Out::Takes(3),
+        block,
+        block,
+        Out::Takes(1),
+        block,
+    ]);
     let mut ws = server(stream.clone());
     ws.send("Hello").unwrap();
     assert_eq!(ws.unsent_bytes(), 4);
@@ -437,7 +463,8 @@ fn what_a_stream_does_not_take_waits_for_the_next_call() {
 fn a_pong_that_the_stream_does_not_take_goes_out_later() {
     let block = Out::Error(ErrorKind::WouldBlock);
     let input = [bytes(&[masked(OpCode::PING, b"?"), masked(OpCode::TEXT, b"Hello")])];
-    let stream = Script::new(input.into_iter().chain([In::Error(ErrorKind::WouldBlock)])).writing([block]);
+    let stream =
+        Script::new(input.into_iter().chain([In::Error(ErrorKind::WouldBlock)])).writing([block]);
     let mut ws = server(stream.clone());
     assert_eq!(ws.read().unwrap(), text("Hello"));
     assert_eq!(ws.unsent_bytes(), 3);
@@ -461,7 +488,8 @@ fn our_side_is_not_ended_before_the_close_reply_is_out() {
 #[test]
 fn many_pings_do_not_make_much_of_what_a_stream_does_not_take() {
     let pings = (0..100_000).map(|_| In::Bytes(masked(OpCode::PING, &[7; 125])));
-    let stream = Script::new(pings).writing((0..200_000).map(|_| Out::Error(ErrorKind::WouldBlock)));
+    let stream =
+        Script::new(pings).writing((0..200_000).map(|_| Out::Error(ErrorKind::WouldBlock)));
     let mut ws = server(stream);
     ws.transfer_until_end();
     assert_eq!(ws.ready_state(), ReadyState::Closed);

@@ -20,8 +20,10 @@ fn halves_talk_at_the_same_time() {
     let mut threads = Vec::new();
     let (mut reader, writer) = client.split().unwrap();
     let second = writer.clone();
-    threads.push(thread::spawn(move || (0..MESSAGES).for_each(|_| writer.send("from one").unwrap())));
-    threads.push(thread::spawn(move || (0..MESSAGES).for_each(|_| second.send("from two").unwrap())));
+    threads
+        .push(thread::spawn(move || (0..MESSAGES).for_each(|_| writer.send("from one").unwrap())));
+    threads
+        .push(thread::spawn(move || (0..MESSAGES).for_each(|_| second.send("from two").unwrap())));
     let (mut echo_reader, echo_writer) = server.split().unwrap();
     threads.push(thread::spawn(move || {
         loop {
@@ -229,7 +231,8 @@ fn halves_give_up_a_peer_that_does_not_answer_also_under_a_stuck_writer() {
         let (mut reader, writer) = server.split().unwrap();
         let soon = Some(Duration::from_millis(20));
         reader.set_keepalive(KeepaliveConfig::default().ping_after(soon).pong_within(soon));
-        let writing = thread::spawn(move || if stuck { writer.send(&vec![0; 15 << 20]) } else { Ok(()) });
+        let writing =
+            thread::spawn(move || if stuck { writer.send(&vec![0; 15 << 20]) } else { Ok(()) });
         let gone = Incoming::Closed(Closed::Abnormal(Abnormal::Expired(Expired::Pong)));
         assert_eq!(reader.read().unwrap(), gone);
         assert_eq!(writing.join().unwrap().is_err(), stuck);
@@ -268,7 +271,8 @@ fn halves_over_a_shared_socket_have_one_descriptor_and_do_the_same() {
     let mut client = WebSocket::new(client, Connection::client(Config::default()));
     let socket = Shared::new(server);
     let watch = socket.clone();
-    let (mut reader, writer) = WebSocket::new(socket, Connection::server(Config::default())).split().unwrap();
+    let (mut reader, writer) =
+        WebSocket::new(socket, Connection::server(Config::default())).split().unwrap();
     let reading = thread::spawn(move || (reader.read().unwrap(), reader.read().unwrap()));
     writer.send("down").unwrap();
     assert_eq!(client.read().unwrap(), text("down"));

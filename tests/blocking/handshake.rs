@@ -43,7 +43,9 @@ fn a_request_is_seen_before_it_is_accepted() {
     assert_eq!(written(&stream), "");
 
     let chosen = choose_subprotocol(request, &["superchat", "chat"]).unwrap();
-    let accept = Accept::from_origins(&["http://example.com"]).subprotocol(chosen).header("X-Server", "test");
+    let accept = Accept::from_origins(&["http://example.com"])
+        .subprotocol(chosen)
+        .header("X-Server", "test");
     let ws = pending.accept(&accept).unwrap();
     assert_eq!(ws.ready_state(), ReadyState::Open);
     assert_eq!(ws.subprotocol(), Some("superchat"));
@@ -56,7 +58,8 @@ fn a_request_is_seen_before_it_is_accepted() {
 
 #[test]
 fn what_follows_the_request_belongs_to_the_connection() {
-    let all = [REQUEST.as_bytes(), &masked(OpCode::TEXT, b"Hello"), &masked(OpCode::CLOSE, b"")].concat();
+    let all =
+        [REQUEST.as_bytes(), &masked(OpCode::TEXT, b"Hello"), &masked(OpCode::CLOSE, b"")].concat();
     for cut in [0, 10, REQUEST.len(), REQUEST.len() + 3, all.len()] {
         let (front, back) = all.split_at(cut);
         let input = [front, back].into_iter().filter(|part| !part.is_empty());
@@ -71,7 +74,8 @@ fn what_follows_the_request_belongs_to_the_connection() {
 
 #[test]
 fn the_configuration_reaches_the_connection_but_for_the_replies() {
-    let all = [REQUEST.as_bytes(), &masked(OpCode::PING, b"?"), &masked(OpCode::TEXT, b"too long")].concat();
+    let all = [REQUEST.as_bytes(), &masked(OpCode::PING, b"?"), &masked(OpCode::TEXT, b"too long")]
+        .concat();
     let stream = Script::new([In::Bytes(all)]);
     let config = Config::default().limits(Limits::default().message_bytes_max(7)).manual_replies();
     let pending = Acceptor::new().config(config).receive(stream.clone()).unwrap();
@@ -89,7 +93,10 @@ fn a_page_or_a_refusal_is_answered_with_and_the_stream_closed() {
     assert!(!pending.request().is_upgrade());
     pending.reject(&Rejection::new(200).body("text/plain", "a page")).unwrap();
     let answer = written(&stream);
-    assert!(answer.starts_with("HTTP/1.1 200 OK\r\n") && answer.ends_with("\r\n\r\na page"), "{answer}");
+    assert!(
+        answer.starts_with("HTTP/1.1 200 OK\r\n") && answer.ends_with("\r\n\r\na page"),
+        "{answer}"
+    );
     assert_eq!(stream.log.borrow().shut, [Shutdown::Write]);
 }
 
@@ -107,7 +114,10 @@ fn a_bad_request_is_refused_by_itself() {
     let stream = Script::new([In::Bytes(REQUEST.as_bytes().to_vec())]);
     let limits = HeadLimits::default().headers_max(2);
     let result = Acceptor::new().limits(limits).receive(stream.clone()).map(|_| ());
-    assert!(matches!(result, Err(AcceptError::Request(RequestError::TooManyHeaders))), "{result:?}");
+    assert!(
+        matches!(result, Err(AcceptError::Request(RequestError::TooManyHeaders))),
+        "{result:?}"
+    );
     assert!(written(&stream).starts_with("HTTP/1.1 431 "));
 
     let stream = Script::new([In::Bytes(REQUEST.as_bytes().to_vec())]);
@@ -122,10 +132,13 @@ fn a_bad_request_is_refused_by_itself() {
 fn a_mistake_of_the_server_is_a_500_for_the_client() {
     let stream = Script::new([In::Bytes(REQUEST.as_bytes().to_vec())]);
     let pending = blocking::accept(stream.clone()).unwrap();
-    let result = pending.accept(&Accept::from_any_origin().subprotocol("never offered")).map(|_| ());
+    let result =
+        pending.accept(&Accept::from_any_origin().subprotocol("never offered")).map(|_| ());
     let misuse = matches!(
         result,
-        Err(AcceptError::Misuse(HandshakeMisuse::SubprotocolNotOffered | HandshakeMisuse::Subprotocol))
+        Err(AcceptError::Misuse(
+            HandshakeMisuse::SubprotocolNotOffered | HandshakeMisuse::Subprotocol
+        ))
     );
     assert!(misuse, "{result:?}");
     assert!(written(&stream).starts_with("HTTP/1.1 500 "));
@@ -273,7 +286,8 @@ fn the_servers_first_message_may_come_with_its_answer() {
     let (port, server) = server_of(|head| {
         let mut inbox = head.as_bytes().to_vec();
         let (mut handshake, mut out) = (hybi::ServerHandshake::new(Config::default()), Vec::new());
-        let request = handshake.receive(&mut hybi::Input::new(&mut inbox), &mut out).unwrap().unwrap();
+        let request =
+            handshake.receive(&mut hybi::Input::new(&mut inbox), &mut out).unwrap().unwrap();
         let mut ws = handshake.accept(&request, &Accept::from_any_origin(), &mut out).unwrap();
         ws.send("at once", &mut out).unwrap();
         ws.close(CloseCode::NORMAL, "and over", &mut out).unwrap();
@@ -281,7 +295,9 @@ fn the_servers_first_message_may_come_with_its_answer() {
     });
     let mut ws = blocking::connect(&format!("ws://127.0.0.1:{port}/")).unwrap();
     assert_eq!(ws.read().unwrap(), text("at once"));
-    ws.set_keepalive(hybi::connection::KeepaliveConfig::default().close_within(Some(Duration::ZERO)));
+    ws.set_keepalive(
+        hybi::connection::KeepaliveConfig::default().close_within(Some(Duration::ZERO)),
+    );
     assert_eq!(closed(ws.read()).reason(), "and over");
     drop(ws);
     server.join().unwrap();
@@ -290,7 +306,8 @@ fn the_servers_first_message_may_come_with_its_answer() {
 #[test]
 fn a_refusal_is_handed_out_and_a_redirect_not_followed() {
     let (port, server) = server_of(|_| {
-        b"HTTP/1.1 302 Found\r\nLocation: ws://elsewhere.example/\r\nContent-Length: 4\r\n\r\nbody".to_vec()
+        b"HTTP/1.1 302 Found\r\nLocation: ws://elsewhere.example/\r\nContent-Length: 4\r\n\r\nbody"
+            .to_vec()
     });
     match blocking::connect(&format!("ws://127.0.0.1:{port}/")) {
         Err(ConnectError::Refused(refusal)) => {
@@ -306,7 +323,8 @@ fn a_refusal_is_handed_out_and_a_redirect_not_followed() {
 #[test]
 fn an_answer_that_breaks_a_rule_is_an_error() {
     let (port, server) = server_of(|_| {
-        format!("HTTP/1.1 101 S\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n{ACCEPT}\r\n").into_bytes()
+        format!("HTTP/1.1 101 S\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n{ACCEPT}\r\n")
+            .into_bytes()
     });
     let result = blocking::connect(&format!("ws://127.0.0.1:{port}/"));
     assert!(matches!(result, Err(ConnectError::Response(ResponseError::Accept))), "{result:?}");
@@ -373,7 +391,10 @@ fn a_mistake_in_the_request_writes_nothing() {
     let stream = Script::new([]);
     let request = ClientRequest::new(&uri).subprotocol("a b");
     let result = Connector::new().connect_over(stream.clone(), &request);
-    assert!(matches!(result, Err(ConnectError::Misuse(HandshakeMisuse::Subprotocol))), "{result:?}");
+    assert!(
+        matches!(result, Err(ConnectError::Misuse(HandshakeMisuse::Subprotocol))),
+        "{result:?}"
+    );
     assert_eq!(stream.log.borrow().writes, 0);
 }
 
@@ -444,7 +465,9 @@ fn a_proxy_may_refuse() {
     let (port, proxy) = server_of(|_| b"HTTP/1.1 407 Who are you\r\n\r\n".to_vec());
     let uri = Uri::parse("ws://server.invalid/").unwrap();
     match Connector::new().proxy("127.0.0.1", port).connect(&ClientRequest::new(&uri)) {
-        Err(ConnectError::ProxyRefused(refusal)) => assert_eq!(refusal.to_string(), "407 Who are you"),
+        Err(ConnectError::ProxyRefused(refusal)) => {
+            assert_eq!(refusal.to_string(), "407 Who are you")
+        }
         other => panic!("{other:?}"),
     }
     proxy.join().unwrap();

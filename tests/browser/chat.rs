@@ -17,7 +17,9 @@ impl Window {
 
     #[track_caller]
     fn until_connected(&mut self) {
-        self.0.until(r#"document.getElementById("state").textContent.startsWith("connected as number ")"#);
+        self.0.until(
+            r#"document.getElementById("state").textContent.startsWith("connected as number ")"#,
+        );
     }
 
     #[track_caller]
@@ -59,9 +61,12 @@ impl Window {
         use base64::Engine as _;
         use base64::engine::general_purpose::STANDARD;
         let Some(folder) = std::env::var_os("SCREENSHOTS") else { return };
-        let size = json!({"width": width, "height": height, "deviceScaleFactor": 1, "mobile": false});
+        let size =
+            json!({"width": width, "height": height, "deviceScaleFactor": 1, "mobile": false});
         self.0.call("Emulation.setDeviceMetricsOverride", size);
-        self.0.eval("new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)))");
+        self.0.eval(
+            "new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)))",
+        );
         let shot = self.0.call("Page.captureScreenshot", json!({}));
         let png = STANDARD.decode(shot["data"].as_str().unwrap()).unwrap();
         std::fs::write(std::path::Path::new(&folder).join(format!("{name}.png")), png).unwrap();
@@ -125,7 +130,11 @@ fn names_and_messages_are_text_whatever_they_look_like() {
     three.until_users(&[NAME, "guest 2", "guest 3"]);
     for window in [&mut one, &mut two, &mut three] {
         assert_eq!(window.0.eval("document.querySelectorAll('img').length"), json!(0));
-        assert_eq!(window.0.eval("document.querySelectorAll('script').length"), json!(1), "its own");
+        assert_eq!(
+            window.0.eval("document.querySelectorAll('script').length"),
+            json!(1),
+            "its own"
+        );
         assert_eq!(window.0.eval("typeof hacked"), json!("undefined"));
     }
 }
@@ -166,7 +175,9 @@ fn the_headline_tells_and_the_page_connects_again() {
     window.until_said("Ann", "Here I am again.");
 
     drop(chat); // killed: without a Close frame
-    window.0.until(r#"document.getElementById("state").textContent.startsWith("disconnected: 1006")"#);
+    window
+        .0
+        .until(r#"document.getElementById("state").textContent.startsWith("disconnected: 1006")"#);
     let _chat = again();
     window.until_connected();
 }

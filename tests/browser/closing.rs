@@ -40,7 +40,10 @@ fn the_page_closes() {
         let quoted = serde_json::to_string(want_reason).unwrap();
         assert_eq!(page.outcome(), format!("{want_code} {quoted} clean"));
         let closed = seen.recv_timeout(GUARD).unwrap();
-        assert_eq!((closed.code(), closed.reason(), closed.was_clean()), (want_code, want_reason, true));
+        assert_eq!(
+            (closed.code(), closed.reason(), closed.was_clean()),
+            (want_code, want_reason, true)
+        );
         page.click("connect");
         page.until_state(1);
     }
@@ -51,7 +54,8 @@ fn the_page_closes() {
 fn the_server_closes() {
     let (ends, seen) = mpsc::channel();
     let orders = Mutex::new(
-        vec![Some((4002, "bye \u{1f44b}")), Some((1000, "")), Some((1001, "restarting")), None].into_iter(),
+        vec![Some((4002, "bye \u{1f44b}")), Some((1000, "")), Some((1001, "restarting")), None]
+            .into_iter(),
     );
     let address = serve(move |mut ws| {
         let Some(order) = orders.lock().unwrap().next() else { return };
@@ -75,7 +79,9 @@ fn the_server_closes() {
         assert_eq!(page.outcome(), shown);
         // RFC 6455 §5.5.1: the answer echoes the code.
         match seen.recv_timeout(GUARD).unwrap() {
-            Incoming::Closed(closed) => assert_eq!((closed.code(), closed.was_clean()), (code, true)),
+            Incoming::Closed(closed) => {
+                assert_eq!((closed.code(), closed.was_clean()), (code, true))
+            }
             other => panic!("{other:?}"),
         }
         page.click("connect");
@@ -124,8 +130,9 @@ fn what_a_page_may_not_close_with_is_refused_with_the_rule() {
         assert_eq!(page.eval("document.getElementById('closerule').checkVisibility()"), true);
         // The browser thinks the same of those that are numbers.
         if rule == codes {
-            let name = page
-                .eval(&format!("try {{ socket.close({code}); 'accepted' }} catch ({{ name }}) {{ name }}"));
+            let name = page.eval(&format!(
+                "try {{ socket.close({code}); 'accepted' }} catch ({{ name }}) {{ name }}"
+            ));
             assert_eq!(name, "InvalidAccessError", "{code}");
         }
     }

@@ -47,7 +47,8 @@ impl Process {
     fn start() -> (Self, String) {
         static NUMBER: AtomicUsize = AtomicUsize::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        let profile = env::temp_dir().join(format!("hybi-chromium-{}-{number}", std::process::id()));
+        let profile =
+            env::temp_dir().join(format!("hybi-chromium-{}-{number}", std::process::id()));
         let program = env::var_os("CHROMIUM").unwrap_or_else(|| "chromium".into());
         let mut child = Command::new(&program)
             .arg(format!("--user-data-dir={}", profile.display()))
@@ -104,10 +105,11 @@ impl DevTools {
         let (process, address) = Process::start();
         let mut ws = blocking::connect(&address).unwrap();
         ws.set_read_timeout(Some(GUARD)).unwrap();
-        let mut devtools = Self { ws, session: None, calls: 0, events: VecDeque::new(), _process: process };
+        let mut devtools =
+            Self { ws, session: None, calls: 0, events: VecDeque::new(), _process: process };
         let tab = devtools.call("Target.createTarget", json!({"url": "about:blank"}));
-        let attached =
-            devtools.call("Target.attachToTarget", json!({"targetId": tab["targetId"], "flatten": true}));
+        let attached = devtools
+            .call("Target.attachToTarget", json!({"targetId": tab["targetId"], "flatten": true}));
         devtools.session = Some(attached["sessionId"].as_str().unwrap().to_owned());
         devtools
     }

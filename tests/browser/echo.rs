@@ -102,7 +102,11 @@ fn what_went_over_the_wire_is_shown() {
         let shown = page.text(id).replace("\\r\\n\n", "\r\n").replace("\\r\\n", "\r\n");
         // DevTools puts the whole URI into the request line.
         let told = handshake["response"][text].as_str().unwrap();
-        assert_eq!(shown, told.replacen(&format!("GET ws://{}", server.address), "GET ", 1), "{id}");
+        assert_eq!(
+            shown,
+            told.replacen(&format!("GET ws://{}", server.address), "GET ", 1),
+            "{id}"
+        );
     }
 
     page.fill("text", "Hello");
@@ -123,7 +127,8 @@ fn what_went_over_the_wire_is_shown() {
     assert_eq!(bytes[..2], head);
     let (key, shown) = bytes[2..].split_at(4);
     let (masked, unmasked) = shown.split_at(payload.len());
-    let by_key: Vec<u8> = masked.iter().zip(key.iter().cycle()).map(|(byte, key)| byte ^ key).collect();
+    let by_key: Vec<u8> =
+        masked.iter().zip(key.iter().cycle()).map(|(byte, key)| byte ^ key).collect();
     assert_eq!((&*by_key, unmasked), (payload, payload));
 
     page.fill("closecode", "3000");
@@ -134,7 +139,11 @@ fn what_went_over_the_wire_is_shown() {
     let frames = shown_frames(&mut page);
     assert_eq!(frames[2].bytes()[..2], [0x88, 0x85]);
     assert_eq!(frames[3].bytes(), *b"\x88\x05\x0b\xb8bye"); // 3000 = 0x0bb8
-    assert!(frames[3].meanings.last().unwrap().ends_with(r#"3000 "bye""#), "{:?}", frames[3].meanings);
+    assert!(
+        frames[3].meanings.last().unwrap().ends_with(r#"3000 "bye""#),
+        "{:?}",
+        frames[3].meanings
+    );
 }
 
 struct ShownFrame {

@@ -55,9 +55,14 @@ impl Page {
     /// The value of an expression, or of the promise that it is.
     #[track_caller]
     pub fn eval(&mut self, expression: &str) -> Value {
-        let parameters = json!({"expression": expression, "awaitPromise": true, "returnByValue": true});
+        let parameters =
+            json!({"expression": expression, "awaitPromise": true, "returnByValue": true});
         let mut answer = self.call("Runtime.evaluate", parameters);
-        assert!(answer.get("exceptionDetails").is_none(), "{expression}: {}", answer["exceptionDetails"]);
+        assert!(
+            answer.get("exceptionDetails").is_none(),
+            "{expression}: {}",
+            answer["exceptionDetails"]
+        );
         answer["result"]["value"].take()
     }
 
@@ -112,7 +117,10 @@ impl Page {
         self.eval(&format!(r#"document.getElementById("{id}").select()"#));
         let key = json!({"type": "keyDown", "key": "Delete", "code": "Delete", "windowsVirtualKeyCode": 46});
         self.call("Input.dispatchKeyEvent", key);
-        self.call("Input.dispatchKeyEvent", json!({"type": "keyUp", "key": "Delete", "code": "Delete"}));
+        self.call(
+            "Input.dispatchKeyEvent",
+            json!({"type": "keyUp", "key": "Delete", "code": "Delete"}),
+        );
         self.call("Input.insertText", json!({"text": text}));
     }
 
@@ -126,8 +134,7 @@ impl Page {
     #[track_caller]
     pub fn drag(&mut self, points: &[(f64, f64)]) {
         let mut mouse = |kind: &str, (x, y): (f64, f64), buttons: u8| {
-            let button =
-                json!({"type": kind, "x": x, "y": y, "button": "left", "buttons": buttons, "clickCount": 1});
+            let button = json!({"type": kind, "x": x, "y": y, "button": "left", "buttons": buttons, "clickCount": 1});
             self.call("Input.dispatchMouseEvent", button);
         };
         mouse("mousePressed", points[0], 1);

@@ -171,7 +171,10 @@ fn a_foreign_page_is_refused() {
     assert_eq!(page.eval(&connect), json!([1006, false]));
     assert_eq!(seen.recv_timeout(GUARD).unwrap(), RequestError::Origin);
     let error = page.event("Network.webSocketFrameError");
-    assert!(error["errorMessage"].as_str().unwrap().ends_with("Unexpected response code: 403"), "{error}");
+    assert!(
+        error["errorMessage"].as_str().unwrap().ends_with("Unexpected response code: 403"),
+        "{error}"
+    );
 
     // Its own page is not. (That page offers a subprotocol, which this server does not choose.)
     let mut page = Page::open(&guarded);

@@ -20,7 +20,12 @@ pub struct EchoServer {
 impl EchoServer {
     pub fn start() -> Self {
         let mut cargo = Command::new(env!("CARGO"));
-        cargo.current_dir(env!("CARGO_MANIFEST_DIR")).args(["run", "--quiet", "--example", "echo_server"]);
+        cargo.current_dir(env!("CARGO_MANIFEST_DIR")).args([
+            "run",
+            "--quiet",
+            "--example",
+            "echo_server",
+        ]);
         if cfg!(feature = "deflate") {
             cargo.arg("--all-features");
         }
@@ -28,7 +33,8 @@ impl EchoServer {
         let mut stdout = BufReader::new(process.stdout.take().unwrap());
         let mut line = String::new();
         stdout.read_line(&mut line).unwrap();
-        let address = line.trim().rsplit_once("ws://").expect("echo_server does not start").1.to_owned();
+        let address =
+            line.trim().rsplit_once("ws://").expect("echo_server does not start").1.to_owned();
         Self { process, address, _stdout: stdout }
     }
 }

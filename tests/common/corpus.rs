@@ -14,7 +14,9 @@ pub fn replay(target: &str, body: fn(&[u8])) {
 pub fn replay_varied(target: &str, body: fn(&[u8]), varied_len: usize) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus").join(target);
     let mut files = 0;
-    for entry in fs::read_dir(&folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display())) {
+    for entry in
+        fs::read_dir(&folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()))
+    {
         let path = entry.unwrap().path();
         println!("{}", path.display()); // the one that fails is the last that is printed
         let data = fs::read(&path).unwrap();

@@ -12,8 +12,12 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use hybi::connection::{Chunk, ChunkData, ChunkEvent, Data, Prepared, ReadyState, Reply, Transport};
-use hybi::{Client, CloseCode, Config, Connection, CutOff, Event, Input, Misuse, Server, Violation};
+use hybi::connection::{
+    Chunk, ChunkData, ChunkEvent, Data, Prepared, ReadyState, Reply, Transport,
+};
+use hybi::{
+    Client, CloseCode, Config, Connection, CutOff, Event, Input, Misuse, Server, Violation,
+};
 
 /// The masking key of RFC 6455 §5.7, which every masked frame in these tests has.
 pub const KEY: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
@@ -161,15 +165,27 @@ impl Ws {
         both!(self, ws => ws.end_of_input())
     }
 
-    pub fn send<'a>(&mut self, message: impl Into<Data<'a>>, out: &mut Vec<u8>) -> Result<(), Misuse> {
+    pub fn send<'a>(
+        &mut self,
+        message: impl Into<Data<'a>>,
+        out: &mut Vec<u8>,
+    ) -> Result<(), Misuse> {
         both!(self, ws => ws.send(message, out))
     }
 
-    pub fn send_part<'a>(&mut self, part: impl Into<Data<'a>>, out: &mut Vec<u8>) -> Result<(), Misuse> {
+    pub fn send_part<'a>(
+        &mut self,
+        part: impl Into<Data<'a>>,
+        out: &mut Vec<u8>,
+    ) -> Result<(), Misuse> {
         both!(self, ws => ws.send_part(part, out))
     }
 
-    pub fn send_last_part<'a>(&mut self, part: impl Into<Data<'a>>, out: &mut Vec<u8>) -> Result<(), Misuse> {
+    pub fn send_last_part<'a>(
+        &mut self,
+        part: impl Into<Data<'a>>,
+        out: &mut Vec<u8>,
+    ) -> Result<(), Misuse> {
         both!(self, ws => ws.send_last_part(part, out))
     }
 
@@ -189,7 +205,12 @@ impl Ws {
         both!(self, ws => ws.pong(payload, out))
     }
 
-    pub fn close(&mut self, code: CloseCode, reason: &str, out: &mut Vec<u8>) -> Result<(), Misuse> {
+    pub fn close(
+        &mut self,
+        code: CloseCode,
+        reason: &str,
+        out: &mut Vec<u8>,
+    ) -> Result<(), Misuse> {
         both!(self, ws => ws.close(code, reason, out))
     }
 
@@ -309,7 +330,11 @@ impl Run {
                     assert!(input.is_empty(), "not all input was read");
                     if self.error.is_some() {
                         let now = (input.len(), self.items.len(), self.out.0.len());
-                        assert_eq!((now.1, now.2), (before.1, before.2), "something came behind a violation");
+                        assert_eq!(
+                            (now.1, now.2),
+                            (before.1, before.2),
+                            "something came behind a violation"
+                        );
                     }
                     break;
                 }
@@ -335,7 +360,9 @@ impl Run {
                         run.items.push(Item::Event(owned(event)));
                     }
                     Ok(None) => break,
-                    Err(violation) => assert_eq!(run.error.replace(violation), None, "a second violation"),
+                    Err(violation) => {
+                        assert_eq!(run.error.replace(violation), None, "a second violation")
+                    }
                 }
             }
             let left = input.len();

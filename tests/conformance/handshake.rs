@@ -37,9 +37,15 @@ fn rows(file: &'static str, good: &str, plus_behind: &str) -> Vec<Row> {
         assert!(section.starts_with("RFC "), "{id}: no section");
         let (edit, by) = edit.split_once(' ').unwrap_or((edit, ""));
         let replaced = |begins: &str, by: &[u8]| {
-            assert!(good.contains(&format!("\r\n{begins}")) || good.starts_with(begins), "{id}: {begins}");
+            assert!(
+                good.contains(&format!("\r\n{begins}")) || good.starts_with(begins),
+                "{id}: {begins}"
+            );
             let lines = good.split_inclusive("\r\n").map(str::as_bytes);
-            lines.flat_map(|old| if old.starts_with(begins.as_bytes()) { by } else { old }).copied().collect()
+            lines
+                .flat_map(|old| if old.starts_with(begins.as_bytes()) { by } else { old })
+                .copied()
+                .collect()
         };
         let first_word = good.split(' ').next().unwrap();
         let bytes = match edit {
@@ -50,7 +56,8 @@ fn rows(file: &'static str, good: &str, plus_behind: &str) -> Vec<Row> {
                 replaced(&format!("{name}:"), &unescape(by))
             }
             "plus" | "plus\\x20" => {
-                let old = good.split_inclusive("\r\n").find(|old| old.starts_with(plus_behind)).unwrap();
+                let old =
+                    good.split_inclusive("\r\n").find(|old| old.starts_with(plus_behind)).unwrap();
                 replaced(plus_behind, &[old.as_bytes(), &unescape(by)].concat())
             }
             _ => panic!("{id}: {edit}?"),
@@ -110,7 +117,12 @@ fn check(row: &Row, run: impl Fn(&mut dyn Iterator<Item = &[u8]>) -> Outcome) ->
     if good {
         assert_eq!(whole.2, BEHIND.len(), "{}: what follows the head is the connection's", row.id);
         for cut in 0..row.bytes.len().min(500) {
-            assert_eq!(run(&mut [&row.bytes[..cut]].into_iter()).0, "more", "{}: cut at {cut}", row.id);
+            assert_eq!(
+                run(&mut [&row.bytes[..cut]].into_iter()).0,
+                "more",
+                "{}: cut at {cut}",
+                row.id
+            );
         }
     }
     for size in [1, 7] {
@@ -203,9 +215,14 @@ fn ask(setting: &str, pieces: &mut dyn Iterator<Item = &[u8]>) -> Outcome {
     }
     let mut out = Vec::new();
     let keys = || [1, 2, 3, 4];
-    let mut client =
-        ClientHandshake::with_keys(&request, Config::default(), *b"the sample nonce", keys, &mut out)
-            .unwrap();
+    let mut client = ClientHandshake::with_keys(
+        &request,
+        Config::default(),
+        *b"the sample nonce",
+        keys,
+        &mut out,
+    )
+    .unwrap();
     let (mut verdict, mut rest) = ("more".to_owned(), 0);
     for piece in pieces {
         let mut piece = piece.to_vec();

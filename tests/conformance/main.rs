@@ -223,7 +223,8 @@ fn wrong_endpoints_do_not_pass() {
             for role in BOTH {
                 let verdict = run(&how, role, &case, suite::Pieces::Whole);
                 assert_ne!(verdict, Verdict::Ok, "{} as {role:?}, {how:?}", case.id);
-                let forgiven = matches!(verdict, Verdict::NoCloseFrame) && !matches!(how, How::Silent);
+                let forgiven =
+                    matches!(verdict, Verdict::NoCloseFrame) && !matches!(how, How::Silent);
                 assert!(!forgiven, "{} as {role:?}, {how:?}", case.id);
             }
         }
@@ -236,5 +237,8 @@ fn the_cases_are_the_517_of_autobahn() {
     let want: Vec<&str> = include_str!("ids.txt").lines().collect();
     let got: Vec<String> = CATEGORIES.into_iter().flat_map(cases).map(|case| case.id).collect();
     assert_eq!(got.len(), 517);
-    assert_eq!(got.iter().map(String::as_str).collect::<BTreeSet<_>>(), want.iter().copied().collect());
+    assert_eq!(
+        got.iter().map(String::as_str).collect::<BTreeSet<_>>(),
+        want.iter().copied().collect()
+    );
 }

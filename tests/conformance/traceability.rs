@@ -30,11 +30,16 @@ fn requirements() -> BTreeMap<&'static str, Requirement> {
         }
         let (key, value) = line.split_once(" = ").unwrap_or_else(|| panic!("{id}: {line}"));
         let strings: Vec<_> = match value.strip_prefix('[') {
-            Some(list) => list.trim_end_matches(']').split(", ").map(|text| text.trim_matches('"')).collect(),
+            Some(list) => {
+                list.trim_end_matches(']').split(", ").map(|text| text.trim_matches('"')).collect()
+            }
             None => vec![value.trim_matches('"')],
         };
         assert!(strings.iter().all(|text| !text.is_empty()), "{id}: an empty {key}");
-        assert!(all.get_mut(id).unwrap().fields.insert(key, strings).is_none(), "{id}: {key} twice");
+        assert!(
+            all.get_mut(id).unwrap().fields.insert(key, strings).is_none(),
+            "{id}: {key} twice"
+        );
     }
     all
 }
@@ -49,7 +54,8 @@ fn every_requirement_is_accounted_for() {
     for (id, level) in &ids {
         let requirement = requirements.get(id).unwrap_or_else(|| panic!("{id} is missing"));
         assert!(requirement.fields.contains_key("what"), "{id} says nothing");
-        let accounts = ACCOUNTS.iter().filter(|account| requirement.fields.contains_key(*account)).count();
+        let accounts =
+            ACCOUNTS.iter().filter(|account| requirement.fields.contains_key(*account)).count();
         assert_eq!(accounts, 1, "{id} ({level}) needs tests, or one reason why there are none");
     }
     let unknown: Vec<_> = requirements.keys().filter(|id| !ids.contains_key(*id)).collect();
@@ -66,9 +72,11 @@ fn what_the_requirements_name_exists() {
             .flat_map(|mut row| row.fields.remove(field).unwrap_or_default())
             .collect::<BTreeSet<_>>()
     };
-    let missing: Vec<_> = named("tests").into_iter().filter(|name| !tests.contains(*name)).collect();
+    let missing: Vec<_> =
+        named("tests").into_iter().filter(|name| !tests.contains(*name)).collect();
     assert!(missing.is_empty(), "no such tests: {missing:?}");
-    let missing: Vec<_> = named("where").into_iter().filter(|file| !root().join(file).is_file()).collect();
+    let missing: Vec<_> =
+        named("where").into_iter().filter(|file| !root().join(file).is_file()).collect();
     assert!(missing.is_empty(), "no such files: {missing:?}");
 }
 
@@ -102,8 +110,10 @@ fn the_summary_counts_right() {
     let requirements = requirements();
     let mut counts = BTreeMap::<(&str, &str), [usize; 4]>::new();
     for (id, level) in ids() {
-        let account =
-            ACCOUNTS.iter().position(|account| requirements[id].fields.contains_key(account)).unwrap();
+        let account = ACCOUNTS
+            .iter()
+            .position(|account| requirements[id].fields.contains_key(account))
+            .unwrap();
         counts.entry((id.split('-').next().unwrap(), level)).or_default()[account] += 1;
     }
     let docs = fs::read_to_string(root().join("docs/conformance.md")).unwrap();

@@ -52,7 +52,11 @@ fn text_chunks_are_whole_code_points_at_any_split() {
                 assert_eq!(str::from_utf8(&bytes), Ok(MIXED), "pieces of {len}");
                 let last = chunks.len() - 1;
                 for (at, (bytes, is_first, is_last)) in chunks.iter().enumerate() {
-                    assert_eq!((*is_first, *is_last), (at == 0, at == last), "chunk {at} of {last}");
+                    assert_eq!(
+                        (*is_first, *is_last),
+                        (at == 0, at == last),
+                        "chunk {at} of {last}"
+                    );
                     assert!(!bytes.is_empty() || *is_last);
                 }
             }
@@ -81,12 +85,14 @@ fn chunks_arrive_with_the_bytes_and_are_borrowed() {
 fn empty_messages_are_one_empty_chunk() {
     for side in BOTH {
         for (first, is_text) in [(0x01, true), (0x02, false)] {
-            let empty = |first, last| Item::Chunks { text: is_text, data: HexVec::default(), first, last };
+            let empty =
+                |first, last| Item::Chunks { text: is_text, data: HexVec::default(), first, last };
             let whole = side.incoming(0x80 | first, b"");
             let run = run_every_way(side, Config::default(), Mode::Chunks, &whole, &[]);
             assert_eq!(run.items, [empty(true, true)]);
             let fragments =
-                [side.incoming(first, b""), side.incoming(0, b""), side.incoming(0x80, b"")].concat();
+                [side.incoming(first, b""), side.incoming(0, b""), side.incoming(0x80, b"")]
+                    .concat();
             let run = run_every_way(side, Config::default(), Mode::Chunks, &fragments, &[]);
             assert_eq!(run.items, [empty(true, true)]);
         }
@@ -95,8 +101,12 @@ fn empty_messages_are_one_empty_chunk() {
 
 #[test]
 fn control_frames_come_between_chunks() {
-    let some =
-        |text, data: &[u8], first, last| Item::Chunks { text, data: HexVec(data.to_vec()), first, last };
+    let some = |text, data: &[u8], first, last| Item::Chunks {
+        text,
+        data: HexVec(data.to_vec()),
+        first,
+        last,
+    };
     for side in BOTH {
         let wire = [
             side.incoming(0x01, b"Hel\xe2\x82"),
@@ -178,18 +188,23 @@ fn a_message_without_end_costs_nothing_and_needs_no_limit() {
 }
 
 /// Feeds the pieces, changing between whole messages and chunks as the bits of `plan` say; joins what came out.
-fn switching(side: Side, pieces: &[&[u8]], plan: u32) -> (Vec<(bool, Vec<u8>)>, Vec<Event<'static>>) {
+fn switching(
+    side: Side,
+    pieces: &[&[u8]],
+    plan: u32,
+) -> (Vec<(bool, Vec<u8>)>, Vec<Event<'static>>) {
     let mut ws = side.connection(Config::default());
     let (mut messages, mut controls, mut out) = (Vec::new(), Vec::new(), Vec::new());
     let mut current: Option<(bool, Vec<u8>)> = None;
-    let mut finished = |current: &mut Option<(bool, Vec<u8>)>, text: bool, rest: &[u8], last: bool| {
-        let message = current.get_or_insert_with(|| (text, Vec::new()));
-        assert_eq!(message.0, text);
-        message.1.extend(rest);
-        if last {
-            messages.extend(current.take());
-        }
-    };
+    let mut finished =
+        |current: &mut Option<(bool, Vec<u8>)>, text: bool, rest: &[u8], last: bool| {
+            let message = current.get_or_insert_with(|| (text, Vec::new()));
+            assert_eq!(message.0, text);
+            message.1.extend(rest);
+            if last {
+                messages.extend(current.take());
+            }
+        };
     for (at, piece) in pieces.iter().enumerate() {
         let mut inbox = piece.to_vec();
         let mut input = Input::new(&mut inbox);
@@ -206,9 +221,14 @@ fn switching(side: Side, pieces: &[&[u8]], plan: u32) -> (Vec<(bool, Vec<u8>)>, 
                 match event {
                     ChunkEvent::Chunk(Chunk { data, first, last }) => {
                         assert_eq!(first, current.is_none(), "the flag `first` of {data:?}");
-                        assert!(last || !data.as_bytes().is_empty(), "an empty chunk that says nothing");
+                        assert!(
+                            last || !data.as_bytes().is_empty(),
+                            "an empty chunk that says nothing"
+                        );
                         match data {
-                            ChunkData::Text(text) => finished(&mut current, true, text.as_bytes(), last),
+                            ChunkData::Text(text) => {
+                                finished(&mut current, true, text.as_bytes(), last)
+                            }
                             ChunkData::Binary(data) => finished(&mut current, false, &data, last),
                         }
                     }
@@ -243,7 +263,15 @@ fn changing_over_in_the_middle_of_a_message_loses_and_repeats_nothing() {
                 .map(|at| 1 << at)
                 .chain((0..32).map(|at| u32::MAX << at))
                 .chain((0..32).map(|at| !(u32::MAX << at)))
-                .chain([0, u32::MAX, 0x5555_5555, 0xaaaa_aaaa, 0x3333_3333, 0x0f0f_f0f0, 0x1357_9bdf]);
+                .chain([
+                    0,
+                    u32::MAX,
+                    0x5555_5555,
+                    0xaaaa_aaaa,
+                    0x3333_3333,
+                    0x0f0f_f0f0,
+                    0x1357_9bdf,
+                ]);
             for plan in plans {
                 let (messages, controls) = switching(side, &pieces, plan);
                 let want = [

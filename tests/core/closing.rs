@@ -152,7 +152,8 @@ fn every_state_and_every_event() {
         for (state, reach) in STATES {
             for (event, act) in EVENTS {
                 // There is a Close frame to reply to only once one was received.
-                if event == "reply close" && ["open", "in messages", "close sent"].contains(&state) {
+                if event == "reply close" && ["open", "in messages", "close sent"].contains(&state)
+                {
                     continue;
                 }
                 let (mut ws, mut out) = (reach(side), Vec::new());
@@ -191,7 +192,11 @@ fn both_sides_close_at_once() {
     for side in BOTH {
         let (mut ws, mut out) = (side.connection(Config::default()), Vec::new());
         ws.close(CloseCode::new(3001).unwrap(), "mine", &mut out).unwrap();
-        let run = Run::of(&mut ws, Mode::Messages, [&side.incoming(0x88, &close_body(3002, "theirs"))[..]]);
+        let run = Run::of(
+            &mut ws,
+            Mode::Messages,
+            [&side.incoming(0x88, &close_body(3002, "theirs"))[..]],
+        );
         assert_eq!(run.events(), [closed(3002, "theirs")]);
         assert_eq!(Hex(&run.out.0), Hex(&[]));
         assert_eq!(ws.ready_state(), ReadyState::Closed);
@@ -250,7 +255,10 @@ fn the_end_of_the_input_at_every_byte() {
                 side.incoming(0x8a, b"pong"),
                 Box::new(move |n| if n < header { cut(4) } else { in_control(OpCode::PONG) }),
             ),
-            (side.incoming(0x00, b"men"), Box::new(move |n| cut(4 + n.saturating_sub(header) as u64))),
+            (
+                side.incoming(0x00, b"men"),
+                Box::new(move |n| cut(4 + n.saturating_sub(header) as u64)),
+            ),
             (side.incoming(0x80, b"t"), Box::new(move |_| cut(7))),
             (
                 side.incoming(0x88, &close_body(1000, "")),
@@ -275,7 +283,8 @@ fn the_end_of_the_input_at_every_byte() {
                     assert_eq!((ws.ready_state(), ws.transport()).0, ReadyState::Closed);
                     ws.assert_refuses_to_send();
                     // Nothing is received any more, either.
-                    let late = Run::of(&mut ws, Mode::Messages, [&side.incoming(0x89, b"late")[..]]);
+                    let late =
+                        Run::of(&mut ws, Mode::Messages, [&side.incoming(0x89, b"late")[..]]);
                     assert_eq!(late, Run::default());
                 }
             }

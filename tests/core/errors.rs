@@ -13,7 +13,12 @@ fn a_violation_says_what_the_peer_did_and_where_the_rule_stands() {
     let opcode = OpCode::PING;
     let table = [
         (Violation::ReservedBits { bits: Reserved::RSV2 }, 1002, "RFC 6455 §5.2", "010"),
-        (Violation::ReservedOpCode { opcode: OpCode::new(0xb).unwrap() }, 1002, "RFC 6455 §5.2", "0xb"),
+        (
+            Violation::ReservedOpCode { opcode: OpCode::new(0xb).unwrap() },
+            1002,
+            "RFC 6455 §5.2",
+            "0xb",
+        ),
         (Violation::Unmasked, 1002, "RFC 6455 §5.1", "unmasked"),
         (Violation::Masked, 1002, "RFC 6455 §5.1", "masked"),
         (Violation::LengthNotShortest { len: 125 }, 1002, "RFC 6455 §5.2", "125"),
@@ -166,7 +171,10 @@ fn a_refused_request_says_what_the_client_did_and_where_the_rule_stands() {
     ] {
         let text = error.to_string();
         assert_eq!((error.status(), error.section()), (status, section), "{text}");
-        assert!(text.starts_with("the client sent ") && text.ends_with(&format!(" ({section})")), "{text}");
+        assert!(
+            text.starts_with("the client sent ") && text.ends_with(&format!(" ({section})")),
+            "{text}"
+        );
         assert!(text.contains(word), "{text}");
         assert!(texts.insert(text), "each says something else");
     }
@@ -202,7 +210,10 @@ fn a_failed_response_says_what_the_server_did_and_where_the_rule_stands() {
     ] {
         let text = error.to_string();
         assert_eq!(error.section(), section, "{text}");
-        assert!(text.starts_with("the server sent ") && text.ends_with(&format!(" ({section})")), "{text}");
+        assert!(
+            text.starts_with("the server sent ") && text.ends_with(&format!(" ({section})")),
+            "{text}"
+        );
         assert!(text.contains(word), "{text}");
         assert!(texts.insert(text), "each says something else");
     }

@@ -10,7 +10,12 @@ fn examples() -> Vec<(&'static str, Vec<u8>, Side, Vec<Event<'static>>)> {
     let many: Vec<u8> = (0..=255).collect();
     let most = vec![0x5a; 65_536];
     vec![
-        ("unmasked text", b"\x81\x05\x48\x65\x6c\x6c\x6f".to_vec(), Side::Server, vec![text("Hello")]),
+        (
+            "unmasked text",
+            b"\x81\x05\x48\x65\x6c\x6c\x6f".to_vec(),
+            Side::Server,
+            vec![text("Hello")],
+        ),
         (
             "masked text",
             b"\x81\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58".to_vec(),
@@ -23,7 +28,12 @@ fn examples() -> Vec<(&'static str, Vec<u8>, Side, Vec<Event<'static>>)> {
             Side::Server,
             vec![text("Hello")],
         ),
-        ("unmasked ping", b"\x89\x05\x48\x65\x6c\x6c\x6f".to_vec(), Side::Server, vec![ping(b"Hello")]),
+        (
+            "unmasked ping",
+            b"\x89\x05\x48\x65\x6c\x6c\x6f".to_vec(),
+            Side::Server,
+            vec![ping(b"Hello")],
+        ),
         (
             "masked pong",
             b"\x8a\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58".to_vec(),
@@ -43,7 +53,8 @@ fn examples() -> Vec<(&'static str, Vec<u8>, Side, Vec<Event<'static>>)> {
 #[test]
 fn examples_of_the_rfc_are_received() {
     for (name, wire, sender, want) in examples() {
-        let run = run_every_way(sender.peer(), Config::default(), Mode::Messages, &wire, &[3, 4, 1000]);
+        let run =
+            run_every_way(sender.peer(), Config::default(), Mode::Messages, &wire, &[3, 4, 1000]);
         assert_eq!(run.events(), want, "{name}");
         assert_eq!(run.error, None, "{name}");
     }
@@ -153,14 +164,16 @@ fn every_first_two_bytes_in_both_roles_and_states() {
                 }
                 run.feed(&mut ws, Mode::Messages, &[first, second]);
                 let broken = rules_broken(first, second, side, in_message);
-                let context = format!("{side:?} {first:02x} {second:02x}, inside a message: {in_message}");
+                let context =
+                    format!("{side:?} {first:02x} {second:02x}, inside a message: {in_message}");
                 match run.error {
                     None => {
                         legal += 1;
                         assert_eq!(broken, [""; 0], "{context}");
                         // Only a server's frame without a payload is complete with two bytes.
-                        let complete =
-                            side == Side::Client && second == 0 && (first >> 7 == 1 || first & 0x0f >= 8);
+                        let complete = side == Side::Client
+                            && second == 0
+                            && (first >> 7 == 1 || first & 0x0f >= 8);
                         assert_eq!(run.items.len(), usize::from(complete), "{context}");
                     }
                     Some(violation) => {
@@ -187,10 +200,10 @@ fn code_may_be_on_the_wire(code: u16) -> bool {
         1004 => false,        // "Reserved"
         1005 | 1006 => false, // "MUST NOT be set as a status code in a Close control frame"
         1007..=1011 => true,
-        1012..=1014 => true,  // registered: service restart, try again later, bad gateway
-        1015 => false,        // "MUST NOT be set as a status code in a Close control frame"
+        1012..=1014 => true, // registered: service restart, try again later, bad gateway
+        1015 => false,       // "MUST NOT be set as a status code in a Close control frame"
         1016..=2999 => false, // "reserved for definition by this protocol, its future revisions"
-        3000..=4999 => true,  // libraries, frameworks, applications; private use
+        3000..=4999 => true, // libraries, frameworks, applications; private use
         5000..=u16::MAX => false, // not defined
     }
 }
@@ -200,7 +213,11 @@ fn every_close_code_received() {
     for side in BOTH {
         for code in 0..=u16::MAX {
             let mut ws = side.connection(Config::default());
-            let run = Run::of(&mut ws, Mode::Messages, [&side.incoming(0x88, &close_body(code, "so"))[..]]);
+            let run = Run::of(
+                &mut ws,
+                Mode::Messages,
+                [&side.incoming(0x88, &close_body(code, "so"))[..]],
+            );
             if code_may_be_on_the_wire(code) {
                 assert_eq!(run.events(), [closed(code, "so")]);
                 assert_eq!(run.out.0, side.close_frame(code, "so"), "the reply to {code}");
@@ -274,7 +291,13 @@ fn every_length_form_on_a_connection() {
                 let Some(mut bytes) = length_bytes(bits, len) else { continue };
                 bytes[0] |= side.mask_bit();
                 let wire = [&[0x82], &bytes[..]].concat();
-                let run = run_every_way(side, Config::default().limits(limits), Mode::Messages, &wire, &[]);
+                let run = run_every_way(
+                    side,
+                    Config::default().limits(limits),
+                    Mode::Messages,
+                    &wire,
+                    &[],
+                );
                 // §5.2: "the minimal number of bytes MUST be used", "the most significant bit MUST be 0"
                 let minimal = if len < 126 {
                     7
@@ -348,7 +371,11 @@ fn every_header_survives_encoding_and_decoding() {
                     let used = bytes.len();
                     assert_eq!(Header::decode(&bytes), Some((header, used)));
                     bytes.extend([0xff; 20]);
-                    assert_eq!(Header::decode(&bytes), Some((header, used)), "with bytes behind it");
+                    assert_eq!(
+                        Header::decode(&bytes),
+                        Some((header, used)),
+                        "with bytes behind it"
+                    );
                 }
             }
         }
@@ -395,7 +422,8 @@ fn the_close_codes_with_names() {
 fn values_print_as_what_they_are() {
     assert_eq!(format!("{:?}", CloseCode::NORMAL), "CloseCode(1000)");
     assert_eq!(CloseCode::NORMAL.to_string(), "1000");
-    let printed: Vec<_> = (0..16).filter_map(OpCode::new).map(|opcode| format!("{opcode:?}")).collect();
+    let printed: Vec<_> =
+        (0..16).filter_map(OpCode::new).map(|opcode| format!("{opcode:?}")).collect();
     assert_eq!(printed[..3], ["Continuation", "Text", "Binary"]);
     assert_eq!(printed[8..11], ["Close", "Ping", "Pong"]);
     assert_eq!(printed[11], "Reserved(0xb)");

@@ -23,7 +23,8 @@ fn a_message_that_was_cut_is_lent_out() {
             let wire = side.incoming(0x82, &payload);
             let header_len = wire.len() - len;
             for cut in [header_len, header_len + 1, header_len + len / 2, wire.len() - 1] {
-                let (mut ws, mut out, mut inbox) = (side.connection(Config::default()), vec![], wire.clone());
+                let (mut ws, mut out, mut inbox) =
+                    (side.connection(Config::default()), vec![], wire.clone());
                 if cut < wire.len() {
                     let mut input = Input::new(&mut inbox[..cut]).in_place_up_to(wire.len());
                     assert_eq!(ws.receive(&mut input, &mut out), Ok(None));
@@ -88,10 +89,13 @@ fn less_than_there_was_is_not_read() {
 /// Every byte is handed out once, and unmasked once, if the setting is left out from some read on.
 #[test]
 fn the_caller_may_change_over() {
-    for (side, payload) in BOTH.into_iter().flat_map(|side| PAYLOADS.map(|payload| (side, payload))) {
+    for (side, payload) in BOTH.into_iter().flat_map(|side| PAYLOADS.map(|payload| (side, payload)))
+    {
         let wire = side.incoming(0x82, payload);
         let header_len = wire.len() - payload.len();
-        for (cut, next) in [(header_len, 0), (wire.len() - 5, 0), (wire.len() - 5, 2), (wire.len() - 5, 5)] {
+        for (cut, next) in
+            [(header_len, 0), (wire.len() - 5, 0), (wire.len() - 5, 2), (wire.len() - 5, 5)]
+        {
             let begun = || {
                 let (mut ws, mut inbox) = (side.connection(Config::default()), wire.clone());
                 let mut input = Input::new(&mut inbox[..cut]).in_place_up_to(MAX);
@@ -120,7 +124,10 @@ fn the_caller_may_change_over() {
                 if let Some(ChunkEvent::Chunk(chunk)) = chunk {
                     assert_eq!(
                         (chunk.first, chunk.last),
-                        (data.is_empty(), data.len() + chunk.data.as_bytes().len() == payload.len())
+                        (
+                            data.is_empty(),
+                            data.len() + chunk.data.as_bytes().len() == payload.len()
+                        )
                     );
                     data.extend_from_slice(chunk.data.as_bytes());
                 }
@@ -139,7 +146,11 @@ fn a_long_message_may_leave_its_place_at_any_piece() {
             let max = |i| if i < left_at { MAX } else { 0 };
             let pieces = wire.chunks(piece_len).enumerate().map(|(i, piece)| (piece, max(i)));
             let run = Run::in_place(&mut side.connection(Config::default()), pieces);
-            assert_eq!(run.events(), [binary(PAYLOADS[1])], "{side:?}, {piece_len}, left at {left_at}");
+            assert_eq!(
+                run.events(),
+                [binary(PAYLOADS[1])],
+                "{side:?}, {piece_len}, left at {left_at}"
+            );
         }
     }
 }
@@ -149,9 +160,12 @@ fn a_long_message_may_leave_its_place_at_any_piece() {
 fn only_whole_binary_messages_that_fit_are_left() {
     for side in BOTH {
         let frame_len = side.incoming(0x82, b"to and fro").len();
-        for (first, max, left) in
-            [(0x82, frame_len, true), (0x82, frame_len - 1, false), (0x81, MAX, false), (0x02, MAX, false)]
-        {
+        for (first, max, left) in [
+            (0x82, frame_len, true),
+            (0x82, frame_len - 1, false),
+            (0x81, MAX, false),
+            (0x02, MAX, false),
+        ] {
             let mut wire = side.incoming(first, b"to and fro");
             let (mut ws, mut out) = (side.connection(Config::default()), vec![]);
             let len = wire.len() - 1;
@@ -168,7 +182,10 @@ fn headers_are_judged_before_the_message_is_waited_for() {
     let limits = Limits::default().message_bytes_max(9);
     let cases = [
         (Config::default().limits(limits), Violation::MessageTooBig { len: 10 }),
-        (Config::default().limits(Limits::default().frame_bytes_max(9)), Violation::FrameTooBig { len: 10 }),
+        (
+            Config::default().limits(Limits::default().frame_bytes_max(9)),
+            Violation::FrameTooBig { len: 10 },
+        ),
         (Config::default().limits(Limits::default().fragments_max(0)), Violation::TooManyFragments),
     ];
     for side in BOTH {

@@ -45,7 +45,11 @@ impl Watched {
     #[track_caller]
     fn ping(&mut self) -> Vec<u8> {
         let (header, used) = Header::decode(&self.out).expect("a ping");
-        assert_eq!(self.out, Side::Server.outgoing(0x89, &self.out[used..]), "one ping: {header:?}");
+        assert_eq!(
+            self.out,
+            Side::Server.outgoing(0x89, &self.out[used..]),
+            "one ping: {header:?}"
+        );
         let payload = self.out[used..].to_vec();
         self.out.clear();
         payload
@@ -58,7 +62,10 @@ fn pong_frame(payload: &[u8]) -> Vec<u8> {
 }
 
 fn config() -> KeepaliveConfig {
-    KeepaliveConfig::default().ping_after(Some(s(30))).pong_within(Some(s(20))).close_within(Some(s(10)))
+    KeepaliveConfig::default()
+        .ping_after(Some(s(30)))
+        .pong_within(Some(s(20)))
+        .close_within(Some(s(10)))
 }
 
 #[test]
@@ -142,7 +149,8 @@ fn the_peer_of_this_library_answers_the_ping() {
             Ws::Client(ws) => keepalive.poll(now, ws, out),
         };
         poll(s(30), &mut out).unwrap();
-        let answer = Run::of(&mut side.peer().connection(Config::default()), Mode::Messages, [&out[..]]).out;
+        let answer =
+            Run::of(&mut side.peer().connection(Config::default()), Mode::Messages, [&out[..]]).out;
         let run = Run::of(&mut ws, Mode::Messages, [&answer.0[..]]);
         keepalive.see(&run.events()[0], s(32));
         assert_eq!(keepalive.round_trip(), Some(s(2)));
@@ -163,7 +171,11 @@ fn the_close_deadline() {
     assert_eq!(watched.poll(s(17)), Err(Expired::Close));
     assert_eq!(Expired::Close.to_string(), "the peer has not closed the connection in time");
     watched.hear(s(18), &Side::Server.incoming(0x88, b""));
-    assert_eq!(watched.poll(s(18)), Err(Expired::Close), "it covers the closing of the transport, too");
+    assert_eq!(
+        watched.poll(s(18)),
+        Err(Expired::Close),
+        "it covers the closing of the transport, too"
+    );
 }
 
 #[test]
@@ -227,8 +239,10 @@ fn huge_durations_do_not_overflow() {
 
 #[test]
 fn zero_durations() {
-    let mut watched =
-        Watched::new(config().ping_after(Some(s(0))).pong_within(Some(s(0))).close_within(Some(s(0))), s(5));
+    let mut watched = Watched::new(
+        config().ping_after(Some(s(0))).pong_within(Some(s(0))).close_within(Some(s(0))),
+        s(5),
+    );
     assert_eq!(watched.poll(s(5)), Ok(Some(s(5))));
     watched.ping();
     assert_eq!(watched.poll(s(5)), Err(Expired::Pong));

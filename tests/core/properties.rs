@@ -35,19 +35,21 @@ fn frame() -> impl Strategy<Value = (u8, Vec<u8>)> {
 
 /// A stream of such frames, most of them mended so that a message is under way exactly when it goes on.
 fn stream() -> impl Strategy<Value = Vec<(u8, Vec<u8>)>> {
-    (proptest::collection::vec(frame(), 0..12), any::<[bool; 4]>()).prop_map(|(mut frames, mend)| {
-        if mend != [false; 4] {
-            let mut inside = false;
-            for (first, _) in &mut frames {
-                if *first & 0x08 == 0 {
-                    let opcode = if inside { 0 } else { (*first & 0x0f).max(1) };
-                    *first = *first & 0x80 | opcode;
-                    inside = *first & 0x80 == 0;
+    (proptest::collection::vec(frame(), 0..12), any::<[bool; 4]>()).prop_map(
+        |(mut frames, mend)| {
+            if mend != [false; 4] {
+                let mut inside = false;
+                for (first, _) in &mut frames {
+                    if *first & 0x08 == 0 {
+                        let opcode = if inside { 0 } else { (*first & 0x0f).max(1) };
+                        *first = *first & 0x80 | opcode;
+                        inside = *first & 0x80 == 0;
+                    }
                 }
             }
-        }
-        frames
-    })
+            frames
+        },
+    )
 }
 
 fn wire(side: Side, frames: &[(u8, Vec<u8>)]) -> Vec<u8> {
@@ -57,13 +59,15 @@ fn wire(side: Side, frames: &[(u8, Vec<u8>)]) -> Vec<u8> {
 fn limits() -> impl Strategy<Value = Limits> {
     prop_oneof![
         Just(Limits::default()),
-        (0u64..200, 0u64..300, 0u32..6, 0u32..300).prop_map(|(frame, message, fragments, backlog)| {
-            Limits::default()
-                .frame_bytes_max(frame)
-                .message_bytes_max(message)
-                .fragments_max(fragments)
-                .reply_backlog_max(backlog)
-        }),
+        (0u64..200, 0u64..300, 0u32..6, 0u32..300).prop_map(
+            |(frame, message, fragments, backlog)| {
+                Limits::default()
+                    .frame_bytes_max(frame)
+                    .message_bytes_max(message)
+                    .fragments_max(fragments)
+                    .reply_backlog_max(backlog)
+            }
+        ),
     ]
 }
 

@@ -14,7 +14,11 @@ use hybi::{Config, Event, Input, Limits, Violation};
 fn fails(side: Side, limits: Limits, wire: &[u8], want: Violation, code: u16) {
     let config = Config::default().limits(limits);
     let context = format!("{side:?}, {want:?}: {}", Hex(wire));
-    assert_eq!(fails_at(side, config, wire), Some(wire.len()), "not at the earliest byte: {context}");
+    assert_eq!(
+        fails_at(side, config, wire),
+        Some(wire.len()),
+        "not at the earliest byte: {context}"
+    );
 
     // What came before is delivered first; what comes afterwards is swallowed.
     let before = [side.incoming(0x82, b"before"), side.incoming(0x89, b"?")].concat();
@@ -162,7 +166,8 @@ fn a_bad_header_fails_a_frame_that_is_all_there() {
                 let mut other_mask = good.clone();
                 other_mask[1] ^= 0x80;
                 other_mask.extend([0; 4]);
-                let want = if side == Side::Server { Violation::Unmasked } else { Violation::Masked };
+                let want =
+                    if side == Side::Server { Violation::Unmasked } else { Violation::Masked };
                 assert_eq!(verdict(&other_mask), Err(want), "{}", Hex(&other_mask));
 
                 for bits in 1..8 {
@@ -207,14 +212,24 @@ fn control_frames() {
                 let want = Violation::ControlTooLong { opcode: opcode(number) };
                 fails(side, default(), &[0x80 | number, side.mask_bit() | len], want, 1002);
             }
-            fails(side, default(), &[number], Violation::ControlFragmented { opcode: opcode(number) }, 1002);
+            fails(
+                side,
+                default(),
+                &[number],
+                Violation::ControlFragmented { opcode: opcode(number) },
+                1002,
+            );
         }
         let longest = [0xa5; 125];
         passes(
             side,
             default(),
-            &[side.incoming(0x89, &longest), side.incoming(0x8a, &longest), side.incoming(0x89, b"")]
-                .concat(),
+            &[
+                side.incoming(0x89, &longest),
+                side.incoming(0x8a, &longest),
+                side.incoming(0x89, b""),
+            ]
+            .concat(),
             &[ping(&longest), pong(&longest), ping(b"")],
             &[side.outgoing(0x8a, &longest), side.outgoing(0x8a, b"")].concat(),
         );
@@ -290,7 +305,13 @@ fn close_frames() {
         }
         for reason in [&b"\xff"[..], b"caf\xc3", b"\xed\xa0\x80", b"\xc0\xaf"] {
             let body = [&1000u16.to_be_bytes(), reason].concat();
-            fails(side, default(), &side.incoming(0x88, &body), Violation::CloseReasonNotUtf8, 1007);
+            fails(
+                side,
+                default(),
+                &side.incoming(0x88, &body),
+                Violation::CloseReasonNotUtf8,
+                1007,
+            );
         }
         let longest = "ß".repeat(61) + "x";
         assert_eq!(longest.len(), 123);
@@ -300,14 +321,27 @@ fn close_frames() {
             (close_body(4999, &longest), closed(4999, &longest)),
         ] {
             // §5.5.1: the answer carries the same; §1.4: what comes after a Close is ignored, sense or nonsense.
-            for after in [vec![], side.incoming(0x81, b"late"), side.incoming(0x89, b"late"), vec![0xff; 40]]
+            for after in
+                [vec![], side.incoming(0x81, b"late"), side.incoming(0x89, b"late"), vec![0xff; 40]]
             {
                 let wire = [side.incoming(0x88, &body), after].concat();
-                passes(side, default(), &wire, std::slice::from_ref(&want), &side.outgoing(0x88, &body));
+                passes(
+                    side,
+                    default(),
+                    &wire,
+                    std::slice::from_ref(&want),
+                    &side.outgoing(0x88, &body),
+                );
             }
             // §5.4, §5.5: legal in the middle of a fragmented message, which stays unfinished.
             let wire = [side.incoming(0x01, b"unfini"), side.incoming(0x88, &body)].concat();
-            passes(side, default(), &wire, std::slice::from_ref(&want), &side.outgoing(0x88, &body));
+            passes(
+                side,
+                default(),
+                &wire,
+                std::slice::from_ref(&want),
+                &side.outgoing(0x88, &body),
+            );
         }
     }
 }
@@ -349,7 +383,8 @@ fn text_fails_at_the_first_impossible_byte() {
             // As the end of a frame, of a fragment, and of a message.
             fails(side, default(), &side.incoming(0x81, bytes), want, 1007);
             fails(side, default(), &side.incoming(0x01, bytes), want, 1007);
-            let wire = [side.incoming(0x01, "fine: ß".as_bytes()), side.incoming(0x80, bytes)].concat();
+            let wire =
+                [side.incoming(0x01, "fine: ß".as_bytes()), side.incoming(0x80, bytes)].concat();
             fails(side, default(), &wire, want, 1007);
             // With every byte in a fragment of its own, and a ping before each.
             let mut wire = side.incoming(0x01, b"");
@@ -385,8 +420,7 @@ fn a_code_point_that_the_message_cuts_in_two_is_no_text() {
 #[test]
 fn text_of_every_kind_passes() {
     for side in BOTH {
-        let all =
-            "\0\u{7f}\u{80}\u{7ff}\u{800}\u{d7ff}\u{e000}\u{fdd0}\u{feff}\u{fffe}\u{ffff}\u{10000}\u{10ffff}";
+        let all = "\0\u{7f}\u{80}\u{7ff}\u{800}\u{d7ff}\u{e000}\u{fdd0}\u{feff}\u{fffe}\u{ffff}\u{10000}\u{10ffff}";
         for text_ in [all, "κόσμε", "\u{feff}byte order mark", "😀"] {
             passes(side, default(), &side.incoming(0x81, text_.as_bytes()), &[text(text_)], b"");
             let mut wire = side.incoming(0x01, b"");
@@ -415,7 +449,13 @@ fn frame_limit() {
             }
             let payload = vec![b'x'; usize::try_from(max).unwrap()];
             let wire = side.incoming(0x82, &payload);
-            let run = run_every_way(side, Config::default().limits(limits), Mode::Messages, &wire, &[1, 7]);
+            let run = run_every_way(
+                side,
+                Config::default().limits(limits),
+                Mode::Messages,
+                &wire,
+                &[1, 7],
+            );
             assert_eq!(run.events(), [binary(&payload)]);
         }
     }
@@ -444,7 +484,8 @@ fn message_limit() {
             let begun = side.incoming(first, b"123456");
             fails(side, limits, &[&begun[..], &[0x00, m | 5]].concat(), too_big(11), 1009);
             fails(side, limits, &[&begun[..], &[0x80, m | 125]].concat(), too_big(131), 1009);
-            let full = [begun.clone(), side.incoming(0x00, b"7890"), side.incoming(0x00, b"")].concat();
+            let full =
+                [begun.clone(), side.incoming(0x00, b"7890"), side.incoming(0x00, b"")].concat();
             fails(side, limits, &[&full[..], &[0x80, m | 1]].concat(), too_big(11), 1009);
         }
         // Exactly the limit; and each message counts for itself.
@@ -473,9 +514,17 @@ fn message_limit() {
 fn fragment_limit() {
     for side in BOTH {
         let limits = default().fragments_max(3);
-        let three = [side.incoming(0x01, b"a"), side.incoming(0x00, b""), side.incoming(0x00, b"b")].concat();
+        let three =
+            [side.incoming(0x01, b"a"), side.incoming(0x00, b""), side.incoming(0x00, b"b")]
+                .concat();
         for first in [0x00, 0x80] {
-            fails(side, limits, &[&three[..], &[first]].concat(), Violation::TooManyFragments, 1009);
+            fails(
+                side,
+                limits,
+                &[&three[..], &[first]].concat(),
+                Violation::TooManyFragments,
+                1009,
+            );
         }
         // Control frames in between do not count, and every message begins anew.
         let legal = [
@@ -527,7 +576,9 @@ fn a_message_that_arrived_whole_is_borrowed_from_the_input() {
             let at = match event {
                 Event::Text(Cow::Borrowed(text)) => text.as_ptr(),
                 Event::Binary(Cow::Borrowed(data)) => data.as_ptr(),
-                Event::Ping(Cow::Borrowed(data)) | Event::Pong(Cow::Borrowed(data)) => data.as_ptr(),
+                Event::Ping(Cow::Borrowed(data)) | Event::Pong(Cow::Borrowed(data)) => {
+                    data.as_ptr()
+                }
                 other => panic!("not borrowed: {other:?}"),
             };
             assert!(range.contains(&at));
@@ -551,7 +602,8 @@ fn a_payload_that_comes_behind_its_header_is_lent_out() {
             matches!(
                 message,
                 Ok(Some(
-                    Event::Text(Cow::Borrowed("to and fro")) | Event::Binary(Cow::Borrowed(b"to and fro"))
+                    Event::Text(Cow::Borrowed("to and fro"))
+                        | Event::Binary(Cow::Borrowed(b"to and fro"))
                 ))
             ),
             "{side:?}, {first:#x}: {message:?}"

@@ -48,7 +48,8 @@ fn automatic_replies_stand_in_the_order_of_what_asked_for_them() {
 #[test]
 fn manual_replies_are_left_to_the_caller() {
     for side in BOTH {
-        let wire = [side.incoming(0x89, b"1"), side.incoming(0x88, &close_body(4000, "why"))].concat();
+        let wire =
+            [side.incoming(0x89, b"1"), side.incoming(0x88, &close_body(4000, "why"))].concat();
         let config = Config::default().manual_replies();
         let run = run_every_way(side, config, Mode::Messages, &wire, &[]);
         assert_eq!(Hex(&run.out.0), Hex(&[]));
@@ -63,8 +64,12 @@ fn manual_replies_are_left_to_the_caller() {
         for event in run.events() {
             ws.reply(&event.reply().unwrap(), &mut out);
         }
-        let want =
-            [side.outgoing(0x81, b"last"), side.outgoing(0x8a, b"1"), side.close_frame(4000, "why")].concat();
+        let want = [
+            side.outgoing(0x81, b"last"),
+            side.outgoing(0x8a, b"1"),
+            side.close_frame(4000, "why"),
+        ]
+        .concat();
         assert_eq!(Hex(&out), Hex(&want));
         assert_eq!(ws.ready_state(), ReadyState::Closed);
         ws.assert_refuses_to_send();
@@ -81,7 +86,8 @@ fn replies_after_the_last_close_are_dropped() {
         let mut ws = side.connection(Config::default().manual_replies());
         let wire = [side.incoming(0x89, b"1"), side.incoming(0x88, b"")].concat();
         let run = Run::of(&mut ws, Mode::Messages, [&wire[..]]);
-        let [pong, close] = [&run.events()[0], &run.events()[1]].map(|event| event.reply().unwrap());
+        let [pong, close] =
+            [&run.events()[0], &run.events()[1]].map(|event| event.reply().unwrap());
         let mut out = Vec::new();
         ws.reply(&close, &mut out);
         assert_eq!(Hex(&out), Hex(&side.outgoing(0x88, b"")));
@@ -216,8 +222,11 @@ fn halves_are_as_good_as_the_whole() {
     let broken = [&wire[..wire.len() - 10], &[0xff]].concat();
     for wire in [wire, broken] {
         for len in [1, 7, wire.len()] {
-            let whole =
-                Run::of(&mut Side::Server.connection(Config::default()), Mode::Messages, wire.chunks(len));
+            let whole = Run::of(
+                &mut Side::Server.connection(Config::default()),
+                Mode::Messages,
+                wire.chunks(len),
+            );
 
             let (mut receiver, mut sender) = Connection::server(Config::default()).split();
             let mut halves = Run::default();
@@ -254,7 +263,8 @@ fn halves_are_as_good_as_the_whole() {
 
 #[test]
 fn halves_of_a_client_mask_and_close() {
-    let (mut receiver, mut sender) = Connection::client_with_keys(Config::default(), || KEY).split();
+    let (mut receiver, mut sender) =
+        Connection::client_with_keys(Config::default(), || KEY).split();
     let mut out = Vec::new();
     sender.send("hi", &mut out).unwrap();
     sender.send_part("a", &mut out).unwrap();

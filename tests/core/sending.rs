@@ -20,8 +20,12 @@ fn whole_messages_at_every_border_of_the_length_forms() {
             let (mut ws, mut out) = (side.connection(Config::default()), b"before".to_vec());
             ws.send(&*data, &mut out).unwrap();
             ws.send(&*text, &mut out).unwrap();
-            let want = [b"before".to_vec(), side.outgoing(0x82, &data), side.outgoing(0x81, text.as_bytes())]
-                .concat();
+            let want = [
+                b"before".to_vec(),
+                side.outgoing(0x82, &data),
+                side.outgoing(0x81, text.as_bytes()),
+            ]
+            .concat();
             assert_eq!(Hex(&out), Hex(&want), "{side:?}, {len}");
         }
     }
@@ -110,7 +114,8 @@ fn automatic_fragments() {
         ];
         assert_eq!(Hex(&out), Hex(&want.concat()), "{side:?}");
         // And the peer understands it.
-        let run = Run::of(&mut side.peer().connection(Config::default()), Mode::Messages, [&out[..]]);
+        let run =
+            Run::of(&mut side.peer().connection(Config::default()), Mode::Messages, [&out[..]]);
         assert_eq!(run.error, None);
         assert_eq!(run.events()[4], text("aßßßß"));
     }
@@ -123,7 +128,8 @@ fn fragments_of_every_size_add_up() {
         for bytes in 1..=257 {
             let mut out = Vec::new();
             side.connection(fragmenting(bytes)).send(&*data, &mut out).unwrap();
-            let run = Run::of(&mut side.peer().connection(Config::default()), Mode::Messages, [&out[..]]);
+            let run =
+                Run::of(&mut side.peer().connection(Config::default()), Mode::Messages, [&out[..]]);
             assert_eq!(run.events(), [binary(&data)], "fragments of {bytes}");
         }
     }
@@ -183,14 +189,21 @@ fn prepared_messages() {
             let (mut ws, mut out) = (side.connection(Config::default()), Vec::new());
             ws.send_prepared(&prepared, &mut out).unwrap();
             assert_eq!(Hex(&out), Hex(&side.outgoing(0x81, message.as_bytes())));
-            assert_eq!(Hex(prepared.frame()), Hex(&Side::Server.outgoing(0x81, message.as_bytes())));
+            assert_eq!(
+                Hex(prepared.frame()),
+                Hex(&Side::Server.outgoing(0x81, message.as_bytes()))
+            );
         }
         let (mut ws, mut out) = (side.connection(Config::default()), Vec::new());
         ws.send_prepared(&Prepared::new(b"\xff"), &mut out).unwrap();
         assert_eq!(Hex(&out), Hex(&side.outgoing(0x82, b"\xff")));
     }
     let prepared = Prepared::new(&*long);
-    assert_eq!(prepared.frame().as_ptr(), prepared.clone().frame().as_ptr(), "a clone shares the bytes");
+    assert_eq!(
+        prepared.frame().as_ptr(),
+        prepared.clone().frame().as_ptr(),
+        "a clone shares the bytes"
+    );
 }
 
 #[test]
@@ -199,15 +212,24 @@ fn headers_for_vectored_writes() {
     for len in [0, 5, 125, 126, 65_535, 65_536] {
         let payload = vec![b'x'; len];
         let header = server.header(&*payload).unwrap();
-        assert_eq!(Hex(&[&header, &payload[..]].concat()), Hex(&Side::Server.outgoing(0x82, &payload)));
+        assert_eq!(
+            Hex(&[&header, &payload[..]].concat()),
+            Hex(&Side::Server.outgoing(0x82, &payload))
+        );
         let header = server.header(str::from_utf8(&payload).unwrap()).unwrap();
-        assert_eq!(Hex(&[&header, &payload[..]].concat()), Hex(&Side::Server.outgoing(0x81, &payload)));
+        assert_eq!(
+            Hex(&[&header, &payload[..]].concat()),
+            Hex(&Side::Server.outgoing(0x81, &payload))
+        );
 
         let mut client = Connection::client_with_keys(fragmenting(4), || KEY);
         for (kind, first) in [(Kind::Text, 0x81), (Kind::Binary, 0x82)] {
             let mut masked = payload.clone();
             let header = client.mask_in_place(kind, &mut masked).unwrap();
-            assert_eq!(Hex(&[&header, &masked[..]].concat()), Hex(&Side::Client.outgoing(first, &payload)));
+            assert_eq!(
+                Hex(&[&header, &masked[..]].concat()),
+                Hex(&Side::Client.outgoing(first, &payload))
+            );
             Mask::new(*header.last_chunk().unwrap()).apply(&mut masked);
             assert_eq!(masked, payload, "masking again restores the payload");
         }
@@ -228,7 +250,10 @@ fn closing() {
         let (mut ws, mut out) = (side.connection(Config::default()), Vec::new());
         ws.send_part("unfini", &mut out).unwrap();
         ws.close_without_code(&mut out).unwrap();
-        assert_eq!(Hex(&out), Hex(&[side.outgoing(0x01, b"unfini"), side.outgoing(0x88, b"")].concat()));
+        assert_eq!(
+            Hex(&out),
+            Hex(&[side.outgoing(0x01, b"unfini"), side.outgoing(0x88, b"")].concat())
+        );
         ws.assert_refuses_to_send();
     }
 }
@@ -242,8 +267,11 @@ fn control_frames_of_125_bytes() {
         ws.pong(&[8; 125], &mut out).unwrap();
         ws.close(CloseCode::NORMAL, &"x".repeat(123), &mut out).unwrap();
         let close = [&1000_u16.to_be_bytes()[..], &[b'x'; 123]].concat();
-        let want =
-            [side.outgoing(0x89, &[7; 125]), side.outgoing(0x8a, &[8; 125]), side.outgoing(0x88, &close)];
+        let want = [
+            side.outgoing(0x89, &[7; 125]),
+            side.outgoing(0x8a, &[8; 125]),
+            side.outgoing(0x88, &close),
+        ];
         assert_eq!(Hex(&out), Hex(&want.concat()), "{side:?}");
     }
 }
@@ -255,7 +283,11 @@ fn mistakes_write_nothing_and_harm_nothing() {
     let whole: [(&str, Act, Misuse); 6] = [
         ("ping of 126", |ws, out| ws.ping(&[0; 126], out), Misuse::ControlTooLong { len: 126 }),
         ("pong of 126", |ws, out| ws.pong(&[0; 126], out), Misuse::ControlTooLong { len: 126 }),
-        ("ping of 64 KiB", |ws, out| ws.ping(&[0; 65_536], out), Misuse::ControlTooLong { len: 65_536 }),
+        (
+            "ping of 64 KiB",
+            |ws, out| ws.ping(&[0; 65_536], out),
+            Misuse::ControlTooLong { len: 65_536 },
+        ),
         (
             "reason of 124",
             |ws, out| ws.close(CloseCode::NORMAL, &"x".repeat(124), out),
@@ -294,7 +326,11 @@ fn mistakes_write_nothing_and_harm_nothing() {
             Misuse::MessageUnderWay,
         ),
         ("other kind", |ws, out| ws.send_part(b"x", out), Misuse::OtherKindOfMessage),
-        ("other kind at the end", |ws, out| ws.send_last_part(b"x", out), Misuse::OtherKindOfMessage),
+        (
+            "other kind at the end",
+            |ws, out| ws.send_last_part(b"x", out),
+            Misuse::OtherKindOfMessage,
+        ),
     ];
     for side in BOTH {
         let (mut ws, mut out) = (side.connection(Config::default()), Vec::new());

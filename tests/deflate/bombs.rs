@@ -54,7 +54,9 @@ fn the_expansion_has_a_limit_of_its_own() {
     let compressed = wire.len() - Header::decode(&wire).unwrap().1 + 4;
     // The smallest ratio that lets it pass, and the one below.
     let ratio = 100_000usize.div_ceil(compressed) as u32;
-    let with = |ratio| client(NO_TAKEOVER, &DeflateConfig::default().expansion_max(NonZeroU32::new(ratio)));
+    let with = |ratio| {
+        client(NO_TAKEOVER, &DeflateConfig::default().expansion_max(NonZeroU32::new(ratio)))
+    };
     assert!(are_zeros(&receive(&mut with(ratio), &wire, usize::MAX), 100_000));
     for piece_len in [1, usize::MAX] {
         assert_eq!(
@@ -83,9 +85,10 @@ fn a_message_may_have_64_final_blocks_whatever_came_before_and_comes_behind() {
     for offer in [DEFAULT, NO_TAKEOVER] {
         let fresh = || client(offer, &DeflateConfig::default());
         // A message of ordinary blocks, and one whose last block is final (RFC 7692 §7.2.3.4).
-        for before in
-            [&[0xf2, 0x48, 0xcd, 0xc9, 0xc9, 0x07, 0x00][..], &[0xf3, 0x48, 0xcd, 0xc9, 0xc9, 0x07, 0x00]]
-        {
+        for before in [
+            &[0xf2, 0x48, 0xcd, 0xc9, 0xc9, 0x07, 0x00][..],
+            &[0xf3, 0x48, 0xcd, 0xc9, 0xc9, 0x07, 0x00],
+        ] {
             for behind in [&[][..], &[0x00]] {
                 for (blocks, expected) in
                     [(64, Seen::Binary(vec![])), (65, Seen::Failed(Violation::TooManyFinalBlocks))]
@@ -137,5 +140,9 @@ fn limits_on_the_wire_are_separate() {
     };
     let eleven = frame(true, true, OpCode::BINARY, &stored(b"12345"));
     check(fresh, &eleven, &[Seen::Failed(Violation::MessageTooBig { len: 11 })]);
-    check(fresh, &frame(true, true, OpCode::BINARY, &stored(b"1234")), &[Seen::Binary(b"1234".to_vec())]);
+    check(
+        fresh,
+        &frame(true, true, OpCode::BINARY, &stored(b"1234")),
+        &[Seen::Binary(b"1234".to_vec())],
+    );
 }

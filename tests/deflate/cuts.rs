@@ -72,11 +72,15 @@ fn the_expansion_is_judged_at_the_same_bytes() {
     wire.extend(frame(false, false, OpCode::CONTINUATION, &zeros));
     wire.extend(frame(true, false, OpCode::CONTINUATION, &[&noise[..], &[0]].concat()));
     for times in [1, 2, 4, 10, 20, 30] {
-        let fresh = || client(DEFAULT, &DeflateConfig::default().expansion_max(NonZeroU32::new(times)));
+        let fresh =
+            || client(DEFAULT, &DeflateConfig::default().expansion_max(NonZeroU32::new(times)));
         let whole = receive(&mut fresh(), &wire, usize::MAX);
         for piece_len in [1, 3, 100, 1024, 5000] {
             assert!(receive(&mut fresh(), &wire, piece_len) == whole, "{times} times, {piece_len}");
-            assert_eq!(chunks(&mut fresh(), &wire, piece_len), chunks(&mut fresh(), &wire, usize::MAX));
+            assert_eq!(
+                chunks(&mut fresh(), &wire, piece_len),
+                chunks(&mut fresh(), &wire, usize::MAX)
+            );
         }
         let passes = matches!(whole[..], [Seen::Binary(_)]);
         assert_eq!(passes, times >= 30, "{times} times");

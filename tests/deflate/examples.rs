@@ -8,7 +8,11 @@ const HELLO: [u8; 7] = [0xf2, 0x48, 0xcd, 0xc9, 0xc9, 0x07, 0x00];
 fn one_message_whole_and_in_fragments() {
     let fresh = || client(DEFAULT, &DeflateConfig::default());
     check(fresh, &[&[0xc1, 0x07][..], &HELLO].concat(), &[text("Hello")]);
-    check(fresh, &[0x41, 0x03, 0xf2, 0x48, 0xcd, 0x80, 0x04, 0xc9, 0xc9, 0x07, 0x00], &[text("Hello")]);
+    check(
+        fresh,
+        &[0x41, 0x03, 0xf2, 0x48, 0xcd, 0x80, 0x04, 0xc9, 0xc9, 0x07, 0x00],
+        &[text("Hello")],
+    );
 }
 
 #[test]
@@ -47,7 +51,8 @@ fn a_final_block() {
 
 #[test]
 fn two_blocks_in_one_message() {
-    let wire = [0xc1, 0x0d, 0xf2, 0x48, 0x05, 0x00, 0x00, 0x00, 0xff, 0xff, 0xca, 0xc9, 0xc9, 0x07, 0x00];
+    let wire =
+        [0xc1, 0x0d, 0xf2, 0x48, 0x05, 0x00, 0x00, 0x00, 0xff, 0xff, 0xca, 0xc9, 0xc9, 0x07, 0x00];
     check(|| client(DEFAULT, &DeflateConfig::default()), &wire, &[text("Hello")]);
 }
 
@@ -58,7 +63,8 @@ fn an_empty_message_and_an_empty_last_fragment() {
     // All of "Hello" with its tail in the first fragment, an empty block in the last.
     let first = [&HELLO[..], &[0x00, 0x00, 0xff, 0xff]].concat();
     let wire =
-        [frame(false, true, OpCode::TEXT, &first), frame(true, false, OpCode::CONTINUATION, &[0])].concat();
+        [frame(false, true, OpCode::TEXT, &first), frame(true, false, OpCode::CONTINUATION, &[0])]
+            .concat();
     check(fresh, &wire, &[text("Hello")]);
 }
 

@@ -11,7 +11,8 @@ fn answer(extensions: &str) -> Result<bool, ResponseError> {
     let request = ClientRequest::new(&uri).deflate(DeflateConfig::default());
     let keys: fn() -> [u8; 4] = || [0; 4];
     let (config, nonce) = (Config::default(), *b"the sample nonce");
-    let mut handshake = ClientHandshake::with_keys(&request, config, nonce, keys, &mut Vec::new()).unwrap();
+    let mut handshake =
+        ClientHandshake::with_keys(&request, config, nonce, keys, &mut Vec::new()).unwrap();
     let mut inbox = format!(
         "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
          Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n{extensions}\r\n"
@@ -35,7 +36,9 @@ fn the_machines_negotiate_it_and_hand_it_to_their_connections() {
     let mut client = ClientHandshake::new(&request, config, &mut out).unwrap();
     let head = String::from_utf8(out.clone()).unwrap();
     assert!(
-        head.contains("\r\nSec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n"),
+        head.contains(
+            "\r\nSec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n"
+        ),
         "{head}"
     );
 
@@ -46,7 +49,8 @@ fn the_machines_negotiate_it_and_hand_it_to_their_connections() {
     let head = String::from_utf8(response.clone()).unwrap();
     assert!(head.contains("\r\nSec-WebSocket-Extensions: permessage-deflate\r\n"), "{head}");
 
-    let Some(Answer::Open(mut client, _)) = client.receive(&mut Input::new(&mut response)).unwrap() else {
+    let Some(Answer::Open(mut client, _)) = client.receive(&mut Input::new(&mut response)).unwrap()
+    else {
         panic!("open");
     };
     let long = "hello ".repeat(100);
@@ -90,7 +94,10 @@ fn a_client_judges_the_answer_to_its_offer() {
             "Sec-WebSocket-Extensions: permessage-deflate; x\r\n",
             Err(ResponseError::Deflate(Disagreement::Unknown)),
         ),
-        ("Sec-WebSocket-Extensions: permessage-deflate;\r\n", Err(ResponseError::ExtensionsMalformed)),
+        (
+            "Sec-WebSocket-Extensions: permessage-deflate;\r\n",
+            Err(ResponseError::ExtensionsMalformed),
+        ),
         ("Sec-WebSocket-Extensions: \r\n", Err(ResponseError::ExtensionsMalformed)),
     ] {
         assert_eq!(answer(extensions), expected, "{extensions}");

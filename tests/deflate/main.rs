@@ -80,7 +80,11 @@ fn receive<R: Role>(ws: &mut Connection<R>, wire: &[u8], piece_len: usize) -> Ve
 #[track_caller]
 fn check(fresh: impl Fn() -> Ws, wire: &[u8], expected: &[Seen]) {
     for piece_len in (1..=wire.len().min(20)).chain([wire.len()]) {
-        assert_eq!(receive(&mut fresh(), wire, piece_len), expected, "pieces of {piece_len}: {wire:02x?}");
+        assert_eq!(
+            receive(&mut fresh(), wire, piece_len),
+            expected,
+            "pieces of {piece_len}: {wire:02x?}"
+        );
     }
 }
 
@@ -109,4 +113,5 @@ fn stored(bytes: &[u8]) -> Vec<u8> {
 }
 
 const DEFAULT: &str = "permessage-deflate";
-const NO_TAKEOVER: &str = "permessage-deflate; server_no_context_takeover; client_no_context_takeover";
+const NO_TAKEOVER: &str =
+    "permessage-deflate; server_no_context_takeover; client_no_context_takeover";

@@ -60,7 +60,8 @@ fn text_is_validated_as_it_is_inflated() {
         &frame(true, true, OpCode::TEXT, &stored(b"\xe2\x82")),
         &[Seen::Failed(Violation::TextNotUtf8)],
     );
-    let blocks = [&stored("€".as_bytes()[..1].as_ref())[..6], &stored(&"€".as_bytes()[1..])].concat();
+    let blocks =
+        [&stored("€".as_bytes()[..1].as_ref())[..6], &stored(&"€".as_bytes()[1..])].concat();
     check(fresh, &frame(true, true, OpCode::TEXT, &blocks), &[text("€")]);
     let wire = [
         frame(false, true, OpCode::TEXT, &blocks[..8]),
@@ -108,20 +109,24 @@ fn a_pair_agrees_in_every_configuration() {
                         .memory_level(memory)
                         .compress_from(20);
                     let offered = deflate::offer(&config);
-                    let agreed =
-                        deflate::accept(&config, Offers::new(offered.as_bytes()).map(Result::unwrap))
-                            .unwrap();
+                    let agreed = deflate::accept(
+                        &config,
+                        Offers::new(offered.as_bytes()).map(Result::unwrap),
+                    )
+                    .unwrap();
                     let answer = agreed.to_string();
                     let answered = Offers::new(answer.as_bytes()).next().unwrap().unwrap();
                     assert_eq!(deflate::conclude(&config, &answered), Ok(agreed));
 
-                    let config_ws = Config::default().fragment_bytes(NonZeroU32::new(1000).unwrap());
+                    let config_ws =
+                        Config::default().fragment_bytes(NonZeroU32::new(1000).unwrap());
                     let keys: fn() -> [u8; 4] = || [0xa5, 0x5a, 0x00, 0xff];
-                    let mut client =
-                        Connection::client_with_keys(config_ws, keys).with_deflate(&agreed, &config);
+                    let mut client = Connection::client_with_keys(config_ws, keys)
+                        .with_deflate(&agreed, &config);
                     let mut server = Connection::server(config_ws).with_deflate(&agreed, &config);
                     for _ in 0..12 {
-                        let message: String = (0..random(3000)).map(|_| words[random(words.len())]).collect();
+                        let message: String =
+                            (0..random(3000)).map(|_| words[random(words.len())]).collect();
                         let (mut wire, mut back) = (Vec::new(), Vec::new());
                         client.send(&*message, &mut wire).unwrap();
                         assert_eq!(receive(&mut server, &wire, 1 + random(5000)), [text(&message)]);
@@ -155,8 +160,10 @@ fn the_agreed_window_bounds_what_is_sent() {
     assert!(len("permessage-deflate; server_max_window_bits=12") < 3000);
     assert!(len("permessage-deflate; server_max_window_bits=10") > 3900);
     // A window that the backend has not got: uncompressed, so RSV1 stays clear.
-    let (mut ws, mut out) =
-        (server("permessage-deflate; server_max_window_bits=8", &DeflateConfig::default()), Vec::new());
+    let (mut ws, mut out) = (
+        server("permessage-deflate; server_max_window_bits=8", &DeflateConfig::default()),
+        Vec::new(),
+    );
     ws.send(&*noise, &mut out).unwrap();
     assert_eq!(out[0], 0x82);
 }
@@ -176,9 +183,18 @@ fn what_we_send_refers_back_only_if_that_was_agreed_and_is_wanted() {
         ("permessage-deflate; client_no_context_takeover", true, false),
     ] {
         for is_wanted in [true, false] {
-            let config = DeflateConfig::default().context_takeover(is_wanted, true).compress_from(0);
-            assert_eq!(refers_back(server(offer, &config)), server_may && is_wanted, "{offer}, {is_wanted}");
-            assert_eq!(refers_back(client(offer, &config)), client_may && is_wanted, "{offer}, {is_wanted}");
+            let config =
+                DeflateConfig::default().context_takeover(is_wanted, true).compress_from(0);
+            assert_eq!(
+                refers_back(server(offer, &config)),
+                server_may && is_wanted,
+                "{offer}, {is_wanted}"
+            );
+            assert_eq!(
+                refers_back(client(offer, &config)),
+                client_may && is_wanted,
+                "{offer}, {is_wanted}"
+            );
         }
     }
 }
@@ -209,7 +225,8 @@ fn parts_are_compressed_as_parts() {
     let (mut seen, mut flags) = (Vec::new(), Vec::new());
     let mut step = |ws: &mut Connection<Server>, part: &str, last: bool| {
         out.clear();
-        if last { ws.send_last_part(part, &mut out) } else { ws.send_part(part, &mut out) }.unwrap();
+        if last { ws.send_last_part(part, &mut out) } else { ws.send_part(part, &mut out) }
+            .unwrap();
         ws.ping(b"", &mut out).unwrap();
         flags.push(out[0]);
         let mut input = Input::new(&mut out);
@@ -242,7 +259,8 @@ fn parts_are_compressed_as_parts() {
 #[test]
 fn a_printed_connection_says_how_it_compresses_and_no_word_of_its_messages() {
     let config = DeflateConfig::default().compress_from(0);
-    let mut ws = server("permessage-deflate; client_max_window_bits=10", &config.window_bits(15, 10));
+    let mut ws =
+        server("permessage-deflate; client_max_window_bits=10", &config.window_bits(15, 10));
     let mut peer = client("permessage-deflate", &config);
     let (mut wire, mut back) = (Vec::new(), Vec::new());
     ws.set_compression(Compression::Always);
@@ -279,7 +297,11 @@ fn an_uncompressed_message_is_handed_on_as_it_is() {
     ]
     .concat();
     let config = DeflateConfig::default();
-    check(|| client("permessage-deflate", &config), &wire, &[text("Hello"), text("Hello"), text("Hello")]);
+    check(
+        || client("permessage-deflate", &config),
+        &wire,
+        &[text("Hello"), text("Hello"), text("Hello")],
+    );
 }
 
 /// RFC 7692 §7.2.1: a compressed message is cut into fragments like any other, RSV1 on the first only (§7.2.3.1).

@@ -76,7 +76,11 @@ fn a_server_answers_each_offer_as_the_rfc_says() {
         ("permessage-deflate; Server_No_Context_Takeover", default, None),
         ("permessage-deflate; server_no_context_takeover=1", default, None),
         ("permessage-deflate; client_no_context_takeover=\"x\"", default, None),
-        ("permessage-deflate; server_no_context_takeover; server_no_context_takeover", default, None),
+        (
+            "permessage-deflate; server_no_context_takeover; server_no_context_takeover",
+            default,
+            None,
+        ),
         ("permessage-deflate; server_max_window_bits", default, None),
         ("permessage-deflate; server_max_window_bits=7", default, None),
         ("permessage-deflate; server_max_window_bits=16", default, None),
@@ -95,7 +99,8 @@ fn a_server_answers_each_offer_as_the_rfc_says() {
 #[test]
 fn a_client_judges_each_response_as_the_rfc_says() {
     let default = DeflateConfig::default();
-    let conclude = |config: &DeflateConfig, response| deflate::conclude(config, &offers(response)[0]);
+    let conclude =
+        |config: &DeflateConfig, response| deflate::conclude(config, &offers(response)[0]);
     for (response, config, error) in [
         ("permessage-deflate", default, None),
         // §7.1.1.2: accepted although it was not offered.
@@ -109,7 +114,11 @@ fn a_client_judges_each_response_as_the_rfc_says() {
             Some(Disagreement::ServerWindow),
         ),
         ("permessage-deflate", default.window_bits(15, 10), Some(Disagreement::ServerWindow)),
-        ("permessage-deflate", default.context_takeover(true, false), Some(Disagreement::ServerTakeover)),
+        (
+            "permessage-deflate",
+            default.context_takeover(true, false),
+            Some(Disagreement::ServerTakeover),
+        ),
         ("permessage-deflate; x", default, Some(Disagreement::Unknown)),
         ("permessage-deflate; client_max_window_bits", default, Some(Disagreement::Value)),
         ("permessage-deflate; server_max_window_bits", default, Some(Disagreement::Value)),
@@ -126,7 +135,10 @@ fn a_client_judges_each_response_as_the_rfc_says() {
         if let Some(error) = error {
             let section = hybi::handshake::ResponseError::Deflate(error).section();
             assert!(section.starts_with("RFC 7692 §7"), "{section}");
-            assert!(error.to_string().ends_with(&format!(" ({section})")), "{error}, but {section}");
+            assert!(
+                error.to_string().ends_with(&format!(" ({section})")),
+                "{error}, but {section}"
+            );
         }
     }
 }

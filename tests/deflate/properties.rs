@@ -29,7 +29,8 @@ fn negotiated() -> impl Strategy<Value = Negotiated> {
 
 /// What compresses well, badly and not at all.
 fn message() -> impl Strategy<Value = Sent> {
-    let words = prop_oneof![Just("alpha "), Just("βήτα "), Just("{\"id\":17,"), Just("😀"), Just("\n")];
+    let words =
+        prop_oneof![Just("alpha "), Just("βήτα "), Just("{\"id\":17,"), Just("😀"), Just("\n")];
     let text = proptest::collection::vec(words, 0..400).prop_map(|words| Ok(words.concat()));
     let noise = proptest::collection::vec(any::<u8>(), 0..3000).prop_map(Err);
     let blank = (0usize..80_000).prop_map(|len| Err(vec![0; len]));

@@ -28,7 +28,8 @@ fn what_cannot_become_a_request_is_refused_at_once() {
         let mut bytes = start.as_bytes()[..=start.len() - last].to_vec();
         let decides = bytes.pop().unwrap();
         for byte in &mut bytes {
-            let more = server.receive(&mut Input::new(std::slice::from_mut(byte)), &mut out).unwrap();
+            let more =
+                server.receive(&mut Input::new(std::slice::from_mut(byte)), &mut out).unwrap();
             assert!(more.is_none(), "{start:?}");
         }
         let error = server.receive(&mut Input::new(&mut [decides]), &mut out).unwrap_err();
@@ -49,11 +50,13 @@ fn limits_of_responses_hold_to_the_byte() {
             let uri = Uri::parse("ws://a/").unwrap();
             let request = ClientRequest::new(&uri).subprotocol("chat");
             let mut client = client_of(&request, &mut Vec::new()).unwrap().with_limits(limits);
-            let mut proxy = ProxyHandshake::new("a", 80, None, &mut Vec::new()).unwrap().with_limits(limits);
+            let mut proxy =
+                ProxyHandshake::new("a", 80, None, &mut Vec::new()).unwrap().with_limits(limits);
             let (mut from_server, mut from_proxy) = (Ok(false), Ok(false));
             for piece in RESPONSE.as_bytes().to_vec().chunks_mut(size) {
-                from_server =
-                    client.receive(&mut Input::new(&mut piece.to_vec())).map(|answer| answer.is_some());
+                from_server = client
+                    .receive(&mut Input::new(&mut piece.to_vec()))
+                    .map(|answer| answer.is_some());
                 from_proxy = proxy.receive(&mut Input::new(piece)).map(|answer| answer.is_some());
             }
             let want = want.map_or(Ok(true), Err);
@@ -83,7 +86,8 @@ fn every_request_has_a_key_of_its_own() {
 fn a_client_that_is_misused_writes_nothing() {
     let uri = Uri::parse("ws://a/").unwrap();
     let new = || ClientRequest::new(&uri);
-    let (colon, control) = (Uri::parse("ws://a%3Ab:c@d").unwrap(), Uri::parse("ws://a:%0D%0A@d").unwrap());
+    let (colon, control) =
+        (Uri::parse("ws://a%3Ab:c@d").unwrap(), Uri::parse("ws://a:%0D%0A@d").unwrap());
     let mut rows = vec![
         (new().subprotocol("a").subprotocol("a"), Misuse::SubprotocolRepeated),
         (new().subprotocol("a").subprotocol("A"), Misuse::SubprotocolRepeated),
@@ -101,8 +105,14 @@ fn a_client_that_is_misused_writes_nothing() {
     for subprotocol in ["", "a/b", "a b", "a,b", "\0", "\u{e4}", "a\r\n"] {
         rows.push((new().subprotocol(subprotocol), Misuse::Subprotocol));
     }
-    for name in ["HOST", "Upgrade", "Connection", "sec-websocket-key", "Content-Length", "Transfer-Encoding"]
-    {
+    for name in [
+        "HOST",
+        "Upgrade",
+        "Connection",
+        "sec-websocket-key",
+        "Content-Length",
+        "Transfer-Encoding",
+    ] {
         rows.push((new().header(name, "x"), Misuse::HeaderReserved));
     }
     let mut out = Vec::new();
@@ -119,12 +129,14 @@ fn a_client_that_is_misused_writes_nothing() {
 #[test]
 fn a_refusal_is_shown_as_it_is() {
     let uri = Uri::parse("ws://a/").unwrap();
-    let mut client = client_of(&ClientRequest::new(&uri).subprotocol("chat"), &mut Vec::new()).unwrap();
+    let mut client =
+        client_of(&ClientRequest::new(&uri).subprotocol("chat"), &mut Vec::new()).unwrap();
     let mut inbox =
         b"HTTP/1.1 401 Who are you?\r\nWWW-Authenticate: a\r\nwww-authenticate:b\r\nUpgrade: x\r\n\
         Sec-WebSocket-Protocol: chat\r\nSec-WebSocket-Extensions: foo; bar=1, baz\r\n\r\nbody"
             .to_vec();
-    let Some(Answer::Refused(refused)) = client.receive(&mut Input::new(&mut inbox)).unwrap() else {
+    let Some(Answer::Refused(refused)) = client.receive(&mut Input::new(&mut inbox)).unwrap()
+    else {
         panic!()
     };
     assert_eq!(refused.body_start(), b"body");
@@ -145,7 +157,10 @@ fn a_refusal_is_shown_as_it_is() {
     }
     assert_eq!(response.subprotocol(), None, "nothing was agreed on");
     let extensions: Vec<_> = response.extensions().map(|extension| extension.unwrap()).collect();
-    assert_eq!(extensions.iter().map(|extension| extension.name()).collect::<Vec<_>>(), ["foo", "baz"]);
+    assert_eq!(
+        extensions.iter().map(|extension| extension.name()).collect::<Vec<_>>(),
+        ["foo", "baz"]
+    );
     assert!(client.receive(&mut Input::new(&mut [0])).unwrap().is_none(), "it has been given out");
 }
 
@@ -154,7 +169,10 @@ fn a_refusal_is_shown_as_it_is() {
 fn what_is_printed_of_a_header_is_its_name() {
     let uri = Uri::parse("ws://a/").unwrap();
     let (client, server) = (
-        format!("{:?}", ClientRequest::new(&uri).header("Cookie", "secret").header("X-Token", "secret")),
+        format!(
+            "{:?}",
+            ClientRequest::new(&uri).header("Cookie", "secret").header("X-Token", "secret")
+        ),
         format!("{:?}", Accept::from_any_origin().header("Set-Cookie", "secret")),
     );
     assert!(

@@ -20,8 +20,8 @@ mod server;
 mod uris;
 
 use hybi::handshake::{
-    Accept, Answer, ClientRequest, HandshakeMisuse as Misuse, HeadLimits, ProxyAnswer, ProxyHandshake,
-    Rejection, RequestError as Bad, ResponseError, ServerError, choose_subprotocol,
+    Accept, Answer, ClientRequest, HandshakeMisuse as Misuse, HeadLimits, ProxyAnswer,
+    ProxyHandshake, Rejection, RequestError as Bad, ResponseError, ServerError, choose_subprotocol,
 };
 use hybi::uri::UriError;
 use hybi::{ClientHandshake, Config, Event, Input, ServerHandshake, Uri};
@@ -54,7 +54,8 @@ fn the_example_of_rfc_6455() {
     assert_eq!(request.check(), Ok(()));
     assert_eq!(choose_subprotocol(&request, &["v3", "superchat", "chat"]), Some("superchat"));
     assert_eq!(choose_subprotocol(&request, &["Chat"]), None);
-    let mut ws = server.accept(&request, &Accept::from_any_origin().subprotocol("chat"), &mut out).unwrap();
+    let mut ws =
+        server.accept(&request, &Accept::from_any_origin().subprotocol("chat"), &mut out).unwrap();
     assert_eq!(out, RESPONSE.as_bytes());
     let owned = request.into_owned();
     assert_eq!(ws.receive(&mut input, &mut out), Ok(Some(Event::Text("".into()))));
@@ -68,12 +69,19 @@ fn the_example_of_rfc_6455() {
 #[test]
 fn our_client_and_our_server_understand_each_other() {
     let uri = Uri::parse("ws://user:p%3Ass@[::1]:8080?x=%20").unwrap();
-    let request =
-        ClientRequest::new(&uri).subprotocol("a").origin("http://[::1]:8080").header("Cookie", "c=d");
+    let request = ClientRequest::new(&uri)
+        .subprotocol("a")
+        .origin("http://[::1]:8080")
+        .header("Cookie", "c=d");
     let mut out = Vec::new();
-    let mut client =
-        ClientHandshake::with_keys(&request, Config::default(), *b"the sample nonce", || [0; 4], &mut out)
-            .unwrap();
+    let mut client = ClientHandshake::with_keys(
+        &request,
+        Config::default(),
+        *b"the sample nonce",
+        || [0; 4],
+        &mut out,
+    )
+    .unwrap();
     // The order that RFC 6455 §4.1 lists; dXNlcjpwOnNz is base64 of user:p:ss.
     let want = "GET /?x=%20 HTTP/1.1\r\nHost: [::1]:8080\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
         Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\nOrigin: http://[::1]:8080\r\n\
@@ -87,7 +95,9 @@ fn our_client_and_our_server_understand_each_other() {
     server.accept(&request, &accept, &mut back).unwrap();
     back.extend_from_slice(b"\x88\x02\x03\xe8"); // a Close in the same segment
     let mut input = Input::new(&mut back);
-    let Some(Answer::Open(mut ws, response)) = client.receive(&mut input).unwrap() else { panic!() };
+    let Some(Answer::Open(mut ws, response)) = client.receive(&mut input).unwrap() else {
+        panic!()
+    };
     assert_eq!((response.status(), response.subprotocol()), (101, Some("a")));
     assert_eq!(response.header("set-cookie"), Some(&b"\xff"[..]));
     let mut out = Vec::new();
@@ -107,6 +117,9 @@ fn with(line: &str, by: &str) -> Vec<u8> {
 
 type Keys = fn() -> [u8; 4];
 
-fn client_of(request: &ClientRequest<'_>, out: &mut Vec<u8>) -> Result<ClientHandshake<Keys>, Misuse> {
+fn client_of(
+    request: &ClientRequest<'_>,
+    out: &mut Vec<u8>,
+) -> Result<ClientHandshake<Keys>, Misuse> {
     ClientHandshake::with_keys(request, Config::default(), *b"the sample nonce", || [0; 4], out)
 }

@@ -7,8 +7,7 @@ fn proxies() {
     let mut out = Vec::new();
     ProxyHandshake::new("::1", 443, Some(("user", "a:b")), &mut out).unwrap();
     // dXNlcjphOmI= is base64 of user:a:b.
-    let want =
-        "CONNECT [::1]:443 HTTP/1.1\r\nHost: [::1]:443\r\nProxy-Authorization: Basic dXNlcjphOmI=\r\n\r\n";
+    let want = "CONNECT [::1]:443 HTTP/1.1\r\nHost: [::1]:443\r\nProxy-Authorization: Basic dXNlcjphOmI=\r\n\r\n";
     assert_eq!(String::from_utf8(out).unwrap(), want);
     let mut out = Vec::new();
     ProxyHandshake::new("[::1]", 443, Some(("user", "a:b")), &mut out).unwrap();
@@ -24,7 +23,11 @@ fn proxies() {
         ("a", 80, Some(("a:b", "c")), Misuse::Credentials),
         ("a", 80, Some(("a", "c\n")), Misuse::Credentials),
     ] {
-        assert_eq!(ProxyHandshake::new(host, port, credentials, &mut out).err(), Some(want), "{host:?}");
+        assert_eq!(
+            ProxyHandshake::new(host, port, credentials, &mut out).err(),
+            Some(want),
+            "{host:?}"
+        );
     }
     assert!(out.is_empty());
     let after = |interim, head| "HTTP/1.1 199 x\r\n\r\n".repeat(interim) + head;

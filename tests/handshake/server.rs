@@ -21,7 +21,8 @@ fn check_refusal(out: &[u8], status: u16) {
 #[test]
 fn any_byte_in_a_value_is_shown_or_refused() {
     for byte in 0..=u8::MAX {
-        let bytes = [b"GET / HTTP/1.1\r\nHost: a\r\nx: y".as_slice(), &[byte], b"z\r\n\r\n"].concat();
+        let bytes =
+            [b"GET / HTTP/1.1\r\nHost: a\r\nx: y".as_slice(), &[byte], b"z\r\n\r\n"].concat();
         let (mut server, mut out, mut inbox) = (server(), Vec::new(), bytes);
         match server.receive(&mut Input::new(&mut inbox), &mut out) {
             Ok(request) => assert_eq!(request.unwrap().header("X"), Some(&[b'y', byte, b'z'][..])),
@@ -134,8 +135,14 @@ fn a_server_that_is_misused_is_unharmed() {
         (any().header("a", "x\n"), Misuse::HeaderValue),
         (any().header("a", "\0"), Misuse::HeaderValue),
     ];
-    for name in ["Host", "upgrade", "CONNECTION", "Content-Length", "transfer-encoding", "Sec-WebSocket-Foo"]
-    {
+    for name in [
+        "Host",
+        "upgrade",
+        "CONNECTION",
+        "Content-Length",
+        "transfer-encoding",
+        "Sec-WebSocket-Foo",
+    ] {
         accepts.push((any().header(name, "x"), Misuse::HeaderReserved));
     }
     for (accept, want) in accepts {
@@ -204,7 +211,11 @@ fn pages_and_refusals() {
             "HTTP/1.1 307 Temporary Redirect\r\nConnection: close\r\nLocation: /x\r\nContent-Length: 0\r\n\r\n",
         ),
         ("GET", Rejection::new(204), "HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n"),
-        ("GET", Rejection::new(299), "HTTP/1.1 299 \r\nConnection: close\r\nContent-Length: 0\r\n\r\n"),
+        (
+            "GET",
+            Rejection::new(299),
+            "HTTP/1.1 299 \r\nConnection: close\r\nContent-Length: 0\r\n\r\n",
+        ),
     ] {
         let (mut server, mut out) = (server(), Vec::new());
         let mut inbox = format!("{method} / HTTP/1.1\r\nHost: a\r\n\r\n").into_bytes();
@@ -217,7 +228,10 @@ fn pages_and_refusals() {
     let (mut empty, mut out) = (server(), Vec::new());
     let mut inbox = *b"OPTIONS * HTTP/1.1\r\nHost:\r\n\r\n";
     let request = empty.receive(&mut Input::new(&mut inbox), &mut out).unwrap().unwrap();
-    assert_eq!((request.host(), request.path(), request.check()), (Some(""), "*", Err(Bad::Method)));
+    assert_eq!(
+        (request.host(), request.path(), request.check()),
+        (Some(""), "*", Err(Bad::Method))
+    );
     let (mut server, mut out) = (server(), Vec::new());
     let mut inbox = *b"GET / HTTP/1.0\r\n\r\n"; // a health check, say
     let request = server.receive(&mut Input::new(&mut inbox), &mut out).unwrap().unwrap();

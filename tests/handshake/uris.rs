@@ -14,13 +14,30 @@ fn uris() {
         ("ws://a?b/c", false, "a", 80, "a", "/?b/c"),
         ("ws://a/?", false, "a", 80, "a", "/?"),
         ("ws://[::1]", false, "::1", 80, "[::1]", "/"),
-        ("wss://[2001:DB8::1]:65535/%7e//..", true, "2001:db8::1", 65535, "[2001:db8::1]:65535", "/%7e//.."),
+        (
+            "wss://[2001:DB8::1]:65535/%7e//..",
+            true,
+            "2001:db8::1",
+            65535,
+            "[2001:db8::1]:65535",
+            "/%7e//..",
+        ),
         ("ws://127.0.0.1:1/@:!$&'()*+,;=", false, "127.0.0.1", 1, "127.0.0.1:1", "/@:!$&'()*+,;="),
-        ("ws://xn--bcher-kva.example/", false, "xn--bcher-kva.example", 80, "xn--bcher-kva.example", "/"),
+        (
+            "ws://xn--bcher-kva.example/",
+            false,
+            "xn--bcher-kva.example",
+            80,
+            "xn--bcher-kva.example",
+            "/",
+        ),
     ] {
         let uri: Uri = text.parse().unwrap();
         assert_eq!((uri.is_secure(), uri.host(), uri.port()), (secure, host, port), "{text}");
-        assert_eq!((&*uri.authority(), uri.resource_name(), uri.userinfo()), (authority, resource, None));
+        assert_eq!(
+            (&*uri.authority(), uri.resource_name(), uri.userinfo()),
+            (authority, resource, None)
+        );
         assert_eq!(Uri::parse(&uri.to_string()).as_ref(), Ok(&uri));
     }
     for (text, want) in [

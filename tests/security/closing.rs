@@ -108,7 +108,8 @@ impl Model {
         let may_send = !self.close_sent && !self.failed && !self.lost;
         let deaf = self.close_received || self.failed || self.lost;
         match action {
-            SendText | SendPart | SendLastPart | SendPing | SendPong | SendClose | SendEmptyClose
+            SendText | SendPart | SendLastPart | SendPing | SendPong | SendClose
+            | SendEmptyClose
                 if !may_send =>
             {
                 (Outcome::Refused, vec![])
@@ -308,7 +309,8 @@ fn check(side: Side, manual: bool, commands: &[Do]) {
         receiving_parts: false,
         owed: VecDeque::new(),
     };
-    let mut real = Real { ws: side.connection(config), owed: VecDeque::new(), receiving_parts: false };
+    let mut real =
+        Real { ws: side.connection(config), owed: VecDeque::new(), receiving_parts: false };
     let mut parts = 0;
     for (at, &command) in commands.iter().enumerate() {
         let was_receiving = model.receiving_parts;

@@ -16,7 +16,10 @@ fn negotiated(side: Side, config: &DeflateConfig, limits: Limits) -> Ws {
 }
 
 /// Compresses messages, one after the other, and returns the payload of each.
-fn compressed<'a>(config: &DeflateConfig, messages: impl IntoIterator<Item = &'a [u8]>) -> Vec<Vec<u8>> {
+fn compressed<'a>(
+    config: &DeflateConfig,
+    messages: impl IntoIterator<Item = &'a [u8]>,
+) -> Vec<Vec<u8>> {
     let mut ws = negotiated(Side::Server, &config.level(9), Limits::default());
     ws.set_compression(Compression::Always);
     let compress = |message| {
@@ -54,8 +57,9 @@ fn class_05_a_bomb_is_stopped_at_the_limit_however_it_arrives() {
     const BESIDES: usize = 400 << 10;
     let before = [0u8; 1000];
     for takeover in [true, false] {
-        let config =
-            DeflateConfig::default().context_takeover(takeover, takeover).inflated_bytes_max(LIMIT as u64);
+        let config = DeflateConfig::default()
+            .context_takeover(takeover, takeover)
+            .inflated_bytes_max(LIMIT as u64);
         for (len, passes) in [(LIMIT, true), (LIMIT + 1, false), (20 * LIMIT, false)] {
             let zeros = vec![0u8; len];
             let payloads = compressed(&config, [&before[..], &zeros]);
@@ -76,14 +80,18 @@ fn class_05_a_bomb_is_stopped_at_the_limit_however_it_arrives() {
                             Err(violation) => Err(violation),
                         }
                     });
-                    let context = format!("{side:?}, takeover: {takeover}, {len}, way {way}: {spent:?}");
+                    let context =
+                        format!("{side:?}, takeover: {takeover}, {len}, way {way}: {spent:?}");
                     assert!(spent.peak <= 3 * LIMIT + BESIDES, "{context}");
                     if passes {
                         assert_eq!(result, Ok(len), "{context}");
                     } else {
                         assert_eq!(result, Err(Violation::InflatedTooBig), "{context}");
                         assert_eq!(Hex(&out), Hex(&side.close_frame(1009, "")), "{context}");
-                        assert!(LIVE.get() <= live, "a connection that has failed holds nothing: {context}");
+                        assert!(
+                            LIVE.get() <= live,
+                            "a connection that has failed holds nothing: {context}"
+                        );
                     }
                 }
             }
@@ -103,7 +111,12 @@ fn class_05_the_four_limits_are_four() {
     let default = Limits::default();
     for (limits, inflated_max, way, want) in [
         (default.frame_bytes_max(wire_len).message_bytes_max(wire_len), 10_000, 0, None),
-        (default.frame_bytes_max(wire_len - 1), 10_000, 0, Some(Violation::FrameTooBig { len: wire_len })),
+        (
+            default.frame_bytes_max(wire_len - 1),
+            10_000,
+            0,
+            Some(Violation::FrameTooBig { len: wire_len }),
+        ),
         (default.frame_bytes_max(1), 10_000, 1, None),
         (
             default.message_bytes_max(wire_len - 1),
@@ -120,12 +133,22 @@ fn class_05_the_four_limits_are_four() {
         (default, 9_999, 0, Some(Violation::InflatedTooBig)),
         (default, 9_999, 1, Some(Violation::InflatedTooBig)),
         (default.fragments_max(payload.len() as u32 + 2), 10_000, 1, None),
-        (default.fragments_max(payload.len() as u32 + 1), 10_000, 1, Some(Violation::TooManyFragments)),
+        (
+            default.fragments_max(payload.len() as u32 + 1),
+            10_000,
+            1,
+            Some(Violation::TooManyFragments),
+        ),
     ] {
         for side in BOTH {
             let config = config.inflated_bytes_max(inflated_max);
             let fresh = || negotiated(side, &config, limits);
-            let run = run_fresh_every_way(&fresh, Mode::Messages, &framed(side, &payload, way), &[3, 9, 40]);
+            let run = run_fresh_every_way(
+                &fresh,
+                Mode::Messages,
+                &framed(side, &payload, way),
+                &[3, 9, 40],
+            );
             assert_eq!(run.error, want, "{side:?}, {limits:?}, {inflated_max}, way {way}");
             if want.is_none() {
                 assert_eq!(run.events(), [binary(&message)]);
@@ -147,19 +170,21 @@ fn class_05_fragments_of_a_compressed_message_cost_linear_work() {
         wire.extend(side.incoming(0x00, b"").repeat(COUNT));
         wire.extend(side.incoming(0x80, &payload));
         let mut out = Vec::new();
-        let (spent, len) = cost(|| match ws.receive(&mut Input::new(&mut wire), &mut out).unwrap() {
-            Some(Event::Binary(data)) => data.len(),
-            other => panic!("{other:?}"),
-        });
+        let (spent, len) =
+            cost(|| match ws.receive(&mut Input::new(&mut wire), &mut out).unwrap() {
+                Some(Event::Binary(data)) => data.len(),
+                other => panic!("{other:?}"),
+            });
         assert_eq!(len, 5);
         assert!(spent.count <= 20, "{spent:?}");
         // Stored blocks without content: bytes that make nothing come out, each in a fragment.
         let empty_blocks = [0x00, 0x00, 0x00, 0xff, 0xff].repeat(2_000);
         let mut wire = framed(side, &[&empty_blocks[..], b"\0"].concat(), 1);
-        let (spent, len) = cost(|| match ws.receive(&mut Input::new(&mut wire), &mut out).unwrap() {
-            Some(Event::Binary(data)) => data.len(),
-            other => panic!("{other:?}"),
-        });
+        let (spent, len) =
+            cost(|| match ws.receive(&mut Input::new(&mut wire), &mut out).unwrap() {
+                Some(Event::Binary(data)) => data.len(),
+                other => panic!("{other:?}"),
+            });
         assert_eq!(len, 0);
         assert!(spent.count <= 4 * empty_blocks.len() && spent.peak <= 64 << 10, "{spent:?}");
     }
@@ -176,13 +201,16 @@ fn offer(extensions: &str) -> Result<bool, RequestError> {
     let accept = Accept::from_any_origin().deflate(DeflateConfig::default());
     match server.accept(&request, &accept, &mut out) {
         Ok(mut ws) => {
-            let named =
-                String::from_utf8(out.clone()).unwrap().contains("\r\nSec-WebSocket-Extensions: permessage-");
+            let named = String::from_utf8(out.clone())
+                .unwrap()
+                .contains("\r\nSec-WebSocket-Extensions: permessage-");
             // The connection does what the response says: it knows RSV1, or does not.
             let mut wire = Side::Server.incoming(0xc1, b"\xf2\x48\xcd\xc9\xc9\x07\x00"); // RFC 7692 §7.2.3.1
             match ws.receive(&mut Input::new(&mut wire), &mut out) {
                 Ok(event) => assert!(named && event == Some(text("Hello"))),
-                Err(violation) => assert!(!named && matches!(violation, Violation::ReservedBits { .. })),
+                Err(violation) => {
+                    assert!(!named && matches!(violation, Violation::ReservedBits { .. }))
+                }
             }
             Ok(named)
         }
@@ -199,7 +227,11 @@ fn class_06_odd_offers_are_declined_or_refused() {
         for quote in ["", "\""] {
             for name in ["server_max_window_bits", "client_max_window_bits"] {
                 let line = format!("permessage-deflate; {name}={quote}{bits}{quote}");
-                assert_eq!(offer(&format!("Sec-WebSocket-Extensions: {line}\r\n")), Ok(true), "{line}");
+                assert_eq!(
+                    offer(&format!("Sec-WebSocket-Extensions: {line}\r\n")),
+                    Ok(true),
+                    "{line}"
+                );
             }
         }
     }
@@ -275,8 +307,14 @@ fn class_06_odd_answers_open_nothing() {
         (good.replace("10", "\"9\""), open),
         (format!("{good}; client_max_window_bits=8"), open),
         (good.replace("10", "11"), fails(Disagreement::ServerWindow)),
-        ("permessage-deflate; server_no_context_takeover".into(), fails(Disagreement::ServerWindow)),
-        ("permessage-deflate; server_max_window_bits=10".into(), fails(Disagreement::ServerTakeover)),
+        (
+            "permessage-deflate; server_no_context_takeover".into(),
+            fails(Disagreement::ServerWindow),
+        ),
+        (
+            "permessage-deflate; server_max_window_bits=10".into(),
+            fails(Disagreement::ServerTakeover),
+        ),
         (good.replace("10", "7"), fails(Disagreement::Value)),
         (good.replace("10", "16"), fails(Disagreement::Value)),
         (good.replace("10", "010"), fails(Disagreement::Value)),
@@ -333,7 +371,10 @@ fn class_06_rsv1_elsewhere_fails_at_the_first_byte() {
             ] {
                 let wire = [&before[..], &[first]].concat();
                 let run = run_fresh_every_way(&fresh, Mode::Messages, &wire, &[]);
-                assert!(matches!(run.error, Some(Violation::ReservedBits { .. })), "{side:?}, {first:#x}");
+                assert!(
+                    matches!(run.error, Some(Violation::ReservedBits { .. })),
+                    "{side:?}, {first:#x}"
+                );
                 assert_eq!(Hex(&run.out.0), Hex(&side.close_frame(1002, "")));
             }
         }

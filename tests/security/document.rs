@@ -37,15 +37,24 @@ fn every_class_has_its_row_and_every_test_of_it_is_named_there() {
     let document = document();
     let row = |number: usize| {
         let begin = format!("| {number} |");
-        document.lines().find(|line| line.starts_with(&begin)).unwrap_or_else(|| panic!("no row {number}"))
+        document
+            .lines()
+            .find(|line| line.starts_with(&begin))
+            .unwrap_or_else(|| panic!("no row {number}"))
     };
     for number in 1..=19 {
-        assert!(row(number).contains(&format!("`class_{number:02}_")), "no test for class {number}");
+        assert!(
+            row(number).contains(&format!("`class_{number:02}_")),
+            "no test for class {number}"
+        );
     }
     let tests = tests();
     for test in tests.iter().filter(|name| name.starts_with("class_")) {
         let number = test["class_".len()..].split('_').next().unwrap().parse().unwrap();
-        assert!(row(number).contains(&format!("`{test}`")), "{test} is not in the row of its class");
+        assert!(
+            row(number).contains(&format!("`{test}`")),
+            "{test} is not in the row of its class"
+        );
     }
     for test in tests.iter().filter(|name| name.starts_with("wpt_")) {
         assert!(document.contains(&format!("`{test}`")), "{test} is not named");
@@ -80,7 +89,10 @@ fn what_the_document_names_exists() {
         let exists = match word {
             _ if word.contains('/') => root().join(word).exists(),
             _ if tests.contains(word) => true,
-            _ => word.split(|c| !is_part(c)).filter(|part| !part.is_empty()).all(|part| names.contains(part)),
+            _ => word
+                .split(|c| !is_part(c))
+                .filter(|part| !part.is_empty())
+                .all(|part| names.contains(part)),
         };
         if !exists {
             missing.push(word);

@@ -36,8 +36,14 @@ fn client() -> ClientHandshake<Keys> {
     let uri = Uri::parse("ws://a/").unwrap();
     let request = ClientRequest::new(&uri).subprotocol("chat");
     let keys: Keys = || KEY;
-    ClientHandshake::with_keys(&request, Config::default(), *b"the sample nonce", keys, &mut Vec::new())
-        .unwrap()
+    ClientHandshake::with_keys(
+        &request,
+        Config::default(),
+        *b"the sample nonce",
+        keys,
+        &mut Vec::new(),
+    )
+    .unwrap()
 }
 
 fn server() -> ServerHandshake {
@@ -112,7 +118,8 @@ fn class_07_the_largest_head_byte_by_byte_costs_linear_work() {
             for byte in bytes.chunks_mut(1) {
                 calls += 1;
                 if let Some(request) = server.receive(&mut Input::new(byte), &mut out).unwrap() {
-                    accepted = server.accept(&request, &Accept::from_any_origin(), &mut out).is_ok();
+                    accepted =
+                        server.accept(&request, &Accept::from_any_origin(), &mut out).is_ok();
                 }
             }
             accepted
@@ -128,8 +135,20 @@ fn class_07_the_largest_head_byte_by_byte_costs_linear_work() {
 #[test]
 fn class_07_lists_of_extensions_are_read_in_one_pass() {
     let address = |text: &str| text.as_ptr() as usize;
-    for unit in ["a,", "a;b,", "a;b=c,", ",", " ", "a;b=\"\\c\\d\",", ";x", ";x=\"y\"", "\"", "\\", "=", "a "]
-    {
+    for unit in [
+        "a,",
+        "a;b,",
+        "a;b=c,",
+        ",",
+        " ",
+        "a;b=\"\\c\\d\",",
+        ";x",
+        ";x=\"y\"",
+        "\"",
+        "\\",
+        "=",
+        "a ",
+    ] {
         let list = format!("first{}", unit.repeat(16_384 / unit.len()));
         let (mut steps, mut behind, mut errors) = (0, address(&list), 0);
         for offer in Offers::new(list.as_bytes()) {
@@ -146,7 +165,10 @@ fn class_07_lists_of_extensions_are_read_in_one_pass() {
                 behind = address(name) + name.len();
             }
         }
-        assert!(steps <= list.len() / 2 + 1 && errors <= 1, "{unit}: {steps} steps, {errors} errors");
+        assert!(
+            steps <= list.len() / 2 + 1 && errors <= 1,
+            "{unit}: {steps} steps, {errors} errors"
+        );
     }
 }
 
@@ -166,7 +188,11 @@ fn class_08_heads_without_end_are_stopped_at_the_limit() {
         (format!("{start}{}", repeat("x")), Bad::HeadTooLong, head_max + 1),
         (format!("{start}a: {}", repeat("x")), Bad::HeadTooLong, head_max + 1),
         (format!("{start}a:{}", repeat(" ")), Bad::HeadTooLong, head_max + 1),
-        (format!("{start}{}", repeat("a: b\r\n")), Bad::TooManyHeaders, start.len() + hundred.len() + 1),
+        (
+            format!("{start}{}", repeat("a: b\r\n")),
+            Bad::TooManyHeaders,
+            start.len() + hundred.len() + 1,
+        ),
         (
             format!("{start}{}", repeat("a: 789012345678901234567890\r\n")),
             Bad::TooManyHeaders,
@@ -205,7 +231,11 @@ fn class_08_responses_without_end_are_stopped_at_the_limit() {
     for (head, want, at) in [
         (format!("HTTP/1.1 101 {}", repeat("x")), ResponseError::HeadTooLong, head_max + 1),
         (format!("HTTP/1.1 101 x\r\na: {}", repeat("x")), ResponseError::HeadTooLong, head_max + 1),
-        (format!("HTTP/1.1 101 x\r\n{}", repeat("a: b\r\n")), ResponseError::TooManyHeaders, 16 + 601),
+        (
+            format!("HTTP/1.1 101 x\r\n{}", repeat("a: b\r\n")),
+            ResponseError::TooManyHeaders,
+            16 + 601,
+        ),
         (repeat(early), ResponseError::TooManyInterim, 17 * early.len()),
     ] {
         for piece_len in [1, 1 << 20] {
@@ -218,7 +248,8 @@ fn class_08_responses_without_end_are_stopped_at_the_limit() {
         }
         let mut proxy = ProxyHandshake::new("a", 80, None, &mut Vec::new()).unwrap();
         let mut bytes = head.clone().into_bytes();
-        let failed = bytes.chunks_mut(1000).find_map(|piece| proxy.receive(&mut Input::new(piece)).err());
+        let failed =
+            bytes.chunks_mut(1000).find_map(|piece| proxy.receive(&mut Input::new(piece)).err());
         // To a proxy, which is asked for a tunnel, a 101 is an answer, once its head is complete.
         assert_eq!(failed, Some(want), "{:?}", &head[..20]);
     }
@@ -227,7 +258,9 @@ fn class_08_responses_without_end_are_stopped_at_the_limit() {
 /// One header more than allowed, whatever the caller allows, and at most the ceiling.
 #[test]
 fn class_08_one_header_too_many() {
-    for (max, effective) in [(0, 0), (1, 1), (5, 5), (100, 100), (128, 128), (129, 128), (u16::MAX, 128)] {
+    for (max, effective) in
+        [(0, 0), (1, 1), (5, 5), (100, 100), (128, 128), (129, 128), (u16::MAX, 128)]
+    {
         for count in [effective, effective + 1] {
             let mut head = "GET / HTTP/1.1\r\n".to_owned();
             for number in 0..count {
@@ -236,7 +269,8 @@ fn class_08_one_header_too_many() {
             head += "\r\n";
             for piece_len in [1, head.len()] {
                 let limits = HeadLimits::default().headers_max(max);
-                let (mut server, mut out, mut error) = (server().with_limits(limits), Vec::new(), None);
+                let (mut server, mut out, mut error) =
+                    (server().with_limits(limits), Vec::new(), None);
                 for piece in head.clone().into_bytes().chunks_mut(piece_len) {
                     error = error.or(server.receive(&mut Input::new(piece), &mut out).err());
                 }
@@ -262,7 +296,8 @@ fn class_08_a_missing_header_is_missed_behind_many_others() {
         ("Sec-WebSocket-Version", Some(Bad::VersionMissing)),
         ("Origin", None),
     ] {
-        let headers: Vec<_> = HEADERS.iter().filter(|line| !line.starts_with(missing)).copied().collect();
+        let headers: Vec<_> =
+            HEADERS.iter().filter(|line| !line.starts_with(missing)).copied().collect();
         let many = "x-filler: y\r\n".repeat(100 - headers.len());
         let half = headers.len() / 2;
         let (front, back) = (headers[..half].join("\r\n"), headers[half..].join("\r\n"));
@@ -272,7 +307,8 @@ fn class_08_a_missing_header_is_missed_behind_many_others() {
         }
     }
     for missing in ["Upgrade", "Connection", "Sec-WebSocket-Accept"] {
-        let lines: Vec<_> = RESPONSE.iter().filter(|line| !line.starts_with(missing)).copied().collect();
+        let lines: Vec<_> =
+            RESPONSE.iter().filter(|line| !line.starts_with(missing)).copied().collect();
         let many = "x-filler: y\r\n".repeat(90);
         let head = format!("HTTP/1.1 101 x\r\n{many}{}\r\n\r\n", lines.join("\r\n"));
         assert!(judge_response(head.as_bytes(), head.len()).0.is_some(), "{missing}");
@@ -294,13 +330,17 @@ fn class_08_a_malformed_host_is_refused() {
                     let shown = request.host().unwrap();
                     // Independently of the library: brackets, or no colon but the port's, and no delimiter of a URI.
                     assert!(!shown.contains([
-                        '/', '?', '#', '@', '\\', ' ', '\t', '"', '<', '>', '^', '`', '{', '|', '}', '%'
+                        '/', '?', '#', '@', '\\', ' ', '\t', '"', '<', '>', '^', '`', '{', '|',
+                        '}', '%'
                     ]));
                     assert!(shown.is_ascii() && !shown.bytes().any(|byte| byte.is_ascii_control()));
                     if !shown.starts_with('[') {
                         let (_, port) = shown.split_once(':').unwrap_or((shown, ""));
                         assert!(port.bytes().all(|digit| digit.is_ascii_digit()), "{shown}");
-                        assert!(port.is_empty() || port.parse::<u16>().is_ok_and(|port| port > 0), "{shown}");
+                        assert!(
+                            port.is_empty() || port.parse::<u16>().is_ok_and(|port| port > 0),
+                            "{shown}"
+                        );
                     }
                 } else {
                     assert!(out.starts_with(b"HTTP/1.1 400 "));
@@ -345,8 +385,13 @@ fn class_09_any_byte_in_any_header_is_shown_or_refused() {
                 assert!(whole.is_some() || !is_control, "{byte:#x} in {line}");
                 let (mut server, mut out, mut inbox) = (server(), Vec::new(), bytes);
                 if let Ok(Some(request)) = server.receive(&mut Input::new(&mut inbox), &mut out) {
-                    let _ =
-                        (request.host(), request.origin(), request.path(), request.query(), request.check());
+                    let _ = (
+                        request.host(),
+                        request.origin(),
+                        request.path(),
+                        request.query(),
+                        request.check(),
+                    );
                     let _ = (request.subprotocols().count(), request.is_upgrade());
                     let _ = request.extensions().flatten().flat_map(|offer| offer.params()).count();
                     let _ = choose_subprotocol(&request, &["chat"]);
@@ -361,9 +406,12 @@ fn class_09_any_byte_in_any_header_is_shown_or_refused() {
                 }
                 assert!(whole.is_some() || !is_control, "{byte:#x} in {line}");
                 let mut inbox = bytes;
-                if let Ok(Some(Answer::Open(_, response))) = client().receive(&mut Input::new(&mut inbox)) {
+                if let Ok(Some(Answer::Open(_, response))) =
+                    client().receive(&mut Input::new(&mut inbox))
+                {
                     assert_eq!(response.headers().count(), RESPONSE.len());
-                    let _ = (response.subprotocol(), response.reason(), response.extensions().count());
+                    let _ =
+                        (response.subprotocol(), response.reason(), response.extensions().count());
                 }
             }
         }

@@ -10,7 +10,11 @@ use crate::common::KEY;
 /// Where in a caller's string the odd character stands.
 fn variants(good: &str, odd: char) -> [String; 3] {
     let middle = good.len() / 2;
-    [format!("{odd}{good}"), format!("{}{odd}{}", &good[..middle], &good[middle..]), format!("{good}{odd}")]
+    [
+        format!("{odd}{good}"),
+        format!("{}{odd}{}", &good[..middle], &good[middle..]),
+        format!("{good}{odd}"),
+    ]
 }
 
 /// All ASCII characters, and some beyond.
@@ -59,7 +63,13 @@ fn ask(request: &ClientRequest<'_>) -> Result<Vec<u8>, Misuse> {
 
 /// Checks one string of the client's request: refused with this error, or exactly the one line that it is meant for has it.
 #[track_caller]
-fn check_line(result: Result<Vec<u8>, Misuse>, error: Misuse, count: usize, line: &str, must_fail: bool) {
+fn check_line(
+    result: Result<Vec<u8>, Misuse>,
+    error: Misuse,
+    count: usize,
+    line: &str,
+    must_fail: bool,
+) {
     match result {
         Err(misuse) => assert_eq!(misuse, error, "{line:?}"),
         Ok(head) => {
@@ -88,16 +98,34 @@ fn class_14_no_string_of_a_clients_request_breaks_out_of_its_line() {
             // RFC 6455 §4.1: visible characters without separators, so neither SP nor CR nor LF nor NUL.
             let must_fail = !odd.is_ascii_graphic() || "()<>@,;:\\\"/[]?={}".contains(odd);
             let line = format!("Sec-WebSocket-Protocol: {text}");
-            check_line(ask(&new().subprotocol(&text)), Misuse::Subprotocol, plain + 1, &line, must_fail);
+            check_line(
+                ask(&new().subprotocol(&text)),
+                Misuse::Subprotocol,
+                plain + 1,
+                &line,
+                must_fail,
+            );
         }
         for text in variants("http://b", odd) {
             let line = format!("Origin: {text}");
-            check_line(ask(&new().origin(&text)), Misuse::Origin, plain + 1, &line, !odd.is_ascii_graphic());
+            check_line(
+                ask(&new().origin(&text)),
+                Misuse::Origin,
+                plain + 1,
+                &line,
+                !odd.is_ascii_graphic(),
+            );
         }
         for text in variants("x-name", odd) {
             let must_fail = !odd.is_ascii_graphic() || "()<>@,;:\\\"/[]?={}".contains(odd);
             let line = format!("{text}: value");
-            check_line(ask(&new().header(&text, "value")), Misuse::HeaderName, plain + 1, &line, must_fail);
+            check_line(
+                ask(&new().header(&text, "value")),
+                Misuse::HeaderName,
+                plain + 1,
+                &line,
+                must_fail,
+            );
         }
         for text in variants("value", odd) {
             let line = format!("x: {text}");
@@ -111,11 +139,17 @@ fn class_14_no_string_of_a_clients_request_breaks_out_of_its_line() {
         }
     }
     // Headers that decide what the head means are not the caller's, in any case.
-    for name in ["Host", "hOST", "Upgrade", "Connection", "Content-Length", "Transfer-Encoding", "Origin"] {
+    for name in
+        ["Host", "hOST", "Upgrade", "Connection", "Content-Length", "Transfer-Encoding", "Origin"]
+    {
         assert_eq!(ask(&new().header(name, "x")), Err(Misuse::HeaderReserved), "{name}");
     }
-    for name in ["Sec-WebSocket-Key", "sec-websocket-version", "Sec-WebSocket-Extensions", "SEC-WEBSOCKET-X"]
-    {
+    for name in [
+        "Sec-WebSocket-Key",
+        "sec-websocket-version",
+        "Sec-WebSocket-Extensions",
+        "SEC-WEBSOCKET-X",
+    ] {
         assert_eq!(ask(&new().header(name, "x")), Err(Misuse::HeaderReserved), "{name}");
     }
 }
@@ -146,13 +180,18 @@ fn class_14_no_part_of_a_uri_breaks_out_of_its_line() {
     for byte in 0..=u8::MAX {
         let uri = Uri::parse(&format!("ws://a/b%{byte:02x}c?d=%{byte:02X}")).unwrap();
         let head = ask(&ClientRequest::new(&uri)).unwrap();
-        assert_eq!(lines(&head)[0], format!("GET /b%{byte:02x}c?d=%{byte:02X} HTTP/1.1").as_bytes());
+        assert_eq!(
+            lines(&head)[0],
+            format!("GET /b%{byte:02x}c?d=%{byte:02X} HTTP/1.1").as_bytes()
+        );
         for userinfo in [format!("u%{byte:02x}v:w"), format!("u:v%{byte:02x}")] {
             let uri = Uri::parse(&format!("ws://{userinfo}@a/")).unwrap();
             match ask(&ClientRequest::new(&uri)) {
                 Ok(head) => assert_eq!(lines(&head).len(), 7),
                 Err(misuse) => {
-                    assert!(misuse == Misuse::Credentials && (byte < 32 || byte == 127 || byte == b':'))
+                    assert!(
+                        misuse == Misuse::Credentials && (byte < 32 || byte == 127 || byte == b':')
+                    )
                 }
             }
         }
@@ -229,34 +268,64 @@ fn class_14_no_string_of_a_servers_response_breaks_out_of_its_line() {
             // A token that was not offered is no more accepted than what is no token.
             let misuse = accept(&any().subprotocol(&text)).unwrap_err();
             let is_token = odd.is_ascii_graphic() && !"()<>@,;:\\\"/[]?={}".contains(odd);
-            assert_eq!(misuse, if is_token { Misuse::SubprotocolNotOffered } else { Misuse::Subprotocol });
+            assert_eq!(
+                misuse,
+                if is_token { Misuse::SubprotocolNotOffered } else { Misuse::Subprotocol }
+            );
         }
         for text in variants("x-name", odd) {
             let must_fail = !odd.is_ascii_graphic() || "()<>@,;:\\\"/[]?={}".contains(odd);
             let line = format!("{text}: value");
             let misuse = Misuse::HeaderName;
-            check_line(accept(&any().header(&text, "value")), misuse, accepted + 1, &line, must_fail);
+            check_line(
+                accept(&any().header(&text, "value")),
+                misuse,
+                accepted + 1,
+                &line,
+                must_fail,
+            );
             let rejection = Rejection::new(403).header(&text, "value");
             check_line(reject(&rejection), misuse, rejected + 1, &line, must_fail);
         }
         for text in variants("value", odd) {
             let line = format!("x: {text}");
             let misuse = Misuse::HeaderValue;
-            check_line(accept(&any().header("x", &text)), misuse, accepted + 1, &line, is_control(odd));
+            check_line(
+                accept(&any().header("x", &text)),
+                misuse,
+                accepted + 1,
+                &line,
+                is_control(odd),
+            );
             let rejection = Rejection::new(302).header("x", &text);
             check_line(reject(&rejection), misuse, rejected + 1, &line, is_control(odd));
         }
         for text in variants("text/html", odd) {
             let line = format!("Content-Type: {text}");
             let rejection = Rejection::new(200).body(&text, "");
-            check_line(reject(&rejection), Misuse::ContentType, rejected + 1, &line, is_control(odd));
+            check_line(
+                reject(&rejection),
+                Misuse::ContentType,
+                rejected + 1,
+                &line,
+                is_control(odd),
+            );
         }
     }
-    for name in
-        ["Connection", "Content-Length", "Transfer-Encoding", "Upgrade", "Sec-WebSocket-Accept", "Host"]
-    {
+    for name in [
+        "Connection",
+        "Content-Length",
+        "Transfer-Encoding",
+        "Upgrade",
+        "Sec-WebSocket-Accept",
+        "Host",
+    ] {
         assert_eq!(accept(&any().header(name, "x")), Err(Misuse::HeaderReserved), "{name}");
-        assert_eq!(reject(&Rejection::new(403).header(name, "x")), Err(Misuse::HeaderReserved), "{name}");
+        assert_eq!(
+            reject(&Rejection::new(403).header(name, "x")),
+            Err(Misuse::HeaderReserved),
+            "{name}"
+        );
     }
 }
 
@@ -266,7 +335,8 @@ fn class_14_a_body_is_as_long_as_it_says() {
     for status in 0..=700 {
         match reject(&Rejection::new(status)) {
             Ok(out) => assert!(
-                (200..=599).contains(&status) && out.starts_with(format!("HTTP/1.1 {status} ").as_bytes())
+                (200..=599).contains(&status)
+                    && out.starts_with(format!("HTTP/1.1 {status} ").as_bytes())
             ),
             Err(misuse) => assert!(misuse == Misuse::Status && !(200..=599).contains(&status)),
         }

@@ -1,7 +1,9 @@
 //! Classes 1, 3 and 4: lengths that overflow, lengths that are believed, and messages of very many pieces.
 
 use hybi::handshake::{Answer, ClientRequest};
-use hybi::{ClientHandshake, Config, CutOff, Event, Input, Limits, ServerHandshake, Uri, Violation};
+use hybi::{
+    ClientHandshake, Config, CutOff, Event, Input, Limits, ServerHandshake, Uri, Violation,
+};
 
 use crate::common::*;
 use crate::counting::{LIVE, cost};
@@ -30,7 +32,9 @@ fn class_01_no_length_and_no_sum_of_lengths_overflows() {
             for len in lengths().filter(|&len| len > 65_535) {
                 let next = side.incoming_part(0x80, len, b"abc");
                 for frame_max in [65_535, (1 << 32) - 1, 1 << 32, I64_MAX, u64::MAX] {
-                    for message_max in [65_536, u64::from(u32::MAX), 1 << 32, I64_MAX, 1 << 63, u64::MAX] {
+                    for message_max in
+                        [65_536, u64::from(u32::MAX), 1 << 32, I64_MAX, 1 << 63, u64::MAX]
+                    {
                         let sum = arrived as u128 + u128::from(len);
                         let want = if len > I64_MAX {
                             Some(Violation::LengthTopBit { len })
@@ -44,12 +48,17 @@ fn class_01_no_length_and_no_sum_of_lengths_overflows() {
                         let mut ws = side.connection(limited(frame_max, message_max));
                         let mode = if len % 2 == 0 { Mode::Messages } else { Mode::Chunks };
                         let run = Run::of(&mut ws, mode, [&begun[..], &next]);
-                        let context = format!("{side:?}: {arrived} + {len}, {frame_max} and {message_max}");
+                        let context =
+                            format!("{side:?}: {arrived} + {len}, {frame_max} and {message_max}");
                         assert_eq!(run.error, want, "{context}");
                         if want.is_none() {
                             // Only what has arrived is there, and more is waited for.
                             let received = arrived as u64 + 3;
-                            assert_eq!(ws.end_of_input(), Err(CutOff::InMessage { received }), "{context}");
+                            assert_eq!(
+                                ws.end_of_input(),
+                                Err(CutOff::InMessage { received }),
+                                "{context}"
+                            );
                         }
                     }
                 }
@@ -78,7 +87,8 @@ fn class_03_a_limit_is_tested_before_anything_is_buffered() {
                 assert!(LIVE.get() - live > begun as isize);
             }
             let mut wire = side.incoming(first, &vec![7; len]);
-            let (cost, error) = cost(|| ws.receive(&mut Input::new(&mut wire), &mut out).unwrap_err());
+            let (cost, error) =
+                cost(|| ws.receive(&mut Input::new(&mut wire), &mut out).unwrap_err());
             assert_eq!(error.close_code().number(), 1009);
             assert_eq!((cost.count, cost.total), (0, 0), "{side:?}, {len}");
             drop((out, wire));
@@ -94,14 +104,20 @@ fn class_03_no_room_is_made_for_a_content_length() {
     const HUGE: &str = "Content-Length: 18446744073709551615\r\n";
     let uri = Uri::parse("ws://a/").unwrap();
     let mut sent = Vec::new();
-    let mut client =
-        ClientHandshake::with_keys(&ClientRequest::new(&uri), Config::default(), [1; 16], || KEY, &mut sent)
-            .unwrap();
+    let mut client = ClientHandshake::with_keys(
+        &ClientRequest::new(&uri),
+        Config::default(),
+        [1; 16],
+        || KEY,
+        &mut sent,
+    )
+    .unwrap();
     let mut inbox = format!("HTTP/1.1 403 No\r\n{HUGE}\r\nabc").into_bytes();
-    let (spent, body) = cost(|| match client.receive(&mut Input::new(&mut inbox)).unwrap().unwrap() {
-        Answer::Refused(refused) => refused.body_start().to_vec(),
-        Answer::Open(..) => panic!("open"),
-    });
+    let (spent, body) =
+        cost(|| match client.receive(&mut Input::new(&mut inbox)).unwrap().unwrap() {
+            Answer::Refused(refused) => refused.body_start().to_vec(),
+            Answer::Open(..) => panic!("open"),
+        });
     assert_eq!(body, b"abc");
     assert!(spent.total <= 8, "{spent:?}"); // the copy made here
 

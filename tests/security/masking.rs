@@ -89,8 +89,9 @@ fn class_11_every_frame_of_a_client_takes_a_fresh_key_from_the_source() {
         assert_eq!(header.masking_key, Some(number.to_be_bytes()), "the frame's key is the newest");
         let end = used + header.payload_len as usize;
         let key = number.to_be_bytes();
-        payloads
-            .push(rest[used..end].iter().zip(key.iter().cycle()).map(|(a, b)| a ^ b).collect::<Vec<u8>>());
+        payloads.push(
+            rest[used..end].iter().zip(key.iter().cycle()).map(|(a, b)| a ^ b).collect::<Vec<u8>>(),
+        );
         rest = &rest[end..];
     }
     assert!(rest.is_empty());
@@ -141,7 +142,8 @@ fn class_11_keys_of_the_default_source_do_not_repeat() {
 #[test]
 fn class_11_keys_and_passwords_stay_out_of_debug_output() {
     let uri = hybi::Uri::parse("ws://user:hunter2@a/").unwrap();
-    let request = hybi::handshake::ClientRequest::new(&uri).header("Authorization", "Bearer hunter2");
+    let request =
+        hybi::handshake::ClientRequest::new(&uri).header("Authorization", "Bearer hunter2");
     assert_eq!(format!("{:?}", Mask::new([0x68, 0x75, 0x6e, 0x74])), "Mask(..)");
     // As text, and as bytes are printed.
     let is_in = |text: String| text.contains("hunter2") || text.contains("104, 117, 110, 116");
@@ -150,7 +152,8 @@ fn class_11_keys_and_passwords_stay_out_of_debug_output() {
     assert!(!is_in(format!("{accept:?}")), "{accept:?}");
     #[cfg(feature = "rand")]
     {
-        let connector = hybi::blocking::Connector::new().proxy("a", 80).proxy_credentials("user", "hunter2");
+        let connector =
+            hybi::blocking::Connector::new().proxy("a", 80).proxy_credentials("user", "hunter2");
         assert!(!is_in(format!("{connector:?}")), "{connector:?}");
     }
 }
@@ -174,7 +177,8 @@ fn class_13_the_library_forbids_unsafe_code() {
 fn class_13_masking_stays_inside_its_payload_at_every_alignment_and_length() {
     const GUARD: u8 = 0x5a;
     let original: Vec<u8> = (0..700u32).map(|i| ((i * 37) >> 2) as u8).collect();
-    let formula: Vec<u8> = original.iter().zip(KEY.iter().cycle()).map(|(byte, key)| byte ^ key).collect();
+    let formula: Vec<u8> =
+        original.iter().zip(KEY.iter().cycle()).map(|(byte, key)| byte ^ key).collect();
     let mut buffer = vec![GUARD; 800];
     for start in 0..33 {
         // From 256 on wide vectors are used.
@@ -213,10 +217,14 @@ fn class_13_nothing_but_the_callers_bytes_goes_out() {
             assert_eq!(Hex(&out), Hex(&want.concat()), "{side:?}, {len}");
             // And the replies to the same, which come from the connection's own memory if the input cuts them in two.
             let wire =
-                [side.incoming(0x89, &payload), side.incoming(0x88, &close_body(1000, reason))].concat();
+                [side.incoming(0x89, &payload), side.incoming(0x88, &close_body(1000, reason))]
+                    .concat();
             for piece_len in [1, 1000] {
-                let run =
-                    Run::of(&mut side.connection(Config::default()), Mode::Messages, wire.chunks(piece_len));
+                let run = Run::of(
+                    &mut side.connection(Config::default()),
+                    Mode::Messages,
+                    wire.chunks(piece_len),
+                );
                 let want = [side.outgoing(0x8a, &payload), side.close_frame(1000, reason)].concat();
                 assert_eq!(Hex(&run.out.0), Hex(&want), "{side:?}, {len}");
                 assert!(matches!(run.events()[..], [Event::Ping(_), Event::Close(_)]));

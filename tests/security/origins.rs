@@ -16,9 +16,11 @@ fn class_16_a_redirect_is_handed_out_and_never_followed() {
         let request = ClientRequest::new(&uri).header("Cookie", "id=secret");
         let mut out = Vec::new();
         let mut client =
-            ClientHandshake::with_keys(&request, Config::default(), [1; 16], || KEY, &mut out).unwrap();
+            ClientHandshake::with_keys(&request, Config::default(), [1; 16], || KEY, &mut out)
+                .unwrap();
         let written = out.clone();
-        let mut bytes = format!("HTTP/1.1 {status} x\r\nLocation: ws://evil.example/\r\n\r\n").into_bytes();
+        let mut bytes =
+            format!("HTTP/1.1 {status} x\r\nLocation: ws://evil.example/\r\n\r\n").into_bytes();
         match client.receive(&mut Input::new(&mut bytes)).unwrap().unwrap() {
             Answer::Refused(refused) => {
                 assert_eq!(refused.response().status(), status);
@@ -28,7 +30,12 @@ fn class_16_a_redirect_is_handed_out_and_never_followed() {
         }
         assert_eq!(out, written);
         // The machine is done: what comes from there on is not an answer.
-        assert!(client.receive(&mut Input::new(&mut b"HTTP/1.1 101 x\r\n\r\n".to_vec())).unwrap().is_none());
+        assert!(
+            client
+                .receive(&mut Input::new(&mut b"HTTP/1.1 101 x\r\n\r\n".to_vec()))
+                .unwrap()
+                .is_none()
+        );
     }
 }
 
@@ -38,14 +45,24 @@ fn class_16_credentials_go_where_they_belong() {
     let uri = Uri::parse("ws://user:secret@server.example/").unwrap();
     let mut to_proxy = Vec::new();
     let mut proxy =
-        ProxyHandshake::new(uri.host(), uri.port(), Some(("proxy-user", "x")), &mut to_proxy).unwrap();
+        ProxyHandshake::new(uri.host(), uri.port(), Some(("proxy-user", "x")), &mut to_proxy)
+            .unwrap();
     let to_proxy = String::from_utf8(to_proxy).unwrap();
-    assert!(to_proxy.contains("\r\nProxy-Authorization: Basic ") && !to_proxy.contains("\r\nAuthorization"));
+    assert!(
+        to_proxy.contains("\r\nProxy-Authorization: Basic ")
+            && !to_proxy.contains("\r\nAuthorization")
+    );
     let mut bytes = *b"HTTP/1.1 200 OK\r\n\r\n";
     assert!(matches!(proxy.receive(&mut Input::new(&mut bytes)), Ok(Some(ProxyAnswer::Open(_)))));
     let mut to_server = Vec::new();
-    ClientHandshake::with_keys(&ClientRequest::new(&uri), Config::default(), [1; 16], || KEY, &mut to_server)
-        .unwrap();
+    ClientHandshake::with_keys(
+        &ClientRequest::new(&uri),
+        Config::default(),
+        [1; 16],
+        || KEY,
+        &mut to_server,
+    )
+    .unwrap();
     let to_server = String::from_utf8(to_server).unwrap();
     assert!(to_server.contains("\r\nAuthorization: Basic ") && !to_server.contains("Proxy-"));
     // And nothing of it is in the request line or the Host, where it would get into logs.
@@ -54,7 +71,10 @@ fn class_16_credentials_go_where_they_belong() {
     // A proxy that redirects is not followed, either.
     let mut proxy = ProxyHandshake::new("a", 80, Some(("u", "p")), &mut Vec::new()).unwrap();
     let mut bytes = *b"HTTP/1.1 302 x\r\nLocation: http://evil.example/\r\n\r\n";
-    assert!(matches!(proxy.receive(&mut Input::new(&mut bytes)), Ok(Some(ProxyAnswer::Refused(_)))));
+    assert!(matches!(
+        proxy.receive(&mut Input::new(&mut bytes)),
+        Ok(Some(ProxyAnswer::Refused(_)))
+    ));
 }
 
 /// The verdict on a request with these lines.
@@ -156,7 +176,9 @@ fn class_17_origins_that_only_look_alike_are_refused() {
         );
     }
     // Two origins are none, in either order, also if both are good.
-    for (a, b) in [("evil.net", "example.com"), ("example.com", "evil.net"), ("example.com", "example.com")] {
+    for (a, b) in
+        [("evil.net", "example.com"), ("example.com", "evil.net"), ("example.com", "example.com")]
+    {
         let lines = format!("Origin: https://{a}\r\nORIGIN: https://{b}\r\n");
         assert_eq!(connect("example.com", &lines, &Accept::from_same_origin()), Err(Bad::Origin));
         assert_eq!(connect("example.com", &lines, &list), Err(Bad::Origin));
@@ -221,8 +243,13 @@ fn class_18_a_secure_uri_is_never_spoken_to_in_the_clear() {
     assert!(matches!(error, ConnectError::NeedsTls));
     assert!(matches!(connect(&uri.to_string()), Err(ConnectError::NeedsTls)));
     // Through a proxy, either: it is not even asked.
-    let error = Connector::new().proxy("127.0.0.1", port).connect(&ClientRequest::new(&uri)).unwrap_err();
+    let error =
+        Connector::new().proxy("127.0.0.1", port).connect(&ClientRequest::new(&uri)).unwrap_err();
     assert!(matches!(error, ConnectError::NeedsTls));
     listener.set_nonblocking(true).unwrap();
-    assert_eq!(listener.accept().unwrap_err().kind(), std::io::ErrorKind::WouldBlock, "nobody has called");
+    assert_eq!(
+        listener.accept().unwrap_err().kind(),
+        std::io::ErrorKind::WouldBlock,
+        "nobody has called"
+    );
 }

@@ -23,9 +23,9 @@ fn stream(side: Side, numbers: &mut Numbers) -> Vec<u8> {
         match numbers.below(10) {
             0 => wire.extend((0..numbers.below(20)).map(|_| numbers.next() as u8)),
             1 => wire.extend(side.incoming(0x88, &payload[..payload.len().min(125)])),
-            2 | 3 => {
-                wire.extend(side.incoming(numbers.one_of(&[0x89, 0x8a]), &payload[..payload.len().min(125)]))
-            }
+            2 | 3 => wire.extend(
+                side.incoming(numbers.one_of(&[0x89, 0x8a]), &payload[..payload.len().min(125)]),
+            ),
             _ => {
                 let opcode = if inside { 0 } else { numbers.one_of(&[1, 2]) };
                 inside = fin == 0;
@@ -42,8 +42,10 @@ fn class_02_every_call_reads_or_yields_something_or_asks_for_more() {
     for round in 0..400 {
         for side in BOTH {
             let wire = stream(side, &mut numbers);
-            let limits = numbers
-                .one_of(&[Limits::default(), Limits::default().reply_backlog_max(10).fragments_max(3)]);
+            let limits = numbers.one_of(&[
+                Limits::default(),
+                Limits::default().reply_backlog_max(10).fragments_max(3),
+            ]);
             let piece_len = numbers.one_of(&[1, 2, 7, 64, 100_000]);
             let mut ws = side.connection(Config::default().limits(limits));
             let (mut out, mut calls, mut errors) = (Vec::new(), 0, 0);
@@ -153,7 +155,9 @@ fn class_02_a_handshake_reads_everything_or_has_an_answer() {
                             Err(ServerError::Misuse(misuse)) => panic!("{misuse}"),
                         }
                         let written = out.len();
-                        assert!(matches!(server.receive(&mut input, &mut out), Ok(None)) || written > 0);
+                        assert!(
+                            matches!(server.receive(&mut input, &mut out), Ok(None)) || written > 0
+                        );
                     }
                     Err(_) => assert!(input.is_empty(), "what is no request is swallowed"),
                 }

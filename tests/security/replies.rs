@@ -74,7 +74,8 @@ fn class_12_a_million_pings_without_draining_leave_one_pending_pong() {
 fn class_12_pongs_and_messages_cause_no_output() {
     for side in BOTH {
         let wire =
-            [side.incoming(0x8a, b"unasked"), side.incoming(0x82, b""), side.incoming(0x81, b"x")].concat();
+            [side.incoming(0x8a, b"unasked"), side.incoming(0x82, b""), side.incoming(0x81, b"x")]
+                .concat();
         let mut wire = wire.repeat(10_000);
         let (mut ws, mut out) = (side.connection(Config::default()), Vec::new());
         let (spent, ()) = cost(|| {
@@ -90,12 +91,17 @@ fn class_12_pongs_and_messages_cause_no_output() {
 fn class_12_one_close_frame_answers_any_number_of_them() {
     for side in BOTH {
         for first in [side.incoming(0x88, &close_body(1000, "")), vec![0xff]] {
-            let wire = [first.clone(), side.incoming(0x88, b"").repeat(10_000), vec![0xff; 10_000]].concat();
-            let mut ws = side.connection(Config::default().limits(Limits::default().reply_backlog_max(0)));
+            let wire = [first.clone(), side.incoming(0x88, b"").repeat(10_000), vec![0xff; 10_000]]
+                .concat();
+            let mut ws =
+                side.connection(Config::default().limits(Limits::default().reply_backlog_max(0)));
             let mut run = Run { out: HexVec(b"full".to_vec()), ..Run::default() };
             run.feed(&mut ws, Mode::Messages, &wire);
             let code = if first == [0xff] { 1002 } else { 1000 };
-            assert_eq!(Hex(&run.out.0), Hex(&[b"full".to_vec(), side.close_frame(code, "")].concat()));
+            assert_eq!(
+                Hex(&run.out.0),
+                Hex(&[b"full".to_vec(), side.close_frame(code, "")].concat())
+            );
         }
     }
 }

@@ -42,11 +42,14 @@ fn class_15_a_handshake_with_a_body_is_refused_and_the_connection_closed() {
                     Ok(None) => assert!(input.is_empty()),
                     Ok(Some(request)) => {
                         requests += 1;
-                        let error =
-                            server.accept(&request, &Accept::from_any_origin(), &mut out).unwrap_err();
+                        let error = server
+                            .accept(&request, &Accept::from_any_origin(), &mut out)
+                            .unwrap_err();
                         assert_eq!(error, ServerError::Request(Bad::Body), "{extra}");
                     }
-                    Err(error) => assert_eq!((error, requests, input.len()), (Bad::Body, 1, 0), "{extra}"),
+                    Err(error) => {
+                        assert_eq!((error, requests, input.len()), (Bad::Body, 1, 0), "{extra}")
+                    }
                 }
             }
             assert_eq!(requests, 1, "what follows is not another request: {extra}");
@@ -64,7 +67,10 @@ fn check_last_response(out: &[u8], status: u16) {
     assert_eq!(text.matches("HTTP/1.1").count(), 1, "{text}");
     let is_connection = |line: &&str| line.to_ascii_lowercase().starts_with("connection:");
     let connection: Vec<_> = head.split("\r\n").filter(is_connection).collect();
-    assert!(matches!(connection[..], ["Connection: close"] | ["Connection: close, Upgrade"]), "{text}");
+    assert!(
+        matches!(connection[..], ["Connection: close"] | ["Connection: close, Upgrade"]),
+        "{text}"
+    );
     if let Some((_, length)) = head.split_once("Content-Length: ") {
         assert_eq!(length.split("\r\n").next().unwrap(), body.len().to_string());
     } else {
@@ -145,15 +151,26 @@ fn class_15_bytes_behind_the_handshake_are_never_read_as_http() {
     for extra in ["", "Content-Length: 40\r\n", "Transfer-Encoding: chunked\r\n"] {
         let config = Config::default();
         let request = ClientRequest::new(&uri);
-        let mut client =
-            ClientHandshake::with_keys(&request, config, *b"the sample nonce", || KEY, &mut Vec::new())
-                .unwrap();
+        let mut client = ClientHandshake::with_keys(
+            &request,
+            config,
+            *b"the sample nonce",
+            || KEY,
+            &mut Vec::new(),
+        )
+        .unwrap();
         let mut bytes =
-            format!("{accepted}{extra}\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n").into_bytes();
+            format!("{accepted}{extra}\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+                .into_bytes();
         let mut input = Input::new(&mut bytes);
-        let Some(Answer::Open(mut ws, _)) = client.receive(&mut input).unwrap() else { panic!("open") };
+        let Some(Answer::Open(mut ws, _)) = client.receive(&mut input).unwrap() else {
+            panic!("open")
+        };
         // "H" is 0x48, another.
-        assert!(matches!(ws.receive(&mut input, &mut Vec::new()), Err(Violation::ReservedBits { .. })));
+        assert!(matches!(
+            ws.receive(&mut input, &mut Vec::new()),
+            Err(Violation::ReservedBits { .. })
+        ));
     }
 
     // Behind a refusal comes its body, which is handed out as it is, also if it looks like an answer.
@@ -166,7 +183,8 @@ fn class_15_bytes_behind_the_handshake_are_never_read_as_http() {
         &mut Vec::new(),
     )
     .unwrap();
-    let mut bytes = format!("HTTP/1.1 404 x\r\nContent-Length: 0\r\n\r\n{accepted}\r\n").into_bytes();
+    let mut bytes =
+        format!("HTTP/1.1 404 x\r\nContent-Length: 0\r\n\r\n{accepted}\r\n").into_bytes();
     let mut input = Input::new(&mut bytes);
     match client.receive(&mut input).unwrap().unwrap() {
         Answer::Refused(refused) => assert!(refused.body_start().starts_with(b"HTTP/1.1 101 x")),

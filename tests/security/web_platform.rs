@@ -3,7 +3,9 @@
 
 use hybi::connection::{ReadyState, Transport};
 use hybi::handshake::{Answer, ClientRequest, HandshakeMisuse, ResponseError};
-use hybi::{Client, ClientHandshake, CloseCode, Config, Connection, CutOff, Event, Input, Misuse, Uri};
+use hybi::{
+    Client, ClientHandshake, CloseCode, Config, Connection, CutOff, Event, Input, Misuse, Uri,
+};
 
 use crate::common::*;
 
@@ -12,11 +14,17 @@ type Opened = (Connection<Client<Keys>>, Option<String>);
 /// A client that offers these subprotocols, and what comes of this response. What is behind the head goes to `rest`.
 fn answer(offers: &[&str], response: &[u8], rest: &mut Vec<u8>) -> Result<Opened, ResponseError> {
     let uri = Uri::parse("ws://server.example.com/chat").unwrap();
-    let request = offers.iter().fold(ClientRequest::new(&uri), |request, offer| request.subprotocol(offer));
+    let request =
+        offers.iter().fold(ClientRequest::new(&uri), |request, offer| request.subprotocol(offer));
     let keys: Keys = || KEY;
-    let mut client =
-        ClientHandshake::with_keys(&request, Config::default(), *b"the sample nonce", keys, &mut Vec::new())
-            .unwrap();
+    let mut client = ClientHandshake::with_keys(
+        &request,
+        Config::default(),
+        *b"the sample nonce",
+        keys,
+        &mut Vec::new(),
+    )
+    .unwrap();
     let mut bytes = response.to_vec();
     let mut input = Input::new(&mut bytes);
     match client.receive(&mut input)? {
@@ -53,9 +61,12 @@ fn wpt_what_is_no_answer_to_us_fails() {
 /// it cleanly, whatever the reason phrase.
 #[test]
 fn wpt_an_answer_and_a_close_in_one_segment() {
-    for line in
-        ["101 Switching Protocols", "101 Switching Protocols:", "101 WebSocket Protocol Handshake", "101 "]
-    {
+    for line in [
+        "101 Switching Protocols",
+        "101 Switching Protocols:",
+        "101 WebSocket Protocol Handshake",
+        "101 ",
+    ] {
         for (frame, want) in [
             (Side::Client.incoming(0x88, &close_body(1001, "PASS")), closed(1001, "PASS")),
             (Side::Client.incoming(0x88, b""), Event::Close(None)),
@@ -69,7 +80,10 @@ fn wpt_an_answer_and_a_close_in_one_segment() {
             let run = Run::of(&mut ws, Mode::Messages, [&rest[..]]);
             assert_eq!(run.events(), [want]);
             assert!(!run.out.0.is_empty(), "answered");
-            assert_eq!((ws.ready_state(), ws.transport()), (ReadyState::Closed, Transport::AwaitClose));
+            assert_eq!(
+                (ws.ready_state(), ws.transport()),
+                (ReadyState::Closed, Transport::AwaitClose)
+            );
             assert_eq!(ws.end_of_input(), Ok(()));
         }
     }
@@ -84,7 +98,10 @@ fn wpt_subprotocols_offered_and_answered() {
     let chosen = |result: Result<Opened, ResponseError>| result.map(|(_, chosen)| chosen);
     let chat = with("Sec-WebSocket-Protocol: chat\r\n");
     assert_eq!(chosen(answer(&[], &chat, &mut rest)), Err(ResponseError::SubprotocolNotOffered));
-    assert_eq!(chosen(answer(&["superchat"], &chat, &mut rest)), Err(ResponseError::SubprotocolNotOffered));
+    assert_eq!(
+        chosen(answer(&["superchat"], &chat, &mut rest)),
+        Err(ResponseError::SubprotocolNotOffered)
+    );
     assert_eq!(chosen(answer(&["superchat", "chat"], &chat, &mut rest)), Ok(Some("chat".into())));
     assert_eq!(chosen(answer(&["chat"], &with(""), &mut rest)), Ok(None));
     let two = with("Sec-WebSocket-Protocol: chat, superchat\r\n");
@@ -105,10 +122,12 @@ fn wpt_subprotocols_offered_and_answered() {
         (&["a", "b", "a"], HandshakeMisuse::SubprotocolRepeated),
         (&["a", "A"], HandshakeMisuse::SubprotocolRepeated),
     ] {
-        let request =
-            offers.iter().fold(ClientRequest::new(&uri), |request, offer| request.subprotocol(offer));
+        let request = offers
+            .iter()
+            .fold(ClientRequest::new(&uri), |request, offer| request.subprotocol(offer));
         let mut out = Vec::new();
-        let result = ClientHandshake::with_keys(&request, Config::default(), [1; 16], || KEY, &mut out);
+        let result =
+            ClientHandshake::with_keys(&request, Config::default(), [1; 16], || KEY, &mut out);
         assert_eq!((result.err(), out.len()), (Some(want), 0), "{offers:?}");
     }
 }
@@ -148,7 +167,9 @@ fn wpt_close_codes_and_reasons_at_their_bounds() {
 #[test]
 fn wpt_data_behind_a_close_is_ignored() {
     for side in BOTH {
-        for (body, want) in [(close_body(3456, "done"), closed(3456, "done")), (vec![], Event::Close(None))] {
+        for (body, want) in
+            [(close_body(3456, "done"), closed(3456, "done")), (vec![], Event::Close(None))]
+        {
             let wire = [
                 side.incoming(0x81, b"before"),
                 side.incoming(0x88, &body),
@@ -182,8 +203,11 @@ fn wpt_a_close_that_is_not_answered_is_unclean() {
         run.feed(&mut ws, Mode::Messages, &side.incoming(0x88, b""));
         assert_eq!(run.events(), [text("still"), ping(b"?")], "too late");
 
-        let answered =
-            Run::of(&mut patient, Mode::Messages, [&side.incoming(0x88, &close_body(1000, ""))[..]]);
+        let answered = Run::of(
+            &mut patient,
+            Mode::Messages,
+            [&side.incoming(0x88, &close_body(1000, ""))[..]],
+        );
         assert_eq!(answered.events(), [closed(1000, "")]);
         assert_eq!(patient.end_of_input(), Ok(()));
     }

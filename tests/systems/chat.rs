@@ -80,11 +80,17 @@ fn alias_renames_and_is_not_broadcast() {
     let (one, two) = (User::come(&chat), User::come(&chat));
     one.type_line("alias <i>Ann</i>");
     one.type_line("it is me");
-    assert_eq!(one.next(), json!({ "type": "joined", "id": two.id, "name": format!("guest {}", two.id) }));
+    assert_eq!(
+        one.next(),
+        json!({ "type": "joined", "id": two.id, "name": format!("guest {}", two.id) })
+    );
     for user in [&one, &two] {
         assert_eq!(user.next(), json!({ "type": "renamed", "id": one.id, "name": "<i>Ann</i>" }));
         let message = user.next();
-        assert_eq!((&message["text"], &message["author"]), (&json!("it is me"), &json!("<i>Ann</i>")));
+        assert_eq!(
+            (&message["text"], &message["author"]),
+            (&json!("it is me"), &json!("<i>Ann</i>"))
+        );
     }
     // A newcomer sees the new name.
     let three = User::come(&chat);
@@ -177,7 +183,11 @@ fn foreign_origins_forbidden_paths_and_addresses_are_refused_with_403() {
     drop(User::come(&chat));
 
     let chat = Program::start("chat", &["--path", "/chat/secret", "--forbid", "/chat/secret"]);
-    assert_eq!(chat.refusal("/chat/secret", None), 403, "the rule is stronger than the path filter");
+    assert_eq!(
+        chat.refusal("/chat/secret", None),
+        403,
+        "the rule is stronger than the path filter"
+    );
     let chat = Program::start("chat", &["--forbid", "127.0.0.1", "--forbid", "::1"]);
     assert_eq!(chat.refusal("/chat", None), 403);
     let chat = Program::start("chat", &["--origin", "https://friend.example"]);

@@ -78,7 +78,11 @@ fn drive(endpoints: &mut Program) {
     assert_eq!((closed.code(), closed.reason()), (1001, "the endpoint has been released"));
     assert_eq!(endpoints.refusal(&format!("/{here}"), None), 404);
     for command in ["release", "clients", "status"] {
-        ask(endpoints, &format!("{command} {here}"), "error: no endpoint of that name is allocated");
+        ask(
+            endpoints,
+            &format!("{command} {here}"),
+            "error: no endpoint of that name is allocated",
+        );
     }
     // Allocated again, it is another's.
     assert_eq!(allocate(endpoints, "WS"), here);
@@ -113,7 +117,8 @@ fn an_error_is_told_to_its_hook() {
 
 #[test]
 fn wrong_usage_is_told() {
-    for arguments in [&["--endpoints", "0"][..], &["--prefix", "a b"], &["--help"], &["a:1", "b:2"]] {
+    for arguments in [&["--endpoints", "0"][..], &["--prefix", "a b"], &["--help"], &["a:1", "b:2"]]
+    {
         let output = example("endpoints").args(arguments).output().unwrap();
         assert_eq!(output.status.code(), Some(2), "{arguments:?}");
     }

@@ -21,7 +21,8 @@ struct EchoServer {
 
 impl EchoServer {
     fn start() -> Self {
-        let mut process = example("echo_server").arg("127.0.0.1:0").stdout(Stdio::piped()).spawn().unwrap();
+        let mut process =
+            example("echo_server").arg("127.0.0.1:0").stdout(Stdio::piped()).spawn().unwrap();
         let mut stdout = BufReader::new(process.stdout.take().unwrap());
         let mut line = String::new();
         stdout.read_line(&mut line).unwrap();
@@ -91,7 +92,10 @@ fn the_echo_server_echoes_at_any_path_and_chooses_a_subprotocol() {
     ws.close(CloseCode::new(4001).unwrap(), "enough").unwrap();
     match ws.read().unwrap() {
         Incoming::Closed(closed) => {
-            assert_eq!((closed.code(), closed.reason(), closed.was_clean()), (4001, "enough", true));
+            assert_eq!(
+                (closed.code(), closed.reason(), closed.was_clean()),
+                (4001, "enough", true)
+            );
         }
         other => panic!("{other:?}"),
     }
@@ -113,7 +117,9 @@ fn the_echo_server_tells_what_went_over_the_wire() {
     };
     assert!(head("request").starts_with("GET /echo?a=b&id=page1 HTTP/1.1\r\n"));
     assert!(head("request").ends_with("\r\n\r\n"));
-    assert!(head("response").starts_with("HTTP/1.1 101 ") && head("response").ends_with("\r\n\r\n"));
+    assert!(
+        head("response").starts_with("HTTP/1.1 101 ") && head("response").ends_with("\r\n\r\n")
+    );
     let frames = wire["frames"].as_array().unwrap();
     assert_eq!(frames.len(), 2);
     let header = unhex(frames[0]["header"].as_str().unwrap());
@@ -151,7 +157,10 @@ fn what_the_echo_server_keeps_of_the_wire_is_bounded() {
     // No id at all, an empty one, one too long, and one with other characters than letters and digits.
     for query in ["", "?id=", &format!("?id={}", "a".repeat(33)), "?id=a%20b", "?id=a/b"] {
         blocking::connect(&(server.uri() + query)).unwrap();
-        assert!(server.http(&format!("GET /wire{query} HTTP/1.1")).starts_with("HTTP/1.1 404 "), "{query}");
+        assert!(
+            server.http(&format!("GET /wire{query} HTTP/1.1")).starts_with("HTTP/1.1 404 "),
+            "{query}"
+        );
     }
 }
 

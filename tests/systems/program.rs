@@ -19,7 +19,8 @@ pub fn example(name: &str) -> Command {
     // target/<profile>/deps/systems-<hash> -> target/<profile>/examples/<name>
     let test = std::env::current_exe().unwrap();
     let folder = test.parent().and_then(|deps| deps.parent()).unwrap();
-    let program: PathBuf = folder.join("examples").join(name).with_extension(std::env::consts::EXE_EXTENSION);
+    let program: PathBuf =
+        folder.join("examples").join(name).with_extension(std::env::consts::EXE_EXTENSION);
     assert!(program.exists(), "{} is missing: cargo build --examples", program.display());
     Command::new(program)
 }
@@ -63,7 +64,13 @@ impl Program {
     #[cfg(target_os = "linux")]
     pub fn start_at_terminal(name: &str) -> Self {
         let command = format!("{} 127.0.0.1:0", example(name).get_program().display());
-        Self::run(Command::new("script").args(["--quiet", "--flush", "--command", &command, "/dev/null"]))
+        Self::run(Command::new("script").args([
+            "--quiet",
+            "--flush",
+            "--command",
+            &command,
+            "/dev/null",
+        ]))
     }
 
     /// Waits for a line that contains this, and throws away those before it.
@@ -122,7 +129,9 @@ impl Program {
 
     pub fn http(&self, request: &str) -> String {
         let mut stream = TcpStream::connect(&self.address).unwrap();
-        stream.write_all(format!("{request}\r\nHost: {}\r\n\r\n", self.address).as_bytes()).unwrap();
+        stream
+            .write_all(format!("{request}\r\nHost: {}\r\n\r\n", self.address).as_bytes())
+            .unwrap();
         let mut answer = Vec::new();
         stream.read_to_end(&mut answer).unwrap();
         String::from_utf8(answer).unwrap()

@@ -46,7 +46,9 @@ fn the_synchronous_server_pushes_at_each_time_out_echoes_and_exits() {
 fn the_synchronous_server_speaks_binary_on_request() {
     let push = Program::start("push", &["--timeout", "0.05"]);
     let mut ws = push.connect("/?binary").unwrap();
-    assert!(matches!(ws.read().unwrap(), Incoming::Binary(data) if data.starts_with(b"timed out at ")));
+    assert!(
+        matches!(ws.read().unwrap(), Incoming::Binary(data) if data.starts_with(b"timed out at "))
+    );
     ws.send(&[0, 255]).unwrap();
     ws.send("text").unwrap();
     for wanted in [&[0, 255][..], b"text"] {
@@ -120,8 +122,13 @@ fn other_paths_and_wrong_usage_are_refused() {
     let push = Program::start("push", &[]);
     assert_eq!(push.refusal("/other", None), 404);
     assert_eq!(push.refusal("/", Some("https://example.com")), 403);
-    for arguments in [&["--timeout", "0"][..], &["--timeout", "soon"], &["--help"], &["a:1", "b:2"]] {
-        assert_eq!(example("push").args(arguments).output().unwrap().status.code(), Some(2), "{arguments:?}");
+    for arguments in [&["--timeout", "0"][..], &["--timeout", "soon"], &["--help"], &["a:1", "b:2"]]
+    {
+        assert_eq!(
+            example("push").args(arguments).output().unwrap().status.code(),
+            Some(2),
+            "{arguments:?}"
+        );
     }
 }
 

@@ -16,8 +16,11 @@ const ALLOWED: f64 = if matches!(PROFILE.as_bytes(), b"plain") { 10.0 } else { 3
 /// The same where another compiler, libc or valgrind counts than the recorded one.
 const ALLOWED_ELSEWHERE: f64 = 25.0;
 
-const ACCEPT: &str =
-    concat!("cd benches/instructions && cargo run --profile ", env!("BUILD_PROFILE"), " -- --accept");
+const ACCEPT: &str = concat!(
+    "cd benches/instructions && cargo run --profile ",
+    env!("BUILD_PROFILE"),
+    " -- --accept"
+);
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -72,7 +75,9 @@ fn allowed(recorded: &Record, counted: &Record) -> Option<f64> {
     let mut allowed = Some(ALLOWED);
     for ((what, here), (_, there)) in counted.conditions.iter().zip(&recorded.conditions) {
         if here != there {
-            println!("WARNING: another {what} than recorded\n    recorded: {there}\n    here:     {here}");
+            println!(
+                "WARNING: another {what} than recorded\n    recorded: {there}\n    here:     {here}"
+            );
             let same_code = !matches!(*what, "target" | "processor");
             allowed = allowed.filter(|_| same_code).map(|_| ALLOWED_ELSEWHERE);
         }
@@ -80,9 +85,13 @@ fn allowed(recorded: &Record, counted: &Record) -> Option<f64> {
     if allowed != Some(ALLOWED) {
         match allowed {
             Some(_) => {
-                println!("WARNING: so counts may differ, and only more than {ALLOWED_ELSEWHERE} % fails.")
+                println!(
+                    "WARNING: so counts may differ, and only more than {ALLOWED_ELSEWHERE} % fails."
+                )
             }
-            None => println!("WARNING: other code is chosen here: NOTHING IS COMPARED, only counted."),
+            None => {
+                println!("WARNING: other code is chosen here: NOTHING IS COMPARED, only counted.")
+            }
         }
         println!("If this is what the project builds with from now on: {ACCEPT}\n");
     }

@@ -8,8 +8,8 @@ use hybi::extension::Offers;
 use hybi::extension::deflate::{self, Agreed, DeflateConfig};
 use hybi::handshake::{Accept, Answer, ClientRequest};
 use hybi::{
-    Client, ClientHandshake, CloseCode, Config, Connection, Event, Input, MaskingKeys, Role, Server,
-    ServerHandshake, Uri,
+    Client, ClientHandshake, CloseCode, Config, Connection, Event, Input, MaskingKeys, Role,
+    Server, ServerHandshake, Uri,
 };
 
 /// A multiple of the 64 masking keys that a thread draws at once, so that each run pays for as many draws.
@@ -30,16 +30,29 @@ pub const PATHS: &[Path] = &[
     ("receive as server, mixed-script text 1 KiB", |n| receive_at_server(mixed_script(1024), n)),
     ("receive as client, binary 64 B", |n| {
         let (payload, mut peer) = (binary(64), server());
-        receive(client(), reads(PER_READ, |read| peer.send(payload, read).expect("open")), n / PER_READ, n);
+        receive(
+            client(),
+            reads(PER_READ, |read| peer.send(payload, read).expect("open")),
+            n / PER_READ,
+            n,
+        );
     }),
     ("a read for each message, binary 16 B", |n| {
         let (payload, mut peer) = (binary(16), client());
         receive(server(), reads(1, |read| peer.send(payload, read).expect("open")), n, n);
     }),
-    ("two reads for each message, binary 1 KiB", |n| receive(server(), halves(binary(1024)), 2 * n, n)),
-    ("two reads for each message, in place, binary 1 KiB", |n| receive_in_place(server(), binary(1024), n)),
-    ("two reads for each message, text 1 KiB", |n| receive(server(), halves(mixed_script(1024)), 2 * n, n)),
-    ("two reads, receive_chunk, binary 1 KiB", |n| receive_chunks(server(), halves(binary(1024)), n)),
+    ("two reads for each message, binary 1 KiB", |n| {
+        receive(server(), halves(binary(1024)), 2 * n, n)
+    }),
+    ("two reads for each message, in place, binary 1 KiB", |n| {
+        receive_in_place(server(), binary(1024), n)
+    }),
+    ("two reads for each message, text 1 KiB", |n| {
+        receive(server(), halves(mixed_script(1024)), 2 * n, n)
+    }),
+    ("two reads, receive_chunk, binary 1 KiB", |n| {
+        receive_chunks(server(), halves(binary(1024)), n)
+    }),
     ("8 fragments of 128 B with pings between", |n| {
         let (fragment, mut peer) = (binary(128), client());
         let message = |read: &mut Vec<u8>| {
@@ -53,7 +66,12 @@ pub const PATHS: &[Path] = &[
     }),
     ("a ping and its pong, 4 B", |n| {
         let mut peer = client();
-        receive(server(), reads(PER_READ, |read| peer.ping(b"ping", read).expect("open")), n / PER_READ, n);
+        receive(
+            server(),
+            reads(PER_READ, |read| peer.ping(b"ping", read).expect("open")),
+            n / PER_READ,
+            n,
+        );
     }),
     ("send as server, binary 16 B", |n| send(server(), binary(16), n)),
     ("send as server, binary 1 KiB", |n| send(server(), binary(1024), n)),
@@ -72,7 +90,9 @@ pub const PATHS: &[Path] = &[
         }
     }),
     ("send as client, binary 16 B", |n| send(Connection::client(Config::default()), binary(16), n)),
-    ("send as client, binary 1 KiB", |n| send(Connection::client(Config::default()), binary(1024), n)),
+    ("send as client, binary 1 KiB", |n| {
+        send(Connection::client(Config::default()), binary(1024), n)
+    }),
     ("closing handshake, both ends", close),
     ("opening handshake, server", open_server),
     ("opening handshake, client", open_client),
@@ -146,7 +166,8 @@ fn receive_in_place(mut ws: Connection<Server>, payload: Data<'static>, messages
     for read in reads(1, |read| peer.send(payload, read).expect("open")).iter_mut().take(messages) {
         let len = read.len();
         for end in [len / 2, len] {
-            seen += receive_read(&mut ws, Input::new(&mut read[..end]).in_place_up_to(len), &mut out);
+            seen +=
+                receive_read(&mut ws, Input::new(&mut read[..end]).in_place_up_to(len), &mut out);
         }
     }
     assert_eq!(seen, messages);
@@ -209,8 +230,11 @@ fn open_server(connections: usize) {
     for read in requests.iter_mut().take(connections) {
         let mut input = Input::new(black_box(read));
         let mut handshake = ServerHandshake::new(Config::default());
-        let request = handshake.receive(&mut input, &mut out).expect("well-formed").expect("complete");
-        black_box(handshake.accept(&request, &Accept::from_same_origin(), &mut out).expect("acceptable"));
+        let request =
+            handshake.receive(&mut input, &mut out).expect("well-formed").expect("complete");
+        black_box(
+            handshake.accept(&request, &Accept::from_same_origin(), &mut out).expect("acceptable"),
+        );
         flush(&mut out);
     }
 }
@@ -223,7 +247,8 @@ fn open_client(connections: usize) {
     for read in responses.iter_mut().take(connections) {
         let request = ClientRequest::new(black_box(&uri));
         let mut handshake =
-            ClientHandshake::with_keys(&request, Config::default(), nonce, Keys(1), &mut out).expect("valid");
+            ClientHandshake::with_keys(&request, Config::default(), nonce, Keys(1), &mut out)
+                .expect("valid");
         flush(&mut out);
         match handshake.receive(&mut Input::new(black_box(read))) {
             Ok(Some(Answer::Open(ws, _))) => drop(black_box(ws)),
@@ -254,7 +279,8 @@ impl MaskingKeys for Keys {
 fn compressing() -> (Connection<Server>, Connection<Client<Keys>>) {
     let config = DeflateConfig::default();
     let offer = deflate::offer(&config);
-    let agreed: Agreed = deflate::accept(&config, Offers::new(offer.as_bytes()).flatten()).expect("agreed");
+    let agreed: Agreed =
+        deflate::accept(&config, Offers::new(offer.as_bytes()).flatten()).expect("agreed");
     (server().with_deflate(&agreed, &config), client().with_deflate(&agreed, &config))
 }
 
@@ -291,7 +317,8 @@ fn flush(out: &mut Vec<u8>) {
 
 fn binary(bytes: usize) -> Data<'static> {
     let mut keys = Keys(bytes as u32);
-    let payload: Vec<u8> = std::iter::repeat_with(|| keys.next_key()).flatten().take(bytes).collect();
+    let payload: Vec<u8> =
+        std::iter::repeat_with(|| keys.next_key()).flatten().take(bytes).collect();
     Data::Binary(payload.leak())
 }
 
@@ -322,7 +349,9 @@ fn json() -> Vec<String> {
         while text.len() < 940 {
             let [id, price, amount, side] = keys.next_key().map(u32::from);
             let side = if side < 128 { "buy" } else { "sell" };
-            text += &format!("{{\"id\":{id},\"price\":{price}.25,\"amount\":{amount},\"side\":\"{side}\"}},");
+            text += &format!(
+                "{{\"id\":{id},\"price\":{price}.25,\"amount\":{amount},\"side\":\"{side}\"}},"
+            );
         }
         text += "null]}";
         text += &" ".repeat(1024 - text.len());

@@ -49,8 +49,7 @@ fn processor() -> String {
         macro_rules! detected {
             ($($feature:tt)*) => { [$(($feature, std::is_x86_feature_detected!($feature))),*] };
         }
-        let features =
-            detected!("sse4.2" "avx" "avx2" "fma" "bmi1" "bmi2" "pclmulqdq" "aes" "sha" "avx512f" "ermsb");
+        let features = detected!("sse4.2" "avx" "avx2" "fma" "bmi1" "bmi2" "pclmulqdq" "aes" "sha" "avx512f" "ermsb");
         let offered: Vec<&str> =
             features.into_iter().filter(|(_, there)| *there).map(|(name, _)| name).collect();
         offered.join(" ")
@@ -79,8 +78,10 @@ fn finish(child: Child) -> (String, u64) {
     let output = child.wait_with_output().expect("valgrind ends");
     let report = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{report}");
-    let total =
-        report.lines().find_map(|line| line.split_once("refs:")).map(|(_, total)| total.replace(',', ""));
+    let total = report
+        .lines()
+        .find_map(|line| line.split_once("refs:"))
+        .map(|(_, total)| total.replace(',', ""));
     let total = total.and_then(|total| total.trim().parse().ok());
     let printed = String::from_utf8_lossy(&output.stdout).trim().to_owned();
     (printed, total.unwrap_or_else(|| panic!("no count in what valgrind says: {report}")))
@@ -88,7 +89,8 @@ fn finish(child: Child) -> (String, u64) {
 
 fn run(program: &str, arguments: &[&str]) -> String {
     let output = Command::new(program).args(arguments).output();
-    let output =
-        output.unwrap_or_else(|error| panic!("{program} is needed (Debian: valgrind, libc-bin): {error}"));
+    let output = output.unwrap_or_else(|error| {
+        panic!("{program} is needed (Debian: valgrind, libc-bin): {error}")
+    });
     String::from_utf8_lossy(&output.stdout).trim().to_owned()
 }

@@ -72,15 +72,17 @@ pub fn node_ws() -> io::Result<(Command, String)> {
     command.arg(script("echo.mjs")).arg(&directory);
     let node = run(Command::new("node").arg("--version"))?;
     let version = |name| io::Result::Ok(version_in(&fs::read_to_string(package(name))?));
-    Ok((command, format!("{} (bufferutil {}, Node {node})", version("ws")?, version("bufferutil")?)))
+    Ok((
+        command,
+        format!("{} (bufferutil {}, Node {node})", version("ws")?, version("bufferutil")?),
+    ))
 }
 
 /// Python's websockets, on asyncio, in a virtual environment.
 pub fn python_websockets() -> io::Result<(Command, String)> {
     let directory = directory();
     let python = directory.join("venv/bin/python");
-    const VERSIONS: &str =
-        "import sys, websockets; print(websockets.__version__, '(Python', sys.version.split()[0] + ')')";
+    const VERSIONS: &str = "import sys, websockets; print(websockets.__version__, '(Python', sys.version.split()[0] + ')')";
     if run(Command::new(&python).args(["-c", VERSIONS])).is_err() {
         run(Command::new("python3").args(["-m", "venv"]).arg(directory.join("venv")))?;
         run(Command::new(&python).args(["-m", "pip", "install", "--quiet", "websockets"]))?;
@@ -96,7 +98,10 @@ fn run(command: &mut Command) -> io::Result<String> {
     let output = command.stdin(Stdio::null()).output()?;
     if !output.status.success() {
         let what = command.get_program().display();
-        return Err(io::Error::other(format!("{what}: {}", String::from_utf8_lossy(&output.stderr).trim())));
+        return Err(io::Error::other(format!(
+            "{what}: {}",
+            String::from_utf8_lossy(&output.stderr).trim()
+        )));
     }
     Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }

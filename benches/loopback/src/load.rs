@@ -36,7 +36,8 @@ impl Messages {
         let mut random = Random(0x9e37_79b9_7f4a_7c15);
         let (mut requests, mut replies) = (Vec::new(), Vec::new());
         for _ in 0..batches * per_batch {
-            let payload: Vec<u8> = (0..size.div_ceil(8)).flat_map(|_| random.next().to_be_bytes()).collect();
+            let payload: Vec<u8> =
+                (0..size.div_ceil(8)).flat_map(|_| random.next().to_be_bytes()).collect();
             let payload = &payload[..size];
             let key = (random.next() as u32).to_be_bytes();
             push_header(&mut requests, size, 0x80);
@@ -142,7 +143,8 @@ impl Clients {
                 if waits && event.is_readable() && client.receive(messages, inbox)? {
                     batches += 1;
                     if begin.elapsed() < time {
-                        let next = client.awaited.end % messages.replies.len() / messages.reply_bytes;
+                        let next =
+                            client.awaited.end % messages.replies.len() / messages.reply_bytes;
                         client.begin(messages, next)?;
                     } else {
                         busy -= 1;
@@ -165,7 +167,10 @@ impl Clients {
                     Ok(0) => break,
                     Ok(_) => {}
                     Err(error) if error.kind() == io::ErrorKind::ConnectionReset => break,
-                    Err(error) if error.kind() == io::ErrorKind::WouldBlock && Instant::now() < deadline => {
+                    Err(error)
+                        if error.kind() == io::ErrorKind::WouldBlock
+                            && Instant::now() < deadline =>
+                    {
                         self.poll.poll(&mut self.events, Some(Duration::from_millis(20)))?;
                     }
                     Err(error) => return Err(error),
@@ -200,10 +205,17 @@ impl Client {
     fn receive(&mut self, messages: &Messages, inbox: &mut [u8]) -> io::Result<bool> {
         while !self.awaited.is_empty() {
             match self.socket.read(inbox) {
-                Ok(0) => return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the server has closed")),
+                Ok(0) => {
+                    return Err(io::Error::new(
+                        io::ErrorKind::UnexpectedEof,
+                        "the server has closed",
+                    ));
+                }
                 Ok(n) => {
                     let end = self.awaited.start + n;
-                    if end > self.awaited.end || inbox[..n] != messages.replies[self.awaited.start..end] {
+                    if end > self.awaited.end
+                        || inbox[..n] != messages.replies[self.awaited.start..end]
+                    {
                         return Err(io::Error::new(io::ErrorKind::InvalidData, "this is no echo"));
                     }
                     self.awaited.start = end;

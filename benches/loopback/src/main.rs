@@ -54,10 +54,16 @@ impl Workload {
 fn workloads() -> Vec<Workload> {
     let mut workloads = Vec::new();
     for connections in [1, 100, 1000] {
-        for (size, batches) in [(16, &[1, 16][..]), (1 << 10, &[1, 16]), (16 << 10, &[1]), (1 << 20, &[1])] {
+        for (size, batches) in
+            [(16, &[1, 16][..]), (1 << 10, &[1, 16]), (16 << 10, &[1]), (1 << 20, &[1])]
+        {
             // A gigabyte under way would measure the kernel's limits for sockets.
             if size * connections < 256 << 20 {
-                workloads.extend(batches.iter().map(|&batch| Workload { size, connections, batch }));
+                workloads.extend(batches.iter().map(|&batch| Workload {
+                    size,
+                    connections,
+                    batch,
+                }));
             }
         }
     }
@@ -96,7 +102,8 @@ fn main() -> ExitCode {
 
 fn options() -> Result<Options, Box<dyn Error>> {
     let out = concat!(env!("CARGO_MANIFEST_DIR"), "/results").into();
-    let mut options = Options { rounds: 0, quick: false, out, workloads: Vec::new(), servers: Vec::new() };
+    let mut options =
+        Options { rounds: 0, quick: false, out, workloads: Vec::new(), servers: Vec::new() };
     let mut args = env::args().skip(1);
     while let Some(arg) = args.next() {
         match arg.as_str() {
@@ -124,7 +131,10 @@ fn selects(filters: &[String], name: &str) -> bool {
 fn measure(options: &Options) -> Result<bool, Box<dyn Error>> {
     let files = system::raise_open_files()?;
     if files < OPEN_FILES {
-        return Err(format!("{files} open files are too few for 1,000 connections: ulimit -n 4096").into());
+        return Err(format!(
+            "{files} open files are too few for 1,000 connections: ulimit -n 4096"
+        )
+        .into());
     }
     let mut candidates = candidates(&options.servers)?;
     let processors = std::thread::available_parallelism()?.get();
@@ -157,14 +167,16 @@ fn measure(options: &Options) -> Result<bool, Box<dyn Error>> {
     for round in 0..options.rounds {
         eprintln!("round {} of {}", round + 1, options.rounds);
         for connections in [1, 100, 1000] {
-            let group: Vec<_> = workloads.iter().filter(|(_, it)| it.connections == connections).collect();
+            let group: Vec<_> =
+                workloads.iter().filter(|(_, it)| it.connections == connections).collect();
             let count = contenders.len();
             for i in 0..count {
                 // Each round another one goes first.
                 let contender = &mut contenders[(i + round) % count];
                 if !contender.failed
                     && !group.is_empty()
-                    && let Err((workload, error)) = contender.race(connections, &group, time, &mut report)
+                    && let Err((workload, error)) =
+                        contender.race(connections, &group, time, &mut report)
                 {
                     report.failure(&contender.name, &workload, &error);
                     contender.failed = true;
@@ -227,7 +239,8 @@ impl Contender {
             let name = workload.name();
             move |error| (name, error)
         };
-        let mut clients = Clients::open(self.process.address, connections).map_err(at(&group[0].1))?;
+        let mut clients =
+            Clients::open(self.process.address, connections).map_err(at(&group[0].1))?;
         for (messages, workload) in group {
             let sample = self.sample(&mut clients, messages, time).map_err(at(workload))?;
             report.sample(&self.name, workload, sample);
@@ -235,7 +248,12 @@ impl Contender {
         clients.close().map_err(|error| ("closing".into(), error))
     }
 
-    fn sample(&self, clients: &mut Clients, messages: &Messages, time: Duration) -> io::Result<Sample> {
+    fn sample(
+        &self,
+        clients: &mut Clients,
+        messages: &Messages,
+        time: Duration,
+    ) -> io::Result<Sample> {
         // Untimed, so that buffers have grown and the code is in the caches.
         clients.run(messages, Duration::ZERO)?;
         let before = system::cpu_time(self.process.id())?;

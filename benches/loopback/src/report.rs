@@ -106,13 +106,20 @@ impl Report {
                 format!("{} ({ratio:.2})", round(micros))
             });
             let title = format!("## Connections: {connections}; messages per second, median");
-            self.table(&mut tables, &title, &group, |samples, _| round(median(samples, |it| it.per_second)));
+            self.table(&mut tables, &title, &group, |samples, _| {
+                round(median(samples, |it| it.per_second))
+            });
         }
         tables += "\n## Memory per connection: growth of the resident memory, bytes\n\n\
             | server | behind its handshake | behind its first message of 1 KiB |\n|---|---|---|\n";
         for server in &self.servers {
             if let Some([idle, used]) = self.memory.get(server) {
-                let _ = writeln!(tables, "| {server} | {} | {} |", round(*idle as f64), round(*used as f64));
+                let _ = writeln!(
+                    tables,
+                    "| {server} | {} | {} |",
+                    round(*idle as f64),
+                    round(*used as f64)
+                );
             }
         }
         tables
@@ -169,12 +176,20 @@ impl Report {
             .iter()
             .filter_map(|server| Some((server, self.memory.get(server)?)))
             .map(|(server, [idle, used])| {
-                format!("\n    {}: {{ \"idle\": {idle}, \"after_a_message\": {used} }}", quote(server))
+                format!(
+                    "\n    {}: {{ \"idle\": {idle}, \"after_a_message\": {used} }}",
+                    quote(server)
+                )
             })
             .collect();
         let failures: Vec<_> =
             self.failures.iter().map(|failure| format!("\n    {}", quote(failure))).collect();
-        let _ = write!(json, "{}\n  }},\n  \"failures\": [{}]\n}}\n", rows.join(","), failures.join(","));
+        let _ = write!(
+            json,
+            "{}\n  }},\n  \"failures\": [{}]\n}}\n",
+            rows.join(","),
+            failures.join(",")
+        );
         json
     }
 
@@ -254,8 +269,9 @@ fn measured_versions() -> Vec<(String, String)> {
         })
     };
     let packages = include_str!("../../Cargo.lock").split("[[package]]");
-    let measured =
-        |name: &str| include_str!("../Cargo.toml").lines().any(|line| line.starts_with(&format!("{name} =")));
+    let measured = |name: &str| {
+        include_str!("../Cargo.toml").lines().any(|line| line.starts_with(&format!("{name} =")))
+    };
     packages
         .filter_map(|package| Some((field(package, "name")?, field(package, "version")?)))
         .filter(|(name, _)| measured(name))

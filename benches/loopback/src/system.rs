@@ -61,8 +61,13 @@ pub fn raise_open_files() -> io::Result<u64> {
 /// The processor's name and how many there are, and the kernel.
 pub fn machine() -> String {
     let info = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let model = info.lines().find_map(|line| line.strip_prefix("model name")).unwrap_or(": unknown");
+    let model =
+        info.lines().find_map(|line| line.strip_prefix("model name")).unwrap_or(": unknown");
     let count = info.lines().filter(|line| line.starts_with("processor")).count();
     let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
-    format!("{}, {count} processors, Linux {}", model.trim_start_matches(['\t', ' ', ':']), kernel.trim())
+    format!(
+        "{}, {count} processors, Linux {}",
+        model.trim_start_matches(['\t', ' ', ':']),
+        kernel.trim()
+    )
 }

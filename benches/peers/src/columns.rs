@@ -9,7 +9,8 @@ type Rows = Vec<(String, f64)>;
 
 pub fn print(directory: &Path) -> io::Result<()> {
     let read = |name| fs::read_to_string(directory.join(name)).map(|json| workloads(&json));
-    let (default, native, plain) = (read("default.json")?, read("native.json")?, read("plain.json")?);
+    let (default, native, plain) =
+        (read("default.json")?, read("native.json")?, read("plain.json")?);
     println!(
         "| workload, ns per message | hybi | ÷ work | ÷ best other | native: hybi | ÷ work | ÷ best other | plain: hybi | ÷ work | ÷ best other |\n\
          |---|---|---|---|---|---|---|---|---|---|"
@@ -27,7 +28,8 @@ pub fn print(directory: &Path) -> io::Result<()> {
 /// Our time, its ratio to the work, and to the best that is neither a limit nor we.
 fn cells(rows: &Rows) -> String {
     let time = |name: &str| rows.iter().find(|(row, _)| row == name).map(|(_, time)| *time);
-    let is_limit = |row: &str| row.starts_with("copy") || row.starts_with("work") || row == "httparse + work";
+    let is_limit =
+        |row: &str| row.starts_with("copy") || row.starts_with("work") || row == "httparse + work";
     let others = rows.iter().filter(|(row, _)| !is_limit(row) && !row.starts_with("hybi"));
     let Some(ours) = time("hybi") else { return "– | – | –".into() };
     let to_work = time("work").map_or("–".into(), |work| format!("{:.2}", ours / work));
@@ -41,7 +43,8 @@ fn cells(rows: &Rows) -> String {
 fn workloads(json: &str) -> Vec<(String, Rows)> {
     let mut workloads: Vec<(String, Rows)> = Vec::new();
     for line in json.lines() {
-        let Some((name, rest)) = line.trim().strip_prefix('"').and_then(|line| line.split_once("\": {"))
+        let Some((name, rest)) =
+            line.trim().strip_prefix('"').and_then(|line| line.split_once("\": {"))
         else {
             continue;
         };
@@ -51,7 +54,9 @@ fn workloads(json: &str) -> Vec<(String, Rows)> {
                     rows.push((name.to_owned(), min));
                 }
             }
-            None if rest.is_empty() && name != "times" => workloads.push((name.to_owned(), Vec::new())),
+            None if rest.is_empty() && name != "times" => {
+                workloads.push((name.to_owned(), Vec::new()))
+            }
             None => {}
         }
     }

@@ -93,7 +93,10 @@ impl Bench {
             ("receive as server, binary 1 KiB", Box::new(move || binary(Server, 1 << 10))),
             ("receive as server, binary 16 KiB", Box::new(move || binary(Server, 16 << 10))),
             ("receive as server, binary 1 MiB", Box::new(move || binary(Server, 1 << 20))),
-            ("receive as server, ASCII text 64 B", Box::new(|| Load::new(Server, Text, workload::ascii(64)))),
+            (
+                "receive as server, ASCII text 64 B",
+                Box::new(|| Load::new(Server, Text, workload::ascii(64))),
+            ),
             (
                 "receive as server, ASCII text 1 KiB",
                 Box::new(|| Load::new(Server, Text, workload::ascii(1 << 10))),
@@ -146,7 +149,8 @@ impl Bench {
             let load = places[place];
             let pipe = Pipe::new(load.wire, read_size);
             let mut receiver = peer.receiver(load, pipe.clone())?;
-            bench.must_be_right(&name, peer, || peer::check_receiver(&mut *receiver, load, &pipe))?;
+            bench
+                .must_be_right(&name, peer, || peer::check_receiver(&mut *receiver, load, &pipe))?;
             Some(Box::new(move || {
                 pipe.rewind();
                 let mut count = Count::default();
@@ -171,7 +175,11 @@ impl Bench {
             let mut contenders = Vec::new();
             for peer in self.peers() {
                 if let Some(batch) = set_up(self, peer, place) {
-                    contenders.push(Contender { name: peer.name(), is_limit: peer.is_limit(), batch });
+                    contenders.push(Contender {
+                        name: peer.name(),
+                        is_limit: peer.is_limit(),
+                        batch,
+                    });
                 }
             }
             race.run(contenders, messages, self.options.rounds.div_ceil(PLACES));
@@ -188,8 +196,11 @@ impl Bench {
                 (1 << 20, "1 MiB", &[1]),
             ] {
                 for &messages in batches {
-                    let per_flush =
-                        if messages == 1 { "flushed each".into() } else { format!("{messages} per flush") };
+                    let per_flush = if messages == 1 {
+                        "flushed each".into()
+                    } else {
+                        format!("{messages} per flush")
+                    };
                     let name = format!("send as {as_role}, binary {size}, {per_flush}");
                     if self.selects(&name) {
                         self.send(name, role, workload::binary(len).leak(), messages);
@@ -258,7 +269,9 @@ impl Bench {
             self.race(&name, (MESSAGES, texts[0].len()), |bench, peer, _| {
                 let pipe = Pipe::new(b"", 0);
                 let mut sender = peer.deflating_sender(&texts, pipe.clone())?;
-                bench.must_be_right(&name, peer, || peers::zlib::check(&mut *sender, &texts, &pipe))?;
+                bench.must_be_right(&name, peer, || {
+                    peers::zlib::check(&mut *sender, &texts, &pipe)
+                })?;
                 Some(Box::new(move || sender.send(MESSAGES)))
             });
         }
@@ -271,7 +284,8 @@ impl Bench {
         for role in [Role::Server, Role::Client] {
             for peer in self.peers() {
                 if let Some(memory) = memory::idle(peer, role) {
-                    let million = (role == Role::Server).then(|| memory::million(peer, &memory)).flatten();
+                    let million =
+                        (role == Role::Server).then(|| memory::million(peer, &memory)).flatten();
                     self.report.memory(memory, million);
                 }
             }
@@ -316,12 +330,15 @@ impl Bench {
     }
 
     fn selects(&self, workload: &str) -> bool {
-        let mut filters = self.options.filters.iter().filter(|filter| !filter.starts_with('@')).peekable();
-        filters.peek().is_none() || filters.any(|filter| workload.to_lowercase().contains(filter.as_str()))
+        let mut filters =
+            self.options.filters.iter().filter(|filter| !filter.starts_with('@')).peekable();
+        filters.peek().is_none()
+            || filters.any(|filter| workload.to_lowercase().contains(filter.as_str()))
     }
 
     fn peers(&self) -> Vec<&'static dyn Peer> {
-        let mut names = self.options.filters.iter().filter_map(|filter| filter.strip_prefix('@')).peekable();
+        let mut names =
+            self.options.filters.iter().filter_map(|filter| filter.strip_prefix('@')).peekable();
         let all = peers::all();
         if names.peek().is_none() {
             return all;

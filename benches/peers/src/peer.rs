@@ -132,13 +132,20 @@ impl Sink for Check {
 }
 
 /// Whether the receiver gets the whole batch right, twice in a row.
-pub fn check_receiver(receiver: &mut dyn Receiver, load: &'static Load, pipe: &Pipe) -> Result<(), String> {
+pub fn check_receiver(
+    receiver: &mut dyn Receiver,
+    load: &'static Load,
+    pipe: &Pipe,
+) -> Result<(), String> {
     for _ in 0..2 {
         let mut check = Check { load, messages: 0, wrong: 0 };
         pipe.rewind();
         receiver.receive_checking(load.messages, &mut check);
         if check.messages != load.messages || check.wrong > 0 || !pipe.is_read() {
-            return Err(format!("{} of {} messages, {} wrong", check.messages, load.messages, check.wrong));
+            return Err(format!(
+                "{} of {} messages, {} wrong",
+                check.messages, load.messages, check.wrong
+            ));
         }
     }
     Ok(())
@@ -191,14 +198,18 @@ pub fn check_connector(peer: &dyn Peer) -> Result<(), String> {
         pipe.rewind();
         connect();
         let request = pipe.recorded();
-        let has = |what: &[u8]| request.windows(what.len()).any(|window| window.eq_ignore_ascii_case(what));
-        if !peer.is_limit() && (!has(b"sec-websocket-key: ") || !has(KEY) || !request.ends_with(b"\r\n\r\n"))
+        let has = |what: &[u8]| {
+            request.windows(what.len()).any(|window| window.eq_ignore_ascii_case(what))
+        };
+        if !peer.is_limit()
+            && (!has(b"sec-websocket-key: ") || !has(KEY) || !request.ends_with(b"\r\n\r\n"))
         {
             return Err(format!("request {:?}", String::from_utf8_lossy(&request)));
         }
     }
     let mut wrong = RESPONSE.to_vec();
-    let at = wrong.windows(ACCEPT.len()).position(|window| window == ACCEPT).ok_or("no accept key")?;
+    let at =
+        wrong.windows(ACCEPT.len()).position(|window| window == ACCEPT).ok_or("no accept key")?;
     wrong[at] ^= 1;
     let mut connect = peer.connector(Pipe::new(wrong.leak(), usize::MAX)).ok_or("no connector")?;
     let hook = std::panic::take_hook();
@@ -220,9 +231,13 @@ pub fn parse(mut bytes: &[u8], sender: Role) -> Result<Vec<(u8, Vec<u8>)>, Strin
             127 => (u64::from_be_bytes(rest[..8].try_into().unwrap()) as usize, &rest[8..]),
             len => (len as usize, rest),
         };
-        let (key, rest) = if sender == Role::Client { rest.split_at(4) } else { (&[0; 4][..], rest) };
+        let (key, rest) =
+            if sender == Role::Client { rest.split_at(4) } else { (&[0; 4][..], rest) };
         let payload = rest.get(..len).ok_or("the last frame is cut off")?;
-        frames.push((*first, payload.iter().enumerate().map(|(i, byte)| byte ^ key[i % 4]).collect()));
+        frames.push((
+            *first,
+            payload.iter().enumerate().map(|(i, byte)| byte ^ key[i % 4]).collect(),
+        ));
         bytes = &rest[len..];
     }
     Ok(frames)

@@ -40,7 +40,14 @@ struct Ends {
 impl Pipe {
     pub fn new(wire: &'static [u8], read_bytes_max: usize) -> Self {
         let (buffer, record) = (Vec::new(), None);
-        Self(Rc::new(UnsafeCell::new(Ends { wire, at: 0, read_bytes_max, buffer, buffers: false, record })))
+        Self(Rc::new(UnsafeCell::new(Ends {
+            wire,
+            at: 0,
+            read_bytes_max,
+            buffer,
+            buffers: false,
+            record,
+        })))
     }
 
     /// The same pipe with a write buffer, for implementations that have none.
@@ -187,7 +194,11 @@ impl tokio::io::AsyncRead for Pipe {
 
 impl tokio::io::AsyncWrite for Pipe {
     #[inline]
-    fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
         Poll::Ready(Ok(self.give(bytes)))
     }
 
@@ -217,7 +228,11 @@ impl tokio::io::AsyncWrite for Pipe {
 
 impl futures::io::AsyncRead for Pipe {
     #[inline]
-    fn poll_read(self: Pin<&mut Self>, _: &mut Context<'_>, into: &mut [u8]) -> Poll<io::Result<usize>> {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        into: &mut [u8],
+    ) -> Poll<io::Result<usize>> {
         match self.read_into(into) {
             0 if !into.is_empty() => Poll::Pending,
             n => Poll::Ready(Ok(n)),
@@ -227,7 +242,11 @@ impl futures::io::AsyncRead for Pipe {
 
 impl futures::io::AsyncWrite for Pipe {
     #[inline]
-    fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
         Poll::Ready(Ok(self.give(bytes)))
     }
 

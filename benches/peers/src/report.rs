@@ -145,7 +145,11 @@ impl Report {
         }
         let colour = |name: &str| match names.iter().position(|other| *other == name) {
             Some(i) => {
-                format!("hsl({}, 55%, {}%)", i * 360 / names.len().max(1), if i % 2 == 0 { 42 } else { 60 })
+                format!(
+                    "hsl({}, 55%, {}%)",
+                    i * 360 / names.len().max(1),
+                    if i % 2 == 0 { 42 } else { 60 }
+                )
             }
             None => "#000".into(),
         };
@@ -189,7 +193,9 @@ impl Report {
             // We come last, on top.
             for ours in [false, true] {
                 for time in table.times.iter().filter(|time| {
-                    !time.is_limit && !time.name.starts_with("hybi (") && (time.name == OURS) == ours
+                    !time.is_limit
+                        && !time.name.starts_with("hybi (")
+                        && (time.name == OURS) == ours
                 }) {
                     let radius = if ours { 5 } else { 4 };
                     let _ = writeln!(
@@ -242,7 +248,8 @@ fn quote(text: &str) -> String {
 
 fn machine() -> String {
     let info = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let model = info.lines().find_map(|line| line.strip_prefix("model name")).unwrap_or(": unknown");
+    let model =
+        info.lines().find_map(|line| line.strip_prefix("model name")).unwrap_or(": unknown");
     let count = info.lines().filter(|line| line.starts_with("processor")).count();
     format!("{}, {count} processors", model.trim_start_matches(['\t', ' ', ':']))
 }
@@ -255,8 +262,9 @@ fn versions() -> Vec<(String, String)> {
         })
     };
     let packages = include_str!("../../Cargo.lock").split("[[package]]");
-    let measured =
-        |name: &str| include_str!("../Cargo.toml").lines().any(|line| line.starts_with(&format!("{name} =")));
+    let measured = |name: &str| {
+        include_str!("../Cargo.toml").lines().any(|line| line.starts_with(&format!("{name} =")))
+    };
     packages
         .filter_map(|p| Some((field(p, "name")?, field(p, "version")?)))
         .filter(|(name, _)| measured(name))

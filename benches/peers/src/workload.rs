@@ -109,7 +109,13 @@ impl Wire {
         self.bytes.extend(payload.iter().enumerate().map(|(i, byte)| byte ^ key[i % 4]));
     }
 
-    fn into_load(self, kind: Kind, payloads: Vec<&'static [u8]>, messages: usize, fragments: usize) -> Load {
+    fn into_load(
+        self,
+        kind: Kind,
+        payloads: Vec<&'static [u8]>,
+        messages: usize,
+        fragments: usize,
+    ) -> Load {
         Load {
             role: self.role,
             kind,
@@ -170,11 +176,13 @@ pub fn json(messages: usize) -> Vec<&'static str> {
     let mut message = |seq: usize| {
         let mut text = format!("{{\"channel\":\"ticker\",\"seq\":{},\"rows\":[", 48_151_623 + seq);
         while text.len() < 940 {
-            let (id, price, size) = (noise.next() % 100_000, noise.next() % 1_000_000, noise.next() % 5_000);
+            let (id, price, size) =
+                (noise.next() % 100_000, noise.next() % 1_000_000, noise.next() % 5_000);
             let side = if noise.next().is_multiple_of(2) { "buy" } else { "sell" };
             let (whole, cents) = (price / 100, price % 100);
-            text +=
-                &format!("{{\"id\":{id},\"price\":{whole}.{cents:02},\"size\":{size},\"side\":\"{side}\"}},");
+            text += &format!(
+                "{{\"id\":{id},\"price\":{whole}.{cents:02},\"size\":{size},\"side\":\"{side}\"}},"
+            );
         }
         text += "null]}";
         text += &" ".repeat(1024 - text.len());

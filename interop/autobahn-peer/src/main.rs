@@ -47,13 +47,18 @@ fn run(url: &str) -> Result<u32, Box<dyn std::error::Error>> {
 }
 
 /// Echoes until the connection is over, however it ends.
-fn conversation(uri: &str, mut look: impl FnMut(&Incoming)) -> Result<(), Box<dyn std::error::Error>> {
+fn conversation(
+    uri: &str,
+    mut look: impl FnMut(&Incoming),
+) -> Result<(), Box<dyn std::error::Error>> {
     let uri = Uri::parse(uri)?;
     let request = ClientRequest::new(&uri).deflate(DeflateConfig::default());
     let mut ws = match Connector::new().connect(&request) {
         Ok(ws) => ws,
         // A case may fail the handshake; a server that is not there is worth stopping for.
-        Err(error @ (ConnectError::Resolve(_) | ConnectError::Connect(_))) => return Err(error.into()),
+        Err(error @ (ConnectError::Resolve(_) | ConnectError::Connect(_))) => {
+            return Err(error.into());
+        }
         Err(error) => {
             eprintln!("{}: {error}", uri.resource_name());
             return Ok(());

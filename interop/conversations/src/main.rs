@@ -68,7 +68,9 @@ fn serve() -> Outcome<()> {
         println!("{mode} {}", listener.local_addr()?.port());
         servers.push(thread::spawn(move || {
             for stream in listener.incoming() {
-                if let Err(error) = stream.map_err(Into::into).and_then(|stream| echo(stream, &mode)) {
+                if let Err(error) =
+                    stream.map_err(Into::into).and_then(|stream| echo(stream, &mode))
+                {
                     eprintln!("server, mode {mode}: {error}");
                 }
             }
@@ -114,7 +116,9 @@ fn converse(mode: &str, port: &str) -> Outcome<()> {
                 (Incoming::Pong(_), _) => continue,
                 (Incoming::Text(text), Data::Text(sent)) => *text == *sent,
                 (Incoming::Binary(data), Data::Binary(sent)) => *data == *sent,
-                (other, _) => return Err(format!("not an echo: {:.200}", format!("{other:?}")).into()),
+                (other, _) => {
+                    return Err(format!("not an echo: {:.200}", format!("{other:?}")).into());
+                }
             };
             return if same { Ok(()) } else { Err("an echo is not what was sent".into()) };
         }
@@ -123,14 +127,20 @@ fn converse(mode: &str, port: &str) -> Outcome<()> {
     let text = &text[..text.floor_char_boundary(1 << 20)];
     let noise = noise(1 << 20);
     for len in [0, 1, 5, 125, 126, 127, 1000, 32_768, 65_535, 65_536, 65_537, 200_000, 1 << 20] {
-        for data in [Data::Text(&text[..text.floor_char_boundary(len)]), Data::Binary(&noise[..len])] {
+        for data in
+            [Data::Text(&text[..text.floor_char_boundary(len)]), Data::Binary(&noise[..len])]
+        {
             ws.send(data)?;
             expect(&mut ws, data)?;
             // In three parts with pings between them.
             let third = text.floor_char_boundary(len / 3);
             let (parts, last) = match data {
-                Data::Text(text) => ([&text[..third], ""].map(Data::Text), Data::Text(&text[third..])),
-                Data::Binary(data) => ([&data[..third], &[]].map(Data::Binary), Data::Binary(&data[third..])),
+                Data::Text(text) => {
+                    ([&text[..third], ""].map(Data::Text), Data::Text(&text[third..]))
+                }
+                Data::Binary(data) => {
+                    ([&data[..third], &[]].map(Data::Binary), Data::Binary(&data[third..]))
+                }
             };
             for part in parts {
                 ws.send_part(part)?;

@@ -51,7 +51,8 @@ impl Answer {
                 "Sec-WebSocket-Accept",
             );
             let subprotocols = values("Sec-WebSocket-Protocol");
-            let is_offered = edited == "subprotocol" || matches!(subprotocols[..], [] | [SUBPROTOCOL]);
+            let is_offered =
+                edited == "subprotocol" || matches!(subprotocols[..], [] | [SUBPROTOCOL]);
             demand(is_offered, "Sec-WebSocket-Protocol");
             demand(values("Sec-WebSocket-Extensions").is_empty(), "Sec-WebSocket-Extensions");
         }

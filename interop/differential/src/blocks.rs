@@ -12,7 +12,14 @@ pub struct Writer {
 
 impl Writer {
     /// `data` in a block of some kind. It may refer to `before`, as far back as `window`.
-    pub fn block(&mut self, random: &mut Random, is_final: bool, before: &[u8], data: &[u8], window: usize) {
+    pub fn block(
+        &mut self,
+        random: &mut Random,
+        is_final: bool,
+        before: &[u8],
+        data: &[u8],
+        window: usize,
+    ) {
         match random.below(4) {
             0 => {
                 self.header(is_final, 0);
@@ -24,12 +31,26 @@ impl Writer {
             1 | 2 => {
                 self.header(is_final, 1);
                 let (literals, distances) = fixed();
-                self.compressed(random, &codes(&literals), &codes(&distances), before, data, window);
+                self.compressed(
+                    random,
+                    &codes(&literals),
+                    &codes(&distances),
+                    before,
+                    data,
+                    window,
+                );
             }
             _ => {
                 self.header(is_final, 2);
                 let (literals, distances) = self.dynamic();
-                self.compressed(random, &codes(&literals), &codes(&distances), before, data, window);
+                self.compressed(
+                    random,
+                    &codes(&literals),
+                    &codes(&distances),
+                    before,
+                    data,
+                    window,
+                );
             }
         }
         if is_final {
@@ -84,8 +105,9 @@ impl Writer {
                 0
             } else {
                 let far = 1 + random.below(far_max);
-                let same =
-                    (0..(all.len() - at).min(258)).take_while(|i| all[at + i] == all[at - far + i]).count();
+                let same = (0..(all.len() - at).min(258))
+                    .take_while(|i| all[at + i] == all[at - far + i])
+                    .count();
                 if same >= 3 {
                     self.number(&literals[257..286], length, same);
                     self.number(&distances[..30], distance, far);
@@ -104,7 +126,10 @@ impl Writer {
 
     /// The last of these codes that does not begin beyond the number, and its bits.
     fn number(&mut self, codes: &[Code], begin: fn(usize) -> (usize, usize), number: usize) {
-        let code = (0..codes.len()).rev().find(|&code| begin(code).0 <= number).expect("it is not too small");
+        let code = (0..codes.len())
+            .rev()
+            .find(|&code| begin(code).0 <= number)
+            .expect("it is not too small");
         let (from, bits) = begin(code);
         self.code(codes[code]);
         self.bits(number - from, bits);

@@ -16,7 +16,8 @@ pub fn generate(random: &mut Random) -> Case {
     let mut messages = Messages { deflate, compressor: None, before: Vec::new() };
     if random.once_in(3) {
         let level = Compression::new(random.below(10) as u32);
-        messages.compressor = Some(Compress::new_with_window_bits(level, false, deflate.window_bits));
+        messages.compressor =
+            Some(Compress::new_with_window_bits(level, false, deflate.window_bits));
     }
     let mut frames = Vec::new();
     for _ in 0..1 + random.below(4) {
@@ -158,8 +159,11 @@ fn fragments(random: &mut Random, role: Role, first: u8, payload: &[u8], frames:
     let count = random.pick(&[1, 1, 1, 2, 3, 4]);
     let (mut first, mut rest) = (first, payload);
     for fragment in 1..=count {
-        let (front, back) =
-            rest.split_at(if fragment == count { rest.len() } else { random.below(rest.len() + 1) });
+        let (front, back) = rest.split_at(if fragment == count {
+            rest.len()
+        } else {
+            random.below(rest.len() + 1)
+        });
         rest = back;
         let fin = if fragment == count { 0x80 } else { 0 };
         frames.push(Frame::new(random, role, fin | first, front.to_vec()));

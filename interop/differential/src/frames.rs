@@ -7,9 +7,9 @@ use crate::random::Random;
 pub const MESSAGE_BYTES_MAX: usize = 256 << 10;
 
 const CODES: [u16; 40] = [
-    0, 1, 999, 1000, 1001, 1002, 1003, 1004, 1005, 1006, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014,
-    1015, 1016, 1017, 1099, 1100, 1999, 2000, 2998, 2999, 3000, 3001, 3999, 4000, 4001, 4998, 4999, 5000,
-    5001, 9999, 32768, 65534, 65535,
+    0, 1, 999, 1000, 1001, 1002, 1003, 1004, 1005, 1006, 1007, 1008, 1009, 1010, 1011, 1012, 1013,
+    1014, 1015, 1016, 1017, 1099, 1100, 1999, 2000, 2998, 2999, 3000, 3001, 3999, 4000, 4001, 4998,
+    4999, 5000, 5001, 9999, 32768, 65534, 65535,
 ];
 
 /// Lengths around the borders of the format.
@@ -260,7 +260,9 @@ impl Frame {
         }
         if self.masked {
             wire.extend(self.key);
-            wire.extend(self.payload.iter().zip(self.key.iter().cycle()).map(|(byte, key)| byte ^ key));
+            wire.extend(
+                self.payload.iter().zip(self.key.iter().cycle()).map(|(byte, key)| byte ^ key),
+            );
         } else {
             wire.extend(&self.payload);
         }
@@ -274,8 +276,11 @@ fn mutate(random: &mut Random, wire: &mut Vec<u8>, borders: &[usize]) {
             return;
         }
         // Half of them in or near a header.
-        let at =
-            if random.once_in(2) { random.pick(borders) + random.below(6) } else { random.below(wire.len()) };
+        let at = if random.once_in(2) {
+            random.pick(borders) + random.below(6)
+        } else {
+            random.below(wire.len())
+        };
         let at = at.min(wire.len() - 1);
         match random.below(6) {
             0 | 1 => wire[at] ^= 1 << random.below(8),

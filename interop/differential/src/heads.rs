@@ -85,7 +85,10 @@ impl Heads {
     pub fn new() -> Self {
         Self {
             server: edits(include_str!("../../../tests/conformance/handshake/server.txt"), "any"),
-            client: edits(include_str!("../../../tests/conformance/handshake/client.txt"), SUBPROTOCOL),
+            client: edits(
+                include_str!("../../../tests/conformance/handshake/client.txt"),
+                SUBPROTOCOL,
+            ),
         }
     }
 
@@ -128,13 +131,17 @@ impl Heads {
             match edit.how {
                 How::Start => lines[0].clone_from(&edit.bytes),
                 How::Line(name) => {
-                    let at = good.iter().position(|line| line.starts_with(name)).expect("the line is there");
+                    let at = good
+                        .iter()
+                        .position(|line| line.starts_with(name))
+                        .expect("the line is there");
                     lines[at].clone_from(&edit.bytes);
                 }
                 How::Raw | How::Plus => {}
             }
         }
-        let at = good.iter().position(|line| line.starts_with(plus_behind)).expect("the line is there");
+        let at =
+            good.iter().position(|line| line.starts_with(plus_behind)).expect("the line is there");
         for plus in edits.iter().filter(|edit| edit.how == How::Plus) {
             lines[at].extend(&plus.bytes);
         }
@@ -252,8 +259,9 @@ fn edits(file: &'static str, wanted: &str) -> Vec<Edit> {
             "plus" => (How::Plus, by),
             _ => panic!("{id}: {how}?"),
         };
-        let refusal =
-            verdict.split_once(' ').and_then(|(status, name)| Some((status.parse().ok()?, name.trim())));
+        let refusal = verdict
+            .split_once(' ')
+            .and_then(|(status, name)| Some((status.parse().ok()?, name.trim())));
         let verdict = match verdict {
             "open" => Verdict::Accepts,
             "more" => Verdict::Waits,

@@ -35,7 +35,8 @@ use peers::python::Python;
 use random::Random;
 use receiver::{Habit, borders, receive};
 use rules::{
-    ANSWER_RULES, DEFLATE_RULES, HAVE_DEFLATE, HEAD_RULES, RULES, Rule, SMALL_READS, TUNGSTENITE, are_small,
+    ANSWER_RULES, DEFLATE_RULES, HAVE_DEFLATE, HEAD_RULES, RULES, Rule, SMALL_READS, TUNGSTENITE,
+    are_small,
 };
 
 const BATCH: usize = 500;
@@ -132,7 +133,8 @@ impl Run {
         for generated in &cases {
             let ours = peers::hybi::Hybi.outcome(&generated.0).expect("it does everything");
             for other in 0..self.others.len() {
-                let (name, theirs) = (self.others[other].name(), self.others[other].outcome(&generated.0));
+                let (name, theirs) =
+                    (self.others[other].name(), self.others[other].outcome(&generated.0));
                 if let Some(theirs) = theirs {
                     self.compare(generated, &ours, name, &theirs);
                 }
@@ -148,7 +150,13 @@ impl Run {
         }
     }
 
-    fn compare(&mut self, generated: &Generated, ours: &Outcome, name: &'static str, theirs: &Outcome) {
+    fn compare(
+        &mut self,
+        generated: &Generated,
+        ours: &Outcome,
+        name: &'static str,
+        theirs: &Outcome,
+    ) {
         let (case, edits) = generated;
         let column = match case.phase {
             Phase::Frames => 0,
@@ -202,10 +210,13 @@ impl Run {
         }
         let rule_of = |edit: usize| {
             HEAD_RULES.iter().find(|rule| {
-                rule.role == role && rule.peers.contains(&name) && rule.edits.contains(&all[edit].id)
+                rule.role == role
+                    && rule.peers.contains(&name)
+                    && rule.edits.contains(&all[edit].id)
             })
         };
-        let habitual = edits.iter().map(|&edit| rule_of(edit).map_or(all[edit].verdict, |rule| rule.verdict));
+        let habitual =
+            edits.iter().map(|&edit| rule_of(edit).map_or(all[edit].verdict, |rule| rule.verdict));
         let mut rules = explain_answers(all, edits, ours, name, theirs)?;
         if end_of(habitual) != theirs.end {
             let are_small = name == TUNGSTENITE && are_small(&case.reads(&case.wire));
@@ -213,10 +224,13 @@ impl Run {
                 .then(|| vec![(SMALL_READS.to_owned(), "RFC 9112 §2.1")]);
         }
         if theirs.end != ours.end {
-            let sections =
-                edits.iter().filter_map(|&edit| rule_of(edit).map(|rule| (rule, all[edit].section)));
+            let sections = edits
+                .iter()
+                .filter_map(|&edit| rule_of(edit).map(|rule| (rule, all[edit].section)));
             rules.extend(
-                sections.map(|(rule, section)| (format!("{}: {}", heads::kind(role), rule.name), section)),
+                sections.map(|(rule, section)| {
+                    (format!("{}: {}", heads::kind(role), rule.name), section)
+                }),
             );
         }
         Some(rules)
@@ -235,11 +249,15 @@ impl Run {
             (peers::hybi::Hybi.outcome(&case).expect("it does everything"), self.ask(&case, name));
         println!("unexplained, {:?} as {:?}:", case.phase, case.role);
         if case.phase == Phase::Head {
-            let ids: Vec<_> = edits.iter().map(|&edit| self.heads.edits(case.role)[edit].id).collect();
+            let ids: Vec<_> =
+                edits.iter().map(|&edit| self.heads.edits(case.role)[edit].id).collect();
             println!("  {ids:?}");
             for outcome in [&ours, &theirs] {
                 let answer = Answer::read(&outcome.answer, "", "");
-                println!("  answer: {}", answer.map_or("none".to_owned(), |answer| answer.to_string()));
+                println!(
+                    "  answer: {}",
+                    answer.map_or("none".to_owned(), |answer| answer.to_string())
+                );
             }
             println!("  bytes:  {}", case.wire.escape_ascii());
         } else {
@@ -257,11 +275,16 @@ impl Run {
 
     fn ask(&mut self, case: &Case, name: &str) -> Outcome {
         if let Some(at) = Python::NAMES.iter().position(|&other| other == name) {
-            let [answers] =
-                self.python.outcomes(&[case]).expect("the process answers").try_into().expect("one");
+            let [answers] = self
+                .python
+                .outcomes(&[case])
+                .expect("the process answers")
+                .try_into()
+                .expect("one");
             return answers.into_iter().nth(at).expect("both");
         }
-        let other = self.others.iter().find(|other| other.name() == name).expect("it is one of them");
+        let other =
+            self.others.iter().find(|other| other.name() == name).expect("it is one of them");
         other.outcome(case).expect("it was asked before")
     }
 
@@ -276,7 +299,8 @@ impl Run {
             }
             let ours = peers::hybi::Hybi.outcome(&smaller).expect("it does everything");
             let theirs = run.ask(&smaller, name);
-            let stays = !is_left_out(&smaller) && explain_frames(&smaller, &ours, name, &theirs).is_none();
+            let stays =
+                !is_left_out(&smaller) && explain_frames(&smaller, &ours, name, &theirs).is_none();
             if stays {
                 *smallest = smaller;
             }
@@ -330,7 +354,8 @@ impl Run {
         println!("\n| difference | decided by | how often |\n|---|---|---|");
         for (name, Class { sections, counts }) in &self.classes {
             let sections: Vec<_> = sections.iter().copied().collect();
-            let counts: Vec<_> = counts.iter().map(|(name, count)| format!("{name} {count}")).collect();
+            let counts: Vec<_> =
+                counts.iter().map(|(name, count)| format!("{name} {count}")).collect();
             println!("| {name} | {} | {} |", sections.join(", "), counts.join(", "));
         }
         match self.shown {
@@ -406,7 +431,12 @@ fn explain_answers(
     Some(vec![(format!("answer: {}", rule.name), rule.section)])
 }
 
-fn explain_frames(case: &Case, ours: &Outcome, name: &str, theirs: &Outcome) -> Option<Vec<Explanation>> {
+fn explain_frames(
+    case: &Case,
+    ours: &Outcome,
+    name: &str,
+    theirs: &Outcome,
+) -> Option<Vec<Explanation>> {
     if receive(case, &[]) != *ours || receive(case, &habits(case, name)) != *theirs {
         return None;
     }

@@ -222,12 +222,16 @@ impl<'w> Frame<'w> {
             _ => 2,
         };
         let length = wire.get(2..end).zip(second).map(|(bytes, _)| match form {
-            126 | 127 => (bytes.iter().fold(0, |length, &byte| length << 8 | u64::from(byte)), form),
+            126 | 127 => {
+                (bytes.iter().fold(0, |length, &byte| length << 8 | u64::from(byte)), form)
+            }
             _ => (u64::from(form), form),
         });
         let is_masked = second.is_some_and(|second| second & 0x80 != 0);
         let key = match length {
-            Some(_) if is_masked => wire.get(end..end + 4).map(|key| key.try_into().expect("four bytes")),
+            Some(_) if is_masked => {
+                wire.get(end..end + 4).map(|key| key.try_into().expect("four bytes"))
+            }
             Some(_) => Some([0; 4]),
             None => None,
         };
@@ -281,9 +285,14 @@ impl Receiver<'_> {
     fn frame(&mut self, wire: &[u8]) -> Result<Option<usize>, End> {
         let frame = Frame::parse(wire);
         let there = frame.there();
-        for when in
-            [When::FirstByte, When::SecondByte, When::Length, When::Header, When::Payload, When::Frame]
-        {
+        for when in [
+            When::FirstByte,
+            When::SecondByte,
+            When::Length,
+            When::Header,
+            When::Payload,
+            When::Frame,
+        ] {
             if when > there {
                 break;
             }
@@ -346,7 +355,8 @@ impl Receiver<'_> {
                     _ => 0,
                 };
                 let counts = opcode <= 2 || counts_all;
-                return (counts && before.saturating_add(len) > MESSAGE_BYTES_MAX as u64).then_some(TOO_BIG);
+                return (counts && before.saturating_add(len) > MESSAGE_BYTES_MAX as u64)
+                    .then_some(TOO_BIG);
             }
             Check::FrameTooBig => false,
             Check::CloseBodyOfOne => {
@@ -379,13 +389,14 @@ impl Receiver<'_> {
         let mut told = body.to_vec();
         if let Some((code, reason)) = body.split_first_chunk() {
             let code = u16::from_be_bytes(*code);
-            let codes = self.find(|habit| if let Habit::Codes(codes) = habit { Some(codes) } else { None });
-            let is_code = codes.unwrap_or(CODES).iter().any(|&(first, last)| (first..=last).contains(&code));
+            let codes =
+                self.find(|habit| if let Habit::Codes(codes) = habit { Some(codes) } else { None });
+            let is_code =
+                codes.unwrap_or(CODES).iter().any(|&(first, last)| (first..=last).contains(&code));
             let is_text = std::str::from_utf8(reason).is_ok();
-            let instead =
-                self.find(
-                    |habit| if let Habit::BadCodeBecomes1002(reason) = habit { Some(reason) } else { None },
-                );
+            let instead = self.find(|habit| {
+                if let Habit::BadCodeBecomes1002(reason) = habit { Some(reason) } else { None }
+            });
             match (is_code, is_text, instead) {
                 (true, true, _) => {}
                 (_, false, Some(_)) => return End::Failed(INVALID_DATA),
@@ -438,8 +449,10 @@ impl Receiver<'_> {
                 TextJudged::Never => false,
             };
             if let Err(error) = std::str::from_utf8(&message.payload) {
-                let is_surrogate = matches!(message.payload[error.valid_up_to()..], [0xed, 0xa0..=0xbf]);
-                let is_cut = error.error_len().is_none() || (is_surrogate && self.has(Habit::SurrogateLate));
+                let is_surrogate =
+                    matches!(message.payload[error.valid_up_to()..], [0xed, 0xa0..=0xbf]);
+                let is_cut =
+                    error.error_len().is_none() || (is_surrogate && self.has(Habit::SurrogateLate));
                 if is_due && (!is_cut || is_last) {
                     self.ends_empty = is_cut && frame.payload.is_empty();
                     if !is_cut || is_new || !self.has(Habit::CutCodePointDropped) {
@@ -458,7 +471,12 @@ impl Receiver<'_> {
     }
 
     /// What the message is, as far as it has been decompressed (RFC 7692 §7.2.2).
-    fn decompress(&mut self, payload: &mut Vec<u8>, is_complete: bool, is_last: bool) -> Result<(), End> {
+    fn decompress(
+        &mut self,
+        payload: &mut Vec<u8>,
+        is_complete: bool,
+        is_last: bool,
+    ) -> Result<(), End> {
         let due = self.find(|habit| if let Habit::Inflate(due) = habit { Some(due) } else { None });
         let is_due = match due.unwrap_or(Due::Byte) {
             Due::Byte => true,
@@ -468,11 +486,13 @@ impl Receiver<'_> {
         if !is_due {
             return Ok(());
         }
-        let code = self.find(|habit| if let Habit::NotDeflate(code) = habit { Some(code) } else { None });
+        let code =
+            self.find(|habit| if let Habit::NotDeflate(code) = habit { Some(code) } else { None });
         let fails = Err(End::Failed(code.unwrap_or(INVALID_DATA)));
         let compressed = self.compressed.as_deref().unwrap_or_default();
         let is_empty = compressed.is_empty();
-        if self.window.has_ended && self.has(Habit::FinalBlockEndsAll) && (is_complete || !is_empty) {
+        if self.window.has_ended && self.has(Habit::FinalBlockEndsAll) && (is_complete || !is_empty)
+        {
             return fails;
         }
         let mut stream = [&self.window.stream, compressed].concat();
@@ -535,20 +555,28 @@ impl Receiver<'_> {
 
     fn when(&self, check: Check) -> When {
         let habit = self.find(|habit| {
-            if let Habit::Checked(other, when) = habit { (other == check).then_some(when) } else { None }
+            if let Habit::Checked(other, when) = habit {
+                (other == check).then_some(when)
+            } else {
+                None
+            }
         });
         habit.unwrap_or(match check {
-            Check::ReservedBits | Check::ReservedOpcode | Check::ControlFragmented | Check::Sequence => {
-                When::FirstByte
-            }
+            Check::ReservedBits
+            | Check::ReservedOpcode
+            | Check::ControlFragmented
+            | Check::Sequence => When::FirstByte,
             Check::Mask | Check::ControlTooLong => When::SecondByte,
-            Check::TopBit | Check::ShortestForm | Check::FrameTooBig | Check::MessageTooBig => When::Length,
+            Check::TopBit | Check::ShortestForm | Check::FrameTooBig | Check::MessageTooBig => {
+                When::Length
+            }
             Check::CloseBodyOfOne => When::Frame,
         })
     }
 
     fn text_judged(&self) -> TextJudged {
-        let habit = self.find(|habit| if let Habit::Text(judged) = habit { Some(judged) } else { None });
+        let habit =
+            self.find(|habit| if let Habit::Text(judged) = habit { Some(judged) } else { None });
         habit.unwrap_or(TextJudged::Byte)
     }
 

@@ -59,7 +59,10 @@ pub(crate) fn offer(config: &DeflateConfig) -> String {
     match *config {}
 }
 
-pub(crate) fn accept<'a>(config: &DeflateConfig, _: impl IntoIterator<Item = Offer<'a>>) -> Option<Agreed> {
+pub(crate) fn accept<'a>(
+    config: &DeflateConfig,
+    _: impl IntoIterator<Item = Offer<'a>>,
+) -> Option<Agreed> {
     match *config {}
 }
 
@@ -67,6 +70,10 @@ pub(crate) fn conclude(config: &DeflateConfig, _: &Offer<'_>) -> Result<Agreed, 
     match *config {}
 }
 
-pub(crate) fn transform(_: bool, agreed: &Agreed, _: &DeflateConfig) -> (Option<Inflater>, Option<Deflater>) {
+pub(crate) fn transform(
+    _: bool,
+    agreed: &Agreed,
+    _: &DeflateConfig,
+) -> (Option<Inflater>, Option<Deflater>) {
     match *agreed {}
 }

@@ -85,8 +85,11 @@ impl Deflater {
             let begin = out.len();
             out.resize(begin.saturating_add(room), 0);
             let (in_before, out_before) = (stream.total_in(), stream.total_out());
-            let status =
-                stream.compress(rest, out.get_mut(begin..).unwrap_or_default(), DeflateFlush::SyncFlush);
+            let status = stream.compress(
+                rest,
+                out.get_mut(begin..).unwrap_or_default(),
+                DeflateFlush::SyncFlush,
+            );
             let read = in_memory(stream.total_in().saturating_sub(in_before));
             let written = in_memory(stream.total_out().saturating_sub(out_before));
             rest = rest.get(read..).unwrap_or_default();

@@ -86,7 +86,11 @@ impl Inflater {
     /// many bytes it read: at least one, if there is one and no more output [is pending](Self::is_pending).
     ///
     /// With an error, `out` has got what came before the fault.
-    pub(crate) fn inflate(&mut self, compressed: &[u8], out: &mut Vec<u8>) -> Result<usize, Violation> {
+    pub(crate) fn inflate(
+        &mut self,
+        compressed: &[u8],
+        out: &mut Vec<u8>,
+    ) -> Result<usize, Violation> {
         let before = self.message.compressed_bytes;
         // What is pending belongs to the step before.
         let next = if self.message.pending { before } else { before.saturating_add(1) };
@@ -136,7 +140,8 @@ impl Inflater {
         let (in_before, out_before) = (stream.total_in(), stream.total_out());
         let status = stream.decompress(&TAIL_AND_PROBE, &mut [0; 64], InflateFlush::Block);
         let read = stream.total_in().saturating_sub(in_before);
-        if status == Ok(Status::Ok) && read == TAIL.len() as u64 && stream.total_out() == out_before {
+        if status == Ok(Status::Ok) && read == TAIL.len() as u64 && stream.total_out() == out_before
+        {
             Ok(())
         } else {
             Err(Violation::NotDeflate)
@@ -147,17 +152,27 @@ impl Inflater {
     /// not be told from an endless expansion.
     fn bound(&self, compressed_bytes: u64) -> u64 {
         let compressed = compressed_bytes.saturating_add(TAIL.len() as u64);
-        let expanded = self.expansion_max.map(|times| compressed.saturating_mul(u64::from(times.get())));
+        let expanded =
+            self.expansion_max.map(|times| compressed.saturating_mul(u64::from(times.get())));
         self.inflated_bytes_max.min(expanded.unwrap_or(u64::MAX))
     }
 
     /// What it is called to exceed a [`bound`](Self::bound).
     fn excess(&self, bound: u64) -> Violation {
-        if bound == self.inflated_bytes_max { Violation::InflatedTooBig } else { Violation::ExpansionTooHigh }
+        if bound == self.inflated_bytes_max {
+            Violation::InflatedTooBig
+        } else {
+            Violation::ExpansionTooHigh
+        }
     }
 
     /// Decompresses until all has been read or a piece is full, and not past `bound` bytes of the message.
-    fn advance(&mut self, compressed: &[u8], bound: u64, out: &mut Vec<u8>) -> Result<usize, Violation> {
+    fn advance(
+        &mut self,
+        compressed: &[u8],
+        bound: u64,
+        out: &mut Vec<u8>,
+    ) -> Result<usize, Violation> {
         let begin = out.len();
         let allowed = bound.saturating_sub(self.message.inflated_bytes);
         let allowed = in_memory(allowed);

@@ -119,8 +119,14 @@ pub fn offer(config: &DeflateConfig) -> String {
 /// declined (RFC 7692 §7), and so is one that would let the client use a larger window than
 /// [`incoming_window_bits`](DeflateConfig::incoming_window_bits). A window of 8 bits is agreed to; as the backend cannot compress
 /// with one, our messages then go out uncompressed.
-pub fn accept<'a>(config: &DeflateConfig, offers: impl IntoIterator<Item = Offer<'a>>) -> Option<Agreed> {
-    offers.into_iter().filter(|offer| offer.name() == NAME).find_map(|offer| accept_one(config, &offer))
+pub fn accept<'a>(
+    config: &DeflateConfig,
+    offers: impl IntoIterator<Item = Offer<'a>>,
+) -> Option<Agreed> {
+    offers
+        .into_iter()
+        .filter(|offer| offer.name() == NAME)
+        .find_map(|offer| accept_one(config, &offer))
 }
 
 fn accept_one(config: &DeflateConfig, offer: &Offer<'_>) -> Option<Agreed> {
@@ -135,7 +141,9 @@ fn accept_one(config: &DeflateConfig, offer: &Offer<'_>) -> Option<Agreed> {
     let client_bits = match offered.client_max_window_bits {
         None if below_max(config.incoming_window_bits).is_some() => return None,
         None => None,
-        Some(hint) => below_max(clamped(config.incoming_window_bits).min(hint.unwrap_or(WINDOW_BITS_MAX))),
+        Some(hint) => {
+            below_max(clamped(config.incoming_window_bits).min(hint.unwrap_or(WINDOW_BITS_MAX)))
+        }
     };
     Some(Agreed {
         server_no_context_takeover: offered.server_no_context_takeover || !config.outgoing_takeover,
@@ -228,8 +236,12 @@ impl Parameters {
         let mut parsed = Self::default();
         for (name, value) in offer.params() {
             match name {
-                "server_no_context_takeover" => set_flag(&mut parsed.server_no_context_takeover, value)?,
-                "client_no_context_takeover" => set_flag(&mut parsed.client_no_context_takeover, value)?,
+                "server_no_context_takeover" => {
+                    set_flag(&mut parsed.server_no_context_takeover, value)?
+                }
+                "client_no_context_takeover" => {
+                    set_flag(&mut parsed.client_no_context_takeover, value)?
+                }
                 "server_max_window_bits" => set_bits(&mut parsed.server_max_window_bits, value)?,
                 "client_max_window_bits" => set_bits(&mut parsed.client_max_window_bits, value)?,
                 _ => return Err(Disagreement::Unknown),
@@ -246,7 +258,10 @@ fn set_flag(flag: &mut bool, value: Option<Cow<'_, str>>) -> Result<(), Disagree
     if core::mem::replace(flag, true) { Err(Disagreement::Repeated) } else { Ok(()) }
 }
 
-fn set_bits(bits: &mut Option<Option<u8>>, value: Option<Cow<'_, str>>) -> Result<(), Disagreement> {
+fn set_bits(
+    bits: &mut Option<Option<u8>>,
+    value: Option<Cow<'_, str>>,
+) -> Result<(), Disagreement> {
     let value = match value.as_deref() {
         None => None,
         // RFC 7692 §7.1.2: decimal, without leading zeros.

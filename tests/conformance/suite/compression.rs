@@ -89,14 +89,18 @@ pub(super) fn different_parameters() -> impl Iterator<Item = Case> {
 fn rows(prefix: String, data: Data, compression: Compression) -> impl Iterator<Item = Case> {
     (1..).zip(SIZES).map(move |(number, (len, fragment))| {
         // What `full` explains.
-        let (len, fragment) = if full() { (len, fragment) } else { (len.min(4096), fragment.min(1024)) };
-        let count = if full() { ((1 << 20) / len).clamp(8, 1000) } else { (4096 / len).clamp(2, 50) };
+        let (len, fragment) =
+            if full() { (len, fragment) } else { (len.min(4096), fragment.min(1024)) };
+        let count =
+            if full() { ((1 << 20) / len).clamp(8, 1000) } else { (4096 / len).clamp(2, 50) };
         let is_binary = matches!(data, Data::Bitmap | Data::Incompressible);
         let mut source = data.characters(number);
         let (mut steps, mut expected) = (Vec::new(), Vec::new());
         for count in 1..=count {
             let payload: Vec<u8> = match is_binary {
-                true => source.by_ref().take(len).map(|character| u32::from(character) as u8).collect(),
+                true => {
+                    source.by_ref().take(len).map(|character| u32::from(character) as u8).collect()
+                }
                 false => source.by_ref().take(len).collect::<String>().into(),
             };
             expected.push(if is_binary { binary(payload.clone()) } else { text(payload.clone()) });
@@ -138,12 +142,16 @@ impl Data {
                 Self::Poem if a % 7 == 0 => ",\n".into(),
                 Self::Poem => format!(" {}", WORDS[a % 12]),
                 Self::Html => {
-                    format!("<tr class=\"row\"><td>{}</td><td>&nbsp;{}</td></tr>\n", b % 100, WORDS[a % 12])
+                    format!(
+                        "<tr class=\"row\"><td>{}</td><td>&nbsp;{}</td></tr>\n",
+                        b % 100,
+                        WORDS[a % 12]
+                    )
                 }
                 // Neighbours that differ little, like the pixels of a photograph.
-                Self::Bitmap => {
-                    (0..8).map(|i| char::from(((a % 200) as u64 + (b >> (i * 3)) % 8) as u8)).collect()
-                }
+                Self::Bitmap => (0..8)
+                    .map(|i| char::from(((a % 200) as u64 + (b >> (i * 3)) % 8) as u8))
+                    .collect(),
                 Self::Incompressible => b.to_le_bytes().into_iter().map(char::from).collect(),
             })
         };
@@ -192,7 +200,8 @@ impl Agreed {
     pub(super) fn codec(&self, under_test: Role) -> (Deflater, Inflater) {
         let (server, client) =
             ((self.server_bits, self.server_takeover), (self.client_bits, self.client_takeover));
-        let (sends, receives) = if under_test == Role::Server { (client, server) } else { (server, client) };
+        let (sends, receives) =
+            if under_test == Role::Server { (client, server) } else { (server, client) };
         (Deflater::new(sends.0, sends.1), Inflater::new(receives.0, receives.1))
     }
 }
@@ -205,7 +214,8 @@ pub(super) fn negotiate(
     match role {
         Role::Server => {
             let (endpoint, response) = implementation.open_server(compression.offer)?;
-            let agreed = Agreed::read(&response).filter(|agreed| agreed.honours(compression.offer))?;
+            let agreed =
+                Agreed::read(&response).filter(|agreed| agreed.honours(compression.offer))?;
             Some((endpoint, agreed))
         }
         Role::Client => {

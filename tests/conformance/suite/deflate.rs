@@ -321,11 +321,15 @@ fn the_codec_is_that_of_the_rfc() {
     let mut inflater = Inflater::new(15, true);
     assert_eq!(inflater.message(b"\xf2\x48\xcd\xc9\xc9\x07\x00").unwrap(), b"Hello");
     assert_eq!(inflater.message(b"\xf2\x00\x11\x00\x00").unwrap(), b"Hello");
-    assert_eq!(inflater.message(b"\x00\x05\x00\xfa\xff\x48\x65\x6c\x6c\x6f\x00").unwrap(), b"Hello");
+    assert_eq!(
+        inflater.message(b"\x00\x05\x00\xfa\xff\x48\x65\x6c\x6c\x6f\x00").unwrap(),
+        b"Hello"
+    );
     assert!(Inflater::new(15, false).message(b"\xf2\x00\x11\x00\x00").is_err());
     assert_eq!(Deflater::new(15, true).message(b"Hello"), b"\xf2\x48\xcd\xc9\xc9\x07\x00");
     for (bits, takeover) in [(8, true), (9, false), (15, true)] {
-        let (mut deflater, mut inflater) = (Deflater::new(bits, takeover), Inflater::new(bits, takeover));
+        let (mut deflater, mut inflater) =
+            (Deflater::new(bits, takeover), Inflater::new(bits, takeover));
         for len in [0, 1, 1000, 70_000] {
             let payload: Vec<u8> = (0..len).map(|i: usize| (i * i / 77 % 251) as u8).collect();
             assert_eq!(inflater.message(&deflater.message(&payload)).unwrap(), payload);

@@ -42,13 +42,15 @@ fn close(code: u16, reason: &[u8]) -> Step {
 fn messages() -> Vec<Case> {
     let mut cases = Vec::new();
     for (kind, first, byte) in [(1, TEXT, b'*'), (2, BINARY, 0xfe)] {
-        for (number, len) in [0, 125, 126, 127, 128, 65_535, 65_536, 65_536].into_iter().enumerate() {
+        for (number, len) in [0, 125, 126, 127, 128, 65_535, 65_536, 65_536].into_iter().enumerate()
+        {
             let payload = vec![byte; len];
             let echo = if first == TEXT { text(payload.clone()) } else { binary(payload.clone()) };
             let pieces = if number == 7 { Pieces::Of(997) } else { Pieces::Whole };
             let id = format!("1.{kind}.{}", number + 1);
             cases.push(
-                Case::new(id, vec![f(first, payload), Await(1)], vec![echo], End::WeClose).in_pieces(pieces),
+                Case::new(id, vec![f(first, payload), Await(1)], vec![echo], End::WeClose)
+                    .in_pieces(pieces),
             );
         }
     }
@@ -87,7 +89,8 @@ fn pings() -> Vec<Case> {
 }
 
 fn reserved_bits() -> Vec<Case> {
-    let alone = |id, first, payload: &[u8]| Case::new(id, vec![f(first, payload)], vec![], PROTOCOL_ERROR);
+    let alone =
+        |id, first, payload: &[u8]| Case::new(id, vec![f(first, payload)], vec![], PROTOCOL_ERROR);
     let after_text = |id, rsv: u8, pieces| {
         let steps = vec![f(TEXT, HELLO), f(TEXT | rsv << 4, HELLO), f(PING, "")];
         Case::new(id, steps, vec![text(HELLO)], PROTOCOL_ERROR).in_pieces(pieces)
@@ -113,7 +116,12 @@ fn reserved_opcodes() -> Vec<Case> {
             Case::new(id(number), steps, vec![text(HELLO)], PROTOCOL_ERROR)
         };
         cases.push(Case::new(id(1), vec![f(first, "")], vec![], PROTOCOL_ERROR));
-        cases.push(Case::new(id(2), vec![f(first + 1, "reserved opcode payload")], vec![], PROTOCOL_ERROR));
+        cases.push(Case::new(
+            id(2),
+            vec![f(first + 1, "reserved opcode payload")],
+            vec![],
+            PROTOCOL_ERROR,
+        ));
         cases.push(after_text(3, b""));
         cases.push(after_text(4, HELLO));
         cases.push(after_text(5, HELLO).in_pieces(Pieces::Of(1)));
@@ -131,17 +139,23 @@ fn fragments() -> Vec<Case> {
     ];
     for (number, pieces) in (3..).zip(PIECES) {
         let steps = vec![f(FIRST_TEXT, one), f(LAST, two), Await(1)];
-        cases.push(Case::new(format!("5.{number}"), steps, vec![both()], End::WeClose).in_pieces(pieces));
+        cases.push(
+            Case::new(format!("5.{number}"), steps, vec![both()], End::WeClose).in_pieces(pieces),
+        );
     }
     for (number, pieces) in (6..).zip(PIECES) {
         let steps = vec![f(FIRST_TEXT, one), f(PING, "ping payload"), f(LAST, two), Await(2)];
         let expected = vec![pong("ping payload"), both()];
-        cases.push(Case::new(format!("5.{number}"), steps, expected, End::WeClose).in_pieces(pieces));
+        cases.push(
+            Case::new(format!("5.{number}"), steps, expected, End::WeClose).in_pieces(pieces),
+        );
     }
     for (number, first) in [(9, LAST), (12, MORE)] {
         for (number, pieces) in (number..).zip(PIECES) {
             let steps = vec![f(first, "non-continuation payload"), f(TEXT, HELLO)];
-            cases.push(Case::new(format!("5.{number}"), steps, vec![], PROTOCOL_ERROR).in_pieces(pieces));
+            cases.push(
+                Case::new(format!("5.{number}"), steps, vec![], PROTOCOL_ERROR).in_pieces(pieces),
+            );
         }
     }
     let steps = vec![f(FIRST_TEXT, one), f(LAST, two), f(MORE, three), f(TEXT, "fragment4")];
@@ -196,11 +210,21 @@ fn closing() -> Vec<Case> {
     let bye = || close(1000, b"");
     let long = b"BAsd7&jh23".iter().copied().cycle().take(256 << 10).collect::<Vec<u8>>();
     let mut cases = vec![
-        Case::new("7.1.1", vec![f(TEXT, "Hello World!"), Await(1)], vec![text("Hello World!")], End::WeClose),
+        Case::new(
+            "7.1.1",
+            vec![f(TEXT, "Hello World!"), Await(1)],
+            vec![text("Hello World!")],
+            End::WeClose,
+        ),
         Case::new("7.1.2", vec![bye(), f(CLOSE, "")], vec![], NORMAL),
         Case::new("7.1.3", vec![bye(), f(PING, "")], vec![], NORMAL),
         Case::new("7.1.4", vec![bye(), f(TEXT, "Hello World!")], vec![], NORMAL),
-        Case::new("7.1.5", vec![f(FIRST_TEXT, "fragment1"), bye(), f(LAST, "fragment2")], vec![], NORMAL),
+        Case::new(
+            "7.1.5",
+            vec![f(FIRST_TEXT, "fragment1"), bye(), f(LAST, "fragment2")],
+            vec![],
+            NORMAL,
+        ),
         Case {
             // Our reading: what came before the Close frame is answered before it.
             informational: true,
@@ -220,14 +244,25 @@ fn closing() -> Vec<Case> {
         Case::new("7.5.1", vec![close(1000, NOT_UTF8)], vec![], End::Fails(&[1002, 1007])),
     ];
     for (number, (code, back)) in (1..).zip(GOOD_CODES) {
-        cases.push(Case::new(format!("7.7.{number}"), vec![close(code, b"")], vec![], End::WeClosed(back)));
+        cases.push(Case::new(
+            format!("7.7.{number}"),
+            vec![close(code, b"")],
+            vec![],
+            End::WeClosed(back),
+        ));
     }
     for (number, code) in (1..).zip(BAD_CODES) {
-        cases.push(Case::new(format!("7.9.{number}"), vec![close(code, b"")], vec![], PROTOCOL_ERROR));
+        cases.push(Case::new(
+            format!("7.9.{number}"),
+            vec![close(code, b"")],
+            vec![],
+            PROTOCOL_ERROR,
+        ));
     }
     for (number, code) in [(1, 5000), (2, 65_535)] {
         // Our reading: no such code may be sent.
-        let case = Case::new(format!("7.13.{number}"), vec![close(code, b"")], vec![], PROTOCOL_ERROR);
+        let case =
+            Case::new(format!("7.13.{number}"), vec![close(code, b"")], vec![], PROTOCOL_ERROR);
         cases.push(Case { informational: true, ..case });
     }
     cases

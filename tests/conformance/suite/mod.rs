@@ -212,7 +212,12 @@ impl Step {
 }
 
 /// Runs one case against one role, its input delivered in these pieces.
-pub fn run(implementation: &dyn Implementation, role: Role, case: &Case, pieces: Pieces) -> Verdict {
+pub fn run(
+    implementation: &dyn Implementation,
+    role: Role,
+    case: &Case,
+    pieces: Pieces,
+) -> Verdict {
     let Some(mut session) = Session::open(implementation, role, case, pieces) else {
         return Verdict::Unimplemented;
     };
@@ -240,7 +245,12 @@ struct Session {
 }
 
 impl Session {
-    fn open(implementation: &dyn Implementation, role: Role, case: &Case, pieces: Pieces) -> Option<Self> {
+    fn open(
+        implementation: &dyn Implementation,
+        role: Role,
+        case: &Case,
+        pieces: Pieces,
+    ) -> Option<Self> {
         let (endpoint, deflater, inflater) = match &case.compression {
             None => (implementation.open(role), None, None),
             Some(compression) => {
@@ -272,7 +282,9 @@ impl Session {
                 Step::Frame(first, payload) => self.frame(*first, payload),
                 Step::Header(first, len) => self.encoder.header(*first, *len, &mut self.wire),
                 Step::Payload(payload) => self.encoder.payload(payload, &mut self.wire),
-                Step::Message { binary, payload, fragment } => self.message(*binary, payload, *fragment),
+                Step::Message { binary, payload, fragment } => {
+                    self.message(*binary, payload, *fragment)
+                }
                 Step::Await(count) => {
                     self.deliver()?;
                     // What stood there at the last point of waiting need not be compared again.
@@ -383,7 +395,9 @@ impl Session {
         if got != case.expected {
             // Autobahn: what should have come before the failure was lost.
             return match case.end {
-                End::Fails(_) if got.is_empty() => Ok(Verdict::NonStrict("lost what came before".into())),
+                End::Fails(_) if got.is_empty() => {
+                    Ok(Verdict::NonStrict("lost what came before".into()))
+                }
                 _ => wrong(),
             };
         }

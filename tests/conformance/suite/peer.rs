@@ -78,7 +78,15 @@ pub struct Decoder {
 
 impl Decoder {
     pub fn new(from: Role, inflater: Option<super::deflate::Inflater>) -> Self {
-        Self { from, bytes: Vec::new(), at: 0, message: None, closed: false, inflater, compressed: false }
+        Self {
+            from,
+            bytes: Vec::new(),
+            at: 0,
+            message: None,
+            closed: false,
+            inflater,
+            compressed: false,
+        }
     }
 
     /// Reads what the endpoint has sent. `Err`: it broke a rule itself.
@@ -169,7 +177,13 @@ impl Decoder {
         Ok(())
     }
 
-    fn data(&mut self, binary: bool, fin: bool, payload: Vec<u8>, got: &mut Vec<Got>) -> Result<(), String> {
+    fn data(
+        &mut self,
+        binary: bool,
+        fin: bool,
+        payload: Vec<u8>,
+        got: &mut Vec<Got>,
+    ) -> Result<(), String> {
         if !fin {
             self.message = Some((binary, payload));
             return Ok(());
@@ -196,7 +210,10 @@ impl Decoder {
                         if std::str::from_utf8(reason).is_err() {
                             return Err("sent a close reason that is not UTF-8".into());
                         }
-                        Got::Close { code: Some(u16::from_be_bytes(*code)), reason: reason.to_vec() }
+                        Got::Close {
+                            code: Some(u16::from_be_bytes(*code)),
+                            reason: reason.to_vec(),
+                        }
                     }
                 }
             }

@@ -111,13 +111,21 @@ fn fail_fast() -> Vec<Case> {
     let mut cases = Vec::new();
     for (number, at) in [(1, [11, 15]), (2, [12, 13])] {
         let [one, two, three] = parts(at);
-        let fragments = vec![frame(0x01, one), Await(0), frame(0x00, two), AwaitFailure, frame(0x80, three)];
+        let fragments =
+            vec![frame(0x01, one), Await(0), frame(0x00, two), AwaitFailure, frame(0x80, three)];
         cases.push(Case::new(format!("6.4.{number}"), fragments, vec![], NOT_UTF8));
     }
     for (number, at) in [(3, [11, 15]), (4, [12, 13])] {
         let [one, two, three] = parts(at).map(|part| Payload(part.to_vec()));
-        let steps =
-            vec![Header(0x01, whole.len()), one, Await(0), two, AwaitFailure, three, frame(0x80, b"")];
+        let steps = vec![
+            Header(0x01, whole.len()),
+            one,
+            Await(0),
+            two,
+            AwaitFailure,
+            three,
+            frame(0x80, b""),
+        ];
         cases.push(Case::new(format!("6.4.{number}"), steps, vec![], NOT_UTF8));
     }
     cases

@@ -21,8 +21,14 @@ pub(super) fn cases() -> impl Iterator<Item = Case> {
     let lens = [64 * KIB, 256 * KIB, MIB, 4 * MIB, 8 * MIB, 16 * MIB];
     let fragments = [64, 256, KIB, 4 * KIB, 16 * KIB, 64 * KIB, 256 * KIB, MIB, 4 * MIB];
     for subcategory in 1..=8 {
-        let row =
-            |number| Row { subcategory, number, len: 0, fragment: None, pieces: Pieces::Whole, count: 1 };
+        let row = |number| Row {
+            subcategory,
+            number,
+            len: 0,
+            fragment: None,
+            pieces: Pieces::Whole,
+            count: 1,
+        };
         match subcategory {
             1 | 2 => rows.extend((1..).zip(lens).map(|(number, len)| Row { len, ..row(number) })),
             3 | 4 => rows.extend((1..).zip(fragments).map(|(number, fragment)| Row {
@@ -30,11 +36,13 @@ pub(super) fn cases() -> impl Iterator<Item = Case> {
                 fragment: Some(fragment),
                 ..row(number)
             })),
-            5 | 6 => rows.extend((1..).zip([64, 128, 256, 512, 1024, 2048]).map(|(number, piece)| Row {
-                len: MIB,
-                pieces: Pieces::Of(piece),
-                ..row(number)
-            })),
+            5 | 6 => {
+                rows.extend((1..).zip([64, 128, 256, 512, 1024, 2048]).map(|(number, piece)| Row {
+                    len: MIB,
+                    pieces: Pieces::Of(piece),
+                    ..row(number)
+                }))
+            }
             _ => rows.extend((1..).zip([0, 16, 64, 256, 1024, 4096]).map(|(number, len)| Row {
                 len,
                 count: 1000,
@@ -52,8 +60,9 @@ impl Row {
             return self;
         }
         let len = if self.len > 256 * KIB { (self.len / 32).max(64 * KIB) } else { self.len };
-        let fragment =
-            self.fragment.map(|fragment| if fragment > 16 * KIB { fragment / 32 } else { fragment });
+        let fragment = self
+            .fragment
+            .map(|fragment| if fragment > 16 * KIB { fragment / 32 } else { fragment });
         Self { len, fragment, count: self.count.min(50), ..self }
     }
 
@@ -69,7 +78,11 @@ impl Row {
         let payload: Vec<u8> = unit.iter().copied().cycle().take(self.len).collect();
         let mut steps = Vec::new();
         for count in 1..=self.count {
-            steps.push(Message { binary: is_binary, payload: payload.clone(), fragment: self.fragment });
+            steps.push(Message {
+                binary: is_binary,
+                payload: payload.clone(),
+                fragment: self.fragment,
+            });
             steps.push(Await(count));
         }
         let echo = if is_binary { binary(payload) } else { text(payload) };

@@ -42,7 +42,13 @@ thread_local! {
 impl Socket {
     pub fn new(stream: TcpStream) -> Self {
         let (readable, ended) = (Cell::new(false), Cell::new(false));
-        Self(Rc::new(Inner { stream, readable, ended, out: RefCell::default(), sent: Cell::new(0) }))
+        Self(Rc::new(Inner {
+            stream,
+            readable,
+            ended,
+            out: RefCell::default(),
+            sent: Cell::new(0),
+        }))
     }
 
     pub fn woken(&self, event: &mio::event::Event) {
@@ -145,7 +151,11 @@ impl Socket {
             self.out().extend_from_slice(bytes);
             return Ok(bytes.len());
         }
-        if self.push_out()? { (&self.0.stream).write(bytes) } else { Err(io::ErrorKind::WouldBlock.into()) }
+        if self.push_out()? {
+            (&self.0.stream).write(bytes)
+        } else {
+            Err(io::ErrorKind::WouldBlock.into())
+        }
     }
 
     fn write_pieces(&self, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
@@ -160,7 +170,11 @@ impl Socket {
         }
     }
 
-    pub fn registered(stream: TcpStream, registry: &mio::Registry, token: mio::Token) -> io::Result<Self> {
+    pub fn registered(
+        stream: TcpStream,
+        registry: &mio::Registry,
+        token: mio::Token,
+    ) -> io::Result<Self> {
         let mut stream = stream;
         registry.register(&mut stream, token, mio::Interest::READABLE | mio::Interest::WRITABLE)?;
         Ok(Self::new(stream))
@@ -214,7 +228,11 @@ impl tokio::io::AsyncRead for Socket {
 
 impl tokio::io::AsyncWrite for Socket {
     #[inline]
-    fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
         ready(Socket::write(&self, bytes))
     }
 
@@ -243,14 +261,22 @@ impl tokio::io::AsyncWrite for Socket {
 
 impl futures::io::AsyncRead for Socket {
     #[inline]
-    fn poll_read(self: Pin<&mut Self>, _: &mut Context<'_>, into: &mut [u8]) -> Poll<io::Result<usize>> {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        into: &mut [u8],
+    ) -> Poll<io::Result<usize>> {
         ready(Socket::read(&self, into))
     }
 }
 
 impl futures::io::AsyncWrite for Socket {
     #[inline]
-    fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
         ready(Socket::write(&self, bytes))
     }
 
@@ -322,7 +348,9 @@ impl nago_wss::stream::StreamExt for Socket {
 impl Socket {
     async fn write_all_pieces(&self, mut pieces: [&[u8]; 2]) -> io::Result<()> {
         while pieces.iter().any(|piece| !piece.is_empty()) {
-            let mut n = std::future::poll_fn(|_| ready(self.write_pieces(&pieces.map(IoSlice::new)))).await?;
+            let mut n =
+                std::future::poll_fn(|_| ready(self.write_pieces(&pieces.map(IoSlice::new))))
+                    .await?;
             for piece in &mut pieces {
                 let sent = n.min(piece.len());
                 *piece = &piece[sent..];

@@ -15,7 +15,8 @@ impl Peer for Fastwebsockets {
     }
 
     fn receiver(&self, load: &'static Load, pipe: Pipe) -> Option<Box<dyn Receiver>> {
-        (!load.compressed).then(|| Box::new(Receiving { ws: connection(load.role, &pipe), pipe }) as _)
+        (!load.compressed)
+            .then(|| Box::new(Receiving { ws: connection(load.role, &pipe), pipe }) as _)
     }
 
     fn sender(&self, role: Role, payload: &'static [u8], pipe: Pipe) -> Option<Box<dyn Sender>> {

@@ -177,7 +177,8 @@ impl<R: ::hybi::Role> Receive for ReceivingInPlace<R> {
         let mut received = 0;
         while received < messages {
             self.fill();
-            let mut input = Input::new(&mut self.inbox[self.unread.clone()]).in_place_up_to(IN_PLACE_BYTES);
+            let mut input =
+                Input::new(&mut self.inbox[self.unread.clone()]).in_place_up_to(IN_PLACE_BYTES);
             while let Some(event) = self.ws.receive(&mut input, &mut self.out).unwrap() {
                 if let Event::Binary(data) = event {
                     sink.message(Kind::Binary, &data);
@@ -247,12 +248,17 @@ impl Peer for Vectored {
     fn sender(&self, role: Role, payload: &'static [u8], pipe: Pipe) -> Option<Box<dyn Sender>> {
         let scratch = payload.to_vec();
         Some(match role {
-            Role::Server => {
-                Box::new(ServerVectored { ws: Connection::server(Config::default()), payload, pipe })
-            }
-            Role::Client => {
-                Box::new(ClientVectored { ws: Connection::client(Config::default()), payload, scratch, pipe })
-            }
+            Role::Server => Box::new(ServerVectored {
+                ws: Connection::server(Config::default()),
+                payload,
+                pipe,
+            }),
+            Role::Client => Box::new(ClientVectored {
+                ws: Connection::client(Config::default()),
+                payload,
+                scratch,
+                pipe,
+            }),
         })
     }
 }

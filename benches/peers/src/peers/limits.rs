@@ -192,7 +192,8 @@ fn accept_key() -> [u8; ACCEPT.len()] {
     sha.update(black_box(KEY));
     sha.update(b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11");
     let mut accept = [0; ACCEPT.len()];
-    let written = base64::engine::general_purpose::STANDARD.encode_slice(sha.finalize(), &mut accept);
+    let written =
+        base64::engine::general_purpose::STANDARD.encode_slice(sha.finalize(), &mut accept);
     assert_eq!(written, Ok(accept.len()));
     accept
 }

@@ -17,11 +17,15 @@ impl Peer for NagoWss {
     }
 
     fn receiver(&self, load: &'static Load, pipe: Pipe) -> Option<Box<dyn Receiver>> {
-        (!load.compressed).then(|| Box::new(Receiving { ws: connection(load.role, &pipe), pipe }) as _)
+        (!load.compressed)
+            .then(|| Box::new(Receiving { ws: connection(load.role, &pipe), pipe }) as _)
     }
 
     fn sender(&self, role: Role, payload: &'static [u8], pipe: Pipe) -> Option<Box<dyn Sender>> {
-        Some(Box::new(Sending { ws: connection(role, &pipe), payload: Bytes::from_static(payload) }))
+        Some(Box::new(Sending {
+            ws: connection(role, &pipe),
+            payload: Bytes::from_static(payload),
+        }))
     }
 
     fn acceptor(&self, pipe: Pipe) -> Option<Box<dyn FnMut()>> {

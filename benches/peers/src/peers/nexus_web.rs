@@ -3,7 +3,9 @@
 use crate::peer::{Kind, Peer, Receive, Receiver, Role, Sender, Sink};
 use crate::pipe::Pipe;
 use crate::workload::Load;
-use ::nexus_web::ws::{Client, ClientBuilder, FrameReader, FrameWriter, Message, Role as TheirRole};
+use ::nexus_web::ws::{
+    Client, ClientBuilder, FrameReader, FrameWriter, Message, Role as TheirRole,
+};
 use std::any::Any;
 
 pub struct NexusWeb;
@@ -18,7 +20,12 @@ impl Peer for NexusWeb {
     }
 
     fn sender(&self, role: Role, payload: &'static [u8], pipe: Pipe) -> Option<Box<dyn Sender>> {
-        Some(Box::new(Sending { writer: FrameWriter::new(their(role)), payload, pipe, out: Vec::new() }))
+        Some(Box::new(Sending {
+            writer: FrameWriter::new(their(role)),
+            payload,
+            pipe,
+            out: Vec::new(),
+        }))
     }
 
     fn acceptor(&self, pipe: Pipe) -> Option<Box<dyn FnMut()>> {

@@ -23,7 +23,13 @@ impl Peer for SockudoWs {
             let ws = CompressedProtocol::server(MAX, MAX, DeflateConfig::default());
             Box::new(Receiving { ws: Either::Compressed(ws), pipe, inbox, out, messages })
         } else {
-            Box::new(Receiving { ws: Either::Plain(protocol(load.role)), pipe, inbox, out, messages })
+            Box::new(Receiving {
+                ws: Either::Plain(protocol(load.role)),
+                pipe,
+                inbox,
+                out,
+                messages,
+            })
         })
     }
 
@@ -39,7 +45,8 @@ impl Peer for SockudoWs {
 
     fn deflating_sender(&self, texts: &[&'static str], pipe: Pipe) -> Option<Box<dyn Sender>> {
         let ws = Either::Compressed(CompressedProtocol::server(MAX, MAX, DeflateConfig::default()));
-        let messages = texts.iter().map(|text| Message::Text(Bytes::from_static(text.as_bytes()))).collect();
+        let messages =
+            texts.iter().map(|text| Message::Text(Bytes::from_static(text.as_bytes()))).collect();
         Some(Box::new(Sending { ws, messages, pipe, out: BytesMut::new() }))
     }
 
@@ -86,7 +93,9 @@ impl Receive for Receiving {
             self.inbox.extend_from_slice(read);
             match &mut self.ws {
                 Either::Plain(ws) => ws.process_into(&mut self.inbox, &mut self.messages).unwrap(),
-                Either::Compressed(ws) => ws.process_into(&mut self.inbox, &mut self.messages).unwrap(),
+                Either::Compressed(ws) => {
+                    ws.process_into(&mut self.inbox, &mut self.messages).unwrap()
+                }
             }
             for message in self.messages.drain(..) {
                 match message {

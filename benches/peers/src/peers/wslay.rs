@@ -24,7 +24,8 @@ struct MsgRecvArg {
 }
 
 type RecvCallback = unsafe extern "C" fn(*mut Context, *mut u8, usize, c_int, *mut c_void) -> isize;
-type SendCallback = unsafe extern "C" fn(*mut Context, *const u8, usize, c_int, *mut c_void) -> isize;
+type SendCallback =
+    unsafe extern "C" fn(*mut Context, *const u8, usize, c_int, *mut c_void) -> isize;
 type GenmaskCallback = unsafe extern "C" fn(*mut Context, *mut u8, usize, *mut c_void) -> c_int;
 type MsgRecvCallback = unsafe extern "C" fn(*mut Context, *const MsgRecvArg, *mut c_void);
 
@@ -107,8 +108,12 @@ impl Connection {
         let user_data = (&raw mut *user).cast();
         let result = unsafe {
             match role {
-                Role::Server => wslay_event_context_server_init(&mut context, &callbacks(None), user_data),
-                Role::Client => wslay_event_context_client_init(&mut context, &callbacks(None), user_data),
+                Role::Server => {
+                    wslay_event_context_server_init(&mut context, &callbacks(None), user_data)
+                }
+                Role::Client => {
+                    wslay_event_context_client_init(&mut context, &callbacks(None), user_data)
+                }
             }
         };
         assert_eq!(result, 0);
@@ -176,7 +181,9 @@ unsafe extern "C" fn on_msg<S: Sink>(_: *mut Context, arg: *const MsgRecvArg, us
         _ => return,
     };
     user.received += 1;
-    unsafe { (*user.sink.cast::<S>()).message(kind, slice::from_raw_parts(arg.msg, arg.msg_length)) };
+    unsafe {
+        (*user.sink.cast::<S>()).message(kind, slice::from_raw_parts(arg.msg, arg.msg_length))
+    };
 }
 
 impl Receive for Connection {

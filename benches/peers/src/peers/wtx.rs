@@ -12,7 +12,8 @@ use ::wtx::web_socket::{
 };
 use std::any::Any;
 
-type Connection<const IS_CLIENT: bool> = WebSocket<(), Xorshift64, Pipe, WebSocketBuffer, IS_CLIENT>;
+type Connection<const IS_CLIENT: bool> =
+    WebSocket<(), Xorshift64, Pipe, WebSocketBuffer, IS_CLIENT>;
 
 pub struct Wtx;
 
@@ -38,8 +39,12 @@ impl Peer for Wtx {
     fn sender(&self, role: Role, payload: &'static [u8], pipe: Pipe) -> Option<Box<dyn Sender>> {
         let scratch = payload.to_vec();
         Some(match role {
-            Role::Server => Box::new(Sending { ws: connection::<false>(&pipe), payload, scratch, pipe }),
-            Role::Client => Box::new(Sending { ws: connection::<true>(&pipe), payload, scratch, pipe }),
+            Role::Server => {
+                Box::new(Sending { ws: connection::<false>(&pipe), payload, scratch, pipe })
+            }
+            Role::Client => {
+                Box::new(Sending { ws: connection::<true>(&pipe), payload, scratch, pipe })
+            }
         })
     }
 
@@ -108,7 +113,8 @@ impl<const IS_CLIENT: bool> Receive for Receiving<IS_CLIENT> {
     fn receive<S: Sink>(&mut self, messages: usize, sink: &mut S) {
         let mut received = 0;
         while received < messages {
-            let frame = now(self.ws.read_frame(&mut self.buffer, WebSocketPayloadOrigin::Adaptive)).unwrap();
+            let frame = now(self.ws.read_frame(&mut self.buffer, WebSocketPayloadOrigin::Adaptive))
+                .unwrap();
             match frame.op_code() {
                 OpCode::Text => sink.message(Kind::Text, frame.payload()),
                 OpCode::Binary => sink.message(Kind::Binary, frame.payload()),

@@ -28,7 +28,8 @@ impl Peer for Yawc {
     }
 
     fn deflating_sender(&self, texts: &[&'static str], pipe: Pipe) -> Option<Box<dyn Sender>> {
-        let frames = texts.iter().map(|text| Frame::text(Bytes::from_static(text.as_bytes()))).collect();
+        let frames =
+            texts.iter().map(|text| Frame::text(Bytes::from_static(text.as_bytes()))).collect();
         Some(Box::new(Sending { ws: compressing(pipe), frames }))
     }
 
@@ -59,8 +60,13 @@ fn connection(role: Role, pipe: Pipe) -> WebSocket<Pipe> {
 fn compressing(pipe: Pipe) -> WebSocket<Pipe> {
     let level = CompressionLevel::new(super::zlib::LEVEL as u32);
     let options = options().with_compression_level(level);
-    WebSocket::from_stream_with_extensions(pipe, TheirRole::Server, Some("permessage-deflate"), options)
-        .unwrap()
+    WebSocket::from_stream_with_extensions(
+        pipe,
+        TheirRole::Server,
+        Some("permessage-deflate"),
+        options,
+    )
+    .unwrap()
 }
 
 struct Receiving(WebSocket<Pipe>);

@@ -10,7 +10,8 @@ pub const TAIL: [u8; 4] = [0, 0, 0xff, 0xff];
 pub const LEVEL: i32 = 6;
 
 pub fn compressor() -> zlib_rs::Deflate {
-    let config = DeflateConfig { level: LEVEL, window_bits: -15, mem_level: 8, ..DeflateConfig::default() };
+    let config =
+        DeflateConfig { level: LEVEL, window_bits: -15, mem_level: 8, ..DeflateConfig::default() };
     zlib_rs::Deflate::new_with_config(config)
 }
 
@@ -41,7 +42,13 @@ pub struct Inflate {
 impl Inflate {
     pub fn new(load: &'static Load, pipe: Pipe) -> Self {
         let message = vec![0; load.payloads[0].len() + 64];
-        Self { load, pipe, stream: zlib_rs::Inflate::new(false, 15), compressed: Vec::new(), message }
+        Self {
+            load,
+            pipe,
+            stream: zlib_rs::Inflate::new(false, 15),
+            compressed: Vec::new(),
+            message,
+        }
     }
 }
 
@@ -55,7 +62,9 @@ impl Receive for Inflate {
             }
             self.compressed.extend(TAIL);
             let before = self.stream.total_out();
-            self.stream.decompress(&self.compressed, &mut self.message, InflateFlush::SyncFlush).unwrap();
+            self.stream
+                .decompress(&self.compressed, &mut self.message, InflateFlush::SyncFlush)
+                .unwrap();
             let inflated = &self.message[..(self.stream.total_out() - before) as usize];
             simdutf8::basic::from_utf8(inflated).unwrap();
             sink.message(self.load.kind, inflated);
@@ -75,7 +84,12 @@ pub struct Deflate {
 
 impl Deflate {
     pub fn new(texts: &[&'static str], pipe: Pipe) -> Self {
-        Self { texts: texts.to_vec(), pipe, stream: compressor(), out: vec![0; texts[0].len() * 2 + 64] }
+        Self {
+            texts: texts.to_vec(),
+            pipe,
+            stream: compressor(),
+            out: vec![0; texts[0].len() * 2 + 64],
+        }
     }
 }
 
@@ -83,7 +97,9 @@ impl Sender for Deflate {
     fn send(&mut self, messages: usize) {
         for text in self.texts.iter().cycle().take(messages) {
             let before = self.stream.total_out();
-            self.stream.compress(text.as_bytes(), &mut self.out[4..], DeflateFlush::SyncFlush).unwrap();
+            self.stream
+                .compress(text.as_bytes(), &mut self.out[4..], DeflateFlush::SyncFlush)
+                .unwrap();
             let len = (self.stream.total_out() - before) as usize - TAIL.len();
             let [high, low] = (len as u16).to_be_bytes();
             let begin = if len < 126 { 2 } else { 0 };

@@ -76,8 +76,8 @@ impl Peer for Hybi {
             Role::Client => {
                 let uri = Uri::parse(heads::URI).expect("it is one");
                 let request = ClientRequest::new(&uri).subprotocol(heads::SUBPROTOCOL);
-                let mut handshake =
-                    ClientHandshake::new(&request, config, &mut out).expect("nothing is wrong with it");
+                let mut handshake = ClientHandshake::new(&request, config, &mut out)
+                    .expect("nothing is wrong with it");
                 let wire = heads::with_accept(&case.wire, &out);
                 for read in case.reads(&wire) {
                     let mut inbox = read.to_vec();

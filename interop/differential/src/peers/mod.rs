@@ -30,7 +30,9 @@ pub trait Peer {
     fn outcome(&self, case: &Case) -> Option<Outcome> {
         let asked = std::panic::AssertUnwindSafe(|| match case.phase {
             Phase::Frames => Some(self.frames(case.role, &case.reads(&case.wire))),
-            Phase::Compressed(deflate) => self.compressed(case.role, deflate, &case.reads(&case.wire)),
+            Phase::Compressed(deflate) => {
+                self.compressed(case.role, deflate, &case.reads(&case.wire))
+            }
             Phase::Head => self.head(case),
         });
         std::panic::catch_unwind(asked)
@@ -81,7 +83,8 @@ fn replies(from: Role, mut bytes: &[u8]) -> Vec<Reply> {
             Role::Server => (&[0; 4][..], rest),
         };
         let (payload, rest) = rest.split_at(len);
-        let payload = payload.iter().zip(key.iter().cycle()).map(|(byte, key)| byte ^ key).collect();
+        let payload =
+            payload.iter().zip(key.iter().cycle()).map(|(byte, key)| byte ^ key).collect();
         replies.push(match first {
             0x8a => Reply::Pong(payload),
             0x88 => Reply::Close(payload),

@@ -61,7 +61,11 @@ impl tokio::io::AsyncRead for Pipe {
 }
 
 impl tokio::io::AsyncWrite for Pipe {
-    fn poll_write(mut self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
         Poll::Ready(self.write(bytes))
     }
 
@@ -75,7 +79,11 @@ impl tokio::io::AsyncWrite for Pipe {
 }
 
 impl futures::io::AsyncRead for Pipe {
-    fn poll_read(mut self: Pin<&mut Self>, _: &mut Context<'_>, into: &mut [u8]) -> Poll<io::Result<usize>> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        into: &mut [u8],
+    ) -> Poll<io::Result<usize>> {
         match self.read(into) {
             Err(_) => Poll::Pending,
             done => Poll::Ready(done),
@@ -84,7 +92,11 @@ impl futures::io::AsyncRead for Pipe {
 }
 
 impl futures::io::AsyncWrite for Pipe {
-    fn poll_write(mut self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
         Poll::Ready(self.write(bytes))
     }
 

@@ -44,7 +44,9 @@ impl Python {
             let (phase, takeover, window_bits) = match case.phase {
                 Phase::Head => (b'H', false, 0),
                 Phase::Frames => (b'F', false, 0),
-                Phase::Compressed(Deflate { takeover, window_bits }) => (b'D', takeover, window_bits),
+                Phase::Compressed(Deflate { takeover, window_bits }) => {
+                    (b'D', takeover, window_bits)
+                }
             };
             let role = if case.role == Role::Server { b'S' } else { b'C' };
             batch.extend([phase, role, u8::from(takeover), window_bits]);
@@ -103,7 +105,9 @@ fn decode(role: Role, rest: &mut &[u8]) -> Option<Outcome> {
             return Some(outcome);
         }
         outcome.replies = replies(role, &sent);
-        if matches!(outcome.end, End::Failed(_)) && matches!(outcome.replies.last(), Some(Reply::Close(_))) {
+        if matches!(outcome.end, End::Failed(_))
+            && matches!(outcome.replies.last(), Some(Reply::Close(_)))
+        {
             outcome.replies.pop();
         }
         return Some(outcome);

@@ -31,8 +31,9 @@ macro_rules! connection {
                     Message::Pong(_) => {}
                     Message::Close(reason) => {
                         ws.encode_close_response(&mut out);
-                        outcome.end =
-                            End::Closed(reason.map_or_else(Vec::new, |told| body(told.code, &told.reason)));
+                        outcome.end = End::Closed(
+                            reason.map_or_else(Vec::new, |told| body(told.code, &told.reason)),
+                        );
                         // It is the user who stops here.
                         break 'reads;
                     }

@@ -50,7 +50,10 @@ impl Peer for Soketto {
     }
 }
 
-async fn receive<T: AsyncRead + AsyncWrite + Unpin>(mut receiver: Receiver<T>, notes: Notes) -> End {
+async fn receive<T: AsyncRead + AsyncWrite + Unpin>(
+    mut receiver: Receiver<T>,
+    notes: Notes,
+) -> End {
     let mut message = Vec::new();
     loop {
         match receiver.receive(&mut message).await {
@@ -63,7 +66,9 @@ async fn receive<T: AsyncRead + AsyncWrite + Unpin>(mut receiver: Receiver<T>, n
                 return End::Closed(body(reason.code, &reason.descr.unwrap_or_default()));
             }
             Err(Error::Utf8(_)) => return End::Failed(1007),
-            Err(Error::MessageTooLarge { .. } | Error::Codec(base::Error::PayloadTooLarge { .. })) => {
+            Err(
+                Error::MessageTooLarge { .. } | Error::Codec(base::Error::PayloadTooLarge { .. }),
+            ) => {
                 return End::Failed(1009);
             }
             Err(_) => return End::Failed(1002),

@@ -60,7 +60,9 @@ async fn receive(mut ws: WebSocketStream<Pipe>, notes: Notes) -> End {
                     notes.borrow_mut().binary(message.as_payload());
                 } else if message.is_close() {
                     let told = match message.as_close() {
-                        Some((code, reason)) if !message.as_payload().is_empty() => body(code.into(), reason),
+                        Some((code, reason)) if !message.as_payload().is_empty() => {
+                            body(code.into(), reason)
+                        }
                         _ => Vec::new(),
                     };
                     break End::Closed(told);
@@ -85,8 +87,10 @@ async fn accept(pipe: Pipe) -> End {
 
 async fn connect(pipe: Pipe) -> End {
     let uri = heads::URI.parse().expect("it is one");
-    let (name, value) =
-        (HeaderName::from_static("sec-websocket-protocol"), HeaderValue::from_static(heads::SUBPROTOCOL));
+    let (name, value) = (
+        HeaderName::from_static("sec-websocket-protocol"),
+        HeaderValue::from_static(heads::SUBPROTOCOL),
+    );
     let builder = ClientBuilder::from_uri(uri).add_header(name, value).expect("it may be added");
     match builder.connect_on(pipe).await {
         Ok(_) => End::Accepted,

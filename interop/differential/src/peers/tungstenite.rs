@@ -47,7 +47,9 @@ impl Peer for Tungstenite {
                         continue;
                     }
                     Ok(Message::Close(None)) => End::Closed(Vec::new()),
-                    Ok(Message::Close(Some(frame))) => End::Closed(body(frame.code.into(), &frame.reason)),
+                    Ok(Message::Close(Some(frame))) => {
+                        End::Closed(body(frame.code.into(), &frame.reason))
+                    }
                     Ok(_) => continue,
                     Err(Error::Io(error)) if error.kind() == ErrorKind::WouldBlock => break,
                     Err(Error::Utf8(_)) => End::Failed(1007),
@@ -76,8 +78,8 @@ impl Peer for Tungstenite {
                 request
                     .headers_mut()
                     .insert("Sec-WebSocket-Protocol", HeaderValue::from_static(heads::SUBPROTOCOL));
-                let handshake =
-                    ClientHandshake::start(pipe.clone(), request, None).expect("nothing is wrong with it");
+                let handshake = ClientHandshake::start(pipe.clone(), request, None)
+                    .expect("nothing is wrong with it");
                 let begun = handshake.handshake();
                 let wire = heads::with_accept(&case.wire, &pipe.take_outgoing());
                 finish(begun, &pipe, case.reads(&wire).into_iter())

@@ -16,7 +16,9 @@ impl Echoes for NagoWss {
                 Message::Text(_) | Message::Binary(_) => {
                     ws.write(message).await.map_err(|error| format!("{error:?}"))?
                 }
-                Message::Ping(payload) => ws.pong(payload).await.map_err(|error| format!("{error:?}"))?,
+                Message::Ping(payload) => {
+                    ws.pong(payload).await.map_err(|error| format!("{error:?}"))?
+                }
                 _ => return Ok(()),
             }
         }

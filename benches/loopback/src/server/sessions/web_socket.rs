@@ -13,7 +13,9 @@ impl Echoes for WebSocketCrate {
         let mut ws = WebSocket::server(BufReader::with_capacity(64 * 1024, socket));
         loop {
             match ws.recv().await? {
-                Event::Data { ty: DataType::Complete(MessageType::Binary), data } => ws.send(&*data).await?,
+                Event::Data { ty: DataType::Complete(MessageType::Binary), data } => {
+                    ws.send(&*data).await?
+                }
                 Event::Data { ty: DataType::Complete(MessageType::Text), data } => {
                     ws.send(std::str::from_utf8(&data)?).await?
                 }

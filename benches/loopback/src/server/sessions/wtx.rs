@@ -11,13 +11,15 @@ pub struct Wtx;
 impl Echoes for Wtx {
     async fn echo(socket: Socket) -> Result<()> {
         let rng = Xorshift64::from(simple_seed());
-        let mut ws = WebSocket::<(), _, _, _, false>::new((), false, rng, socket, WebSocketBuffer::new());
+        let mut ws =
+            WebSocket::<(), _, _, _, false>::new((), false, rng, socket, WebSocketBuffer::new());
         ws.set_max_payload_len(MESSAGE_BYTES_MAX);
         let (mut common, mut reader, mut writer) = ws.split_mut();
         let mut buffer = Vector::new();
         loop {
-            let mut frame =
-                reader.read_frame(&mut buffer, &mut common, WebSocketPayloadOrigin::Adaptive).await?;
+            let mut frame = reader
+                .read_frame(&mut buffer, &mut common, WebSocketPayloadOrigin::Adaptive)
+                .await?;
             match frame.op_code() {
                 opcode @ (OpCode::Text | OpCode::Binary) => {
                     let mut echo = Frame::new_fin(opcode, frame.payload_mut());
