@@ -1,30 +1,32 @@
-//! A WebSocket client for the terminal: lines in are sent as text, messages are printed.
+//! A WebSocket client for the terminal: sends lines as text, and prints messages.
 //!
 //!     cargo run --example client -- ws://127.0.0.1:9001/ --subprotocol echo
 //!
-//! It shows: connecting with headers, subprotocols, an origin, a proxy and a time-out; the two halves of a connection, one
-//! for the thread that reads the terminal and one for the thread that prints; and how a connection was closed.
+//! It shows: connecting with fields, subprotocols, an origin, a proxy and a time-out; the two
+//! halves of a connection, one for the thread that reads the terminal and one for the thread that
+//! prints; and how a connection was closed.
 //!
 //! It leaves out: TLS (see `hybi::blocking::Connector`), and sending binary messages.
 //!
 //! Exit codes: 0 closed cleanly, 1 not cleanly or no connection, 2 wrong usage.
 
 use std::io::{self, BufRead, Write};
+use std::net::TcpStream;
 use std::process::ExitCode;
 use std::thread;
 use std::time::Duration;
 
-use hybi::blocking::{Closed, Connector, Error, Incoming, Reader, Writer};
+use hybi::blocking::{Closed, Connector, Error, Proxy, Reader, Writer};
 use hybi::handshake::ClientRequest;
-use hybi::{Client, CloseCode, Misuse, Uri};
-use std::net::TcpStream;
+use hybi::{Client, CloseCode, Config, Event, Uri, UsageError};
 
 const USAGE: &str = "\
 usage: client URI [OPTION]...
   --ping                      send a ping first, and print its pong
-  --close CODE REASON         at the end of input close with this code (1000, 3000-4999, ...) and reason
+  --close CODE REASON         at the end of input close with this code (1000, 3000-4999, ...) and
+                              reason
   --subprotocol NAME          offer a subprotocol; may be repeated
-  --header 'NAME: VALUE'      add a header to the request; may be repeated
+  --field 'NAME: VALUE'       add a field to the request; may be repeated
   --origin ORIGIN             such as https://example.com
   --proxy HOST:PORT           go through an HTTP proxy
   --timeout SECONDS           for connecting; default 30
@@ -36,9 +38,9 @@ struct Options {
     ping: bool,
     close: Option<(CloseCode, String)>,
     subprotocols: Vec<String>,
-    headers: Vec<(String, String)>,
+    fields: Vec<(String, String)>,
     origin: Option<String>,
-    proxy: Option<(String, u16)>,
+    proxy: Option<Proxy>,
     timeout: Option<Duration>,
 }
 
@@ -78,22 +80,21 @@ fn parse(arguments: Vec<String>) -> Result<Options, String> {
                 let code = value()?;
                 let number: u16 =
                     code.parse().map_err(|_| format!("{code} is not a close code"))?;
-                let code =
-                    CloseCode::try_from(number).map_err(|error: Misuse| error.to_string())?;
+                let code = CloseCode::try_from(number).map_err(|error| error.to_string())?;
                 options.close = Some((code, value()?));
             }
             "--subprotocol" => options.subprotocols.push(value()?),
-            "--header" => {
-                let header = value()?;
-                let (name, value) = header.split_once(':').ok_or("a header is 'NAME: VALUE'")?;
-                options.headers.push((name.trim().into(), value.trim().into()));
+            "--field" => {
+                let field = value()?;
+                let (name, value) = field.split_once(':').ok_or("a field is 'NAME: VALUE'")?;
+                options.fields.push((name.trim().into(), value.trim().into()));
             }
             "--origin" => options.origin = Some(value()?),
             "--proxy" => {
                 let proxy = value()?;
                 let (host, port) = proxy.rsplit_once(':').ok_or("a proxy is HOST:PORT")?;
                 let port = port.parse().map_err(|_| format!("{port} is not a port"))?;
-                options.proxy = Some((host.trim_matches(['[', ']']).into(), port));
+                options.proxy = Some(Proxy::http(host.trim_matches(['[', ']']), port));
             }
             "--timeout" => {
                 let seconds = value()?;
@@ -118,26 +119,19 @@ fn parse(arguments: Vec<String>) -> Result<Options, String> {
 
 fn run(options: &Options) -> Result<Closed, Box<dyn std::error::Error>> {
     let uri = Uri::parse(options.uri.as_deref().unwrap_or_default())?;
-    let mut request = ClientRequest::new(&uri);
+    let config = Config::default();
     #[cfg(feature = "deflate")]
-    {
-        request = request.deflate(hybi::extension::deflate::DeflateConfig::default());
-    }
+    let config = config.deflate(hybi::extension::deflate::DeflateConfig::default());
+    let mut request = ClientRequest::new(&uri).config(config).origin(options.origin.as_deref());
     for subprotocol in &options.subprotocols {
         request = request.subprotocol(subprotocol);
     }
-    for (name, value) in &options.headers {
-        request = request.header(name, value);
+    for (name, value) in &options.fields {
+        request = request.field(name, value);
     }
-    if let Some(origin) = &options.origin {
-        request = request.origin(origin);
-    }
-    let mut connector = Connector::new();
-    if let Some((host, port)) = &options.proxy {
-        connector = connector.proxy(host.as_str(), *port);
-    }
+    let mut connector = Connector::new().proxy(options.proxy.clone());
     if let Some(timeout) = options.timeout {
-        connector = connector.timeout(Some(timeout));
+        connector = connector.timeout(timeout);
     }
 
     let mut ws = connector.connect(&request)?;
@@ -147,7 +141,7 @@ fn run(options: &Options) -> Result<Closed, Box<dyn std::error::Error>> {
     }
     let (reader, writer) = ws.split()?;
     let close = options.close.clone();
-    // Not waited for: it may be waiting for the terminal when the server closes.
+    // Nobody joins this thread: it may be waiting for the terminal when the server closes.
     thread::spawn(move || {
         if let Err(error) = send_lines(&writer, close) {
             eprintln!("{error}");
@@ -156,15 +150,15 @@ fn run(options: &Options) -> Result<Closed, Box<dyn std::error::Error>> {
     print_messages(reader)
 }
 
-/// Sends what is typed, until the input or the connection ends.
+/// Sends lines from the terminal, until the input or the connection ends.
 fn send_lines(
     writer: &Writer<TcpStream, Client>,
     close: Option<(CloseCode, String)>,
 ) -> Result<(), Box<dyn std::error::Error>> {
     for line in io::stdin().lock().lines() {
-        match writer.send(&*line?) {
+        match writer.send(&line?) {
             Ok(()) => {}
-            Err(Error::Misuse(Misuse::Closed)) => return Ok(()), // the reader says how
+            Err(Error::Usage(UsageError::Closed)) => return Ok(()), // the other thread prints how
             Err(error) => return Err(error.into()),
         }
     }
@@ -173,9 +167,10 @@ fn send_lines(
         None => writer.close(CloseCode::NORMAL, ""),
     };
     match closed {
-        Ok(()) | Err(Error::Misuse(Misuse::Closed)) => Ok(()),
+        Ok(()) | Err(Error::Usage(UsageError::Closed)) => Ok(()),
         Err(error) => {
-            writer.terminate(); // or the reader would wait for an answer to what was not sent
+            // Otherwise the other thread would wait for a reply to a frame that was not sent.
+            writer.terminate(Duration::ZERO);
             Err(error.into())
         }
     }
@@ -185,21 +180,21 @@ fn print_messages(
     mut reader: Reader<TcpStream, Client>,
 ) -> Result<Closed, Box<dyn std::error::Error>> {
     let mut screen = io::stdout();
-    loop {
-        match reader.read()? {
-            Incoming::Text(text) => writeln!(screen, "{text}")?,
-            Incoming::Binary(data) => writeln!(screen, "({} bytes) {}", data.len(), hex(&data))?,
-            Incoming::Pong(payload) => {
-                writeln!(screen, "(pong) {}", String::from_utf8_lossy(&payload))?
+    while let Some(event) = reader.receive_event()? {
+        match event {
+            Event::Text(text) => writeln!(screen, "{text}")?,
+            Event::Binary(data) => writeln!(screen, "({} bytes) {}", data.len(), hex(&data))?,
+            Event::Pong(payload) => {
+                writeln!(screen, "(pong) {}", String::from_utf8_lossy(&payload))?;
             }
-            Incoming::TimedOut => {}
-            Incoming::Closed(closed) => return Ok(closed),
+            _ => {} // pings and Close frames have been answered
         }
         screen.flush()?;
     }
+    reader.closed().cloned().ok_or_else(|| "the connection is still open".into())
 }
 
-/// The first bytes of a message, for people.
+/// Returns the first bytes of a message, for people.
 fn hex(data: &[u8]) -> String {
     let mut text: Vec<String> = data.iter().take(32).map(|byte| format!("{byte:02x}")).collect();
     if data.len() > 32 {

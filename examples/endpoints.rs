@@ -1,14 +1,16 @@
-//! A pool of endpoints that are allocated and released while the server runs, each a room of its own.
+//! A pool of endpoints that are allocated and released while the server runs, each a room of its
+//! own.
 //!
 //!     cargo run --release --example endpoints [ADDR] [--endpoints NUMBER] [--prefix NAME]
 //!
-//! default: 127.0.0.1:9004, 5 endpoints, prefix WS. Type `allocate` at its terminal, then connect as often as you like with
-//! `cargo run --example client ws://127.0.0.1:9004/` and the name that it printed. What a client sends is reflected to
-//! everybody on its endpoint, itself included. The other commands: `release NAME`, `clients NAME`, `in use? NAME`,
-//! `status NAME`, `send NAME TEXT`, `list`.
+//! Default: 127.0.0.1:9004, 5 endpoints, prefix WS. Type `allocate` at its terminal. Then connect
+//! as often as you like, with `cargo run --example client ws://127.0.0.1:9004/` and the name that
+//! it printed. A message from a client is reflected to everybody on its endpoint, itself included.
+//! The other commands: `release NAME`, `clients NAME`, `in use? NAME`, `status NAME`, `send NAME
+//! TEXT`, `list`.
 //!
-//! It shows: a rule that changes while the server runs (connecting to an endpoint that is not allocated is refused with
-//! 404, releasing one closes its clients with 1001), and hooks.
+//! It shows: a rule that changes while the server runs (connecting to an endpoint that is not
+//! allocated is refused with 404, releasing one closes its clients with 1001), and hooks.
 //!
 //! It leaves out: TLS, users, and names that nobody can guess: these have 32 random bits.
 
@@ -18,10 +20,10 @@ use std::process::ExitCode;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
-use hybi::CloseCode;
-use hybi::blocking::{self, AcceptError, Closed, Error, Incoming};
+use hybi::blocking::{self, AcceptError, Closed, Error};
 use hybi::connection::Prepared;
-use hybi::handshake::{Accept, Rejection};
+use hybi::handshake::{Acceptance, Rejection};
+use hybi::{CloseCode, Message};
 
 #[path = "shared/hub.rs"]
 mod hub;
@@ -30,7 +32,7 @@ use hub::{Bounds, Hub, Peer, Session, Socket};
 fn main() -> ExitCode {
     let Some((address, prefix, size)) = options(std::env::args().skip(1)) else {
         eprintln!(
-            "usage: endpoints [ADDR] [--endpoints NUMBER] [--prefix NAME]        such as 127.0.0.1:9004"
+            "usage: endpoints [ADDR] [--endpoints NUMBER] [--prefix NAME]    such as 127.0.0.1:9004"
         );
         return ExitCode::from(2);
     };
@@ -59,15 +61,15 @@ fn main() -> ExitCode {
     }
 }
 
-/// What a program may want to know of what happens; each does nothing unless it is written.
+/// What a program may do when something happens. By default nothing.
 trait Hooks: Send + Sync {
     fn on_connect(&self, _endpoint: &str, _peer: &Peer) {}
-    fn on_message(&self, _endpoint: &str, _peer: &Peer, _message: &Incoming) {}
+    fn on_message(&self, _endpoint: &str, _peer: &Peer, _message: &Message) {}
     fn on_leave(&self, _endpoint: &str, _peer: &Peer, _closed: &Closed) {}
     fn on_error(&self, _endpoint: &str, _peer: &Peer, _error: &Error) {}
 }
 
-/// Ours tell it at the terminal.
+/// Logs everything.
 struct Tell;
 
 impl Hooks for Tell {
@@ -75,8 +77,8 @@ impl Hooks for Tell {
         hub::log(format_args!("{endpoint}: {} connected", peer.id()));
     }
 
-    fn on_message(&self, endpoint: &str, peer: &Peer, message: &Incoming) {
-        if let Incoming::Text(text) = message {
+    fn on_message(&self, endpoint: &str, peer: &Peer, message: &Message) {
+        if let Some(text) = message.as_text() {
             hub::log(format_args!("{endpoint}: {} says {text:?}", peer.id()));
         }
     }
@@ -108,7 +110,7 @@ impl Pool {
         Self { hub, endpoints: Mutex::new(endpoints), hooks: Box::new(hooks) }
     }
 
-    /// Takes an endpoint out of the pool. `None`: all are allocated.
+    /// Takes an endpoint out of the pool. Returns `None` if all are allocated.
     fn allocate(&self) -> Option<String> {
         let mut endpoints = self.endpoints();
         let (name, endpoint) = endpoints.iter_mut().find(|(_, endpoint)| endpoint.is_none())?;
@@ -116,7 +118,7 @@ impl Pool {
         Some(name.clone())
     }
 
-    /// Puts an endpoint back and closes its clients. How many those were.
+    /// Puts an endpoint back and closes its clients. Returns how many those were.
     fn release(&self, name: &str) -> Result<usize, NotAllocated> {
         let clients = self.endpoints().get_mut(name).and_then(Option::take).ok_or(NotAllocated)?;
         for peer in clients.values() {
@@ -125,7 +127,7 @@ impl Pool {
         Ok(clients.len())
     }
 
-    /// The clients of an endpoint.
+    /// Returns the clients of an endpoint.
     fn clients(&self, name: &str) -> Result<Vec<Arc<Peer>>, NotAllocated> {
         match self.endpoints().get(name) {
             Some(Some(clients)) => Ok(clients.values().cloned().collect()),
@@ -133,20 +135,20 @@ impl Pool {
         }
     }
 
-    /// Sends to everybody on an endpoint; waits for nobody. How many those were.
+    /// Sends to everybody on an endpoint, without waiting. Returns how many those were.
     fn send(&self, name: &str, message: &Prepared) -> Result<usize, NotAllocated> {
-        // Under the lock, so that everybody hears everything in the same order.
+        // Under the lock, so that everybody receives everything in the same order.
         match self.endpoints().get(name) {
             Some(Some(clients)) => Ok(clients.values().filter(|peer| peer.send(message)).count()),
             _ => Err(NotAllocated),
         }
     }
 
-    /// One connection, from the request to the end.
+    /// Serves one connection, from the request to the end.
     fn serve(&self, stream: Socket) -> Result<(), Box<dyn std::error::Error>> {
-        let pending = match blocking::accept(stream) {
+        let pending = match blocking::receive_request(stream) {
             Ok(pending) => pending,
-            // A port scan, or a browser that connects in advance and then does not need it.
+            // A port scan, or a browser that connects in advance.
             Err(AcceptError::Io(_) | AcceptError::TimedOut) => return Ok(()),
             Err(error) => return Err(error.into()),
         };
@@ -155,15 +157,17 @@ impl Pool {
             let why = "There is no such endpoint.\n";
             return Ok(pending.reject(&Rejection::new(404).body("text/plain", why))?);
         }
-        let session = self.hub.admit(pending.accept(&Accept::from_same_origin())?)?;
+        let mut session = self.hub.admit(pending.accept(&Acceptance::from_same_origin())?)?;
         let peer = Arc::clone(session.peer());
         let seat = self.join(&name, &peer);
         self.hooks.on_connect(&name, &peer);
-        let outcome = self.reflect(&name, session);
-        drop(seat); // before anybody hears of it
-        match outcome {
-            Ok(closed) => self.hooks.on_leave(&name, &peer, &closed),
-            Err(error) => self.hooks.on_error(&name, &peer, &error),
+        let outcome = self.reflect(&name, &mut session);
+        let closed = session.closed().cloned();
+        drop((seat, session)); // before the hooks
+        match (outcome, closed) {
+            (Err(error), _) => self.hooks.on_error(&name, &peer, &error),
+            (Ok(()), Some(closed)) => self.hooks.on_leave(&name, &peer, &closed),
+            (Ok(()), None) => {}
         }
         Ok(())
     }
@@ -173,25 +177,19 @@ impl Pool {
             Some(Some(clients)) => {
                 clients.insert(peer.id(), Arc::clone(peer));
             }
-            // Released meanwhile.
+            // It has been released meanwhile.
             _ => peer.close(CloseCode::GOING_AWAY, "the endpoint has been released"),
         }
         Seat { pool: self, name, id: peer.id() }
     }
 
-    fn reflect(&self, name: &str, mut session: Session) -> Result<Closed, Error> {
-        loop {
-            let incoming = session.read()?;
-            self.hooks.on_message(name, session.peer(), &incoming);
-            let message = match incoming {
-                Incoming::Text(text) => Prepared::new(&text),
-                Incoming::Binary(data) => Prepared::new(&data),
-                Incoming::Pong(_) | Incoming::TimedOut => continue,
-                Incoming::Closed(closed) => return Ok(closed),
-            };
-            // Nobody hears what is said on an endpoint that has just been released.
-            let _ = self.send(name, &message);
+    fn reflect(&self, name: &str, session: &mut Session) -> Result<(), Error> {
+        while let Some(message) = session.receive()? {
+            self.hooks.on_message(name, session.peer(), &message);
+            // Nobody is on an endpoint that has just been released.
+            let _ = self.send(name, &Prepared::new(&message));
         }
+        Ok(())
     }
 
     fn endpoints(&self) -> MutexGuard<'_, BTreeMap<String, Endpoint>> {
@@ -199,7 +197,7 @@ impl Pool {
     }
 }
 
-/// Somebody's being on an endpoint, which ends with it.
+/// A client's seat on an endpoint, which it leaves when this is dropped.
 struct Seat<'a> {
     pool: &'a Pool,
     name: &'a str,
@@ -228,7 +226,9 @@ impl std::error::Error for NotAllocated {}
 fn obey(pool: &Pool, line: &str) -> Result<String, Box<dyn std::error::Error>> {
     match line.split_once(' ').unwrap_or((line, "")) {
         ("allocate", "") => pool.allocate().ok_or_else(|| "all endpoints are allocated".into()),
-        ("release", name) => Ok(format!("released; {} clients are being closed", pool.release(name)?)),
+        ("release", name) => {
+            Ok(format!("released; {} clients are being closed", pool.release(name)?))
+        }
         ("clients", name) => Ok(format!("{} clients", pool.clients(name)?.len())),
         ("in", name) if name.starts_with("use? ") => {
             let name = name.trim_start_matches("use? ");
@@ -249,12 +249,12 @@ fn obey(pool: &Pool, line: &str) -> Result<String, Box<dyn std::error::Error>> {
                 None => format!("\n{name} free"),
             };
             let endpoints = pool.endpoints();
-            Ok(format!("{} endpoints{}", endpoints.len(), endpoints.iter().map(line).collect::<String>()))
+            let lines: String = endpoints.iter().map(line).collect();
+            Ok(format!("{} endpoints{lines}", endpoints.len()))
         }
-        _ => {
-            Err("type: allocate, release NAME, clients NAME, in use? NAME, status NAME, send NAME TEXT, list"
-                .into())
-        }
+        _ => Err("type: allocate, release NAME, clients NAME, in use? NAME, status NAME, \
+                send NAME TEXT, list"
+            .into()),
     }
 }
 

@@ -1,17 +1,20 @@
-//! A server that speaks without being asked.
+//! A server that sends without being asked.
 //!
-//!     cargo run --release --example push [ADDR] [--timeout SECONDS]        default: 127.0.0.1:9003, 10 s
+//!     cargo run --release --example push [ADDR] [--timeout SECONDS]
 //!
-//! Connect with `cargo run --example client ws://127.0.0.1:9003/`. Three ways to do it:
+//! Default: 127.0.0.1:9003, 10 s. Connect with `cargo run --example client ws://127.0.0.1:9003/`.
+//! There are three ways to do it:
 //!
-//! - `/`: synchronous. The server reads with a time-out, and whenever that is over sends "timed out at ...". Texts come
-//!   back as they were sent; `exit` ends the conversation.
+//! - `/`: synchronous. The server reads with a time-out, and sends "timed out at ..." whenever that
+//!   passes. Texts come back as they were sent. `exit` ends the conversation.
 //! - `/?binary`: the same in binary messages.
-//! - `/async`: asynchronous. The connection gets a number, and what serves it returns at once. From then on whoever knows
-//!   the number can send to it or close it; here that is whoever types at the server's terminal: `ID TEXT`, `all TEXT`,
-//!   `close ID`, `list`.
+//! - `/async`: asynchronous. The connection gets a number, and the server never waits for it.
+//!   Everybody who knows the number can send to it or close it. Here that is the person at the
+//!   server's terminal: `ID TEXT`, `all TEXT`, `close ID`, `list`. Two threads stay with the
+//!   connection: one answers pings and notices the end, the other writes.
 //!
-//! It leaves out: TLS, users, pages of other servers (browsers may connect from nowhere, as there is no page here).
+//! It leaves out: TLS, users, and pages of other servers. (Web pages cannot connect, as there is
+//! none here.)
 
 use std::io::BufRead;
 use std::process::ExitCode;
@@ -19,16 +22,17 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use hybi::blocking::{self, AcceptError, Closed, Error, Incoming, ReadyState, WebSocket};
-use hybi::connection::{KeepaliveConfig, Prepared};
-use hybi::handshake::{Accept, Rejection};
-use hybi::{CloseCode, Server};
+use hybi::blocking::{self, AcceptError, Error, ReadyState, WebSocket};
+use hybi::connection::Prepared;
+use hybi::handshake::{Acceptance, Rejection};
+use hybi::keepalive::KeepaliveConfig;
+use hybi::{CloseCode, Message, Server};
 
 #[path = "shared/hub.rs"]
 mod hub;
 use hub::{Bounds, Hub, Peer, Session, Socket};
 
-/// How long a client of the synchronous kind may take for what we write.
+/// How long a synchronous client may take to receive what we write.
 const WRITE_WITHIN: Duration = Duration::from_secs(10);
 
 fn main() -> ExitCode {
@@ -56,15 +60,15 @@ fn main() -> ExitCode {
     }
 }
 
-/// One connection, from the request to the end.
+/// Serves one connection, from the request to the end.
 fn serve(
     stream: Socket,
     timeout: Duration,
     hub: &Arc<Hub>,
 ) -> Result<(), Box<dyn std::error::Error>> {
-    let pending = match blocking::accept(stream) {
+    let pending = match blocking::receive_request(stream) {
         Ok(pending) => pending,
-        // A port scan, or a browser that connects in advance and then does not need it.
+        // A port scan, or a browser that connects in advance.
         Err(AcceptError::Io(_) | AcceptError::TimedOut) => return Ok(()),
         Err(error) => return Err(error.into()),
     };
@@ -74,78 +78,70 @@ fn serve(
         "/async" => true,
         _ => return Ok(pending.reject(&Rejection::new(404))?),
     };
-    let ws = pending.accept(&Accept::from_same_origin())?;
-    let outcome = if is_async {
-        let session = open(hub.admit(ws)?);
-        listen_to(session)
+    let mut ws = pending.accept(&Acceptance::from_same_origin())?;
+    let ending = if is_async {
+        let mut session = hub.admit(ws)?;
+        greet(&session);
+        let outcome = listen_to(&mut session);
+        hub::ending(&outcome, session.closed())
     } else {
-        converse(ws, timeout, binary)
+        let outcome = converse(&mut ws, timeout, binary);
+        hub::ending(&outcome, ws.closed())
     };
-    hub::log(format_args!("a connection ended: {}", hub::ending(&outcome)));
+    hub::log(format_args!("a connection ended: {ending}"));
     Ok(())
 }
 
 /// The synchronous server: one thread reads and writes.
 fn converse(
-    mut ws: WebSocket<Socket, Server>,
+    ws: &mut WebSocket<Socket, Server>,
     timeout: Duration,
     binary: bool,
-) -> Result<Closed, Error> {
+) -> Result<(), Error> {
     ws.set_keepalive(KeepaliveConfig::default());
-    ws.set_read_timeout(Some(timeout))?;
-    ws.set_write_timeout(Some(WRITE_WITHIN))?;
+    ws.set_read_timeout(timeout)?;
+    ws.set_write_timeout(WRITE_WITHIN)?;
     while ws.unsent_bytes() == 0 {
-        match ws.read()? {
-            data @ (Incoming::Text(_) | Incoming::Binary(_)) => reply(&mut ws, data, binary)?,
-            Incoming::TimedOut => {
-                let news = format!("timed out at {}", now());
-                reply(&mut ws, Incoming::Text(news), binary)?;
-            }
-            Incoming::Closed(closed) => return Ok(closed),
-            Incoming::Pong(_) => {}
+        let message = match ws.receive() {
+            Ok(Some(message)) => message,
+            Ok(None) => break,
+            Err(Error::TimedOut) => format!("timed out at {}", now()).into(),
+            Err(error) => return Err(error),
+        };
+        if ws.ready_state() != ReadyState::Open {
+            // We have closed. This message was in flight, or is the last time-out.
+        } else if message.as_bytes() == b"exit" {
+            ws.close(CloseCode::NORMAL, "bye")?;
+        } else if binary {
+            ws.send(message.as_bytes())?;
+        } else {
+            ws.send(&message)?;
         }
     }
-    ws.terminate(Duration::ZERO) // the client does not read
+    ws.terminate(Duration::ZERO); // drops a client that does not read
+    Ok(())
 }
 
-fn reply(ws: &mut WebSocket<Socket, Server>, data: Incoming, binary: bool) -> Result<(), Error> {
-    match data {
-        // We have closed; this was under way, or is the last time-out.
-        _ if ws.ready_state() != ReadyState::Open => Ok(()),
-        Incoming::Text(text) if text == "exit" => ws.close(CloseCode::NORMAL, "bye"),
-        Incoming::Binary(data) if data == b"exit" => ws.close(CloseCode::NORMAL, "bye"),
-        Incoming::Text(text) if !binary => ws.send(&text),
-        Incoming::Text(text) => ws.send(text.as_bytes()),
-        Incoming::Binary(data) => ws.send(&data),
-        _ => Ok(()),
-    }
-}
-
-/// The asynchronous server: greets, and has done its part.
-fn open(session: Session) -> Session {
+/// The asynchronous server: greets, and is done.
+fn greet(session: &Session) {
     let id = session.peer().id();
     session.peer().send(&Prepared::new(&format!("you are number {id}")));
     hub::log(format_args!("{id} has come"));
-    session
 }
 
-/// What is left to the thread of an asynchronous connection: it answers pings, and notices the end.
-fn listen_to(mut session: Session) -> Result<Closed, Error> {
-    loop {
-        match session.read()? {
-            Incoming::Text(text) => {
-                hub::answer(format_args!("{} says {text:?}", session.peer().id()))
-            }
-            Incoming::Binary(data) => {
-                hub::answer(format_args!("{} says {} bytes", session.peer().id(), data.len()));
-            }
-            Incoming::Pong(_) | Incoming::TimedOut => {}
-            Incoming::Closed(closed) => return Ok(closed),
+/// Reads what an asynchronous client sends, answers pings, and notices the end.
+fn listen_to(session: &mut Session) -> Result<(), Error> {
+    let id = session.peer().id();
+    while let Some(message) = session.receive()? {
+        match message {
+            Message::Text(text) => hub::answer(format_args!("{id} says {text:?}")),
+            Message::Binary(bytes) => hub::answer(format_args!("{id} says {} bytes", bytes.len())),
         }
     }
+    Ok(())
 }
 
-/// Another thread, which knows connections by their numbers only.
+/// Runs in another thread, which knows connections only by their numbers.
 fn obey_terminal(hub: &Hub) {
     for line in std::io::stdin().lock().lines().map_while(Result::ok) {
         match obey(hub, line.trim()) {
@@ -181,7 +177,7 @@ fn obey(hub: &Hub, line: &str) -> Result<String, Box<dyn std::error::Error>> {
     }
 }
 
-/// The time of day, UTC.
+/// Returns the time of day, UTC.
 fn now() -> String {
     let seconds =
         SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs() % 86_400;

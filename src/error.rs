@@ -1,20 +1,40 @@
-//! What can go wrong, by whose fault: [`Violation`] (the peer's), [`CutOff`] (the transport's), [`Misuse`] (the
-//! caller's). A clean close is no error but an event.
+//! The errors of an established connection. Each type says whose fault it is: [`ProtocolError`]
+//! (the peer's), [`CutOff`] and [`KeepaliveError`] (the peer's or the network's), [`UsageError`]
+//! (the caller's). A clean close is an event and not an error.
+//!
+//! Two habits hold for all of them. `Display` prints the whole message, so `source` returns `None`.
+//! `name` returns a stable code for logs, metrics and other languages; no two errors share one.
 
 use core::fmt;
 
-use crate::frame::{CloseCode, OpCode, Reserved};
+use crate::frame::{CloseCode, CloseCodeError, OpCode, Reserved};
 
-/// A rule that the peer broke on an established connection. Final: nothing is received or sent afterwards.
+/// A rule that the peer broke on an established connection. Final: nothing is received or sent
+/// afterwards.
 ///
-/// When a [`Connection`](crate::Connection) returns it, the Close frame with the [code](Self::close_code) for it is
-/// already in the output; write the output, then close the transport (RFC 6455 §7.1.7).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// When a [`Connection`](crate::Connection) returns it, the Close frame with its
+/// [code](Self::close_code) is already in the output. Write the output, then close the transport
+/// (RFC 6455 §7.1.7).
+///
+/// ```
+/// use hybi::{Config, Connection, Inbox, Outbox, ProtocolError};
+///
+/// let (mut ws, mut out) = (Connection::server(Config::default()), Outbox::new());
+/// let mut inbox = Inbox::new();
+/// inbox.append(b"\x81\x05Hello"); // not masked
+///
+/// let error = ws.receive(&mut inbox.input(), &mut out).unwrap_err();
+/// assert_eq!(error, ProtocolError::Unmasked);
+/// assert_eq!(error.name(), "unmasked"); // for logs and metrics
+/// assert!(error.to_string().ends_with("an unmasked frame; a client must mask (RFC 6455 §5.1)"));
+/// assert_eq!(out, b"\x88\x02\x03\xea"); // a Close frame with code 1002
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub enum Violation {
-    /// Reserved bits are set that no negotiated extension has given a meaning.
+pub enum ProtocolError {
+    /// Reserved bits are set to which no negotiated extension gives a meaning.
     ReservedBits {
-        /// The bits of the frame.
+        /// The reserved bits of the frame.
         bits: Reserved,
     },
     /// An opcode without a meaning.
@@ -22,18 +42,18 @@ pub enum Violation {
         /// The opcode of the frame.
         opcode: OpCode,
     },
-    /// A client sent a frame without masking it.
+    /// An unmasked frame from a client.
     Unmasked,
-    /// A server sent a masked frame.
+    /// A masked frame from a server.
     Masked,
-    /// A length was written in a longer form than it needs.
+    /// A length in a longer form than it needs.
     LengthNotShortest {
-        /// The length.
+        /// The length in bytes.
         len: u64,
     },
     /// A 64-bit length with the top bit set.
     LengthTopBit {
-        /// The length.
+        /// The length in bytes.
         len: u64,
     },
     /// A control frame of more than 125 bytes.
@@ -46,11 +66,11 @@ pub enum Violation {
         /// The opcode of the frame.
         opcode: OpCode,
     },
-    /// A continuation frame, but no message is under way.
+    /// A continuation frame while no message is in progress.
     ContinuationOfNothing,
-    /// A new text or binary frame before the message under way was finished.
+    /// A new text or binary frame before the end of the message in progress.
     MessageInsideMessage,
-    /// A Close frame whose body is a single byte, too short for a code.
+    /// A Close frame with a body of one byte, too short for a code.
     CloseBodyTooShort,
     /// A close code that must not be sent.
     CloseCode {
@@ -63,30 +83,31 @@ pub enum Violation {
     TextNotUtf8,
     /// A frame longer than [`Limits::frame_bytes_max`](crate::Limits::frame_bytes_max).
     FrameTooBig {
-        /// The length that it announced, in bytes.
+        /// The announced length in bytes.
         len: u64,
     },
-    /// A message longer than [`Limits::message_bytes_max`](crate::Limits::message_bytes_max), or than there is memory for.
+    /// A message longer than [`Limits::message_bytes_max`](crate::Limits::message_bytes_max), or
+    /// than there is memory for.
     MessageTooBig {
-        /// The length that it would have reached with the frame that was announced, in bytes.
+        /// The length in bytes that the message would have had with the announced frame.
         len: u64,
     },
-    /// A message in more fragments than [`Limits::fragments_max`](crate::Limits::fragments_max).
+    /// A message in more frames than [`Limits::fragments_max`](crate::Limits::fragments_max).
     TooManyFragments,
     /// A compressed message that is not DEFLATE data.
     NotDeflate,
-    /// A message longer after decompression than
+    /// A message that is longer after decompression than
     /// `extension::deflate::DeflateConfig::inflated_bytes_max`.
     InflatedTooBig,
-    /// A message that got longer by decompression than
-    /// `extension::deflate::DeflateConfig::expansion_max` times.
+    /// A message that decompression expands by more than
+    /// `extension::deflate::DeflateConfig::expansion_max`.
     ExpansionTooHigh,
-    /// A compressed message of so many final blocks that they can only be meant to cost us time.
+    /// A compressed message with so many final blocks that they can only be meant to cost time.
     TooManyFinalBlocks,
 }
 
-impl Violation {
-    /// The close code that tells the peer (RFC 6455 §7.4.1).
+impl ProtocolError {
+    /// Returns the close code that tells the peer what went wrong (RFC 6455 §7.4.1).
     #[must_use]
     pub const fn close_code(self) -> CloseCode {
         match self {
@@ -114,7 +135,7 @@ impl Violation {
         }
     }
 
-    /// Where the rule stands, such as `"RFC 6455 §5.2"`.
+    /// Returns the section that has the rule, such as `"RFC 6455 §5.2"`.
     #[must_use]
     pub const fn section(self) -> &'static str {
         match self {
@@ -137,209 +158,407 @@ impl Violation {
             Self::NotDeflate => "RFC 7692 §7.2.2",
         }
     }
+
+    /// Returns a code for logs, metrics and other languages, such as `"reserved-bits"`.
+    ///
+    /// Codes are stable: a release may add some, but never changes or reuses one.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::ReservedBits { .. } => "reserved-bits",
+            Self::ReservedOpCode { .. } => "reserved-opcode",
+            Self::Unmasked => "unmasked",
+            Self::Masked => "masked",
+            Self::LengthNotShortest { .. } => "length-not-shortest",
+            Self::LengthTopBit { .. } => "length-top-bit",
+            Self::ControlTooLong { .. } => "control-too-long",
+            Self::ControlFragmented { .. } => "control-fragmented",
+            Self::ContinuationOfNothing => "continuation-of-nothing",
+            Self::MessageInsideMessage => "message-inside-message",
+            Self::CloseBodyTooShort => "close-body-too-short",
+            Self::CloseCode { .. } => "close-code",
+            Self::CloseReasonNotUtf8 => "close-reason-not-utf8",
+            Self::TextNotUtf8 => "text-not-utf8",
+            Self::FrameTooBig { .. } => "frame-too-big",
+            Self::MessageTooBig { .. } => "message-too-big",
+            Self::TooManyFragments => "too-many-fragments",
+            Self::NotDeflate => "not-deflate",
+            Self::InflatedTooBig => "inflated-too-big",
+            Self::ExpansionTooHigh => "expansion-too-high",
+            Self::TooManyFinalBlocks => "too-many-final-blocks",
+        }
+    }
 }
 
-impl fmt::Display for Violation {
+impl fmt::Display for ProtocolError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("the peer sent ")?;
         match self {
             Self::ReservedBits { bits } => {
                 write!(
                     f,
-                    "a frame with reserved bits {:03b}, but no extension was negotiated for them",
-                    bits.bits()
+                    "a frame with reserved bits {bits:03b}, for which no extension was negotiated"
                 )
             }
             Self::ReservedOpCode { opcode } => {
-                write!(f, "a frame with the reserved opcode {:#x}", opcode.number())
+                write!(f, "a frame with the reserved opcode {opcode:#x}")
             }
-            Self::Unmasked => f.write_str("an unmasked frame, which a client must not"),
-            Self::Masked => f.write_str("a masked frame, which a server must not"),
+            Self::Unmasked => f.write_str("an unmasked frame; a client must mask"),
+            Self::Masked => f.write_str("a masked frame; a server must not mask"),
             Self::LengthNotShortest { len } => {
                 write!(f, "the length {len} in a longer form than it needs")
             }
-            Self::LengthTopBit { len } => {
-                write!(f, "the length {len:#x}, whose top bit must be clear")
-            }
-            Self::ControlTooLong { opcode } => {
-                write!(f, "a control frame ({opcode:?}) of more than 125 bytes")
-            }
+            Self::LengthTopBit { len } => write!(f, "the length {len:#x}, whose top bit must be 0"),
+            Self::ControlTooLong { opcode } => write!(f, "a {opcode} frame of more than 125 bytes"),
             Self::ControlFragmented { opcode } => {
-                write!(f, "a fragmented control frame ({opcode:?})")
+                write!(f, "a fragmented {opcode} frame; control frames must be whole")
             }
             Self::ContinuationOfNothing => {
-                f.write_str("a continuation frame without a message to continue")
+                f.write_str("a continuation frame while no message was in progress")
             }
-            Self::MessageInsideMessage => f.write_str("a new message inside a fragmented one"),
+            Self::MessageInsideMessage => {
+                f.write_str("a new message before the end of the one in progress")
+            }
             Self::CloseBodyTooShort => f.write_str("a Close frame with a body of one byte"),
             Self::CloseCode { number } => {
-                write!(f, "the close code {number}, which must not be on the wire")
+                write!(f, "the close code {number}, which must not be sent")
             }
             Self::CloseReasonNotUtf8 => f.write_str("a close reason that is not UTF-8"),
             Self::TextNotUtf8 => f.write_str("a text message that is not UTF-8"),
-            Self::FrameTooBig { len } => write!(f, "a frame of {len} bytes, more than our limit"),
-            Self::MessageTooBig { len } => {
-                write!(f, "a message of at least {len} bytes, more than our limit or our memory")
+            Self::FrameTooBig { len } => {
+                write!(f, "a frame of {len} bytes, more than Limits::frame_bytes_max allows")
             }
-            Self::TooManyFragments => f.write_str("a message in more fragments than our limit"),
+            Self::MessageTooBig { len } => write!(
+                f,
+                "a message of at least {len} bytes, more than Limits::message_bytes_max or the \
+                 memory allows"
+            ),
+            Self::TooManyFragments => {
+                f.write_str("a message in more frames than Limits::fragments_max allows")
+            }
             Self::NotDeflate => f.write_str("a compressed message that is not DEFLATE data"),
-            Self::InflatedTooBig => {
-                f.write_str("a message longer after decompression than our limit")
-            }
-            Self::ExpansionTooHigh => {
-                f.write_str("a message that decompression makes longer by more than our limit")
-            }
+            Self::InflatedTooBig => f.write_str(
+                "a message that is longer after decompression than \
+                 DeflateConfig::inflated_bytes_max allows",
+            ),
+            Self::ExpansionTooHigh => f.write_str(
+                "a message that decompression expands by more than DeflateConfig::expansion_max \
+                 allows",
+            ),
             Self::TooManyFinalBlocks => {
-                f.write_str("a compressed message of too many final blocks")
+                f.write_str("a compressed message with too many final blocks")
             }
         }?;
         write!(f, " ({})", self.section())
     }
 }
 
-impl core::error::Error for Violation {}
+impl core::error::Error for ProtocolError {}
 
-/// The input ended without a closing handshake: close code 1006 (RFC 6455 §7.1.5). Says what was cut off.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Where the input ended, if it ended without the peer's Close frame. Programs call that close code
+/// 1006 (RFC 6455 §7.1.5).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum CutOff {
-    /// Nothing but the peer's Close frame: the input ended between two messages.
+    /// Between messages: only the peer's Close frame is missing.
     BetweenMessages,
-    /// A frame header: some of its bytes are missing.
+    /// In a frame header.
     InHeader,
-    /// A control frame: some of its payload is missing.
+    /// In the payload of a control frame.
     InControl {
-        /// Its opcode.
+        /// The frame's opcode.
         opcode: OpCode,
     },
-    /// A message: some of it is missing, in a frame or as further frames.
+    /// In a message: in the payload of one of its frames, or between two of them.
     InMessage {
-        /// How many bytes of it had arrived.
+        /// How many bytes of the message had arrived.
         received: u64,
     },
 }
 
-impl fmt::Display for CutOff {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the connection ended without a closing handshake (1006), ")?;
+impl CutOff {
+    /// Returns a code for logs, metrics and other languages, such as `"cut-off-in-header"`. It is
+    /// as stable as [`ProtocolError::name`].
+    #[must_use]
+    pub const fn name(self) -> &'static str {
         match self {
-            Self::BetweenMessages => f.write_str("between messages"),
-            Self::InHeader => f.write_str("inside a frame header"),
-            Self::InControl { opcode } => write!(f, "inside a control frame ({opcode:?})"),
-            Self::InMessage { received } => {
-                write!(f, "inside a message, of which {received} bytes had arrived")
-            }
+            Self::BetweenMessages => "cut-off-between-messages",
+            Self::InHeader => "cut-off-in-header",
+            Self::InControl { .. } => "cut-off-in-control",
+            Self::InMessage { .. } => "cut-off-in-message",
         }
     }
 }
 
-impl core::error::Error for CutOff {}
+impl fmt::Display for CutOff {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the connection ended without a Close frame, ")?;
+        match self {
+            Self::BetweenMessages => f.write_str("between messages"),
+            Self::InHeader => f.write_str("in a frame header"),
+            Self::InControl { opcode } => write!(f, "in a {opcode} frame"),
+            Self::InMessage { received } => write!(f, "in a message after {received} bytes"),
+        }?;
+        f.write_str(" (RFC 6455 §7.1.5)")
+    }
+}
 
-/// A mistake of the calling program. Nothing was written, and the machine is as it was before the call.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Why the end of the input is not a clean end of the connection. Either way the connection is
+/// over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub enum Misuse {
+pub enum EndOfInputError {
+    /// The input before its end breaks a rule. The Close frame for it is in the output.
+    Protocol(ProtocolError),
+    /// The input ended without the peer's Close frame.
+    CutOff(CutOff),
+}
+
+impl EndOfInputError {
+    /// Returns the code of the error in it: [`ProtocolError::name`] or [`CutOff::name`].
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Protocol(error) => error.name(),
+            Self::CutOff(cut_off) => cut_off.name(),
+        }
+    }
+}
+
+impl fmt::Display for EndOfInputError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Protocol(error) => error.fmt(f),
+            Self::CutOff(cut_off) => cut_off.fmt(f),
+        }
+    }
+}
+
+// `Display` prints the inner error, so `source` must not return it again.
+impl core::error::Error for EndOfInputError {}
+
+impl From<ProtocolError> for EndOfInputError {
+    fn from(error: ProtocolError) -> Self {
+        Self::Protocol(error)
+    }
+}
+
+impl From<CutOff> for EndOfInputError {
+    fn from(cut_off: CutOff) -> Self {
+        Self::CutOff(cut_off)
+    }
+}
+
+/// A deadline that the peer missed. The connection is dead: close the transport. For the program
+/// that is close code 1006.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum KeepaliveError {
+    /// Nothing arrived within
+    /// [`pong_within`](crate::keepalive::KeepaliveConfig::pong_within) after a ping.
+    Pong,
+    /// The peer did not finish closing within
+    /// [`close_within`](crate::keepalive::KeepaliveConfig::close_within).
+    Close,
+}
+
+impl KeepaliveError {
+    /// Returns a code for logs, metrics and other languages, such as `"pong-timeout"`. It is as
+    /// stable as [`ProtocolError::name`].
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Pong => "pong-timeout",
+            Self::Close => "close-timeout",
+        }
+    }
+}
+
+impl fmt::Display for KeepaliveError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Pong => "the peer did not answer a ping in time (RFC 6455 §5.5.2)",
+            Self::Close => "the peer did not close the connection in time (RFC 6455 §7.1.1)",
+        })
+    }
+}
+
+impl core::error::Error for KeepaliveError {}
+
+/// A mistake of the calling program. Nothing was written, and the connection is as it was before
+/// the call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum UsageError {
     /// The payload of a ping or pong is longer than 125 bytes (RFC 6455 §5.5).
     ControlTooLong {
-        /// Its length.
+        /// Its length in bytes.
         len: usize,
     },
-    /// A close code that must not be sent (RFC 6455 §7.4): allowed are 1000–1003, 1007–1014 (1010 to clients
-    /// only) and 3000–4999.
+    /// A close code that must not be sent (RFC 6455 §7.4). Allowed are 1000–1003, 1007–1014 and
+    /// 3000–4999, and 1010 only from clients.
     CloseCode {
         /// The code.
         number: u16,
     },
     /// A close reason longer than 123 bytes (RFC 6455 §5.5).
     CloseReasonTooLong {
-        /// Its length.
+        /// Its length in bytes.
         len: usize,
     },
-    /// Something was to be sent after the Close frame, after the connection failed, or after it ended (RFC 6455
-    /// §5.5.1).
+    /// The connection is closing or over, so nothing more can be sent (RFC 6455 §5.5.1).
     Closed,
-    /// A whole message was to be sent while one is being sent in parts (RFC 6455 §5.4): finish that first.
-    MessageUnderWay,
-    /// A text part was to be sent in a binary message, or the other way round (RFC 6455 §5.4).
+    /// A message is being sent in parts; finish it before sending another (RFC 6455 §5.4).
+    MessageInProgress,
+    /// A part of text was sent in a binary message, or the other way round (RFC 6455 §5.4).
     OtherKindOfMessage,
     /// The payload of a text message is not UTF-8 (RFC 6455 §5.6).
     TextNotUtf8,
 }
 
-impl fmt::Display for Misuse {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl UsageError {
+    /// Returns the section that has the rule, such as `"RFC 6455 §5.4"`.
+    #[must_use]
+    pub const fn section(self) -> &'static str {
         match self {
-            Self::ControlTooLong { len } => {
-                write!(f, "a ping or pong carries at most 125 bytes, not {len} (RFC 6455 §5.5)")
-            }
-            Self::CloseCode { number } => write!(
-                f,
-                "the close code {number} must not be sent; use 1000-1003, 1007-1014 or 3000-4999 (RFC 6455 §7.4)"
-            ),
-            Self::CloseReasonTooLong { len } => {
-                write!(f, "a close reason has at most 123 bytes, not {len} (RFC 6455 §5.5)")
-            }
-            Self::Closed => f.write_str(
-                "the connection is closing or closed: nothing more can be sent (RFC 6455 §5.5.1)",
-            ),
-            Self::MessageUnderWay => f.write_str(
-                "a message is being sent in parts: finish it before the next (RFC 6455 §5.4)",
-            ),
-            Self::OtherKindOfMessage => {
-                f.write_str("the parts of a message are all text or all binary (RFC 6455 §5.4)")
-            }
-            Self::TextNotUtf8 => f.write_str("a text message must be UTF-8 (RFC 6455 §5.6)"),
+            Self::ControlTooLong { .. } | Self::CloseReasonTooLong { .. } => "RFC 6455 §5.5",
+            Self::CloseCode { .. } => "RFC 6455 §7.4",
+            Self::Closed => "RFC 6455 §5.5.1",
+            Self::MessageInProgress | Self::OtherKindOfMessage => "RFC 6455 §5.4",
+            Self::TextNotUtf8 => "RFC 6455 §5.6",
+        }
+    }
+
+    /// Returns a code for logs, metrics and other languages, such as `"usage-closed"`. It is as
+    /// stable as [`ProtocolError::name`].
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::ControlTooLong { .. } => "usage-control-too-long",
+            Self::CloseCode { .. } => "usage-close-code",
+            Self::CloseReasonTooLong { .. } => "usage-close-reason-too-long",
+            Self::Closed => "usage-closed",
+            Self::MessageInProgress => "usage-message-in-progress",
+            Self::OtherKindOfMessage => "usage-other-kind-of-message",
+            Self::TextNotUtf8 => "usage-text-not-utf8",
         }
     }
 }
 
-impl core::error::Error for Misuse {}
+impl fmt::Display for UsageError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self::ControlTooLong { len } => {
+                write!(f, "a ping or pong carries at most 125 bytes, not {len}")
+            }
+            // The one code that may be sent, but not by every endpoint.
+            Self::CloseCode { number } if number == CloseCode::MANDATORY_EXTENSION.number() => {
+                write!(f, "only a client may send the close code {number}")
+            }
+            Self::CloseCode { number } => return CloseCodeError { number }.fmt(f),
+            Self::CloseReasonTooLong { len } => {
+                write!(f, "a close reason has at most 123 bytes, not {len}")
+            }
+            Self::Closed => {
+                f.write_str("the connection is closing or closed, so nothing more can be sent")
+            }
+            Self::MessageInProgress => {
+                f.write_str("a message is being sent in parts; finish it before sending another")
+            }
+            Self::OtherKindOfMessage => {
+                f.write_str("the parts of one message must be all text or all binary")
+            }
+            Self::TextNotUtf8 => {
+                f.write_str("a text message must be UTF-8; send other bytes as binary")
+            }
+        }?;
+        write!(f, " ({})", self.section())
+    }
+}
 
-/// Either: what a function returns that both receives and sends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+impl core::error::Error for UsageError {}
+
+impl From<CloseCodeError> for UsageError {
+    fn from(error: CloseCodeError) -> Self {
+        Self::CloseCode { number: error.number }
+    }
+}
+
+/// Any error of an established connection, for functions that both receive and send.
+///
+/// ```
+/// use hybi::{CloseCode, Config, Connection, Error, Inbox, Outbox};
+///
+/// fn serve(inbox: &mut Inbox, out: &mut Outbox) -> Result<(), Error> {
+///     let mut ws = Connection::server(Config::default());
+///     while ws.receive(&mut inbox.input(), out)?.is_some() {} // a ProtocolError
+///     ws.close(CloseCode::NORMAL, "bye", out)?; // a UsageError
+///     ws.end_of_input(out)?; // an EndOfInputError
+///     Ok(())
+/// }
+/// let error = serve(&mut Inbox::new(), &mut Outbox::new()).unwrap_err();
+/// assert_eq!(error.name(), "cut-off-between-messages");
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Error {
     /// The peer broke a rule. The connection is over.
-    Violation(Violation),
-    /// The input ended too early. The connection is over.
+    Protocol(ProtocolError),
+    /// The input ended without the peer's Close frame. The connection is over.
     CutOff(CutOff),
-    /// The caller made a mistake. The connection is unharmed.
-    Misuse(Misuse),
+    /// The caller made a mistake. The connection is as it was before.
+    Usage(UsageError),
 }
 
-impl From<Violation> for Error {
-    fn from(violation: Violation) -> Self {
-        Self::Violation(violation)
-    }
-}
-
-impl From<CutOff> for Error {
-    fn from(cut_off: CutOff) -> Self {
-        Self::CutOff(cut_off)
-    }
-}
-
-impl From<Misuse> for Error {
-    fn from(misuse: Misuse) -> Self {
-        Self::Misuse(misuse)
+impl Error {
+    /// Returns the code of the error in it, such as `"reserved-bits"`. It is as stable as
+    /// [`ProtocolError::name`], and no two different errors share one.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Protocol(error) => error.name(),
+            Self::CutOff(cut_off) => cut_off.name(),
+            Self::Usage(error) => error.name(),
+        }
     }
 }
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Violation(violation) => violation.fmt(f),
+            Self::Protocol(error) => error.fmt(f),
             Self::CutOff(cut_off) => cut_off.fmt(f),
-            Self::Misuse(misuse) => misuse.fmt(f),
+            Self::Usage(error) => error.fmt(f),
         }
     }
 }
 
-impl core::error::Error for Error {
-    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
-        match self {
-            Self::Violation(violation) => Some(violation),
-            Self::CutOff(cut_off) => Some(cut_off),
-            Self::Misuse(misuse) => Some(misuse),
+// `Display` prints the inner error, so `source` must not return it again.
+impl core::error::Error for Error {}
+
+impl From<ProtocolError> for Error {
+    fn from(error: ProtocolError) -> Self {
+        Self::Protocol(error)
+    }
+}
+
+impl From<EndOfInputError> for Error {
+    fn from(error: EndOfInputError) -> Self {
+        match error {
+            EndOfInputError::Protocol(error) => Self::Protocol(error),
+            EndOfInputError::CutOff(cut_off) => Self::CutOff(cut_off),
         }
+    }
+}
+
+impl From<UsageError> for Error {
+    fn from(error: UsageError) -> Self {
+        Self::Usage(error)
+    }
+}
+
+impl From<CloseCodeError> for Error {
+    fn from(error: CloseCodeError) -> Self {
+        Self::Usage(error.into())
     }
 }

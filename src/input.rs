@@ -1,67 +1,84 @@
-//! The bytes that the caller has received, as the machines read them.
+//! Received bytes, as handshakes and connections read them.
 
-use core::mem;
+use core::{fmt, mem};
 
-/// Bytes received from the peer and not yet read by a machine.
+/// Bytes that were received from the peer and are not read yet.
 ///
-/// A machine takes bytes off the front, unmasks payloads in place and lends them out in its events, so
-/// that a message that arrived whole is never copied. What an event borrows is the caller's buffer, not the
-/// machine and not the `Input`.
+/// A handshake or a connection takes bytes off the front. Payloads are unmasked in place and lent
+/// out in events, so a message that arrived completely is never copied. Such an event borrows the
+/// buffer, not the connection and not the `Input`.
 ///
-/// A [`Connection`](crate::Connection) reads its input to the end, unless it is told to leave messages
-/// [in place](Self::in_place_up_to). A handshake stops behind the head it was waiting for; what then
-/// [remains](Self::remaining) belongs to whoever comes next.
+/// An [`Inbox`](crate::Inbox) keeps the buffer and [lends](crate::Inbox::input) the input. Use
+/// [`new`](Self::new) for bytes in a buffer of your own.
+///
+/// A [`Connection`](crate::Connection) reads all of its input, except for messages that stay
+/// [in place](Self::in_place_up_to). A handshake reads up to the end of the head. The
+/// [remaining](Self::remaining) bytes belong to the connection.
 ///
 /// ```
-/// let mut inbox = [0x82, 0x01, 0x2a];
-/// let mut input = hybi::Input::new(&mut inbox);
+/// let mut received = [0x82, 0x01, 0x2a];
+/// let mut input = hybi::Input::new(&mut received);
 /// assert_eq!(input.remaining(), [0x82, 0x01, 0x2a]);
 /// assert_eq!(input.take(1), Some(&mut [0x82][..]));
 /// assert_eq!(input.len(), 2);
 /// ```
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Input<'a> {
     rest: &'a mut [u8],
     in_place_max: usize,
+    /// The count of unread bytes in the [`Inbox`](crate::Inbox) that lent them, if one did.
+    unread: Option<&'a mut usize>,
 }
 
 impl<'a> Input<'a> {
-    /// The bytes that the last read put into `received`.
+    /// Creates an input of the bytes that were read from the peer.
     #[must_use]
     pub fn new(received: &'a mut [u8]) -> Self {
-        Self { rest: received, in_place_max: 0 }
+        Self { rest: received, in_place_max: 0, unread: None }
     }
 
-    /// Leaves a binary message that comes in one frame where it is until all of it has come, if the frame has at most `max`
-    /// bytes, its header included. So it is lent out and not copied, however reads cut it.
+    /// Creates an input of the unread bytes of an inbox, and keeps their count up to date.
+    #[inline]
+    pub(crate) fn of_inbox(rest: &'a mut [u8], unread: &'a mut usize, in_place_max: usize) -> Self {
+        Self { rest, in_place_max, unread: Some(unread) }
+    }
+
+    /// Leaves binary messages in the buffer until they are complete, so that they are lent out
+    /// uncopied however reads split them. `max` is the longest such frame in bytes, header
+    /// included. The default, zero, copies every split message.
     ///
-    /// For a connection with a buffer of its own, of `max` bytes or more: when [`receive`](crate::Connection::receive) gives
-    /// `None`, what [remains](Self::remaining) is the start of such a message, some of it perhaps unmasked already. Keep it, or move it
-    /// to the front of the buffer, read more behind it, and hand in all of it again. Who hands in less gets `None` until the
-    /// missing bytes are there. To be told in chunks, or to give the buffer away, hand the rest in once more without this setting:
-    /// it is then copied.
+    /// An [`Inbox`](crate::Inbox) sets this on its own. With a buffer of yours, which must hold at
+    /// least `max` bytes: when [`receive`](crate::Connection::receive) returns `None`, the
+    /// [remaining](Self::remaining) bytes are the start of such a message, perhaps unmasked in
+    /// part. Keep them, or move them to the front of the buffer. Read more bytes after them, and
+    /// pass all of them again. If you pass fewer bytes than before, `receive` returns `None`.
     ///
-    /// Text is not left: it is judged as it comes (RFC 6455 §8.1), and safe code would have to judge it once more when it is whole.
-    /// Nor are fragments and compressed messages, which have to be put together elsewhere, nor a message whose header is cut.
+    /// To switch to chunks or release the buffer, pass the remaining bytes without this setting;
+    /// they are then copied.
+    ///
+    /// Other messages are not left in place. Text is checked as it arrives (RFC 6455 §8.1), and
+    /// safe code would have to check it again when it is complete. Fragments and compressed
+    /// messages are assembled elsewhere. So is a message whose header a read split.
     ///
     /// ```
-    /// use hybi::{Config, Connection, Event, Input};
+    /// use hybi::{Config, Connection, Event, Input, Outbox};
     ///
     /// let mut ws = Connection::client_with_keys(Config::default(), || [1, 2, 3, 4]);
-    /// let (mut inbox, mut out) = (*b"\x82\x03abc", Vec::new());
+    /// let (mut buffer, mut out) = (*b"\x82\x03abc", Outbox::new());
     ///
-    /// let mut input = Input::new(&mut inbox[..4]).in_place_up_to(64); // 4 of the 5 bytes have come
+    /// let mut input = Input::new(&mut buffer[..4]).in_place_up_to(64); // 4 of 5 bytes
     /// assert_eq!(ws.receive(&mut input, &mut out)?, None);
     /// assert_eq!(input.len(), 4);
     ///
-    /// let mut input = Input::new(&mut inbox).in_place_up_to(64); // all of them
+    /// let mut input = Input::new(&mut buffer).in_place_up_to(64); // all of them
     /// assert_eq!(ws.receive(&mut input, &mut out)?, Some(Event::Binary(b"abc".into())));
     /// assert!(input.is_empty());
-    /// # Ok::<(), hybi::Violation>(())
+    /// # Ok::<(), hybi::ProtocolError>(())
     /// ```
     #[must_use]
-    pub fn in_place_up_to(self, max: usize) -> Self {
-        Self { in_place_max: max, ..self }
+    pub fn in_place_up_to(mut self, max: usize) -> Self {
+        self.in_place_max = max;
+        self
     }
 
     #[inline]
@@ -69,50 +86,58 @@ impl<'a> Input<'a> {
         self.in_place_max
     }
 
-    /// Takes the next `n` bytes off the front, or `None` (and takes nothing) if fewer are left.
+    /// Takes `n` bytes off the front. Returns `None` and takes nothing if fewer remain.
     #[inline]
     pub fn take(&mut self, n: usize) -> Option<&'a mut [u8]> {
         if n > self.rest.len() {
             return None;
         }
-        let (front, back) = mem::take(&mut self.rest).split_at_mut(n);
-        self.rest = back;
-        Some(front)
+        Some(self.take_up_to(n))
     }
 
-    /// Takes up to `n` bytes off the front: all that is left, if that is fewer.
+    /// Takes `n` bytes off the front, or all if fewer remain.
     #[inline]
     pub(crate) fn take_up_to(&mut self, n: usize) -> &'a mut [u8] {
         let n = n.min(self.rest.len());
         let (front, back) = mem::take(&mut self.rest).split_at_mut(n);
+        if let Some(unread) = &mut self.unread {
+            **unread = back.len();
+        }
         self.rest = back;
         front
     }
 
-    /// The next `n` bytes, or as many as there are, without taking them.
+    /// Returns the next `n` bytes, or all if fewer remain, without taking them.
     pub(crate) fn front_mut(&mut self, n: usize) -> &mut [u8] {
         let n = n.min(self.rest.len());
         self.rest.split_at_mut(n).0
     }
 
-    /// The bytes that nobody has read yet.
+    /// Returns the bytes that are not read yet.
     #[inline]
     #[must_use]
     pub fn remaining(&self) -> &[u8] {
         self.rest
     }
 
-    /// How many bytes nobody has read yet.
+    /// Returns how many bytes are not read yet.
     #[inline]
     #[must_use]
     pub fn len(&self) -> usize {
         self.rest.len()
     }
 
-    /// Whether everything has been read.
+    /// Returns whether all bytes have been read.
     #[inline]
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.rest.is_empty()
+    }
+}
+
+/// Prints how many bytes remain, not the bytes: they may be a user's data.
+impl fmt::Debug for Input<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Input").field("remaining", &self.len()).finish_non_exhaustive()
     }
 }

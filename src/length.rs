@@ -1,8 +1,10 @@
-//! Lengths on the wire, which have 64 bits, as lengths in memory, which need not.
+//! Conversion of 64-bit lengths on the wire to lengths in memory, which may have fewer bits.
 
-/// As much of a length on the wire as a `usize` can say: what is left over is dealt with when that much has been.
+/// Returns the length as a `usize`, or the largest `usize` if it does not fit. Callers deal with
+/// the excess once that many bytes are done.
 ///
-/// Built with `--cfg hybi_usize_32`, it answers as a processor with 32 bits would, so that the tests can be run as on one.
+/// Built with `--cfg hybi_usize_32`, it returns what a 32-bit target would, so that tests can check
+/// that on any machine.
 #[inline]
 pub(crate) fn in_memory(len: u64) -> usize {
     let len = if cfg!(hybi_usize_32) { len.min(u32::MAX.into()) } else { len };

@@ -1,72 +1,101 @@
-//! The WebSocket protocol (RFC 6455) as state machines that do no I/O.
+//! The WebSocket protocol (RFC 6455, RFC 7692) as a library that does no I/O.
 //!
-//! A machine is fed with what was read from the peer and appends what is to be written. Sockets, clocks and threads are the
-//! caller's: any runtime, any transport, a fuzzer or a slice of bytes can drive it. For programs that want no more than a
-//! blocking socket, [`blocking`] is the thin layer that does.
-//!
-//! # A server in five minutes
-//!
-//! First the opening handshake: the request is shown, then accepted or rejected. What follows its head in the input belongs
-//! to the connection, which is the second machine, with the same three verbs: receive, send, and write the output.
+//! A message in, a message out:
 //!
 //! ```
-//! use hybi::handshake::Accept;
-//! use hybi::{Config, Event, Input, ServerHandshake};
+//! use hybi::{Config, Connection, Event, Inbox, Outbox};
+//! # let (mut inbox, mut out) = (Inbox::new(), Outbox::new());
+//! # let mut ws = Connection::server(Config::default());
+//! # inbox.append(b"\x81\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58");
 //!
-//! let mut out = Vec::new(); // what is to be written; yours
-//! let mut inbox = *b"GET /chat HTTP/1.1\r\nHost: example.com\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-//!     Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n\
-//!     \x81\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58"; // what was read; yours, too
-//! let mut input = Input::new(&mut inbox);
+//! if let Some(Event::Text(text)) = ws.receive(&mut inbox.input(), &mut out)? {
+//!     ws.send(&text, &mut out)?;
+//! }
+//! assert_eq!(out, b"\x81\x05Hello");
+//! # Ok::<(), hybi::Error>(())
+//! ```
 //!
-//! let mut handshake = ServerHandshake::new(Config::default());
-//! let Some(request) = handshake.receive(&mut input, &mut out)? else { panic!("more to read") };
+//! You read bytes into an [`Inbox`], a [`Connection`] turns them into events, and what it writes
+//! waits in an [`Outbox`] until your transport takes it. Sockets, clocks and threads are yours: any
+//! runtime, any transport, a fuzzer or a slice of bytes can drive it. For programs that want a
+//! blocking socket and nothing else, there is [`blocking`].
+//!
+//! # A server, from the handshake on
+//!
+//! The opening handshake comes first. You see the request, then accept or reject it. The bytes
+//! after the request's head belong to the connection.
+//!
+//! ```
+//! use hybi::handshake::{Acceptance, HeadLimits};
+//! use hybi::{Event, Inbox, Outbox, ServerHandshake};
+//!
+//! let (mut inbox, mut out) = (Inbox::new(), Outbox::new());
+//! inbox.append(
+//!     b"GET /chat HTTP/1.1\r\nHost: example.com\r\nUpgrade: websocket\r\n\
+//!     Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
+//!     Sec-WebSocket-Version: 13\r\n\r\n\
+//!     \x81\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58", // usually read from a socket
+//! );
+//! let mut input = inbox.input();
+//!
+//! let mut handshake = ServerHandshake::new(HeadLimits::default());
+//! let Some(request) = handshake.receive(&mut input, &mut out)? else { panic!("read more") };
 //! assert_eq!(request.path(), "/chat");
-//! let mut ws = handshake.accept(&request, &Accept::from_same_origin(), &mut out)?;
-//! assert!(out.starts_with(b"HTTP/1.1 101 Switching Protocols\r\n"));
-//! out.clear(); // written
+//! let mut ws = handshake.accept(&request, &Acceptance::from_same_origin(), &mut out)?;
+//! assert!(out.take().starts_with(b"HTTP/1.1 101 Switching Protocols\r\n")); // to be written
 //!
 //! while let Some(event) = ws.receive(&mut input, &mut out)? {
 //!     match event {
-//!         Event::Text(text) => ws.send_text(&text, &mut out)?,
-//!         Event::Binary(data) => ws.send_binary(&data, &mut out)?,
+//!         Event::Text(text) => ws.send(&text, &mut out)?,
+//!         Event::Binary(data) => ws.send(&data, &mut out)?,
 //!         Event::Close(reason) => println!("closed: {reason:?}"), // the reply is in `out`
-//!         _ => {} // so are pongs
+//!         _ => {} // and so are pongs
 //!     }
 //! }
 //! assert_eq!(out, b"\x81\x05Hello");
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! A client is the mirror image: [`ClientHandshake`] writes the request and ends in a [`Connection`] that masks what it sends.
-//! The [`Connection`] page has the rules of the loop; `docs/guide.md` shows it over a socket, with flow control, time, two
-//! threads, and large messages.
+//! A client is the mirror image: [`ClientHandshake`] writes the request and ends in a
+//! [`Connection`] that masks what it sends. The [`Connection`] page has the rules of the loop.
 //!
-//! # Layers
+//! # Where to read on
 //!
-//! | module | what it is | RFC 6455 |
+//! - [The guide](docs::guide): the loop over a socket, flow control, large messages, threads, time.
+//! - [Architecture](docs::architecture): the layers, and how a byte becomes an event.
+//! - [Design](docs::design): decisions and their reasons, what is absent, every dependency.
+//! - [Security](docs::security), [compression](docs::compression),
+//!   [conformance](docs::conformance), [performance](docs::performance), and
+//!   [what comes from other systems](docs::systems).
+//!
+//! # Modules
+//!
+//! | module | contents | RFC 6455 |
 //! |---|---|---|
-//! | [`frame`] | headers, masks and close codes as values; any frame can be built, legal or not | §5.2, §5.3, §7.4 |
-//! | [`connection`] | the established connection: messages, fragments, control frames, closing, keep-alive | §5 to §8 |
-//! | [`extension`] | what extensions a peer names; permessage-deflate (RFC 7692) with feature `deflate` | §9 |
-//! | [`uri`] | `ws:` and `wss:` URIs | §3 |
+//! | [`frame`] | headers, masks and close codes as values; builds any frame, legal or not | §5.2, §5.3, §7.4 |
+//! | [`connection`] | the established connection: messages, fragments, control frames, closing | §5 to §8 |
+//! | [`keepalive`] | pings and deadlines, by a clock of yours | §5.5.2 |
+//! | [`extension`] | the extensions that a peer names; permessage-deflate (RFC 7692) | §9 |
 //! | [`handshake`] | the opening handshake, both roles; HTTP `CONNECT` through a proxy | §4 |
-//! | [`blocking`] | connect, accept, read, send and close over `std::net` or any stream | |
+//! | [`uri`] | `ws:` and `wss:` URIs | §3 |
+//! | [`utf8`] | validation of text, with wide vectors | §8.1 |
+//! | [`blocking`] | connect, accept, receive, send and close over `std::net` or any stream | |
 //!
 //! # Features
 //!
 //! - `std` (default): [`blocking`]. Without it the crate is `no_std` with `alloc`.
 //! - `rand` (default): masking keys and nonces from a CSPRNG: [`RandomKeys`].
-//! - `simd` (default): wide vectors for masking and for validating text, where the processor has them.
+//! - `simd` (default): masking and text validation with the processor's wide vectors. It changes
+//!   speed, and nothing else.
 //! - `deflate`: permessage-deflate.
-//!
-//! A feature adds API; it changes nothing else.
+//! - `extra-platforms`: for targets without atomic compare-and-swap; passed on to `bytes`.
 #![no_std]
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
+// In all code that is shipped, but not in its tests.
 #![cfg_attr(
-    test,
-    allow(
+    not(test),
+    warn(
         clippy::indexing_slicing,
         clippy::arithmetic_side_effects,
         clippy::unwrap_used,
@@ -82,33 +111,82 @@ extern crate std;
 #[cfg(feature = "std")]
 #[cfg_attr(docsrs, doc(cfg(feature = "std")))]
 pub mod blocking;
+mod buffers;
 pub mod connection;
 mod error;
 pub mod extension;
 pub mod frame;
 pub mod handshake;
+mod http;
 mod input;
+pub mod keepalive;
+mod keys;
 mod length;
-mod limits;
 mod role;
 pub mod uri;
-mod utf8;
+pub mod utf8;
 
-pub use connection::{Config, Connection, Event};
-pub use error::{CutOff, Error, Misuse, Violation};
+#[doc(inline)]
+pub use buffers::{Inbox, Outbox};
+#[doc(inline)]
+pub use connection::{Config, Connection, Event, Limits, Message, Utf8Bytes};
+pub use error::{CutOff, EndOfInputError, Error, ProtocolError, UsageError};
+#[doc(inline)]
 pub use frame::CloseCode;
+#[doc(inline)]
 pub use handshake::{ClientHandshake, ServerHandshake};
 pub use input::Input;
-pub use limits::Limits;
-pub use role::{Client, MaskingKeys, RandomKeys, Role, Server};
+pub use keys::{MaskingKeys, RandomKeys};
+pub use role::{Client, Role, Server};
+#[doc(inline)]
 pub use uri::Uri;
 
-/// The examples of the README and the guide, which are compiled and run with the doc tests.
-#[cfg(all(doctest, feature = "rand"))]
-mod documents {
-    #[doc = include_str!("../README.md")]
-    struct Readme;
+/// The documents of the repository, as pages.
+///
+/// Links from one page to another work here. Links to other files, such as the evidence behind a
+/// claim, work in the repository only.
+#[cfg(any(doc, doctest))]
+pub mod docs {
+    // A link that a page defines for the repository is defined here first, for this
+    // documentation: the first definition wins.
 
+    /// [design]: design
+    /// [architecture]: architecture
+    /// [compression]: compression
     #[doc = include_str!("../docs/guide.md")]
-    struct Guide;
+    pub mod guide {}
+
+    /// [Design]: design
+    #[doc = include_str!("../docs/architecture.md")]
+    pub mod architecture {}
+
+    /// [guide]: guide
+    /// [architecture]: architecture
+    /// [Performance]: performance
+    #[doc = include_str!("../docs/design.md")]
+    pub mod design {}
+
+    /// [guide]: guide
+    /// [compression]: compression
+    /// [conformance]: conformance
+    #[doc = include_str!("../docs/security.md")]
+    pub mod security {}
+
+    #[doc = include_str!("../docs/compression.md")]
+    pub mod compression {}
+
+    #[doc = include_str!("../docs/conformance.md")]
+    pub mod conformance {}
+
+    /// [compression]: compression
+    #[doc = include_str!("../docs/performance.md")]
+    pub mod performance {}
+
+    #[doc = include_str!("../docs/systems.md")]
+    pub mod systems {}
 }
+
+/// The example of the README, which is compiled with the doc tests.
+#[cfg(all(doctest, feature = "rand"))]
+#[doc = include_str!("../README.md")]
+struct Readme;

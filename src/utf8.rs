@@ -1,45 +1,45 @@
-//! Incremental UTF-8 validation, fail-fast (RFC 6455 §8.1, RFC 3629).
+//! Incremental UTF-8 validation that fails at the first bad byte (RFC 6455 §8.1, RFC 3629).
 //!
-//! The validation itself is the standard library's; what is added here is the code point that a frame, a
-//! fragment or a read has cut in two.
+//! The standard library, or `simdutf8`, validates whole pieces. This module adds code points that a
+//! frame, a fragment or a read has split.
 
 use alloc::string::String;
 use alloc::vec::Vec;
-use core::str;
+use core::{fmt, str};
 
-/// The start of a code point whose other bytes have not arrived: at most three bytes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// The start of a split code point, whose other bytes have not arrived. Empty if none is split.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct CutCodePoint {
     bytes: [u8; 3],
     len: u8, // Invariant: at most 3, and `bytes[..len]` is the start of a code point
 }
 
-/// What a piece of text turned out to be. `valid` is a prefix of the piece.
+/// The verdict on a piece of text. The `&str` is its valid prefix.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Checked<'a> {
-    /// `valid`, and behind it at most the start of a code point.
+    /// Valid so far. At most the start of a code point follows.
     Possible(&'a str, CutCodePoint),
-    /// `valid`, and behind it a byte that no continuation can make UTF-8.
+    /// A byte follows that no continuation can make UTF-8.
     Impossible(&'a str),
 }
 
-/// Checks a piece of text that begins at the border of a code point.
+/// Checks a piece of text that begins with a code point.
 #[inline]
 pub(crate) fn check(piece: &[u8]) -> Checked<'_> {
     let (body, start) = piece.split_at(border(piece));
-    match (whole(body), CutCodePoint::new(start)) {
+    match (validate(body), CutCodePoint::new(start)) {
         (Some(valid), Some(cut)) => Checked::Possible(valid, cut),
         _ => check_fault(piece),
     }
 }
 
-/// Where the last code point begins, if it is cut; otherwise the length.
+/// Returns where the last code point begins if it is split; otherwise the length.
 #[inline]
 fn border(piece: &[u8]) -> usize {
     let len = piece.len();
     for (i, &byte) in piece.iter().rev().take(3).enumerate() {
         let whole = match byte {
-            0x80..=0xbf => continue, // behind a first byte
+            0x80..=0xbf => continue, // after a first byte
             0xc0..=0xdf => 2,
             0xe0..=0xef => 3,
             0xf0.. => 4,
@@ -51,16 +51,24 @@ fn border(piece: &[u8]) -> usize {
     len
 }
 
-/// The text that these bytes are, if they are UTF-8 to the end.
+/// Returns the bytes as text, or `None` if they are not entirely UTF-8 (RFC 3629). With feature
+/// `simd` it is several times as fast as the standard library.
+///
+/// ```
+/// assert_eq!(hybi::utf8::validate(b"caf\xc3\xa9"), Some("caf\u{e9}"));
+/// assert_eq!(hybi::utf8::validate(b"caf\xe9"), None);
+/// ```
 #[inline]
-pub(crate) fn whole(bytes: &[u8]) -> Option<&str> {
+#[must_use]
+pub fn validate(bytes: &[u8]) -> Option<&str> {
     #[cfg(feature = "simd")]
     return simdutf8::basic::from_utf8(bytes).ok();
     #[cfg(not(feature = "simd"))]
     return str::from_utf8(bytes).ok();
 }
 
-/// As [`check`], for bytes that are ours: the valid prefix, and what is behind it unless that is impossible.
+/// Checks like [`check`], but takes the bytes. Returns the valid prefix, and the start of a code
+/// point after it unless the text is impossible.
 pub(crate) fn check_owned(piece: Vec<u8>) -> (String, Option<CutCodePoint>) {
     match String::from_utf8(piece) {
         Ok(text) => (text, Some(CutCodePoint::default())),
@@ -71,7 +79,7 @@ pub(crate) fn check_owned(piece: Vec<u8>) -> (String, Option<CutCodePoint>) {
     }
 }
 
-/// For what is not UTF-8: up to where it is.
+/// Finds the valid prefix of a piece that is not UTF-8.
 #[cold]
 fn check_fault(piece: &[u8]) -> Checked<'_> {
     #[cfg(feature = "simd")]
@@ -79,18 +87,18 @@ fn check_fault(piece: &[u8]) -> Checked<'_> {
     #[cfg(not(feature = "simd"))]
     let valid_up_to = str::from_utf8(piece).err().map(|error| error.valid_up_to());
     let valid = piece.split_at_checked(valid_up_to.unwrap_or(piece.len())).unwrap_or_default().0;
-    Checked::Impossible(whole(valid).unwrap_or_default())
+    Checked::Impossible(validate(valid).unwrap_or_default())
 }
 
 impl CutCodePoint {
-    /// The start of a code point. `None`: no code point starts like this.
+    /// Keeps the start of a code point. Returns `None` if no code point starts like this.
     #[inline]
     fn new(start: &[u8]) -> Option<Self> {
         let mut cut = Self::default();
         if start.is_empty() {
             return Some(cut);
         }
-        // An error without a length: the text ends inside a code point that is possible so far.
+        // An error without a length means that the text ends in a code point that is possible.
         let error = str::from_utf8(start).err()?;
         if error.valid_up_to() > 0 || error.error_len().is_some() {
             return None;
@@ -102,18 +110,18 @@ impl CutCodePoint {
         Some(cut)
     }
 
-    /// Whether the text so far ends at the border of a code point.
+    /// Returns whether no code point is split.
     #[inline]
     pub(crate) const fn is_none(self) -> bool {
         self.len == 0
     }
 
-    /// The bytes that there are.
+    /// Returns the bytes that have arrived.
     pub(crate) fn bytes(&self) -> &[u8] {
         self.bytes.get(..usize::from(self.len)).unwrap_or_default()
     }
 
-    /// How many further bytes the code point asks for.
+    /// Returns how many bytes are missing.
     pub(crate) fn missing(self) -> usize {
         let [first, ..] = self.bytes;
         let whole: usize = match first {
@@ -125,8 +133,8 @@ impl CutCodePoint {
         whole.saturating_sub(usize::from(self.len))
     }
 
-    /// Goes on with the next bytes, at most those that are [missing](Self::missing). `Ok(Some)` is the whole
-    /// code point, `Ok(None)` asks for more; `Err` if these bytes cannot follow.
+    /// Adds the next bytes, at most as many as are [missing](Self::missing). Returns the code point
+    /// once it is complete, and an error if these bytes cannot follow.
     pub(crate) fn resume(&mut self, next: &[u8]) -> Result<Option<char>, ()> {
         debug_assert!(next.len() <= self.missing());
         let mut bytes = [0; 4];
@@ -145,12 +153,19 @@ impl CutCodePoint {
     }
 }
 
+/// Prints how many bytes have arrived, not the bytes: they are a user's text.
+impl fmt::Debug for CutCodePoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CutCodePoint").field("len", &self.len).finish_non_exhaustive()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// The verdict on `bytes`, handed over in pieces that end at `cuts`: the text, or how many bytes it took
-    /// to see that there is none.
+    /// Checks `bytes` in pieces of this length. Returns the text and whether it ends with a whole
+    /// code point, or how many bytes it took to see that it is not UTF-8.
     fn verdict(bytes: &[u8], piece_len: usize) -> Result<(String, bool), usize> {
         let (mut text, mut cut) = (String::new(), CutCodePoint::default());
         let mut seen = 0;
@@ -178,7 +193,8 @@ mod tests {
         Ok((text, cut.is_none()))
     }
 
-    /// What the definition says: the first length at which no code points can follow that make it UTF-8.
+    /// Returns what the definition says: the first length at which nothing that follows makes it
+    /// UTF-8.
     fn impossible_at(bytes: &[u8]) -> Option<usize> {
         (1..=bytes.len())
             .find(|&len| str::from_utf8(&bytes[..len]).is_err_and(|e| e.error_len().is_some()))
@@ -186,7 +202,7 @@ mod tests {
 
     #[test]
     fn every_sequence_of_three_bytes_and_many_of_four_fail_at_the_earliest_byte() {
-        // Borders of all ranges in the table of RFC 3629 §4, and a byte on either side of each.
+        // The bounds of all ranges in the table of RFC 3629 §4, and a byte on either side of each.
         let bytes = [
             0x00, 0x7f, 0x80, 0x8f, 0x90, 0x9f, 0xa0, 0xbf, 0xc0, 0xc1, 0xc2, 0xdf, 0xe0, 0xe1,
             0xec, 0xed, 0xee, 0xef, 0xf0, 0xf1, 0xf3, 0xf4, 0xf5, 0xff,

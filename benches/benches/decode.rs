@@ -7,7 +7,7 @@ use std::hint::black_box;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use hybi::frame::OpCode;
-use hybi::{Config, Connection, Event, Input, Role};
+use hybi::{Config, Connection, Event, Input, Outbox, Role};
 use hybi_benches::{Content, KEY, SIZES, frame, xor};
 
 fn whole_messages(c: &mut Criterion) {
@@ -34,7 +34,7 @@ fn role<R: Role>(
         let header = wire.len() - len;
         group.throughput(Throughput::Bytes(len as u64));
 
-        let (mut ws, mut out) = (connect(), Vec::new());
+        let (mut ws, mut out) = (connect(), Outbox::new());
         group.bench_function(BenchmarkId::new("receive", len), |b| {
             b.iter(|| {
                 inbox.copy_from_slice(black_box(&wire));
@@ -96,7 +96,7 @@ fn fragments(c: &mut Criterion) {
     group.throughput(Throughput::Bytes(LEN as u64));
 
     group.bench_function(BenchmarkId::new("receive", LEN), |b| {
-        let (mut ws, mut out) = (Connection::server(Config::default()), Vec::new());
+        let (mut ws, mut out) = (Connection::server(Config::default()), Outbox::new());
         b.iter(|| {
             inbox.copy_from_slice(black_box(&wire));
             let mut input = Input::new(&mut inbox);

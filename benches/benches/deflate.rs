@@ -6,7 +6,7 @@ use std::hint::black_box;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use hybi::extension::Offers;
 use hybi::extension::deflate::{self, DeflateConfig};
-use hybi::{Client, Config, Connection, Event, Input, Server};
+use hybi::{Client, Config, Connection, Event, Input, Outbox, Server};
 use hybi_benches::KEY;
 use zlib_rs::{Deflate, DeflateFlush, Inflate, InflateFlush};
 
@@ -32,7 +32,7 @@ type Keys = fn() -> [u8; 4];
 
 fn pair(config: &DeflateConfig) -> (Connection<Server>, Connection<Client<Keys>>) {
     let offer = deflate::offer(config);
-    let agreed = deflate::accept(config, Offers::new(offer.as_bytes()).flatten()).expect("agreed");
+    let agreed = deflate::respond(config, Offers::new(offer.as_bytes()).flatten()).expect("agreed");
     let keys: Keys = || KEY;
     (
         Connection::server(Config::default()).with_deflate(&agreed, config),
@@ -69,7 +69,9 @@ fn inflate(stream: &mut Inflate, payload: &[u8], out: &mut [u8]) -> usize {
 
 fn messages(c: &mut Criterion) {
     for takeover in [true, false] {
-        let config = DeflateConfig::default().context_takeover(takeover, takeover);
+        let config = DeflateConfig::default()
+            .outgoing_context_takeover(takeover)
+            .incoming_context_takeover(takeover);
         let name = if takeover { "takeover" } else { "no takeover" };
         let mut group = c.benchmark_group(format!("deflate/{name}"));
         for len in [1 << 10, 64 << 10] {
@@ -77,14 +79,14 @@ fn messages(c: &mut Criterion) {
             let mut next = messages.iter().cycle();
             group.throughput(Throughput::Bytes(len as u64));
             let (mut server, _) = pair(&config);
-            let mut out = Vec::with_capacity(2 * len);
+            let mut out = Outbox::with_capacity(2 * len);
             group.bench_function(BenchmarkId::new("send", len), |b| {
                 b.iter(|| {
                     out.clear();
                     server
                         .send(black_box(&**next.next().expect("endless")), &mut out)
                         .expect("sent");
-                    assert_eq!(out[0], 0xc1);
+                    assert_eq!(out.front()[0], 0xc1);
                 });
             });
             let mut next = messages.iter().cycle();
@@ -111,15 +113,15 @@ fn messages(c: &mut Criterion) {
             let messages = messages_of(len);
             let mut round = || -> Vec<Vec<u8>> {
                 let wire = |message: &String| {
-                    let mut wire = Vec::new();
-                    server.send(&**message, &mut wire).expect("sent");
-                    wire
+                    let mut wire = Outbox::new();
+                    server.send(message, &mut wire).expect("sent");
+                    wire.take()
                 };
                 messages.iter().map(wire).collect()
             };
             let (first, wires) = (round(), round());
             let mut inbox = Vec::with_capacity(2 * len);
-            let mut replies = Vec::new();
+            let mut replies = Outbox::new();
             let mut receive = |wire: &[u8]| {
                 inbox.clear();
                 inbox.extend_from_slice(wire);

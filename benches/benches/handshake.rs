@@ -3,8 +3,8 @@
 use std::hint::black_box;
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use hybi::handshake::{Accept, Answer, ClientRequest, accept_key};
-use hybi::{ClientHandshake, Config, Input, ServerHandshake, Uri};
+use hybi::handshake::{Acceptance, Answer, ClientRequest, HeadLimits, accept_key};
+use hybi::{ClientHandshake, Input, Outbox, ServerHandshake, Uri};
 
 /// What a browser sends: 14 headers.
 const REQUEST: &[u8] = b"GET /chat?room=1 HTTP/1.1\r\n\
@@ -34,18 +34,18 @@ fn handshake(c: &mut Criterion) {
     let mut group = c.benchmark_group("handshake");
     group.bench_function("key", |b| b.iter(|| accept_key(black_box(b"dGhlIHNhbXBsZSBub25jZQ=="))));
 
-    let (mut inbox, mut out) = (REQUEST.to_vec(), Vec::with_capacity(1024));
+    let (mut inbox, mut out) = (REQUEST.to_vec(), Outbox::with_capacity(1024));
     group.bench_function("server", |b| {
         b.iter(|| {
             inbox.copy_from_slice(black_box(REQUEST));
             out.clear();
             let mut input = Input::new(&mut inbox);
-            let mut server = ServerHandshake::new(Config::default());
+            let mut server = ServerHandshake::new(HeadLimits::default());
             let request =
                 server.receive(&mut input, &mut out).expect("well-formed").expect("complete");
-            let accept = Accept::from_same_origin().subprotocol("chat");
+            let accept = Acceptance::from_same_origin().subprotocol("chat");
             let ws = server.accept(&request, &accept, &mut out).expect("accepted");
-            assert!(out.starts_with(b"HTTP/1.1 101 "));
+            assert!(out.front().starts_with(b"HTTP/1.1 101 "));
             ws
         });
     });
@@ -57,14 +57,8 @@ fn handshake(c: &mut Criterion) {
         b.iter(|| {
             out.clear();
             let (nonce, keys) = (*b"the sample nonce", || [1, 2, 3, 4]);
-            let mut client = ClientHandshake::with_keys(
-                black_box(&request),
-                Config::default(),
-                nonce,
-                keys,
-                &mut out,
-            )
-            .expect("valid");
+            let mut client = ClientHandshake::with_keys(black_box(&request), nonce, keys, &mut out)
+                .expect("valid");
             inbox.copy_from_slice(black_box(RESPONSE));
             match client.receive(&mut Input::new(&mut inbox)) {
                 Ok(Some(Answer::Open(ws, _))) => ws,

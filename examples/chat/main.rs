@@ -1,14 +1,17 @@
 //! A chat for browsers.
 //!
-//!     cargo run --release --example chat [ADDR] [OPTION...]        default: 127.0.0.1:9002, port 0 for any
+//!     cargo run --release --example chat [ADDR] [OPTION...]
 //!
-//! Open the address that it prints in two windows. A line typed is shown to everybody; `alias NAME` renames its author. It
-//! shows: a page and WebSocket at one port, deciding about a request by its path, its origin and the client's address,
-//! JSON messages, one broadcast encoded once for all its receivers, a list of users that is right also when a client
-//! vanishes without a word, a client that reads too slowly, and going down in good order.
+//! Default: 127.0.0.1:9002; port 0 for any. Open the address that it prints in two windows. A line
+//! that you type is shown to everybody. `alias NAME` changes your name.
 //!
-//! It leaves out: TLS (put it behind a proxy that does it), passwords, a memory of what was said, and a bound on how much
-//! one user says.
+//! It shows: a page and WebSocket at one port, a decision about each request by its path, its
+//! origin and the client's address, JSON messages, broadcasts that are encoded once for all
+//! receivers, a list of users that stays right when a client vanishes, a client that reads too
+//! slowly, and an orderly end.
+//!
+//! It leaves out: TLS (put it behind a proxy that does it), passwords, a history, and a bound on
+//! how much one user says.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -18,31 +21,35 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use hybi::blocking::{AcceptError, Acceptor, Incoming, Pending};
-use hybi::connection::{KeepaliveConfig, Prepared};
-use hybi::handshake::{Accept, Rejection, Request};
-use hybi::{CloseCode, Config, Limits};
+use hybi::blocking::{self, AcceptError, Error, Pending};
+use hybi::connection::Prepared;
+use hybi::handshake::{Acceptance, Rejection, Request};
+use hybi::keepalive::KeepaliveConfig;
+use hybi::{CloseCode, Config, Limits, Message};
 use serde_json::{Value, json};
 
 #[path = "../shared/hub.rs"]
 mod hub;
-use hub::{Bounds, Hub, Peer, Socket};
+use hub::{Bounds, Hub, Peer, Session, Socket};
 
 const USAGE: &str = "\
 usage: chat [ADDR] [OPTION...]        such as 127.0.0.1:9002
-  --path PATH            where WebSocket is spoken (default: /chat); other paths are refused
-  --origin ORIGIN        a web page's origin that may connect, instead of our own; may be repeated
+  --path PATH            the path of the WebSocket (default: /chat); other paths are refused
+  --origin ORIGIN        allow web pages of this origin instead of our own; may be repeated
   --forbid RULE          refuse an IP address, or paths that begin with /...; may be repeated
-  --keepalive PING,PONG  seconds of silence until a client is pinged, and until it is given up (default: 30,20)
-  --patience SECONDS     how long a client may take for one message (default: 5)
-  --timeout SECONDS      at the end, how long to wait for the clients' Close frames (default: as long as it takes)";
+  --keepalive PING,PONG  seconds of silence until a client is pinged, and then until it is dropped
+                         (default: 30,20)
+  --patience SECONDS     how long a client may take to receive a message (default: 5)
+  --timeout SECONDS      at the end, how long to wait for the clients' Close frames (default: 10,
+                         which is also the most)";
 
 const PAGE: &str = include_str!("page.html");
-/// The page brings all it needs along; it may connect to where it came from.
-const PAGE_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self' ws: wss:";
+/// The page brings everything along, and may connect to where it came from.
+const PAGE_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; \
+    script-src 'unsafe-inline'; connect-src 'self' ws: wss:";
 const LINE_CHARS_MAX: usize = 1_000;
 const NAME_CHARS_MAX: usize = 30;
-/// Enough for a line that is too long by mistake; who sends more is closed with 1009.
+/// Enough for a line that is too long by mistake. A longer message closes the connection with 1009.
 const MESSAGE_BYTES_MAX: u64 = 64 << 10;
 
 fn main() -> ExitCode {
@@ -55,10 +62,14 @@ fn main() -> ExitCode {
         KeepaliveConfig::default().ping_after(Some(seconds.0)).pong_within(Some(seconds.1));
     let hub = Hub::new(Bounds { keepalive, patience: options.patience, ..Bounds::default() });
     if let Err(error) = end_on_ctrl_c(Arc::clone(&hub), timeout) {
-        hub::log(error); // it then ends without taking leave
+        hub::log(error); // Ctrl-C then just kills
     }
-    let chat =
-        Arc::new(Chat { hub: Arc::clone(&hub), rules: options.rules, users: Mutex::default() });
+    let chat = Arc::new(Chat {
+        hub: Arc::clone(&hub),
+        acceptance: options.acceptance,
+        rules: options.rules,
+        users: Mutex::default(),
+    });
     let serve = move |stream| {
         if let Err(error) = chat.serve(stream) {
             hub::log(error);
@@ -73,8 +84,8 @@ fn main() -> ExitCode {
     }
 }
 
-/// The first Ctrl-C takes leave of everybody, the second does not wait for that.
-fn end_on_ctrl_c(hub: Arc<Hub>, timeout: Option<Duration>) -> Result<(), ctrlc::Error> {
+/// The first Ctrl-C closes all connections. The second does not wait for that.
+fn end_on_ctrl_c(hub: Arc<Hub>, timeout: Duration) -> Result<(), ctrlc::Error> {
     let again = AtomicBool::new(false);
     ctrlc::set_handler(move || {
         if again.swap(true, Ordering::Relaxed) {
@@ -91,9 +102,11 @@ fn end_on_ctrl_c(hub: Arc<Hub>, timeout: Option<Duration>) -> Result<(), ctrlc::
 
 struct Chat {
     hub: Arc<Hub>,
+    /// The allowed origins, and the limits.
+    acceptance: Acceptance<'static>,
     rules: Rules,
-    /// Locked while a message is handed out, so that everybody hears everything in the same order. Handing out waits for
-    /// nobody.
+    /// Locked while a message is queued for everybody, so that all receive the same order. Queueing
+    /// does not wait.
     users: Mutex<BTreeMap<u64, User>>,
 }
 
@@ -103,14 +116,12 @@ struct User {
 }
 
 impl Chat {
-    /// One connection, from the request to the end.
+    /// Serves one connection, from the request to the end.
     fn serve(&self, stream: Socket) -> Result<(), Box<dyn std::error::Error>> {
         let address = stream.peer_addr()?.ip().to_canonical();
-        let limits = Limits::default().message_bytes_max(MESSAGE_BYTES_MAX);
-        let acceptor = Acceptor::new().config(Config::default().limits(limits));
-        let pending = match acceptor.receive(stream) {
+        let pending = match blocking::receive_request(stream) {
             Ok(pending) => pending,
-            // A port scan, or a browser that connects in advance and then does not need it.
+            // A port scan, or a browser that connects in advance.
             Err(AcceptError::Io(_) | AcceptError::TimedOut) => return Ok(()),
             Err(error) => return Err(error.into()),
         };
@@ -123,34 +134,32 @@ impl Chat {
         if let Err(why) = self.rules.on_connection(pending.request(), address) {
             return Ok(pending.reject(&Rejection::new(403).body("text/plain", why))?);
         }
-        let origins: Vec<&str> = self.rules.origins.iter().map(String::as_str).collect();
-        let accept = match &*origins {
-            [] => Accept::from_same_origin(),
-            origins => Accept::from_origins(origins),
-        };
-        let mut session = self.hub.admit(pending.accept(&accept)?)?;
-        let id = session.peer().id();
-        let _member = self.join(session.peer());
-        let outcome = loop {
-            match session.read() {
-                Ok(Incoming::Text(text)) => self.hear(session.peer(), &text),
-                Ok(Incoming::Binary(_)) => {
+        let mut session = self.hub.admit(pending.accept(&self.acceptance)?)?;
+        let member = self.join(session.peer());
+        let outcome = self.listen_to(&mut session);
+        drop(member);
+        let ending = hub::ending(&outcome, session.closed());
+        hub::log(format_args!("{} left: {ending}", session.peer().id()));
+        Ok(())
+    }
+
+    fn listen_to(&self, session: &mut Session) -> Result<(), Error> {
+        while let Some(message) = session.receive()? {
+            match message {
+                Message::Text(text) => self.hear(session.peer(), &text),
+                Message::Binary(_) => {
                     session.peer().close(CloseCode::UNSUPPORTED_DATA, "this is a chat: text only");
                 }
-                Ok(Incoming::Pong(_) | Incoming::TimedOut) => {}
-                Ok(Incoming::Closed(closed)) => break Ok(closed),
-                Err(error) => break Err(error),
             }
-        };
-        hub::log(format_args!("{id} left: {}", hub::ending(&outcome)));
+        }
         Ok(())
     }
 
     fn serve_page(&self, pending: Pending<Socket>) -> Result<(), AcceptError> {
         let text = PAGE.replace("/chat", &self.rules.path);
         let page = Rejection::new(200)
-            .header("Content-Security-Policy", PAGE_POLICY)
-            .header("Cache-Control", "no-store")
+            .field("Content-Security-Policy", PAGE_POLICY)
+            .field("Cache-Control", "no-store")
             .body("text/html; charset=utf-8", &text);
         let response = match (pending.request().method(), pending.request().path()) {
             ("GET" | "HEAD", "/") => page,
@@ -158,7 +167,7 @@ impl Chat {
             ("GET" | "HEAD", _) => {
                 Rejection::new(404).body("text/plain", "There is nothing here but /\n")
             }
-            _ => Rejection::new(405).header("Allow", "GET, HEAD"),
+            _ => Rejection::new(405).field("Allow", "GET, HEAD"),
         };
         pending.reject(&response)
     }
@@ -176,7 +185,7 @@ impl Chat {
         Member { chat: self, id }
     }
 
-    /// A line that somebody has typed: `{"line": "..."}`.
+    /// Handles a line that somebody has typed: `{"line": "..."}`.
     fn hear(&self, peer: &Peer, text: &str) {
         let message: Value = serde_json::from_str(text).unwrap_or_default();
         let Some(line) = message.get("line").and_then(Value::as_str) else {
@@ -200,7 +209,11 @@ impl Chat {
                     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis()
                         as u64;
                 let message = json!({
-                    "type": "message", "id": peer.id(), "author": author.name, "sent": sent, "text": line
+                    "type": "message",
+                    "id": peer.id(),
+                    "author": author.name,
+                    "sent": sent,
+                    "text": line,
                 });
                 broadcast(&users, &message);
             }
@@ -232,7 +245,7 @@ impl Chat {
     }
 }
 
-/// Somebody's being there, which ends with it.
+/// A user's place in the list, which is free again when this is dropped.
 struct Member<'a> {
     chat: &'a Chat,
     id: u64,
@@ -246,7 +259,7 @@ impl Drop for Member<'_> {
     }
 }
 
-/// Encodes once, queues for each. Who is too slow is dropped by the hub, and then leaves by himself.
+/// Encodes once and queues for everybody. The hub drops a user that is too slow.
 fn broadcast(users: &BTreeMap<u64, User>, message: &Value) {
     let message = Prepared::new(&message.to_string());
     for user in users.values() {
@@ -262,24 +275,23 @@ fn complain(peer: &Peer, text: &str) {
     tell(peer, &json!({ "type": "error", "text": text }));
 }
 
-/// Control characters, and those that change the direction of what follows.
+/// Returns whether this is a control character, or one that changes the direction of text.
 fn is_invisible(char: char) -> bool {
     char.is_control()
-        || matches!(char, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+        || matches!(char, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}')
+        || matches!(char, '\u{2060}'..='\u{206f}' | '\u{feff}')
 }
 
-/// Who may connect. Which origins may, [`Accept`] checks; the rest is here.
+/// Who may connect. [`Acceptance`] checks the origin; everything else is here.
 #[derive(Default)]
 struct Rules {
     path: String,
-    /// None: our own.
-    origins: Vec<String>,
     forbidden_paths: Vec<String>,
     forbidden_addresses: Vec<IpAddr>,
 }
 
 impl Rules {
-    /// 4D calls this `onConnection`.
+    /// Decides about a request, as `onConnection` does in 4D.
     fn on_connection(&self, request: &Request<'_>, address: IpAddr) -> Result<(), &'static str> {
         if self.forbidden_addresses.contains(&address) {
             Err("Not from your address.\n")
@@ -295,10 +307,11 @@ impl Rules {
 
 struct Options {
     address: String,
+    acceptance: Acceptance<'static>,
     rules: Rules,
     keepalive: (Duration, Duration),
     patience: Duration,
-    timeout: Option<Duration>,
+    timeout: Duration,
 }
 
 impl Options {
@@ -307,11 +320,12 @@ impl Options {
         let mut rules = Rules { path: "/chat".into(), ..Rules::default() };
         let mut keepalive = (Duration::from_secs(30), Duration::from_secs(20));
         let mut patience = Duration::from_secs(5);
-        let mut timeout = None;
+        let mut timeout = Duration::from_secs(10);
+        let mut origins = Vec::new();
         while let Some(argument) = arguments.next() {
             match &*argument {
                 "--path" => rules.path = arguments.next().filter(|path| is_plain_path(path))?,
-                "--origin" => rules.origins.push(arguments.next()?),
+                "--origin" => origins.push(arguments.next()?),
                 "--forbid" => match arguments.next()? {
                     path if path.starts_with('/') => rules.forbidden_paths.push(path),
                     address => {
@@ -326,17 +340,23 @@ impl Options {
                     keepalive = (seconds(ping)?, seconds(pong)?);
                 }
                 "--patience" => patience = seconds(&arguments.next()?)?,
-                "--timeout" => timeout = Some(seconds(&arguments.next()?)?),
+                "--timeout" => timeout = seconds(&arguments.next()?)?,
                 _ if argument.starts_with('-') || address.is_some() => return None,
                 _ => address = Some(argument),
             }
         }
         let address = address.unwrap_or_else(|| "127.0.0.1:9002".into());
-        Some(Self { address, rules, keepalive, patience, timeout })
+        let acceptance = match &*origins {
+            [] => Acceptance::from_same_origin(),
+            origins => Acceptance::from_origins(origins).ok()?,
+        };
+        let limits = Limits::default().message_bytes_max(MESSAGE_BYTES_MAX);
+        let acceptance = acceptance.config(Config::default().limits(limits));
+        Some(Self { address, acceptance, rules, keepalive, patience, timeout })
     }
 }
 
-/// It stands in the page, too.
+/// Returns whether the path may be written into the page.
 fn is_plain_path(path: &str) -> bool {
     path.starts_with('/')
         && path.chars().all(|char| char.is_ascii_alphanumeric() || "/-_.".contains(char))

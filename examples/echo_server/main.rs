@@ -1,16 +1,19 @@
 //! An echo server with a web page: every message comes back as it was sent.
 //!
-//!     cargo run --release --example echo_server [ADDR]        default: 127.0.0.1:9001, port 0 for any
+//!     cargo run --release --example echo_server [ADDR]
 //!
-//! Open the address that it prints in a browser. It shows: looking at a request before deciding about it (a page at `/`,
-//! WebSocket at any path, 404 elsewhere), choosing a subprotocol and, with feature `deflate`, compression, one thread per
-//! connection with a bound on their number, and how to keep one client from harming the others: deadlines for the
-//! handshake, for writing and for silence, limits, and what can go wrong with `accept`. `wire.rs` shows a stream of one's
-//! own: it records what the page displays of the bytes on the wire.
+//! Default: 127.0.0.1:9001; port 0 for any. Open the address that it prints in a browser.
 //!
-//! It leaves out: TLS (put it behind a proxy that does it, or wrap the stream), users, a limit on the connections
-//! from one address, and who may connect: it accepts any origin, since an echo gives nothing away. A server that knows
-//! its users by cookies must not do that.
+//! It shows: looking at a request before deciding about it (a page at `/`, WebSocket at any path,
+//! 404 elsewhere), choosing a subprotocol and, with feature `deflate`, compression, one thread per
+//! connection with a bound on their number, and how to keep one client from harming the others:
+//! deadlines for the handshake, for writing and for silence, limits, and what can go wrong with
+//! `accept`. `wire.rs` shows a stream of your own: it records what the page displays of the bytes
+//! on the wire.
+//!
+//! It leaves out: TLS (put it behind a proxy that does it, or wrap the stream), users, a limit on
+//! the connections from one address, and a decision about origins: it accepts any, since an echo
+//! gives nothing away. A server that knows its users by cookies must not do that.
 
 mod wire;
 
@@ -18,28 +21,28 @@ use std::io::{self, Write};
 use std::net::{TcpListener, TcpStream};
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use hybi::blocking::{self, Error, Incoming, Pending, WebSocket};
-use hybi::connection::KeepaliveConfig;
-use hybi::handshake::{Accept, Rejection, choose_subprotocol};
-use hybi::{CloseCode, Server};
+use hybi::blocking::{self, AcceptError, Error, Pending, ReadyState, WebSocket};
+use hybi::handshake::{Acceptance, Rejection};
+use hybi::keepalive::KeepaliveConfig;
+use hybi::{CloseCode, Config, Server};
 
 use crate::wire::{Recordings, Tap};
 
 const PAGE: &[u8] = include_bytes!("page.html");
-/// The page brings all it needs along; it may connect to where it came from.
-const PAGE_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self' ws: wss:";
+/// The page brings everything along, and may connect to where it came from.
+const PAGE_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; \
+    script-src 'unsafe-inline'; connect-src 'self' ws: wss:";
 /// In order of preference.
 const SUBPROTOCOLS: [&str; 4] = ["echo", "chat", "superchat", "test"];
-/// The most connections at once: each is a thread and some 130 KiB of buffers.
+/// The most connections at once. Each is a thread and, between messages, up to 128 KiB of buffers.
 const CONNECTIONS_MAX: usize = 1_000;
-/// How long a client may take for what we write at once, 16 MiB at the most.
+/// How long a client may take to receive what we write at once, 16 MiB at most.
 const WRITE_WITHIN: Duration = Duration::from_secs(60);
-
-/// Queued echoes alone are less, so that more means: there was something that was not taken within [`WRITE_WITHIN`].
+/// More than fed echoes alone, so a larger backlog means that something was not taken within
+/// [`WRITE_WITHIN`].
 const WRITE_BACKLOG_MAX: usize = 128 << 10;
 
 fn main() -> ExitCode {
@@ -62,30 +65,30 @@ fn serve(address: &str) -> io::Result<std::convert::Infallible> {
     let listener = TcpListener::bind(address)?;
     println!("listening at http://{0} and ws://{0}", listener.local_addr()?);
     io::stdout().flush()?;
-    let connections = Arc::new(AtomicUsize::new(0));
     let recordings = Arc::new(Recordings::default());
+    let places = Arc::new(()); // each connection holds a reference
     loop {
         let stream = match listener.accept() {
             Ok((stream, _)) => stream,
             Err(error) => {
-                // The client has gone already, or we have no descriptors left. The latter passes when connections end,
-                // and meanwhile would keep us busy.
+                // The client has left already, or no file descriptor is free until others leave.
+                // Without a pause the latter would keep us busy.
                 eprintln!("accept: {error}");
                 thread::sleep(Duration::from_millis(50));
                 continue;
             }
         };
-        let place = Place::take(&connections);
-        if place.number > CONNECTIONS_MAX {
-            continue; // closes the stream; an answer would cost what we have not got
+        let place = Arc::clone(&places);
+        if Arc::strong_count(&places) > 1 + CONNECTIONS_MAX {
+            continue; // closes the stream
         }
         let recordings = Arc::clone(&recordings);
-        // A panic ends its own thread only. A thread that cannot be had ends this connection only.
+        // A panic ends its own thread only. Without a thread only this connection ends.
         let spawned = thread::Builder::new().name("connection".into()).spawn(move || {
-            let _place = place;
             if let Err(error) = answer(stream, &recordings) {
                 eprintln!("{error}");
             }
+            drop(place);
         });
         if let Err(error) = spawned {
             eprintln!("no thread for a connection: {error}");
@@ -93,34 +96,13 @@ fn serve(address: &str) -> io::Result<std::convert::Infallible> {
     }
 }
 
-/// One of the places for connections, free again when dropped, also in a panic.
-struct Place {
-    taken: Arc<AtomicUsize>,
-    number: usize,
-}
-
-impl Place {
-    fn take(taken: &Arc<AtomicUsize>) -> Self {
-        Self {
-            number: taken.fetch_add(1, Ordering::Relaxed).saturating_add(1),
-            taken: Arc::clone(taken),
-        }
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        self.taken.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
-/// One connection, from the request to the end.
+/// Serves one connection, from the request to the end.
 fn answer(stream: TcpStream, recordings: &Recordings) -> Result<(), Box<dyn std::error::Error>> {
-    stream.set_nodelay(true)?; // messages are written whole: nothing is gained by waiting for more
-    let pending = match blocking::accept(Tap::new(stream)) {
+    stream.set_nodelay(true)?; // messages are written whole: waiting for more only delays them
+    let pending = match blocking::receive_request(Tap::new(stream)) {
         Ok(pending) => pending,
-        // A port scan, or a browser that connects in advance and then does not need it.
-        Err(blocking::AcceptError::Io(_) | blocking::AcceptError::TimedOut) => return Ok(()),
+        // A port scan, or a browser that connects in advance.
+        Err(AcceptError::Io(_) | AcceptError::TimedOut) => return Ok(()),
         Err(error) => return Err(error.into()),
     };
     if !pending.request().is_upgrade() {
@@ -130,33 +112,31 @@ fn answer(stream: TcpStream, recordings: &Recordings) -> Result<(), Box<dyn std:
         Some(id) => recordings.keep(id, pending.stream().recording().clone()),
         None => pending.stream().recording().stop(),
     }
-    let mut accept = Accept::from_any_origin();
-    if let Some(subprotocol) = choose_subprotocol(pending.request(), &SUBPROTOCOLS) {
-        accept = accept.subprotocol(subprotocol);
-    }
+    let config = Config::default();
     #[cfg(feature = "deflate")]
-    {
-        accept = accept.deflate(hybi::extension::deflate::DeflateConfig::default());
+    let config = config.deflate(hybi::extension::deflate::DeflateConfig::default());
+    let mut acceptance = Acceptance::from_any_origin().config(config);
+    if let Some(subprotocol) = pending.request().choose_subprotocol(&SUBPROTOCOLS) {
+        acceptance = acceptance.subprotocol(subprotocol);
     }
-    let ws = pending.accept(&accept)?;
-    match echo(ws) {
-        // The peer broke a rule and was told; or it is gone. Nothing to report in either case.
-        Ok(()) | Err(Error::Violation(_) | Error::Io(_)) => Ok(()),
+    match echo(pending.accept(&acceptance)?) {
+        // The client broke a rule and was told so, or it is gone. Nothing to report.
+        Ok(()) | Err(Error::Protocol(_) | Error::Io(_)) => Ok(()),
         Err(error) => Err(error.into()),
     }
 }
 
-fn serve_page(pending: Pending<Tap>, recordings: &Recordings) -> Result<(), blocking::AcceptError> {
+fn serve_page(pending: Pending<Tap>, recordings: &Recordings) -> Result<(), AcceptError> {
     let page = Rejection::new(200)
-        .header("Content-Security-Policy", PAGE_POLICY)
-        .header("Cache-Control", "no-store")
+        .field("Content-Security-Policy", PAGE_POLICY)
+        .field("Cache-Control", "no-store")
         .body("text/html; charset=utf-8", PAGE);
     let recorded = wire::id(pending.request()).and_then(|id| recordings.find(id)?.to_json());
     let response = match (pending.request().method(), pending.request().path()) {
         ("GET" | "HEAD", "/") => page,
         ("GET" | "HEAD", "/wire") => match &recorded {
             Some(json) => Rejection::new(200)
-                .header("Cache-Control", "no-store")
+                .field("Cache-Control", "no-store")
                 .body("application/json", json),
             None => Rejection::new(404)
                 .body("text/plain", "There is no such connection, or not any more\n"),
@@ -165,28 +145,25 @@ fn serve_page(pending: Pending<Tap>, recordings: &Recordings) -> Result<(), bloc
         ("GET" | "HEAD", _) => {
             Rejection::new(404).body("text/plain", "There is nothing here but /\n")
         }
-        _ => Rejection::new(405).header("Allow", "GET, HEAD"),
+        _ => Rejection::new(405).field("Allow", "GET, HEAD"),
     };
     pending.reject(&response)
 }
 
 fn echo(mut ws: WebSocket<Tap, Server>) -> Result<(), Error> {
-    // A silent client is pinged after 30 s and given up 20 s later.
+    // A silent client is pinged after 30 s, and dropped 20 s later.
     ws.set_keepalive(KeepaliveConfig::default());
-    ws.set_write_timeout(Some(WRITE_WITHIN))?;
-    loop {
-        // Queued echoes are written when there is nothing more to read: many small messages, one system call.
-        match ws.read()? {
-            Incoming::Text(text) => ws.queue(&*text)?,
-            Incoming::Binary(data) => ws.queue(&*data)?,
-            Incoming::Pong(_) | Incoming::TimedOut => continue,
-            Incoming::Closed(_) => return Ok(()),
-        }
-        if ws.ready_state() == blocking::ReadyState::Open && ws.unsent_bytes() > WRITE_BACKLOG_MAX {
+    ws.set_write_timeout(WRITE_WITHIN)?;
+    while let Some(message) = ws.receive()? {
+        // Fed echoes are written when there is nothing more to read: many small messages then take
+        // one system call.
+        ws.feed(&message)?;
+        if ws.ready_state() == ReadyState::Open && ws.unsent_bytes() > WRITE_BACKLOG_MAX {
             // The client sends but does not read.
             ws.close(CloseCode::POLICY_VIOLATION, "read what you asked for")?;
-            ws.terminate(Duration::from_secs(1))?;
-            return Ok(());
+            ws.terminate(Duration::from_secs(1));
+            break;
         }
     }
+    Ok(())
 }

@@ -1,8 +1,9 @@
-//! What went over the wire: a stream that keeps the heads of the opening handshake and the newest frames as they were
-//! read and written, so that the page can show them. A browser does not let it see them.
+//! Recording the wire: a stream that keeps the heads of the opening handshake and the newest
+//! frames, as they were read and written. The page shows them, as browsers keep them secret.
 //!
-//! The page chooses an id and connects with `?id=ID` as the query; `/wire?id=ID` then tells, as JSON, what was kept.
-//! Of a connection without an id nothing is kept, and of all of them only the newest.
+//! The page chooses an id and connects with `?id=ID` as the query. `/wire?id=ID` then returns what
+//! was kept, as JSON. Nothing is kept of a connection without an id, and only the newest
+//! connections are kept.
 
 use std::collections::VecDeque;
 use std::io::{self, Read, Write};
@@ -14,15 +15,15 @@ use hybi::blocking::Stream;
 use hybi::frame::Header;
 use hybi::handshake::Request;
 
-/// Connections of which something is kept, open or not.
+/// The most connections that are kept, open or not.
 const RECORDINGS_MAX: usize = 100;
-/// What is kept of each: of either head, how many frames, and of the payload of each.
+/// How much of each is kept: of each head, how many frames, and of each payload.
 const HEAD_BYTES_MAX: usize = 8 << 10;
 const FRAMES_MAX: usize = 12;
 const PAYLOAD_BYTES_MAX: usize = 48;
 const ID_BYTES_MAX: usize = 32;
 
-/// The id in the query of a request: ASCII letters and digits.
+/// Returns the id in the query of a request: ASCII letters and digits.
 pub(crate) fn id<'a>(request: &'a Request<'_>) -> Option<&'a str> {
     let id = request.query()?.split('&').find_map(|field| field.strip_prefix("id="))?;
     let good = (1..=ID_BYTES_MAX).contains(&id.len())
@@ -35,7 +36,7 @@ pub(crate) fn id<'a>(request: &'a Request<'_>) -> Option<&'a str> {
 pub(crate) struct Recordings(Mutex<VecDeque<(String, Recording)>>);
 
 impl Recordings {
-    /// Keeps this one, in place of the oldest or of one with the same id.
+    /// Keeps a recording, instead of the oldest or of one with the same id.
     pub(crate) fn keep(&self, id: &str, recording: Recording) {
         let mut all = lock(&self.0);
         all.retain(|(other, _)| other != id);
@@ -50,7 +51,8 @@ impl Recordings {
     }
 }
 
-/// What went over one connection, shared by the stream that adds to it and whoever asks. `None`: not to be kept.
+/// The wire of one connection, shared by the stream that adds to it and the page that asks for it.
+/// `None` if it is not to be kept.
 #[derive(Clone, Default)]
 pub(crate) struct Recording(Arc<Mutex<Option<Wire>>>);
 
@@ -70,8 +72,9 @@ impl Recording {
         }
     }
 
-    /// `{"request": HEX, "response": HEX, "frames": [{"from": "client", "header": HEX, "payload": HEX, "length": 5}]}`;
-    /// the payload as it was sent, masked and compressed, its beginning if it is long.
+    /// Returns the recording as JSON: `{"request": HEX, "response": HEX, "frames": [{"from":
+    /// "client", "header": HEX, "payload": HEX, "length": 5}]}`. A payload is as it was sent,
+    /// masked and compressed, and cut if it is long.
     pub(crate) fn to_json(&self) -> Option<String> {
         let wire = lock(&self.0);
         let wire = wire.as_ref()?;
@@ -85,7 +88,7 @@ impl Recording {
     }
 }
 
-/// Who has sent it.
+/// The sender.
 #[derive(Clone, Copy, PartialEq)]
 enum Side {
     Client,
@@ -96,11 +99,11 @@ enum Side {
 struct Wire {
     client: Progress,
     server: Progress,
-    /// Of both directions, in the order in which they began.
+    /// The frames of both directions, in the order in which they began.
     frames: VecDeque<Frame>,
 }
 
-/// How far one direction has come.
+/// The state of one direction.
 #[derive(Default)]
 struct Progress {
     head: Vec<u8>,
@@ -129,7 +132,8 @@ impl Wire {
                     .map_or(bytes.len(), |left| left.min(bytes.len()));
                 let (payload, rest) = bytes.split_at(here);
                 progress.payload_left = progress.payload_left.saturating_sub(here as u64);
-                // Its frame is the newest of its side, unless so many others came meanwhile that it is not kept.
+                // Its frame is the newest of its side, unless so many others came meanwhile that it
+                // is not kept.
                 if let Some(frame) = self.frames.iter_mut().rev().find(|frame| frame.side == side) {
                     let room = PAYLOAD_BYTES_MAX.saturating_sub(frame.payload.len());
                     frame.payload.extend(payload.iter().take(room));
@@ -182,8 +186,8 @@ impl Frame {
 pub(crate) struct Tap {
     stream: TcpStream,
     recording: Recording,
-    /// How many bytes have been recorded that the stream has not taken yet. They are recorded first, so that nobody who
-    /// has received them asks too early.
+    /// How many recorded bytes the stream has not taken yet. They are recorded first, so that a
+    /// client that has received them can ask for them.
     ahead: usize,
 }
 
@@ -206,7 +210,7 @@ impl Read for Tap {
 }
 
 impl Write for Tap {
-    /// What is not taken is offered again, so the bytes are the next ones in any case.
+    /// Bytes that are not taken are offered again, so these are the next ones in any case.
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         if let Some(new) = bytes.get(self.ahead..) {
             self.recording.add(Side::Server, new);
@@ -240,7 +244,7 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// A thread that panicked has left behind, at worst, a recording with a gap.
+/// Locks even after a panic in another thread: at worst, the recording has a gap.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,10 +1,11 @@
-//! What the servers among the examples share: an accept loop with a bound, connections that have numbers, sending that
-//! nobody waits for, and an orderly end.
+//! What the example servers share: an accept loop with a bound, connections with numbers, sending
+//! that never waits, and an orderly end.
 //!
-//! Two threads serve a connection. One reads, and is the program's: [`Session`]. The other writes what is in the
-//! connection's queue. So whoever sends to a [`Peer`], or to a thousand of them, only puts a reference to an encoded message
-//! into their queues and goes on. A queue is bounded in bytes; who lets his overflow, or takes nothing for too long, is
-//! told 1013 and dropped, and nobody else notices.
+//! Two threads serve a connection. One reads, and runs the program's code: [`Session`]. The other
+//! writes what is in the connection's queue. So sending to a [`Peer`], or to a thousand of them,
+//! only puts references to an encoded message into their queues. A queue is bounded in bytes. A
+//! client that lets its queue overflow, or takes nothing for too long, is dropped with 1013, and
+//! nobody else notices.
 #![allow(dead_code, reason = "not every program needs all of it")]
 
 use std::collections::{BTreeMap, VecDeque};
@@ -12,28 +13,28 @@ use std::convert::Infallible;
 use std::fmt;
 use std::io::{self, Write};
 use std::net::{TcpListener, TcpStream};
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use hybi::blocking::{Closed, Error, Incoming, Reader, ReadyState, Shared, WebSocket, Writer};
-use hybi::connection::{KeepaliveConfig, Prepared};
-use hybi::{CloseCode, Server};
+use hybi::blocking::{Closed, Error, Reader, ReadyState, Shared, WebSocket, Writer};
+use hybi::connection::Prepared;
+use hybi::keepalive::KeepaliveConfig;
+use hybi::{CloseCode, Message, Server};
 
-/// One descriptor for a connection.
+/// A socket with one file descriptor, however many handles it has.
 pub(crate) type Socket = Shared<TcpStream>;
 
-/// What a hub bounds.
+/// The bounds of a hub.
 #[derive(Clone, Copy)]
 pub(crate) struct Bounds {
-    /// The most connections at once, those included that have not said yet what they want.
+    /// The most connections at once, including those that have not sent a request yet.
     pub(crate) connections: usize,
-    /// The most bytes in the queue of one connection, beside what the system buffers.
+    /// The most bytes in the queue of one connection. The system buffers more.
     pub(crate) queue_bytes: usize,
-    /// How long a client may take for one message, for its Close frame when it is dropped, and so on.
+    /// How long a client may take to receive one message, or to send its Close frame.
     pub(crate) patience: Duration,
-    /// When a silent client is pinged, and when it is given up.
+    /// When a silent client is pinged, and when it is dropped.
     pub(crate) keepalive: KeepaliveConfig,
 }
 
@@ -52,24 +53,24 @@ impl Default for Bounds {
 pub(crate) struct Hub {
     bounds: Bounds,
     state: Mutex<State>,
-    /// Somebody has gone.
+    /// Notified when a connection has ended.
     left: Condvar,
 }
 
 #[derive(Default)]
 struct State {
-    /// The newest number; they begin with 1 and are never used again.
+    /// The newest number. Numbers begin with 1 and are never used again.
     newest: u64,
     peers: BTreeMap<u64, Arc<Peer>>,
     ending: bool,
 }
 
-/// Why there is no connection with a number.
+/// The reason why no connection has a number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Stale {
-    /// There was one.
+    /// It has ended.
     Ended(u64),
-    /// There has not been one yet.
+    /// There has not been one.
     Unknown(u64),
 }
 
@@ -78,7 +79,7 @@ impl Hub {
         Arc::new(Self { bounds, state: Mutex::default(), left: Condvar::new() })
     }
 
-    /// Listens and calls `serve` for each connection, in a thread of its own. Says on standard output where.
+    /// Listens, prints the address, and calls `serve` for each connection in a thread of its own.
     pub(crate) fn listen(
         &self,
         address: &str,
@@ -86,28 +87,28 @@ impl Hub {
     ) -> io::Result<Infallible> {
         let listener = TcpListener::bind(address)?;
         answer(format_args!("listening at http://{0} and ws://{0}", listener.local_addr()?));
-        let taken = Arc::new(AtomicUsize::new(0));
+        let places = Arc::new(()); // each connection holds a reference
         loop {
             let stream = match listener.accept() {
                 Ok((stream, _)) => stream,
                 Err(error) => {
-                    // The client has gone already, or we have no descriptors left. The latter passes when connections
-                    // end, and meanwhile would keep us busy.
+                    // The client has left already, or no file descriptor is free until others
+                    // leave. Without a pause the latter would keep us busy.
                     log(format_args!("accept: {error}"));
                     thread::sleep(Duration::from_millis(50));
                     continue;
                 }
             };
-            let place = Place::take(&taken);
-            if place.number > self.bounds.connections {
-                continue; // closes the stream; an answer would cost what we have not got
+            let place = Arc::clone(&places);
+            if Arc::strong_count(&places) > self.bounds.connections.saturating_add(1) {
+                continue; // closes the stream
             }
             let serve = serve.clone();
-            // A panic ends its own thread only. A thread that cannot be had ends this connection only.
+            // A panic ends its own thread only. Without a thread only this connection ends.
             let spawned = thread::Builder::new().name("connection".into()).spawn(move || {
-                let _place = place;
                 let _ = stream.set_nodelay(true); // messages are written whole
                 serve(Socket::new(stream));
+                drop(place);
             });
             if let Err(error) = spawned {
                 log(format_args!("no thread for a connection: {error}"));
@@ -135,7 +136,7 @@ impl Hub {
                 writer,
             });
             if state.ending {
-                peer.close(CloseCode::GOING_AWAY, "the server is going down");
+                peer.go_away(self.bounds.patience);
             }
             state.peers.insert(peer.id, Arc::clone(&peer));
             peer
@@ -145,7 +146,7 @@ impl Hub {
         Ok(session)
     }
 
-    /// The connection with this number.
+    /// Returns the connection with this number.
     pub(crate) fn peer(&self, id: u64) -> Result<Arc<Peer>, Stale> {
         let state = self.state();
         match state.peers.get(&id) {
@@ -155,37 +156,36 @@ impl Hub {
         }
     }
 
-    /// All connections, oldest first.
+    /// Returns all connections, oldest first.
     pub(crate) fn peers(&self) -> Vec<Arc<Peer>> {
         self.state().peers.values().cloned().collect()
     }
 
-    /// Whether [`terminate`](Self::terminate) has been called.
+    /// Returns whether [`terminate`](Self::terminate) has been called.
     pub(crate) fn is_ending(&self) -> bool {
         self.state().ending
     }
 
-    /// Closes every connection with 1001 and waits for the clients' Close frames: as long as it takes, or no longer than
-    /// `timeout`, or with zero not at all. Drops the rest, and says how many that were.
-    pub(crate) fn terminate(&self, timeout: Option<Duration>) -> usize {
-        let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
+    /// Closes every connection with 1001, waits up to `timeout` for the clients' Close frames, and
+    /// drops the rest. Returns how many those were.
+    pub(crate) fn terminate(&self, timeout: Duration) -> usize {
+        let deadline = Instant::now().checked_add(timeout);
         let mut state = self.state();
         state.ending = true;
-        if timeout != Some(Duration::ZERO) {
-            state.peers.values().for_each(|peer| peer.go_away());
+        if !timeout.is_zero() {
+            state.peers.values().for_each(|peer| peer.go_away(timeout));
         }
         while !state.peers.is_empty() {
-            state = match deadline
-                .map(|deadline| deadline.saturating_duration_since(Instant::now()))
-            {
-                None => self.left.wait(state).unwrap_or_else(PoisonError::into_inner),
+            let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+            state = match left {
                 Some(Duration::ZERO) => break,
-                Some(time) => {
-                    self.left.wait_timeout(state, time).unwrap_or_else(PoisonError::into_inner).0
+                Some(left) => {
+                    self.left.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0
                 }
+                None => self.left.wait(state).unwrap_or_else(PoisonError::into_inner),
             };
         }
-        state.peers.values().for_each(|peer| peer.writer.terminate());
+        state.peers.values().for_each(|peer| peer.writer.terminate(Duration::ZERO));
         state.peers.len()
     }
 
@@ -194,7 +194,7 @@ impl Hub {
     }
 }
 
-/// The reading side of a connection. When it is dropped, the connection is over and its number stale.
+/// The reading side of a connection. Dropping it ends the connection, and its number is stale.
 pub(crate) struct Session {
     reader: Reader<Socket, Server>,
     peer: Arc<Peer>,
@@ -206,8 +206,14 @@ impl Session {
         &self.peer
     }
 
-    pub(crate) fn read(&mut self) -> Result<Incoming, Error> {
-        self.reader.read()
+    /// Waits for the next message. Returns `None` once the connection is over.
+    pub(crate) fn receive(&mut self) -> Result<Option<Message>, Error> {
+        self.reader.receive()
+    }
+
+    /// Returns how the connection was closed, `None` while it is not over.
+    pub(crate) fn closed(&self) -> Option<&Closed> {
+        self.reader.closed()
     }
 }
 
@@ -220,7 +226,7 @@ impl Drop for Session {
     }
 }
 
-/// A connection as others see it: something that can be sent to, and closed.
+/// The writing side of a connection: others can send to it, and close it.
 pub(crate) struct Peer {
     id: u64,
     queue_bytes_max: usize,
@@ -234,9 +240,17 @@ pub(crate) struct Peer {
 struct Queue {
     messages: VecDeque<Prepared>,
     bytes: usize,
-    /// The Close frame behind the messages, and how long to wait for its answer.
-    close: Option<(CloseCode, String, Option<Duration>)>,
+    /// The Close frame after the messages.
+    close: Option<Farewell>,
     gone: bool,
+}
+
+#[derive(Clone)]
+struct Farewell {
+    code: CloseCode,
+    reason: String,
+    /// How long to wait for the client's Close frame.
+    patience: Duration,
 }
 
 impl Peer {
@@ -244,12 +258,13 @@ impl Peer {
         self.id
     }
 
-    /// How the connection stands.
+    /// Returns the state of the connection.
     pub(crate) fn ready_state(&self) -> ReadyState {
         self.writer.ready_state()
     }
 
-    /// Queues a message; waits for nobody. `false`: the connection is closing, perhaps because the client was too slow.
+    /// Queues a message, without waiting. Returns `false` if the connection is closing, perhaps
+    /// because the client was too slow.
     pub(crate) fn send(&self, message: &Prepared) -> bool {
         let mut queue = self.queue();
         if queue.gone || queue.close.is_some() {
@@ -268,21 +283,16 @@ impl Peer {
         fits
     }
 
-    /// Closes the connection behind what is queued; waits for nobody. The first reason counts.
+    /// Closes the connection after the queued messages, without waiting. The first reason counts.
     pub(crate) fn close(&self, code: CloseCode, reason: &str) {
-        let mut queue = self.queue();
-        queue.close.get_or_insert_with(|| (code, reason.into(), Some(self.patience)));
-        drop(queue);
+        Self::close_queue(&mut self.queue(), code, reason, self.patience);
         self.changed.notify_all();
     }
 
-    /// The same for the end of the server, which itself decides how long to wait.
-    fn go_away(&self) {
-        let mut queue = self.queue();
-        queue.close.get_or_insert_with(|| {
-            (CloseCode::GOING_AWAY, "the server is going down".into(), None)
-        });
-        drop(queue);
+    /// Closes the connection because the server ends.
+    fn go_away(&self, patience: Duration) {
+        let reason = "the server is going down";
+        Self::close_queue(&mut self.queue(), CloseCode::GOING_AWAY, reason, patience);
         self.changed.notify_all();
     }
 
@@ -291,9 +301,11 @@ impl Peer {
         queue.bytes = 0;
         log(format_args!("{} reads too slowly", self.id));
         let reason = "you read too slowly: try again later";
-        queue.close.get_or_insert_with(|| {
-            (CloseCode::TRY_AGAIN_LATER, reason.into(), Some(self.patience))
-        });
+        Self::close_queue(queue, CloseCode::TRY_AGAIN_LATER, reason, self.patience);
+    }
+
+    fn close_queue(queue: &mut Queue, code: CloseCode, reason: &str, patience: Duration) {
+        queue.close.get_or_insert_with(|| Farewell { code, reason: reason.into(), patience });
     }
 
     /// The writing thread.
@@ -307,14 +319,18 @@ impl Peer {
                 return;
             }
             let Some(message) = queue.messages.pop_front() else {
-                let Some((code, reason, patience)) = queue.close.clone() else { continue };
+                let Some(Farewell { code, reason, patience }) = queue.close.clone() else {
+                    continue;
+                };
                 drop(queue);
-                return self.say_goodbye(code, &reason, patience);
+                // Fails if there is nobody to say it to.
+                let _ = self.writer.close(code, &reason);
+                return self.writer.terminate(patience); // waits for the client's Close frame
             };
             queue.bytes = queue.bytes.saturating_sub(message.frame().len());
             drop(queue);
             if self.writer.send_prepared(&message).is_err() {
-                // The connection is over, or nearly so; the reading thread learns how.
+                // The connection is over, or nearly so. The reading thread finds out how.
                 self.queue().gone = true;
                 return;
             }
@@ -324,46 +340,28 @@ impl Peer {
         }
     }
 
-    /// Sends the Close frame, and drops the connection if that is not answered in time.
-    fn say_goodbye(&self, code: CloseCode, reason: &str, patience: Option<Duration>) {
-        // An error says that there is nobody to take leave of.
-        let _ = self.writer.close(code, reason);
-        let deadline = patience.and_then(|patience| Instant::now().checked_add(patience));
-        let mut queue = self.queue();
-        while !queue.gone {
-            queue = match deadline
-                .map(|deadline| deadline.saturating_duration_since(Instant::now()))
-            {
-                None => self.changed.wait(queue).unwrap_or_else(PoisonError::into_inner),
-                Some(Duration::ZERO) => return self.writer.terminate(),
-                Some(time) => {
-                    self.changed.wait_timeout(queue, time).unwrap_or_else(PoisonError::into_inner).0
-                }
-            };
-        }
-    }
-
     fn queue(&self) -> MutexGuard<'_, Queue> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Answers whoever types at the server's terminal, as far as there is one.
+/// Prints an answer for the person at the server's terminal, if there is one.
 pub(crate) fn answer(text: impl fmt::Display) {
     let mut terminal = io::stdout().lock();
     let _ = writeln!(terminal, "{text}").and_then(|()| terminal.flush());
 }
 
-/// Says something to whoever runs the server; a log that nobody can read is no reason to stop.
+/// Logs something. A log that cannot be written is no reason to stop.
 pub(crate) fn log(text: impl fmt::Display) {
     let _ = writeln!(io::stderr(), "{text}");
 }
 
-/// How a connection ended, for a log.
-pub(crate) fn ending(outcome: &Result<Closed, Error>) -> String {
-    match outcome {
-        Ok(closed) => closed.to_string(),
-        Err(error) => format!("1006: {error}"),
+/// Describes how a connection ended, for a log.
+pub(crate) fn ending(outcome: &Result<(), Error>, closed: Option<&Closed>) -> String {
+    match (outcome, closed) {
+        (Err(error), _) => format!("1006: {error}"),
+        (Ok(()), Some(closed)) => closed.to_string(),
+        (Ok(()), None) => "still open".into(),
     }
 }
 
@@ -377,24 +375,3 @@ impl fmt::Display for Stale {
 }
 
 impl std::error::Error for Stale {}
-
-/// One of the places for connections, free again when dropped, also in a panic.
-struct Place {
-    taken: Arc<AtomicUsize>,
-    number: usize,
-}
-
-impl Place {
-    fn take(taken: &Arc<AtomicUsize>) -> Self {
-        Self {
-            number: taken.fetch_add(1, Ordering::Relaxed).saturating_add(1),
-            taken: Arc::clone(taken),
-        }
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        self.taken.fetch_sub(1, Ordering::Relaxed);
-    }
-}

@@ -8,34 +8,62 @@ use hybi::extension::{Offer, Offers};
 use hybi::{Config, Event};
 
 use super::common::{self, Side, Ws};
-use super::same_for_every_cut_on;
+use super::{BACKLOG, same_for_every_cut_on};
 
-/// What the two ends want, and what they agree upon.
+/// A configuration, and those of its settings that are negotiated.
+#[derive(Clone, Copy, Debug)]
+pub struct Wishes {
+    pub config: DeflateConfig,
+    outgoing_bits: u8,
+    incoming_bits: u8,
+    outgoing_takeover: bool,
+    incoming_takeover: bool,
+}
+
+impl Wishes {
+    pub fn new(outgoing_bits: u8, incoming_bits: u8, takeover: (bool, bool)) -> Self {
+        let (outgoing_takeover, incoming_takeover) = takeover;
+        let config = DeflateConfig::default()
+            .outgoing_window_bits(outgoing_bits)
+            .incoming_window_bits(incoming_bits)
+            .outgoing_context_takeover(outgoing_takeover)
+            .incoming_context_takeover(incoming_takeover);
+        Self { config, outgoing_bits, incoming_bits, outgoing_takeover, incoming_takeover }
+    }
+
+    /// Changes other settings.
+    #[must_use]
+    pub fn with(self, change: impl FnOnce(DeflateConfig) -> DeflateConfig) -> Self {
+        Self { config: change(self.config), ..self }
+    }
+}
+
+/// The wishes of the two ends, and what they agree upon.
 #[derive(Clone, Copy, Debug)]
 pub struct Negotiated {
-    pub client: DeflateConfig,
-    pub server: DeflateConfig,
+    pub client: Wishes,
+    pub server: Wishes,
     pub agreed: Agreed,
 }
 
 impl Negotiated {
     /// Negotiates, and checks what must hold for any two configurations.
-    pub fn new(client: DeflateConfig, server: DeflateConfig) -> Self {
-        let offered = deflate::offer(&client);
+    pub fn new(client: Wishes, server: Wishes) -> Self {
+        let offered = deflate::offer(&client.config);
         let offers = Offers::new(offered.as_bytes()).map(|offer| offer.expect("well-formed"));
         // Our offer always lets a server choose any window, so that nothing stands against it.
-        let agreed = deflate::accept(&server, offers).expect("agreement");
+        let agreed = deflate::respond(&server.config, offers).expect("agreement");
         assert_kept_by_server(&server, &agreed);
-        assert_eq!(deflate::conclude(&client, &only_offer(&agreed.to_string())), Ok(agreed));
-        assert!(agreed.server_max_window_bits() <= client.incoming_window_bits.clamp(8, 15));
+        assert_eq!(deflate::conclude(&client.config, &only_offer(&agreed.to_string())), Ok(agreed));
+        assert!(agreed.server_max_window_bits() <= client.incoming_bits);
         assert!(client.incoming_takeover || agreed.server_no_context_takeover());
         Self { client, server, agreed }
     }
 
     pub fn connection(&self, side: Side, config: Config) -> Ws {
         let deflate = match side {
-            Side::Client => &self.client,
-            Side::Server => &self.server,
+            Side::Client => &self.client.config,
+            Side::Server => &self.server.config,
         };
         side.connection(config).with_deflate(&self.agreed, deflate)
     }
@@ -49,28 +77,26 @@ fn only_offer(response: &str) -> Offer<'_> {
     offer
 }
 
-fn assert_kept_by_server(config: &DeflateConfig, agreed: &Agreed) {
-    assert!(agreed.server_max_window_bits() <= config.outgoing_window_bits.clamp(8, 15));
-    assert!(agreed.client_max_window_bits() <= config.incoming_window_bits.clamp(8, 15));
+fn assert_kept_by_server(wishes: &Wishes, agreed: &Agreed) {
+    assert!(agreed.server_max_window_bits() <= wishes.outgoing_bits);
+    assert!(agreed.client_max_window_bits() <= wishes.incoming_bits);
     assert!(agreed.server_max_window_bits() >= 8 && agreed.client_max_window_bits() >= 8);
-    assert!(config.outgoing_takeover || agreed.server_no_context_takeover());
-    assert!(config.incoming_takeover || agreed.client_no_context_takeover());
+    assert!(wishes.outgoing_takeover || agreed.server_no_context_takeover());
+    assert!(wishes.incoming_takeover || agreed.client_no_context_takeover());
 }
 
-/// A configuration out of two bytes.
-fn config(a: u8, b: u8) -> DeflateConfig {
-    DeflateConfig::default()
-        .window_bits(8 + a % 8, 8 + a / 8 % 8)
-        .context_takeover(a & 64 == 0, a & 128 == 0)
-        .level(b % 10)
-        .memory_level(1 + b / 10 % 9)
-        .compress_from(usize::from(b / 90) * 8)
+/// Wishes out of two bytes.
+fn wishes(a: u8, b: u8) -> Wishes {
+    let takeover = (a & 64 == 0, a & 128 == 0);
+    Wishes::new(8 + a % 8, 8 + a / 8 % 8, takeover).with(|config| {
+        config.level(b % 10).memory_level(1 + b / 10 % 9).compress_from(usize::from(b / 90) * 8)
+    })
 }
 
 /// Two configurations, and any bytes as `Sec-WebSocket-Extensions`, once as an offer and once as a response.
 pub fn negotiate(data: &[u8]) {
     let Some((&[a, b, c, d], value)) = data.split_first_chunk() else { return };
-    let negotiated = Negotiated::new(config(a, b), config(c, d));
+    let negotiated = Negotiated::new(wishes(a, b), wishes(c, d));
 
     let mut offers = Vec::new();
     for offer in Offers::new(value) {
@@ -87,17 +113,17 @@ pub fn negotiate(data: &[u8]) {
         let again = only_offer(&plain);
         assert_eq!(again.name(), offer.name());
         assert!(again.params().eq(offer.params()));
-        if let Ok(agreed) = deflate::conclude(&negotiated.client, &offer) {
-            assert!(agreed.server_max_window_bits() <= negotiated.client.incoming_window_bits);
+        if let Ok(agreed) = deflate::conclude(&negotiated.client.config, &offer) {
+            assert!(agreed.server_max_window_bits() <= negotiated.client.incoming_bits);
             assert!(negotiated.client.incoming_takeover || agreed.server_no_context_takeover());
             assert_eq!(
-                deflate::conclude(&negotiated.client, &only_offer(&agreed.to_string())),
+                deflate::conclude(&negotiated.client.config, &only_offer(&agreed.to_string())),
                 Ok(agreed)
             );
         }
         offers.push(offer);
     }
-    if let Some(agreed) = deflate::accept(&negotiated.server, offers.iter().copied()) {
+    if let Some(agreed) = deflate::respond(&negotiated.server.config, offers.iter().copied()) {
         assert_kept_by_server(&negotiated.server, &agreed);
         assert!(offers.iter().any(|offer| offer.name() == deflate::NAME));
         // A client without wishes understands the answer.
@@ -173,17 +199,14 @@ fn round_trip_to(
     messages: &[Sent],
     cuts: &[usize],
 ) {
-    let mut config = Config::default();
-    if let Some(bytes) = NonZeroU32::new(fragment) {
-        config = config.fragment_bytes(bytes);
-    }
+    let config = Config::default().fragment_bytes(NonZeroU32::new(fragment));
     let mut sender = negotiated.connection(side.peer(), config);
     let (mut wire, mut expected) = (Vec::new(), Vec::new());
     for message in messages {
         message.send(&mut sender, &mut wire, &mut expected);
     }
     let fresh = || negotiated.connection(side, config);
-    let run = same_for_every_cut_on(&fresh, config, &wire, cuts);
+    let run = same_for_every_cut_on(&fresh, BACKLOG, &wire, cuts);
     assert_eq!(run.error, None);
     assert!(run.events() == expected, "{side:?}: other than what was sent");
 }
@@ -201,10 +224,11 @@ pub fn inflate(data: &[u8]) {
         return;
     };
     // Up to twice what comes out at a time.
-    let mut wanted = config(a, b).inflated_bytes_max(1 << (limits % 18));
-    if limits >= 128 {
-        wanted = wanted.expansion_max(NonZeroU32::new(u32::from(limits - 127)));
-    }
+    let expansion = NonZeroU32::new(u32::from(limits.saturating_sub(127)));
+    let limited = |config: DeflateConfig| {
+        config.inflated_bytes_max(1 << (limits % 18)).expansion_max(expansion)
+    };
+    let wanted = wishes(a, b).with(limited);
     let side = common::BOTH[usize::from(kind >> 7)];
     let cuts =
         [usize::from(cut), 3 * usize::from(cut) + 1, usize::from(cut) * usize::from(fragment)];
@@ -212,13 +236,13 @@ pub fn inflate(data: &[u8]) {
         // A stream of frames.
         0 => {
             let negotiated = Negotiated::new(wanted, wanted);
-            let config = Config::default();
-            same_for_every_cut_on(&|| negotiated.connection(side, config), config, rest, &cuts);
+            let fresh = || negotiated.connection(side, Config::default());
+            same_for_every_cut_on(&fresh, BACKLOG, rest, &cuts);
         }
         // Compressed data, in fragments with a ping between them, and the message once more.
         opcode @ (1 | 2) => {
             let negotiated = Negotiated::new(wanted, wanted);
-            let config = Config::default();
+            let fresh = || negotiated.connection(side, Config::default());
             let mut wire = Vec::new();
             for _ in 0..2 {
                 let (front, back) = rest.split_at(usize::from(fragment) % (rest.len() + 1));
@@ -226,12 +250,12 @@ pub fn inflate(data: &[u8]) {
                 wire.extend(side.incoming(0x89, b"?"));
                 wire.extend(side.incoming(0x80, back));
             }
-            same_for_every_cut_on(&|| negotiated.connection(side, config), config, &wire, &cuts);
+            same_for_every_cut_on(&fresh, BACKLOG, &wire, &cuts);
         }
         // Messages that one end sends and the other gets.
         _ => {
-            let wanted = config(a, b);
-            let other = config(limits, cut);
+            let wanted = wishes(a, b);
+            let other = wishes(limits, cut);
             let compression = [Compression::Auto, Compression::Always, Compression::Never];
             let times = (1 + usize::from(fragment)).min(1 + SENT_BYTES_MAX / (rest.len() + 1));
             let messages: Vec<Sent> = rest

@@ -3,17 +3,18 @@
 //!
 //! What a head says is read a second time here, in the plainest way ([`Plain`]), and both must agree.
 
-#[cfg(feature = "deflate")]
-use hybi::extension::deflate::DeflateConfig;
 use hybi::handshake::{
-    Accept, Answer, ClientRequest, HandshakeMisuse, HeadLimits, ProxyAnswer, ProxyHandshake,
-    Rejection, Request, RequestError, Response, ResponseError, ServerError,
+    Acceptance, Answer, ClientRequest, HandshakeUsageError, HeadLimits, HttpVersion, ProxyAnswer,
+    ProxyHandshake, ProxyRequest, Rejection, Request, RequestError, RequestParts, Response,
+    ResponseError, ResponseParts, ServerHandshakeError,
 };
 use hybi::{
-    Client, ClientHandshake, Config, Connection, Event, Input, Server, ServerHandshake, Uri,
+    Client, ClientHandshake, Connection, Event, Input, Outbox, Server, ServerHandshake, Uri,
 };
+#[cfg(feature = "deflate")]
+use hybi::{Config, extension::deflate::DeflateConfig};
 
-use super::common::{KEY, Keys, pieces};
+use super::common::{KEY, Keys, pieces, through_outbox};
 
 /// The nonce of RFC 6455 §1.3, and the `Sec-WebSocket-Accept` that belongs to it.
 const NONCE: [u8; 16] = *b"the sample nonce";
@@ -38,6 +39,9 @@ pub fn server_handshake(data: &[u8]) {
 
     let empty_lines = wire.chunks(2).take_while(|line| line == b"\r\n").count();
     let plain = whole.complete.then(|| Plain::of(wire, 2 * empty_lines));
+    if let Some(plain) = &plain {
+        same_request_from_parts(plain, policy, &whole);
+    }
     match &whole.verdict {
         Served::More => {
             assert!(whole.out.is_empty());
@@ -70,13 +74,35 @@ pub fn server_handshake(data: &[u8]) {
     }
 }
 
-fn head_limits(n: u8) -> HeadLimits {
+/// The limits of a head, as numbers that can be read.
+#[derive(Clone, Copy)]
+struct HeadBounds {
+    head_bytes_max: u32,
+    target_bytes_max: u32,
+    fields_max: u16,
+}
+
+impl HeadBounds {
+    /// The documented ones.
+    const DEFAULT: Self =
+        Self { head_bytes_max: 16 << 10, target_bytes_max: 8 << 10, fields_max: 100 };
+
+    fn limits(self) -> HeadLimits {
+        HeadLimits::default()
+            .head_bytes_max(self.head_bytes_max)
+            .target_bytes_max(self.target_bytes_max)
+            .fields_max(self.fields_max)
+    }
+}
+
+fn head_limits(n: u8) -> HeadBounds {
     match n {
-        0 => HeadLimits::default(),
-        n => HeadLimits::default()
-            .head_bytes_max(4 * u32::from(n))
-            .target_bytes_max(u32::from(n % 32))
-            .headers_max(u16::from(n % 16)),
+        0 => HeadBounds::DEFAULT,
+        n => HeadBounds {
+            head_bytes_max: 4 * u32::from(n),
+            target_bytes_max: u32::from(n % 32),
+            fields_max: u16::from(n % 16),
+        },
     }
 }
 
@@ -100,8 +126,8 @@ enum Served {
 }
 
 /// Also says how many bytes had been fed when the verdict came.
-fn serve(limits: HeadLimits, policy: u8, pieces: &[&[u8]]) -> (ServerRun, usize) {
-    let mut server = ServerHandshake::new(Config::default()).with_limits(limits);
+fn serve(limits: HeadBounds, policy: u8, pieces: &[&[u8]]) -> (ServerRun, usize) {
+    let mut server = ServerHandshake::new(limits.limits());
     let (mut out, mut rest, mut complete) = (Vec::new(), Vec::new(), false);
     let (mut verdict, mut fed) = (Served::More, 0);
     for piece in pieces {
@@ -111,7 +137,7 @@ fn serve(limits: HeadLimits, policy: u8, pieces: &[&[u8]]) -> (ServerRun, usize)
         match verdict {
             Served::More => {
                 fed += piece.len();
-                match server.receive(&mut input, &mut out) {
+                match through_outbox(&mut out, |out| server.receive(&mut input, out)) {
                     Ok(None) => assert!(input.is_empty(), "a waiting machine takes all there is"),
                     Ok(Some(request)) => {
                         complete = true;
@@ -128,12 +154,19 @@ fn serve(limits: HeadLimits, policy: u8, pieces: &[&[u8]]) -> (ServerRun, usize)
                 }
             }
             Served::Refused(error) => {
-                assert_eq!(server.receive(&mut input, &mut out).unwrap_err(), error);
+                assert_eq!(
+                    through_outbox(&mut out, |out| server.receive(&mut input, out)).unwrap_err(),
+                    error
+                );
                 assert!(input.is_empty());
                 assert_eq!(out.len(), written);
             }
             Served::Rejected | Served::Open { .. } => {
-                assert!(server.receive(&mut input, &mut out).unwrap().is_none());
+                assert!(
+                    through_outbox(&mut out, |out| server.receive(&mut input, out))
+                        .unwrap()
+                        .is_none()
+                );
                 assert_eq!((input.len(), out.len()), (piece.len(), written));
                 rest.extend(input.remaining());
             }
@@ -159,39 +192,84 @@ fn answer(
 ) -> Served {
     assert!(request.target().starts_with(request.path()) || !request.target().starts_with('/'));
     if !request.is_upgrade() && policy & 4 == 0 {
-        server.reject(&Rejection::new(404).body("text/plain", b"nothing here"), out).unwrap();
-        assert_eq!(server.reject(&Rejection::new(404), out), Err(HandshakeMisuse::Answered));
+        through_outbox(out, |out| {
+            server.reject(&Rejection::new(404).body("text/plain", b"nothing here"), out)
+        })
+        .unwrap();
+        assert_eq!(
+            through_outbox(out, |out| server.reject(&Rejection::new(404), out)),
+            Err(HandshakeUsageError::Answered)
+        );
         return Served::Rejected;
     }
-    let origins = ["http://example.com", "null"];
-    let mut accept = match policy & 3 {
-        0 | 1 => Accept::from_any_origin(),
-        2 => Accept::from_same_origin(),
-        _ => Accept::from_origins(&origins),
-    };
-    let subprotocol = request.subprotocols().next().filter(|_| policy & 8 == 0);
-    if let Some(subprotocol) = subprotocol {
-        accept = accept.subprotocol(subprotocol);
-    }
-    #[cfg(feature = "deflate")]
-    if policy & 16 != 0 {
-        accept = accept.deflate(DeflateConfig::default());
-    }
-    match server.accept(request, &accept, out) {
+    let accept = terms(request, policy);
+    let subprotocol = accept.chosen();
+    match through_outbox(out, |out| server.accept(request, &accept, out)) {
         Ok(_) => {
             assert_eq!(request.check(), Ok(()));
-            let again = server.accept(request, &accept, out).unwrap_err();
-            assert_eq!(again, ServerError::Misuse(HandshakeMisuse::Answered));
+            let again =
+                through_outbox(out, |out| server.accept(request, &accept, out)).unwrap_err();
+            assert_eq!(again, ServerHandshakeError::Usage(HandshakeUsageError::Answered));
             let subprotocol = subprotocol.map(str::to_owned);
             let deflate = !Plain::of(out, 0).values("Sec-WebSocket-Extensions").is_empty();
             assert!(policy & 16 != 0 || !deflate);
             Served::Open { subprotocol, deflate }
         }
-        Err(ServerError::Request(error)) => {
+        Err(ServerHandshakeError::Request(error)) => {
             assert_eq!(request.check().err().unwrap_or(RequestError::Origin), error);
             Served::Refused(error)
         }
-        Err(ServerError::Misuse(misuse)) => panic!("{misuse}"),
+        Err(error) => panic!("{error}"),
+    }
+}
+
+fn terms<'r>(request: &'r Request<'_>, policy: u8) -> Acceptance<'r> {
+    let accept = match policy & 3 {
+        0 | 1 => Acceptance::from_any_origin(),
+        2 => Acceptance::from_same_origin(),
+        _ => Acceptance::from_origins(["http://example.com", "null"]).expect("both are origins"),
+    };
+    #[cfg(feature = "deflate")]
+    let accept = match policy & 16 {
+        0 => accept,
+        _ => accept.config(Config::default().deflate(DeflateConfig::default())),
+    };
+    accept.subprotocol(request.subprotocols().next().filter(|_| policy & 8 == 0))
+}
+
+/// The same request from parts gets the same answer.
+fn same_request_from_parts(plain: &Plain<'_>, policy: u8, whole: &ServerRun) {
+    let text = |bytes| std::str::from_utf8(bytes).expect("ASCII");
+    let parts = RequestParts::new(text(plain.method()), text(plain.target()))
+        .version(plain.version())
+        .fields(&plain.headers);
+    let request = match Request::from_parts(&parts) {
+        Ok(request) => request.into_owned(),
+        Err(error) => return assert_eq!(whole.verdict, Served::Refused(error)),
+    };
+    assert!(
+        request
+            .fields()
+            .map(|(name, value)| (name.as_bytes(), value))
+            .eq(plain.headers.iter().copied())
+    );
+    if !request.is_upgrade() && policy & 4 == 0 {
+        return assert_eq!(whole.verdict, Served::Rejected);
+    }
+    let (written, terms) = (Plain::of(&whole.out, 0), terms(&request, policy));
+    let answered = |name: &str, value: &[u8]| written.values(name).contains(&value);
+    match terms.check(&request) {
+        Ok(accepted) => {
+            assert!(matches!(whole.verdict, Served::Open { .. }));
+            assert_eq!(accepted.fields().count(), written.headers.len());
+            assert!(accepted.fields().all(|(name, value)| answered(name, value)));
+        }
+        Err(ServerHandshakeError::Request(error)) => {
+            assert_eq!(whole.verdict, Served::Refused(error));
+            let rejection = error.rejection();
+            assert!(rejection.fields().all(|(name, value)| answered(name, value)));
+        }
+        Err(error) => panic!("{error}"),
     }
 }
 
@@ -255,7 +333,7 @@ fn justified_refusal(
     error: RequestError,
     read: &[u8],
     plain: Option<&Plain<'_>>,
-    limits: &HeadLimits,
+    limits: &HeadBounds,
 ) {
     use RequestError as E;
     names_a_section(&error, error.section());
@@ -264,16 +342,16 @@ fn justified_refusal(
     match error {
         E::TargetCharacter => return form(last == b'#' || last >= 0x80),
         E::LineEnding => return form((last == b'\n') != (before == Some(b'\r'))),
-        E::FoldedHeader => return form(matches!(last, b' ' | b'\t') && before == Some(b'\n')),
-        E::HeaderName => return form(!is_token(&[last])),
-        E::HeaderValue => return form(last.is_ascii_control() && last != b'\t'),
+        E::FoldedField => return form(matches!(last, b' ' | b'\t') && before == Some(b'\n')),
+        E::FieldName => return form(!is_token(&[last])),
+        E::FieldValue => return form(last.is_ascii_control() && last != b'\t'),
         E::HeadTooLong => return form(read.len() == limits.head_bytes_max as usize + 1),
         E::TargetTooLong => {
             return form(read.len() > limits.target_bytes_max.min(limits.head_bytes_max) as usize);
         }
-        E::TooManyHeaders => {
+        E::TooManyFields => {
             let lines = read.iter().filter(|&&byte| byte == b'\n').count();
-            return form(lines > usize::from(limits.headers_max));
+            return form(lines > usize::from(limits.fields_max));
         }
         E::RequestLine | E::HttpVersion => {
             // Before the end of the line, empty ones aside.
@@ -328,17 +406,13 @@ fn understood_by_who_asked(
         }
         #[cfg(feature = "deflate")]
         if deflate {
-            request = request.deflate(DeflateConfig::default());
+            request = request.config(Config::default().deflate(DeflateConfig::default()));
         }
         let _ = deflate;
         let mut asked = Vec::new();
-        let mut client = ClientHandshake::with_keys(
-            &request,
-            Config::default(),
-            nonce,
-            keys as Keys,
-            &mut asked,
-        )
+        let mut client = through_outbox(&mut asked, |out| {
+            ClientHandshake::with_keys(&request, nonce, keys as Keys, out)
+        })
         .unwrap();
         // A head of ours may be longer than the one that asked, by the subprotocol that was offered.
         let mut inbox = out.to_vec();
@@ -396,6 +470,9 @@ pub fn client_handshake(data: &[u8]) {
         from += len;
         interim += 1;
     }
+    if let (Some((from, _)), Asked::Open(_) | Asked::Refused(_)) = (last, &client.verdict) {
+        same_response_from_parts(&Plain::of(wire, from), offered, deflate, &client.verdict);
+    }
     match &client.verdict {
         Asked::More => {
             assert_eq!(last, None);
@@ -432,7 +509,7 @@ pub fn client_handshake(data: &[u8]) {
             let plain = Plain::of(wire, from);
             assert_eq!(client.rest, wire[plain.len..], "what follows the head is the connection's");
             assert!(len <= limits.head_bytes_max as usize && interim <= 16);
-            assert!(plain.headers.len() <= usize::from(limits.headers_max));
+            assert!(plain.headers.len() <= usize::from(limits.fields_max));
             assert!(plain.start.starts_with(b"HTTP/1.1 101"));
             assert_eq!(plain.values("Sec-WebSocket-Accept"), [ACCEPT]);
             assert_eq!(plain.values("Upgrade").len(), 1);
@@ -471,47 +548,68 @@ enum Asked {
     Open(Option<String>),
 }
 
+fn request_for<'a>(uri: &'a Uri, offered: &[&'a str], deflate: bool) -> ClientRequest<'a> {
+    let mut request = ClientRequest::new(uri);
+    for subprotocol in offered {
+        request = request.subprotocol(*subprotocol);
+    }
+    #[cfg(feature = "deflate")]
+    if deflate {
+        request = request.config(Config::default().deflate(DeflateConfig::default()));
+    }
+    let _ = deflate;
+    request
+}
+
+/// The same response from parts gets the same verdict.
+fn same_response_from_parts(plain: &Plain<'_>, offered: &[&str], deflate: bool, verdict: &Asked) {
+    let status = std::str::from_utf8(&plain.start[9..12]).expect("digits").parse().expect("digits");
+    let parts = ResponseParts::new(status).version(plain.version()).fields(&plain.headers);
+    let response = Response::from_parts(&parts).expect("well-formed").into_owned();
+    let uri = Uri::parse("ws://server.example.com/chat").unwrap();
+    let request = request_for(&uri, offered, deflate);
+    let prepared = request.prepare_with_nonce(NONCE).unwrap();
+    let from_parts = match prepared.open(&response, keys as Keys) {
+        Ok(_) => Asked::Open(response.subprotocol().map(str::to_owned)),
+        Err(ResponseError::Status) => Asked::Refused(status),
+        Err(error) => Asked::Failed(error),
+    };
+    assert_eq!(from_parts, *verdict);
+}
+
 fn ask(
-    limits: HeadLimits,
+    limits: HeadBounds,
     offered: &[&str],
     deflate: bool,
     pieces: &[&[u8]],
 ) -> (ClientRun, usize) {
     let uri = Uri::parse("ws://server.example.com/chat").unwrap();
-    let mut request = ClientRequest::new(&uri);
-    for subprotocol in offered {
-        request = request.subprotocol(subprotocol);
-    }
-    #[cfg(feature = "deflate")]
-    if deflate {
-        request = request.deflate(DeflateConfig::default());
-    }
-    let _ = deflate;
+    let request = request_for(&uri, offered, deflate).head_limits(limits.limits());
     let mut out = Vec::new();
-    let mut client =
-        ClientHandshake::with_keys(&request, Config::default(), NONCE, keys as Keys, &mut out)
-            .unwrap()
-            .with_limits(limits);
+    let mut client = through_outbox(&mut out, |out| {
+        ClientHandshake::with_keys(&request, NONCE, keys as Keys, out)
+    })
+    .unwrap();
     drive(pieces, |input| {
         Ok(client.receive(input)?.map(|answer| match answer {
             Answer::Open(_, response) => {
-                (Asked::Open(response.subprotocol().map(str::to_owned)), &[][..])
+                (Asked::Open(response.subprotocol().map(str::to_owned)), Vec::new())
             }
             Answer::Refused(refused) => {
-                (Asked::Refused(refused.response().status()), refused.body_start())
+                (Asked::Refused(refused.response().status()), refused.body_start().to_vec())
             }
         }))
     })
 }
 
-fn ask_proxy(limits: HeadLimits, pieces: &[&[u8]]) -> (ClientRun, usize) {
-    let mut proxy =
-        ProxyHandshake::new("a", 80, None, &mut Vec::new()).unwrap().with_limits(limits);
+fn ask_proxy(limits: HeadBounds, pieces: &[&[u8]]) -> (ClientRun, usize) {
+    let request = ProxyRequest::new("a", 80).head_limits(limits.limits());
+    let mut proxy = ProxyHandshake::new(&request, &mut Outbox::new()).unwrap();
     drive(pieces, |input| {
         Ok(proxy.receive(input)?.map(|answer| match answer {
-            ProxyAnswer::Open(_) => (Asked::Open(None), &[][..]),
+            ProxyAnswer::Open(_) => (Asked::Open(None), Vec::new()),
             ProxyAnswer::Refused(refused) => {
-                (Asked::Refused(refused.response().status()), refused.body_start())
+                (Asked::Refused(refused.response().status()), refused.body_start().to_vec())
             }
         }))
     })
@@ -520,7 +618,7 @@ fn ask_proxy(limits: HeadLimits, pieces: &[&[u8]]) -> (ClientRun, usize) {
 /// Feeds the pieces to a machine that reads responses. Also says how many bytes had been fed when the verdict came.
 fn drive(
     pieces: &[&[u8]],
-    mut receive: impl for<'a> FnMut(&mut Input<'a>) -> Result<Option<(Asked, &'a [u8])>, ResponseError>,
+    mut receive: impl FnMut(&mut Input<'_>) -> Result<Option<(Asked, Vec<u8>)>, ResponseError>,
 ) -> (ClientRun, usize) {
     let (mut verdict, mut rest, mut fed) = (Asked::More, Vec::new(), 0);
     for piece in pieces {
@@ -659,36 +757,35 @@ pub fn handshake_pair(data: &[u8]) {
 
     let deflate = choices & 1 != 0;
     let mut request = ClientRequest::new(&uri);
-    if let Some(origin) = &strings.origin {
-        request = request.origin(origin);
-    }
+    request = request.origin(strings.origin.as_deref());
     for subprotocol in &strings.subprotocols {
         request = request.subprotocol(subprotocol);
     }
     for (name, value) in &strings.headers {
-        request = request.header(name, value);
+        request = request.field(name, value);
     }
     #[cfg(feature = "deflate")]
     if deflate {
-        request = request.deflate(DeflateConfig::default());
+        request = request.config(Config::default().deflate(DeflateConfig::default()));
     }
     let mut asked = Vec::new();
-    let client =
-        ClientHandshake::with_keys(&request, Config::default(), NONCE, keys as Keys, &mut asked);
+    let client = through_outbox(&mut asked, |out| {
+        ClientHandshake::with_keys(&request, NONCE, keys as Keys, out)
+    });
     let mut client = match client {
         Ok(client) => client,
         Err(misuse) => {
             assert!(asked.is_empty());
             names_a_section(&misuse, "RFC ");
             let good = match misuse {
-                HandshakeMisuse::Origin => {
+                HandshakeUsageError::Origin => {
                     strings.origin.iter().all(|origin| origin == "http://example.com")
                 }
-                HandshakeMisuse::Subprotocol => {
+                HandshakeUsageError::Subprotocol => {
                     strings.subprotocols.iter().all(|name| is_token(name.as_bytes()))
                 }
-                HandshakeMisuse::SubprotocolRepeated => strings.subprotocols.len() < 2,
-                HandshakeMisuse::Credentials => {
+                HandshakeUsageError::SubprotocolRepeated => strings.subprotocols.len() < 2,
+                HandshakeUsageError::Credentials => {
                     uri.userinfo().is_none_or(|userinfo| !userinfo.contains('%'))
                 }
                 misuse => !bad_header(misuse, &strings.headers),
@@ -713,22 +810,22 @@ pub fn handshake_pair(data: &[u8]) {
     assert_eq!(plain.start, format!("GET {} HTTP/1.1", uri.resource_name()).as_bytes());
 
     // The server reads the same.
-    let limits = HeadLimits::default();
-    let fits = plain.headers.len() <= usize::from(limits.headers_max)
+    let limits = HeadBounds::DEFAULT;
+    let fits = plain.headers.len() <= usize::from(limits.fields_max)
         && asked.len() <= limits.head_bytes_max as usize
         && uri.resource_name().len() <= limits.target_bytes_max as usize;
-    let (mut server, mut out) = (ServerHandshake::new(Config::default()), Vec::new());
+    let (mut server, mut out) = (ServerHandshake::new(HeadLimits::default()), Vec::new());
     let mut shown = None;
     let cuts = [usize::from(cut)];
     for piece in pieces(&asked, &cuts) {
         let mut inbox = piece.to_vec();
-        match server.receive(&mut Input::new(&mut inbox), &mut out) {
+        match through_outbox(&mut out, |out| server.receive(&mut Input::new(&mut inbox), out)) {
             Ok(Some(request)) => shown = Some(request.into_owned()),
             Ok(None) => {}
             Err(error) => {
-                use RequestError::{HeadTooLong, TargetTooLong, TooManyHeaders};
+                use RequestError::{HeadTooLong, TargetTooLong, TooManyFields};
                 assert!(
-                    !fits && matches!(error, HeadTooLong | TargetTooLong | TooManyHeaders),
+                    !fits && matches!(error, HeadTooLong | TargetTooLong | TooManyFields),
                     "{error:?}"
                 );
                 return;
@@ -743,7 +840,7 @@ pub fn handshake_pair(data: &[u8]) {
         None => (uri.resource_name(), None),
     };
     assert_eq!((request.path(), request.query()), (path, query));
-    assert_eq!(request.host(), Some(&*uri.authority()));
+    assert_eq!(request.host(), Some(uri.authority()));
     assert_eq!(request.origin(), strings.origin.as_ref().map(|origin| origin.as_bytes()));
     assert!(request.subprotocols().eq(strings.subprotocols.iter().map(|name| &**name)));
     assert_eq!(request.extensions().count(), usize::from(deflate && cfg!(feature = "deflate")));
@@ -753,18 +850,18 @@ pub fn handshake_pair(data: &[u8]) {
     if let Some(status) = strings.status {
         let mut rejection = Rejection::new(status);
         for (name, value) in &strings.answer_headers {
-            rejection = rejection.header(name, value);
+            rejection = rejection.field(name, value);
         }
         if let Some((content_type, body)) = &strings.body {
             rejection = rejection.body(content_type, body);
         }
-        if let Err(misuse) = server.reject(&rejection, &mut out) {
+        if let Err(misuse) = through_outbox(&mut out, |out| server.reject(&rejection, out)) {
             let bad = match misuse {
-                HandshakeMisuse::Status => !(200..=599).contains(&status),
-                HandshakeMisuse::Body => {
+                HandshakeUsageError::Status => !(200..=599).contains(&status),
+                HandshakeUsageError::Body => {
                     strings.body.is_some() && matches!(status, 204 | 205 | 304)
                 }
-                HandshakeMisuse::ContentType => {
+                HandshakeUsageError::ContentType => {
                     strings.body.as_ref().is_some_and(|(kind, _)| !is_value(kind.as_bytes()))
                 }
                 misuse => bad_header(misuse, &strings.answer_headers),
@@ -786,51 +883,53 @@ pub fn handshake_pair(data: &[u8]) {
             usize::from(strings.body.is_some()) + usize::from(!matches!(status, 204 | 304));
         assert_eq!(head.headers.len(), own + strings.answer_headers.len() + behind);
     } else {
-        let mut accept =
-            if choices & 2 == 0 { Accept::from_any_origin() } else { Accept::from_origins(&[]) };
-        if let Some(chosen) = &strings.chosen {
-            accept = accept.subprotocol(chosen);
-        }
+        let mut accept = if choices & 2 == 0 {
+            Acceptance::from_any_origin()
+        } else {
+            Acceptance::from_origins::<&str>([]).expect("none is bad")
+        };
+        accept = accept.subprotocol(strings.chosen.as_deref());
         for (name, value) in &strings.answer_headers {
-            accept = accept.header(name, value);
+            accept = accept.field(name, value);
         }
         #[cfg(feature = "deflate")]
         if choices & 4 != 0 {
-            accept = accept.deflate(DeflateConfig::default());
+            accept = accept.config(Config::default().deflate(DeflateConfig::default()));
         }
-        match server.accept(&request, &accept, &mut out) {
+        match through_outbox(&mut out, |out| server.accept(&request, &accept, out)) {
             Ok(connection) => ws = Some(connection),
-            Err(ServerError::Request(error)) => {
+            Err(ServerHandshakeError::Request(error)) => {
                 assert!(
                     error == RequestError::Origin && choices & 2 != 0 && strings.origin.is_some()
                 );
                 response_of(&out, 403, false);
             }
-            Err(ServerError::Misuse(misuse)) => {
+            Err(ServerHandshakeError::Usage(misuse)) => {
                 assert!(out.is_empty());
                 names_a_section(&misuse, "RFC ");
                 let chosen = strings.chosen.as_ref();
                 let bad = match misuse {
-                    HandshakeMisuse::Subprotocol => {
+                    HandshakeUsageError::Subprotocol => {
                         chosen.is_some_and(|name| !is_token(name.as_bytes()))
                     }
-                    HandshakeMisuse::SubprotocolNotOffered => {
+                    HandshakeUsageError::SubprotocolNotOffered => {
                         chosen.is_some_and(|name| !strings.subprotocols.contains(name))
                     }
                     misuse => bad_header(misuse, &strings.answer_headers),
                 };
                 assert!(bad, "{misuse:?} without reason");
                 // It still can be answered.
-                server.reject(&Rejection::new(500), &mut out).unwrap();
+                through_outbox(&mut out, |out| server.reject(&Rejection::new(500), out)).unwrap();
                 response_of(&out, 500, false);
                 return;
             }
+            Err(error) => panic!("{error}"),
         }
     }
 
     // The client reads what was meant.
     let head = Plain::of(&out, 0);
-    let fits = head.headers.len() <= usize::from(limits.headers_max)
+    let fits = head.headers.len() <= usize::from(limits.fields_max)
         && head.len <= limits.head_bytes_max as usize;
     let mut body = Vec::<u8>::new();
     let mut answered = false;
@@ -860,8 +959,8 @@ pub fn handshake_pair(data: &[u8]) {
                 answered = true;
             }
             Err(error) => {
-                use ResponseError::{HeadTooLong, TooManyHeaders};
-                assert!(!fits && matches!(error, HeadTooLong | TooManyHeaders), "{error:?}");
+                use ResponseError::{HeadTooLong, TooManyFields};
+                assert!(!fits && matches!(error, HeadTooLong | TooManyFields), "{error:?}");
                 return;
             }
         }
@@ -874,13 +973,19 @@ pub fn handshake_pair(data: &[u8]) {
 fn talk(mut client: Connection<Client<Keys>>, mut server: Connection<Server>) {
     let text = "what the one says the other hears. ".repeat(4);
     let (mut to_server, mut to_client) = (Vec::new(), Vec::new());
-    client.send(&*text, &mut to_server).unwrap();
-    server.send(&*text, &mut to_client).unwrap();
+    through_outbox(&mut to_server, |out| client.send(&*text, out)).unwrap();
+    through_outbox(&mut to_client, |out| server.send(&*text, out)).unwrap();
     let expected = Event::Text(text.into());
     let mut input = Input::new(&mut to_server);
-    assert_eq!(server.receive(&mut input, &mut Vec::new()), Ok(Some(expected.clone())));
+    assert_eq!(
+        through_outbox(&mut Vec::new(), |out| server.receive(&mut input, out)),
+        Ok(Some(expected.clone()))
+    );
     let mut input = Input::new(&mut to_client);
-    assert_eq!(client.receive(&mut input, &mut Vec::new()), Ok(Some(expected)));
+    assert_eq!(
+        through_outbox(&mut Vec::new(), |out| client.receive(&mut input, out)),
+        Ok(Some(expected))
+    );
 }
 
 /// The request for a tunnel has two lines and the credentials, or is refused.
@@ -888,7 +993,11 @@ fn proxy_request(strings: &Strings) {
     let Some(host) = &strings.host else { return };
     let mut out = Vec::new();
     let credentials = strings.credentials.as_ref().map(|(user, password)| (&**user, &**password));
-    match ProxyHandshake::new(host, 8080, credentials, &mut out) {
+    let mut request = ProxyRequest::new(host, 8080);
+    if let Some((user, password)) = credentials {
+        request = request.credentials(user, password);
+    }
+    match through_outbox(&mut out, |out| ProxyHandshake::new(&request, out)) {
         Ok(_) => {
             let plain = Plain::of(&out, 0);
             assert_eq!(plain.len, out.len());
@@ -905,11 +1014,11 @@ fn proxy_request(strings: &Strings) {
 }
 
 /// Whether one of the headers is such that this misuse is the right word for it.
-fn bad_header(misuse: HandshakeMisuse, headers: &[(String, Vec<u8>)]) -> bool {
+fn bad_header(misuse: HandshakeUsageError, headers: &[(String, Vec<u8>)]) -> bool {
     headers.iter().any(|(name, value)| match misuse {
-        HandshakeMisuse::HeaderName => !is_token(name.as_bytes()),
-        HandshakeMisuse::HeaderValue => !is_value(value),
-        HandshakeMisuse::HeaderReserved => {
+        HandshakeUsageError::FieldName => !is_token(name.as_bytes()),
+        HandshakeUsageError::FieldValue => !is_value(value),
+        HandshakeUsageError::FieldReserved => {
             let lower = name.to_ascii_lowercase();
             lower.starts_with("sec-websocket-")
                 || [
@@ -937,7 +1046,7 @@ fn assert_headers(lines: &[(&[u8], &[u8])], headers: &[(String, Vec<u8>)]) {
 
 /// They are in the response, as our own reader shows it.
 fn assert_answer_headers(response: &Response<'_>, headers: &[(String, Vec<u8>)]) {
-    let all: Vec<_> = response.headers().collect();
+    let all: Vec<_> = response.fields().collect();
     for (name, value) in headers {
         assert!(all.contains(&(&**name, trim(value))), "{name}");
     }
@@ -980,6 +1089,11 @@ impl<'a> Plain<'a> {
 
     fn method(&self) -> &'a [u8] {
         self.start.split(|&byte| byte == b' ').next().expect("a word")
+    }
+
+    fn version(&self) -> HttpVersion {
+        let is_10 = self.start.starts_with(b"HTTP/1.0") || self.start.ends_with(b"HTTP/1.0");
+        if is_10 { HttpVersion::Http10 } else { HttpVersion::Http11 }
     }
 
     fn target(&self) -> &'a [u8] {

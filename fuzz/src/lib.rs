@@ -4,13 +4,6 @@
 //! A body does not only survive its input, it asserts what must hold for any: that the cuts of the stream do not
 //! matter, that the output stays within its bound, that every call reads, yields or asks for more, and that two
 //! ends of a connection agree on what was said.
-#![allow(
-    clippy::indexing_slicing,
-    clippy::arithmetic_side_effects,
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic
-)]
 
 #[path = "../../tests/common/mod.rs"]
 pub mod common;
@@ -21,7 +14,7 @@ pub mod handshake;
 use std::collections::VecDeque;
 use std::num::NonZeroU32;
 
-use common::{Item, Mode, Run, Side, owned, pieces, run_fresh_every_way};
+use common::{Item, Mode, Run, Side, pieces, run_fresh_every_way};
 use hybi::connection::ReadyState;
 use hybi::frame::{Header, LengthForm, Mask};
 use hybi::{CloseCode, Config, Event, Input, Limits};
@@ -76,20 +69,18 @@ pub fn client(data: &[u8]) {
 
 /// The first four bytes say how to cut the rest and what limits to set.
 fn stream(side: Side, data: &[u8]) {
-    let Some((&[a, b, limits, manual], wire)) = data.split_first_chunk() else { return };
-    let mut config = Config::default();
+    let Some((&[a, b, limits, flags], wire)) = data.split_first_chunk() else { return };
+    let (mut config, mut backlog) = (Config::default(), BACKLOG);
     if limits != 0 {
         let n = u64::from(limits);
+        backlog = 4 * usize::from(limits);
         config = config.limits(
             Limits::default()
                 .frame_bytes_max(n)
                 .message_bytes_max(2 * n)
                 .fragments_max(u32::from(limits % 16))
-                .reply_backlog_max(4 * u32::from(limits)),
+                .reply_backlog_max(backlog as u32),
         );
-    }
-    if manual % 2 == 1 {
-        config = config.manual_replies();
     }
     let cuts = [
         usize::from(a),
@@ -97,19 +88,20 @@ fn stream(side: Side, data: &[u8]) {
         usize::from(a) + usize::from(b),
         usize::from(a) * usize::from(b),
     ];
-    same_for_every_cut(side, config, wire, &cuts);
+    let manual = flags % 2 == 1;
+    let fresh = || if manual { side.manual_connection(config) } else { side.connection(config) };
+    same_for_every_cut_on(&fresh, backlog, wire, &cuts);
 }
 
-/// The same events, error and output, whether `wire` comes whole, byte by byte or in these pieces; the same messages
-/// in chunks; and an output within its bound.
-pub fn same_for_every_cut(side: Side, config: Config, wire: &[u8], cuts: &[usize]) -> Run {
-    same_for_every_cut_on(&|| side.connection(config), config, wire, cuts)
-}
+/// The default of [`Limits::reply_backlog_max`].
+pub const BACKLOG: usize = 64 << 10;
 
-/// The same for connections that are made otherwise. Returns what came of it.
+/// Checks that fresh connections give the same events, error and output, whether `wire` comes whole,
+/// byte by byte or in these pieces; the same messages in chunks; and an output within its bound, which
+/// depends on the backlog at which pongs are held back. Returns the run.
 pub fn same_for_every_cut_on(
     fresh: &dyn Fn() -> common::Ws,
-    config: Config,
+    backlog: usize,
     wire: &[u8],
     cuts: &[usize],
 ) -> Run {
@@ -119,7 +111,6 @@ pub fn same_for_every_cut_on(
     // A reply is as long as the frame that asked for it, and the mask key more from a client; one Close frame may come
     // unasked; and pongs do not queue up behind one another.
     assert!(messages.out.0.len() <= 3 * wire.len() + 8, "the output of {wire:02x?}");
-    let backlog = config.limits.reply_backlog_max as usize;
     assert!(messages.out.0.len() <= backlog + 2 * (6 + 125), "the backlog of {wire:02x?}");
     assert_eq!((chunks.error, &chunks.out), (messages.error, &messages.out));
     assert_eq!(
@@ -132,8 +123,10 @@ pub fn same_for_every_cut_on(
     let ending = |pieces: &[&[u8]]| {
         let mut ws = fresh();
         Run::of(&mut ws, Mode::Messages, pieces.iter().copied());
-        let ending = ws.end_of_input();
-        assert_eq!(ws.end_of_input(), ending);
+        let mut out = Vec::new();
+        let ending = ws.end_of_input(&mut out);
+        assert_eq!(ws.end_of_input(&mut out), ending);
+        assert!(out.is_empty(), "a violation that came with the input was written before");
         (ending, ws.ready_state(), ws.transport())
     };
     let whole = ending(&[wire]);
@@ -172,14 +165,11 @@ fn whole_messages(run: &Run) -> Vec<Item> {
 pub fn pair(data: &[u8]) {
     let mut data = data.iter().copied();
     let setting = data.next().unwrap_or_default();
-    let mut config = Config::default();
-    if let Some(bytes) = NonZeroU32::new(u32::from(setting % 8)) {
-        config = config.fragment_bytes(bytes);
-    }
     // Either every ping is answered, or pongs are held back as soon as something else waits to be read.
     let all_answered = setting & 8 == 0;
-    config =
-        config.limits(Limits::default().reply_backlog_max(if all_answered { u32::MAX } else { 0 }));
+    let config = Config::default()
+        .fragment_bytes(NonZeroU32::new(u32::from(setting % 8)))
+        .limits(Limits::default().reply_backlog_max(if all_answered { u32::MAX } else { 0 }));
     let mut ends = [Side::Server, Side::Client].map(|side| End {
         ws: side.connection(config),
         wire: Vec::new(),
@@ -319,7 +309,7 @@ fn deliver(ends: &mut [End; 2], who: usize, n: usize) {
     while let Some(event) =
         end.ws.receive(&mut input, &mut end.wire).expect("both keep to the rules")
     {
-        match owned(event) {
+        match event.into_owned() {
             Event::Pong(payload) => {
                 // The answers come in the order of the pings.
                 let answered = end.said_pings.iter().position(|ping| **ping == *payload);

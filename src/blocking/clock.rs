@@ -1,9 +1,10 @@
-//! The keep-alive machine, and the clock that it asks for.
+//! The keep-alive of the core, on the system's clock.
 
 use std::time::{Duration, Instant};
-use std::vec::Vec;
 
-use crate::connection::{Connection, Event, Expired, Keepalive, KeepaliveConfig, ReadyState};
+use crate::buffers::Outbox;
+use crate::connection::{Connection, Event, ReadyState};
+use crate::keepalive::{Keepalive, KeepaliveConfig, KeepaliveError};
 use crate::role::Role;
 
 pub(super) struct Clock {
@@ -17,26 +18,27 @@ impl Clock {
         Self { keepalive: Keepalive::new(config, Duration::ZERO), config, start: Instant::now() }
     }
 
-    /// What [`Keepalive::poll`] wants done, and when it wants to be called next.
+    /// Sends a ping if one is due. Returns when to call it again.
     pub(super) fn poll<R: Role>(
         &mut self,
         connection: &mut Connection<R>,
-        out: &mut Vec<u8>,
-    ) -> Result<Option<Instant>, Expired> {
+        out: &mut Outbox,
+    ) -> Result<Option<Instant>, KeepaliveError> {
         let wake = self.keepalive.poll(self.start.elapsed(), connection, out)?;
         Ok(self.instant(wake))
     }
 
-    /// The same for halves: the payload of a ping that is due, and when to come again.
-    pub(super) fn poll_halves(
+    /// Does the same for a reading half: returns the payload of a ping that is due, and when to
+    /// call it again.
+    pub(super) fn poll_half(
         &mut self,
         closing_since: Option<Instant>,
-    ) -> Result<(Option<[u8; 8]>, Option<Instant>), Expired> {
+    ) -> Result<(Option<[u8; 8]>, Option<Instant>), KeepaliveError> {
         if let Some(since) = closing_since {
-            // Of its beginning the machine would learn only now.
+            // The keep-alive would count from now, but a writer has begun to close before.
             let deadline = self.config.close_within.and_then(|within| since.checked_add(within));
             return match deadline {
-                Some(deadline) if deadline <= Instant::now() => Err(Expired::Close),
+                Some(deadline) if deadline <= Instant::now() => Err(KeepaliveError::Close),
                 deadline => Ok((None, deadline)),
             };
         }
@@ -44,7 +46,7 @@ impl Clock {
         Ok((due.ping, self.instant(due.wake)))
     }
 
-    /// Whether this is the pong for a ping of the keep-alive's own.
+    /// Returns whether this is the pong to a ping of the keep-alive.
     pub(super) fn see_pong(&mut self, payload: &[u8]) -> bool {
         self.keepalive.see(&Event::Pong(payload.into()), self.start.elapsed())
     }

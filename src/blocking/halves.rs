@@ -1,104 +1,63 @@
 //! [`Reader`] and [`Writer`]: one connection, several threads.
-//!
-//! The writing side is behind a mutex that a writer may hold for as long as the socket takes. The reading thread never
-//! waits for it: what it owes the peer it puts into a mailbox, and whoever can lock the writing side empties the
-//! mailbox; a writer looks into it again after each unlock. So a reply is either sent by the reader, or by the writer
-//! that was in its way.
 
 use core::fmt;
 use std::io;
-use std::net::Shutdown;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::clock::Clock;
-use super::incoming::{Abnormal, Closed, Ended, Error, Failure, Incoming, ReadyState};
+use super::ending::Ending;
+use super::error::Error;
+use super::link::{Link, WritingSide};
+use super::receive_loop::{Protocol, ReceiveLoop};
 use super::stream::{Stream, TryClone};
-use super::transfer::{Fill, Transfer, after, earlier, passed};
-use super::websocket::{Ending, WebSocket, near};
-use crate::connection::{self, Data, Event, KeepaliveConfig, Prepared, Receiver, Reply, Sender};
-use crate::error::Misuse;
-use crate::frame::{CloseCode, CloseReason, OpCode};
+use super::transfer::{Flush, Transfer};
+use super::websocket::WebSocket;
+use crate::buffers::Outbox;
+use crate::connection::{
+    self, Abnormal, Closed, Connection, Data, Event, Message, Prepared, ReadyState, Transport,
+};
+use crate::error::{ProtocolError, UsageError};
+use crate::frame::CloseCode;
+use crate::input::Input;
+use crate::keepalive::{KeepaliveConfig, KeepaliveError};
 use crate::role::Role;
 
-/// How long the reading thread may try to write a reply before it goes on reading: a peer that does not read must not
-/// keep us from reading.
-const REPLY_WITHIN: Duration = Duration::from_millis(1);
-/// How soon it then tries again.
-const RETRY_AFTER: Duration = Duration::from_millis(50);
-
-/// The reading half of a [`WebSocket`], for one thread. It answers pings and Close frames, too.
+/// The reading half of a [`WebSocket`], for one thread. It also answers pings and Close frames.
 ///
-/// Dropping it ends the connection.
+/// Made by [`WebSocket::split`]. Dropping it ends the connection.
 pub struct Reader<S: Stream, R: Role> {
-    transfer: Transfer<S>,
-    receiver: Receiver<R>,
-    read_timeout: Option<Duration>,
-    ending: Ending,
-    clock: Clock,
-    shared: Arc<Shared<S, R>>,
+    receiving: ReceiveLoop<S, ReadingHalf<S, R>>,
 }
 
 /// The writing half of a [`WebSocket`], for any number of threads: clone it, or lend it out.
 ///
-/// A message is sent in one piece, whoever else sends. The parts of a message that is sent in parts belong to whoever
-/// sends parts: two threads must not do that at once.
+/// Made by [`WebSocket::split`]. A message is sent in one piece, whoever else sends. Messages that
+/// are sent in parts need an agreement among your threads: only one may do so at a time.
 pub struct Writer<S, R> {
-    shared: Arc<Shared<S, R>>,
-}
-
-struct Shared<S, R> {
-    side: Mutex<Side<S, R>>,
-    mailbox: Mutex<Mailbox>,
-    /// For nothing but the end.
-    handle: Mutex<S>,
-}
-
-/// What only one thread at a time may touch, perhaps for long.
-struct Side<S, R> {
-    sender: Sender<R>,
-    transfer: Transfer<S>,
-    write_timeout: Option<Duration>,
-    write_error: Option<Failure>,
-}
-
-/// What the reading thread leaves for the writing side; locked for moments only.
-#[derive(Default)]
-struct Mailbox {
-    /// The newest (RFC 6455 §5.5.3).
-    pong: Option<Reply>,
-    /// The payload of a keep-alive ping.
-    ping: Option<[u8; 8]>,
-    close: Option<Reply>,
-    /// Nothing may be sent any more.
-    over: bool,
-    /// When our side began to close.
-    closing_since: Option<Instant>,
+    link: Arc<Link<S, R>>,
 }
 
 impl<S: TryClone, R: Role> WebSocket<S, R> {
-    /// Takes the connection apart, so that one thread can read while others write.
+    /// Splits the connection, so that one thread can read while others write.
     ///
-    /// Time-outs and [keep-alive](Self::set_keepalive) stay as they were set; the reader's thread sees to it that
-    /// the peer is pinged.
+    /// Time-outs and [keep-alive](Self::set_keepalive) stay as they were set. The reader sends the
+    /// keep-alive pings.
     ///
     /// ```no_run
     /// # #[cfg(feature = "rand")] {
-    /// use hybi::blocking::{self, Incoming};
+    /// use hybi::CloseCode;
+    /// use hybi::blocking;
     ///
     /// let (mut reader, writer) = blocking::connect("ws://localhost:9001/")?.split()?;
     /// std::thread::spawn(move || {
     ///     for line in std::io::stdin().lines() {
-    ///         writer.send(&*line?)?;
+    ///         writer.send(&line?)?;
     ///     }
-    ///     writer.close_without_code()
+    ///     writer.close(CloseCode::NORMAL, "")
     /// });
-    /// loop {
-    ///     match reader.read()? {
-    ///         Incoming::Text(text) => println!("{text}"),
-    ///         Incoming::Closed(closed) => break println!("closed: {closed}"),
-    ///         _ => {}
-    ///     }
+    /// while let Some(message) = reader.receive()? {
+    ///     println!("{message:?}");
     /// }
     /// # }
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -106,442 +65,345 @@ impl<S: TryClone, R: Role> WebSocket<S, R> {
     ///
     /// # Errors
     ///
-    /// The stream could not be cloned; the connection is then dropped.
+    /// The stream could not be cloned. The connection is dropped.
     pub fn split(self) -> io::Result<(Reader<S, R>, Writer<S, R>)> {
-        let mut parts = self.into_parts();
-        let handle = Mutex::new(parts.transfer.stream().try_clone()?);
-        let mut transfer = Transfer::write_only(parts.transfer.stream().try_clone()?);
-        parts.connection.flush_replies(parts.transfer.out());
-        parts.transfer.move_out(&mut transfer);
-        let is_open = parts.connection.ready_state() == connection::ReadyState::Open;
-        let mailbox =
-            Mailbox { closing_since: (!is_open).then(Instant::now), ..Mailbox::default() };
-        let (receiver, sender) = parts.connection.split();
-        let side = Side {
-            sender,
-            transfer,
-            write_timeout: parts.write_timeout,
-            write_error: parts.ending.write_error.clone(),
-        };
-        let shared =
-            Arc::new(Shared { side: Mutex::new(side), mailbox: Mutex::new(mailbox), handle });
-        let reader = Reader {
-            transfer: parts.transfer,
-            receiver,
-            read_timeout: parts.read_timeout,
-            ending: parts.ending,
-            clock: parts.clock,
-            shared: Arc::clone(&shared),
-        };
-        Ok((reader, Writer { shared }))
+        let receiving = self.into_receive_loop().with_protocol(ReadingHalf::new)?;
+        let link = Arc::clone(&receiving.protocol.link);
+        Ok((Reader { receiving }, Writer { link }))
     }
 }
 
 impl<S: Stream, R: Role> Reader<S, R> {
-    /// As [`WebSocket::read`]. Unsent bytes of the writers are their own business; replies are sent from here, or by
-    /// the writer that is in the way.
+    /// Waits for the next message: see [`WebSocket::receive`].
     ///
-    /// Closing is given as long as the [keep-alive](Self::set_keepalive) says, counted from the moment a writer has sent a
-    /// Close frame, or the peer. A read that began before a writer closed notices that when it wakes up: when the peer
-    /// says something, or a ping or its own time-out is due; [`Writer::terminate`] ends it at once.
+    /// Sends replies itself, unless a writer is in the way, which then sends them.
+    ///
+    /// Closing may take as long as the [keep-alive](Self::set_keepalive) allows, counted from the
+    /// Close frame of a writer or of the peer. A call that began before a writer closed notices
+    /// that when it wakes up: when the peer sends something, or a ping or its own time-out is due.
+    /// [`Writer::terminate`] wakes it up.
     ///
     /// # Errors
     ///
-    /// As [`WebSocket::read`].
-    pub fn read(&mut self) -> Result<Incoming, Error> {
-        let deadline = after(self.read_timeout);
-        let mut waited = false;
-        loop {
-            if let Some(ended) = &self.ending.ended {
-                return ended.tell().map(Incoming::Closed);
-            }
-            if let Some(incoming) = self.take_event() {
-                return Ok(incoming);
-            }
-            if waited && passed(deadline) {
-                return Ok(Incoming::TimedOut);
-            }
-            waited = true;
-            if self.wait(deadline) {
-                return Ok(Incoming::TimedOut);
-            }
-        }
+    /// As [`WebSocket::receive`].
+    pub fn receive(&mut self) -> Result<Option<Message>, Error> {
+        self.receiving.receive()
     }
 
+    /// Waits for the next event: see [`WebSocket::receive_event`].
+    ///
+    /// # Errors
+    ///
+    /// As [`WebSocket::receive`].
+    pub fn receive_event(&mut self) -> Result<Option<Event<'static>>, Error> {
+        self.receiving.receive()
+    }
+
+    /// Returns how the connection was closed: see [`WebSocket::closed`].
+    #[must_use]
+    pub fn closed(&self) -> Option<&Closed> {
+        self.receiving.closed()
+    }
+
+    /// Returns the state of the connection.
+    #[must_use]
+    pub fn ready_state(&self) -> ReadyState {
+        self.receiving.protocol.link.ready_state()
+    }
+
+    /// Sets how long one call that receives may take: see [`WebSocket::set_read_timeout`].
+    ///
+    /// # Errors
+    ///
     /// As [`WebSocket::set_read_timeout`].
-    ///
-    /// # Errors
-    ///
-    /// What the stream says, `Unsupported` above all; the old time-out stays.
-    pub fn set_read_timeout(&mut self, timeout: Option<Duration>) -> io::Result<()> {
-        self.transfer.try_read_timeout(timeout)?;
-        self.read_timeout = timeout;
-        Ok(())
+    pub fn set_read_timeout(&mut self, timeout: impl Into<Option<Duration>>) -> io::Result<()> {
+        self.receiving.set_timeout(timeout.into())
     }
 
-    /// As [`WebSocket::set_keepalive`].
+    /// Sets when to ping a silent peer, and deadlines: see [`WebSocket::set_keepalive`].
     pub fn set_keepalive(&mut self, config: KeepaliveConfig) {
-        self.clock = Clock::new(config);
+        self.receiving.set_keepalive(config);
     }
 
-    /// As [`WebSocket::round_trip`].
+    /// Returns the time between the newest answered keep-alive ping and its pong.
     #[must_use]
     pub fn round_trip(&self) -> Option<Duration> {
-        self.clock.round_trip()
+        self.receiving.round_trip()
     }
 
-    /// The stream, for its address and options.
+    /// Returns the stream, for its address and options.
     #[must_use]
     pub fn stream(&self) -> &S {
-        self.transfer.stream()
-    }
-
-    fn take_event(&mut self) -> Option<Incoming> {
-        loop {
-            let (mut input, _) = self.transfer.buffers();
-            let (incoming, reply) = match self.receiver.receive(&mut input) {
-                Ok(None) => {
-                    self.transfer.keep_unread(0);
-                    return None;
-                }
-                Ok(Some(event)) => {
-                    let reply = event.reply();
-                    let incoming = match event {
-                        Event::Text(text) => Some(Incoming::Text(text.into_owned())),
-                        Event::Binary(data) => Some(Incoming::Binary(data.into_owned())),
-                        Event::Pong(payload) if !self.clock.see_pong(&payload) => {
-                            Some(Incoming::Pong(payload.into_owned()))
-                        }
-                        Event::Pong(_) | Event::Ping(_) => None,
-                        Event::Close(reason) => {
-                            self.ending.close = Some(reason.map(CloseReason::into_owned));
-                            None
-                        }
-                    };
-                    (incoming, reply)
-                }
-                Err(violation) => {
-                    self.ending.violation = Some(violation);
-                    (None, Some(violation.reply()))
-                }
-            };
-            let unread = input.len();
-            self.transfer.keep_unread(unread);
-            if let Some(reply) = reply {
-                self.shared.post(reply);
-                self.shared.deliver();
-            }
-            if incoming.is_some() {
-                return incoming;
-            }
-        }
-    }
-
-    /// As the whole connection's.
-    fn wait(&mut self, deadline: Option<Instant>) -> bool {
-        let closed = self.ending.close.is_some() || self.ending.violation.is_some();
-        let closing_since = self.shared.mailbox().closing_since;
-        let mut wake = match self.clock.poll_halves(closing_since) {
-            Ok((ping, wake)) => {
-                if ping.is_some() {
-                    self.shared.mailbox().ping = ping;
-                }
-                wake
-            }
-            Err(expired) => {
-                return self.end(Ended::Closed(Closed::Abnormal(Abnormal::Expired(expired))));
-            }
-        };
-        let settled = self.shared.deliver();
-        if !settled {
-            wake = earlier(wake, after(Some(RETRY_AFTER)));
-        } else if closed && R::IS_SERVER || self.ending.violation.is_some() {
-            // RFC 6455 §7.1.1: the server ends the transport first, and so does whoever fails the connection.
-            match self.transfer.linger() {
-                Some(until) => wake = earlier(wake, Some(until)),
-                None => return self.end(Ended::Closed(Closed::Abnormal(Abnormal::Terminated))),
-            }
-        } else if closed && !self.transfer.can_wait() {
-            return self.end(Ended::Closed(Closed::Abnormal(Abnormal::Terminated)));
-        }
-        match self.transfer.fill(earlier(deadline, wake)) {
-            Ok(Fill::Bytes) => {
-                self.clock.heard();
-                false
-            }
-            Ok(Fill::Later) => !near(wake) || passed(deadline),
-            Ok(Fill::End) => {
-                let why = self
-                    .receiver
-                    .end_of_input()
-                    .map_or_else(Abnormal::CutOff, |()| Abnormal::Terminated);
-                self.end(Ended::Closed(Closed::Abnormal(why)))
-            }
-            Err(error) => self.end(Ended::Io(Failure::new(&error))),
-        }
-    }
-
-    fn end(&mut self, otherwise: Ended) -> bool {
-        let _ = self.receiver.end_of_input();
-        self.ending.settle(otherwise);
-        self.shared.mailbox().over = true;
-        // Wakes up a writer that waits for the socket. An error says that it is closed already.
-        let _ = self.transfer.stream_mut().shutdown(Shutdown::Both);
-        self.shared.deliver();
-        false
+        self.receiving.transfer.stream()
     }
 }
 
 impl<S: Stream, R: Role> Drop for Reader<S, R> {
     fn drop(&mut self) {
-        if self.ending.ended.is_none() {
-            self.end(Ended::Closed(Closed::Abnormal(Abnormal::Terminated)));
+        if self.closed().is_none() {
+            self.receiving.end(Ending::abnormal(Abnormal::Terminated));
         }
     }
 }
 
+/// Sending.
 impl<S: Stream, R: Role> Writer<S, R> {
-    /// As [`WebSocket::send`].
+    /// Sends a message: see [`WebSocket::send`].
     ///
     /// # Errors
     ///
-    /// As [`WebSocket::send`]. [`Misuse::Closed`] also tells that the reader has seen the end of the connection.
+    /// As [`WebSocket::send`]. [`UsageError::Closed`] also means that the reader has seen the end
+    /// of the connection.
     pub fn send<'a>(&self, message: impl Into<Data<'a>>) -> Result<(), Error> {
-        self.write(|side| side.sender.send(message, side.transfer.out()))
+        self.encode(|writer, out| writer.send(message, out))
     }
 
-    /// As [`WebSocket::send_prepared`].
+    /// Sends a message whose payload need not be copied: see [`WebSocket::send_owned`].
+    ///
+    /// # Errors
+    ///
+    /// As [`send`](Self::send).
+    pub fn send_owned(&self, message: impl Into<Message>) -> Result<(), Error> {
+        self.encode(|writer, out| writer.send_owned(message, out))
+    }
+
+    /// Sends a message that was encoded once for many connections.
     ///
     /// # Errors
     ///
     /// As [`send`](Self::send).
     pub fn send_prepared(&self, message: &Prepared) -> Result<(), Error> {
-        self.write(|side| side.sender.send_prepared(message, side.transfer.out()))
+        self.encode(|writer, out| writer.send_prepared(message, out))
     }
 
-    /// As [`WebSocket::send_part`].
+    /// Sends a part of a message: see [`WebSocket::send_part`].
     ///
     /// # Errors
     ///
     /// As [`WebSocket::send_part`].
     pub fn send_part<'a>(&self, part: impl Into<Data<'a>>) -> Result<(), Error> {
-        self.write(|side| side.sender.send_part(part, side.transfer.out()))
+        self.encode(|writer, out| writer.send_part(part, out))
     }
 
-    /// As [`WebSocket::send_last_part`].
+    /// Sends the last part of a message.
     ///
     /// # Errors
     ///
     /// As [`WebSocket::send_last_part`].
     pub fn send_last_part<'a>(&self, part: impl Into<Data<'a>>) -> Result<(), Error> {
-        self.write(|side| side.sender.send_last_part(part, side.transfer.out()))
+        self.encode(|writer, out| writer.send_last_part(part, out))
     }
 
-    /// As [`WebSocket::ping`].
+    /// Queues a message: see [`WebSocket::feed`].
+    ///
+    /// # Errors
+    ///
+    /// As [`send`](Self::send).
+    pub fn feed<'a>(&self, message: impl Into<Data<'a>>) -> Result<(), Error> {
+        self.link.write(|WritingSide { writer, transfer }| {
+            transfer.feed(|out| writer.send(message, out))
+        })
+    }
+
+    /// Writes everything that is unsent: see [`WebSocket::flush`].
+    ///
+    /// # Errors
+    ///
+    /// As [`WebSocket::flush`].
+    pub fn flush(&self) -> Result<(), Error> {
+        self.link.write(|side| side.transfer.flush_all())
+    }
+
+    /// Sends a ping: see [`WebSocket::ping`].
     ///
     /// # Errors
     ///
     /// As [`WebSocket::ping`].
     pub fn ping(&self, payload: &[u8]) -> Result<(), Error> {
-        self.write(|side| side.sender.ping(payload, side.transfer.out()))
+        self.encode(|writer, out| writer.ping(payload, out))
     }
 
-    /// As [`WebSocket::close`]: the reader then sees the peer's Close frame.
+    /// Sends a pong that no ping has asked for: see [`WebSocket::pong`].
+    ///
+    /// # Errors
+    ///
+    /// As [`WebSocket::pong`].
+    pub fn pong(&self, payload: &[u8]) -> Result<(), Error> {
+        self.encode(|writer, out| writer.pong(payload, out))
+    }
+
+    fn encode(
+        &self,
+        encode: impl FnOnce(&mut connection::Writer<R>, &mut Outbox) -> Result<(), UsageError>,
+    ) -> Result<(), Error> {
+        self.link.write(|WritingSide { writer, transfer }| transfer.send(|out| encode(writer, out)))
+    }
+}
+
+/// Closing.
+impl<S: Stream, R: Role> Writer<S, R> {
+    /// Starts the closing handshake: see [`WebSocket::close`]. The reader receives the peer's
+    /// reply.
     ///
     /// # Errors
     ///
     /// As [`WebSocket::close`].
     pub fn close(&self, code: CloseCode, reason: &str) -> Result<(), Error> {
-        self.close_with(|side| side.sender.close(code, reason, side.transfer.out()))
+        self.encode_close(|writer, out| writer.close(code, reason, out))
     }
 
-    /// As [`WebSocket::close_without_code`].
+    /// Starts the closing handshake without a code.
     ///
     /// # Errors
     ///
     /// As [`WebSocket::close_without_code`].
     pub fn close_without_code(&self) -> Result<(), Error> {
-        self.close_with(|side| side.sender.close_without_code(side.transfer.out()))
+        self.encode_close(connection::Writer::close_without_code)
     }
 
-    /// Writes what is unsent. `false`: the stream did not take all of it at once or within the write time-out.
+    /// Ends the connection within `timeout`, whatever the peer does and whatever other threads are
+    /// sending.
     ///
-    /// # Errors
-    ///
-    /// As [`WebSocket::flush`].
-    pub fn flush(&self) -> Result<bool, Error> {
-        self.write(|_| Ok(())).map(|()| self.unsent_bytes() == 0)
+    /// Sends a Close frame if none has been sent (1000 from a client, 1001 from a server), and
+    /// waits for the [`Reader`] to see the end of the connection, in another thread. After
+    /// `timeout` ends the stream, which wakes up all threads that wait for it. With zero, that is
+    /// at once.
+    pub fn terminate(&self, timeout: Duration) {
+        self.link.terminate(timeout);
     }
 
-    /// As [`WebSocket::ready_state`], without waiting for anybody.
-    #[must_use]
-    pub fn ready_state(&self) -> ReadyState {
-        let mailbox = self.shared.mailbox();
-        match (mailbox.over, mailbox.closing_since) {
-            (true, _) => ReadyState::Closed,
-            (false, Some(_)) => ReadyState::Closing,
-            (false, None) => ReadyState::Open,
-        }
-    }
-
-    /// As [`WebSocket::unsent_bytes`]. It waits for a thread that is sending.
-    #[must_use]
-    pub fn unsent_bytes(&self) -> usize {
-        self.shared.side().transfer.unsent()
-    }
-
-    /// As [`WebSocket::set_write_timeout`], for all writers. It waits for a thread that is sending.
-    ///
-    /// # Errors
-    ///
-    /// What the stream says, `Unsupported` above all; the old time-out stays.
-    pub fn set_write_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
-        let mut side = self.shared.side();
-        side.transfer.try_write_timeout(timeout)?;
-        side.write_timeout = timeout;
-        Ok(())
-    }
-
-    /// Drops the connection at once, without a closing handshake, also from under a thread that is sending: the reader
-    /// sees the end of the stream.
-    pub fn terminate(&self) {
-        self.shared.mailbox().over = true;
-        let mut handle = self.shared.handle.lock().unwrap_or_else(PoisonError::into_inner);
-        // An error says that it is closed already.
-        let _ = handle.shutdown(Shutdown::Both);
-        drop(handle);
-        self.shared.deliver();
-    }
-
-    fn close_with(
+    fn encode_close(
         &self,
-        close: impl FnOnce(&mut Side<S, R>) -> Result<(), Misuse>,
+        encode: impl FnOnce(&mut connection::Writer<R>, &mut Outbox) -> Result<(), UsageError>,
     ) -> Result<(), Error> {
-        self.write(|side| {
-            close(side)?;
-            self.shared.mailbox().closing_since.get_or_insert_with(Instant::now);
+        self.encode(|writer, out| {
+            encode(writer, out)?;
+            self.link.note_closing();
             Ok(())
         })
     }
+}
 
-    fn write(
-        &self,
-        encode: impl FnOnce(&mut Side<S, R>) -> Result<(), Misuse>,
-    ) -> Result<(), Error> {
-        let result = self.shared.side().write(encode);
-        self.shared.deliver(); // what the reader could not while we were in its way
-        result
+/// State and settings.
+impl<S: Stream, R: Role> Writer<S, R> {
+    /// Returns the state of the connection, without waiting for other threads.
+    #[must_use]
+    pub fn ready_state(&self) -> ReadyState {
+        self.link.ready_state()
+    }
+
+    /// Returns how many bytes are queued: see [`WebSocket::unsent_bytes`]. Waits for a thread that
+    /// is sending.
+    #[must_use]
+    pub fn unsent_bytes(&self) -> usize {
+        self.link.writing_side().transfer.unsent()
+    }
+
+    /// Sets how long one call that sends may take, for all writers: see
+    /// [`WebSocket::set_write_timeout`]. Waits for a thread that is sending.
+    ///
+    /// # Errors
+    ///
+    /// As [`WebSocket::set_write_timeout`].
+    pub fn set_write_timeout(&self, timeout: impl Into<Option<Duration>>) -> io::Result<()> {
+        self.link.writing_side().transfer.set_write_timeout(timeout.into())
     }
 }
 
 impl<S, R> Clone for Writer<S, R> {
     fn clone(&self) -> Self {
-        Self { shared: Arc::clone(&self.shared) }
+        Self { link: Arc::clone(&self.link) }
     }
 }
 
-impl<S, R> Shared<S, R> {
-    fn side(&self) -> MutexGuard<'_, Side<S, R>> {
-        self.side.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+/// The protocol's part in the reading half.
+struct ReadingHalf<S, R> {
+    reader: connection::Reader<R>,
+    link: Arc<Link<S, R>>,
+    /// What to do with the stream once the reply to the peer's last frame has been written.
+    transport: Transport,
+}
 
-    fn mailbox(&self) -> MutexGuard<'_, Mailbox> {
-        self.mailbox.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn post(&self, reply: Reply) {
-        let mut mailbox = self.mailbox();
-        if reply.opcode() == OpCode::CLOSE {
-            mailbox.pong = None; // RFC 6455 §5.5.2: not needed after a Close
-            mailbox.close = Some(reply);
-            mailbox.closing_since.get_or_insert_with(Instant::now);
-        } else {
-            mailbox.pong = Some(reply);
-        }
+impl<S: TryClone, R: Role> ReadingHalf<S, R> {
+    /// Splits the connection, and makes a transfer of its own for the writing side.
+    fn new(connection: Connection<R>, transfer: &mut Transfer<S>) -> io::Result<Self> {
+        let handle = transfer.stream().try_clone()?;
+        let writing_handle = transfer.stream().try_clone()?;
+        let closing_since = match connection.ready_state() {
+            ReadyState::Open => None,
+            _ => Some(Instant::now()),
+        };
+        let transport = connection.transport();
+        let (reader, writer) = connection.split();
+        let writing_side = WritingSide { writer, transfer: transfer.split_output(writing_handle) };
+        let link = Arc::new(Link::new(writing_side, handle, closing_since));
+        Ok(Self { reader, link, transport })
     }
 }
 
-impl Mailbox {
-    fn is_empty(&self) -> bool {
-        self.pong.is_none() && self.ping.is_none() && self.close.is_none()
-    }
-}
+/// A reading half leaves its replies for the writing side.
+impl<S: Stream, R: Role> Protocol<S> for ReadingHalf<S, R> {
+    const RETRY_AFTER: Option<Duration> = Some(Duration::from_millis(50));
 
-impl<S: Stream, R: Role> Shared<S, R> {
-    /// Sends what is in the mailbox, unless somebody has the writing side, who will do it afterwards. Whether nothing is
-    /// left to be written, as far as one can see.
-    fn deliver(&self) -> bool {
-        loop {
-            let mut side = match self.side.try_lock() {
-                Ok(side) => side,
-                Err(TryLockError::Poisoned(side)) => side.into_inner(),
-                Err(TryLockError::WouldBlock) => return false,
-            };
-            let over = {
-                let mut mailbox = self.mailbox();
-                side.take(&mut mailbox);
-                mailbox.over
-            };
-            let settled = side.flush_replies(over);
-            drop(side);
-            // Whatever was posted while we had the writing side is ours to send.
-            let mailbox = self.mailbox();
-            if !settled || (mailbox.is_empty() && mailbox.over == over) {
-                return settled;
+    fn receive<'a>(
+        &mut self,
+        input: &mut Input<'a>,
+        _: &mut Outbox,
+    ) -> Result<Option<Event<'a>>, ProtocolError> {
+        let received = self.reader.receive(input);
+        let reply = match &received {
+            Ok(None) => return received,
+            Ok(Some(event)) => {
+                if let Event::Close(_) = event {
+                    // RFC 6455 §7.1.1: the server ends the stream first.
+                    self.transport =
+                        if R::IS_SERVER { Transport::Close } else { Transport::AwaitClose };
+                }
+                event.reply()
             }
-        }
-    }
-}
-
-impl<S: Stream, R: Role> Side<S, R> {
-    fn write(&mut self, encode: impl FnOnce(&mut Self) -> Result<(), Misuse>) -> Result<(), Error> {
-        if let Some(failure) = &self.write_error {
-            return Err(Error::Io(failure.tell()));
-        }
-        encode(self)?;
-        self.flush(after(self.write_timeout)).map(|_| ())
-    }
-
-    /// Encodes what the reader has left: all but a pong and a ping behind which others would only queue up.
-    fn take(&mut self, mailbox: &mut Mailbox) {
-        if !self.transfer.owes() {
-            if let Some(pong) = mailbox.pong.take() {
-                self.sender.reply(&pong, self.transfer.out());
+            Err(error) => {
+                self.transport = Transport::Close; // RFC 6455 §7.1.7
+                Some(error.reply())
             }
-            if let Some(payload) = mailbox.ping.take() {
-                // Refused once we have begun to close, and then it is not needed.
-                let _ = self.sender.ping(&payload, self.transfer.out());
-            }
+        };
+        if let Some(reply) = reply {
+            self.link.post_reply(reply);
+            self.link.deliver();
         }
-        if let Some(close) = mailbox.close.take() {
-            self.sender.reply(&close, self.transfer.out());
-        }
+        received
     }
 
-    fn flush_replies(&mut self, over: bool) -> bool {
-        if over {
-            self.sender.end_of_output();
-            self.write_error = None;
+    fn poll(
+        &mut self,
+        clock: &mut Clock,
+        _: &mut Outbox,
+    ) -> Result<Option<Instant>, KeepaliveError> {
+        let (ping, wake) = clock.poll_half(self.link.closing_since())?;
+        if let Some(payload) = ping {
+            self.link.post_ping(payload);
         }
-        if over || self.write_error.is_some() {
-            self.transfer.discard_out();
-        }
-        // An error is kept for those who write, and the reader finds its own.
-        !self.transfer.owes() || self.flush(after(Some(REPLY_WITHIN))).unwrap_or(true)
+        Ok(wake)
     }
 
-    fn flush(&mut self, deadline: Option<Instant>) -> Result<bool, Error> {
-        self.transfer.flush(deadline).map_err(|error| {
-            self.write_error = Some(Failure::new(&error));
-            self.transfer.discard_out();
-            Error::Io(error)
-        })
+    fn flush(&mut self, _: &mut Transfer<S>, _: Option<Instant>) -> Flush {
+        self.link.deliver()
+    }
+
+    fn transport(&self) -> Transport {
+        self.transport
+    }
+
+    fn end_of_input(&mut self, _: &mut Outbox) -> Abnormal {
+        let ended = self.reader.end_of_input();
+        self.link.end();
+        let why = ended.map_or_else(Abnormal::from, |()| Abnormal::Terminated);
+        self.link.terminated().unwrap_or(why)
     }
 }
 
 impl<S: Stream, R: Role> fmt::Debug for Reader<S, R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Reader").field("ended", &self.ending.ended).finish_non_exhaustive()
+        f.debug_struct("Reader").field("closed", &self.closed()).finish_non_exhaustive()
     }
 }
 

@@ -1,25 +1,144 @@
-//! WebSocket for programs without an asynchronous runtime: connect, accept, read, send and close over a `TcpStream` or any other
-//! stream, with time-outs (feature `std`).
+//! Clients and servers over blocking streams, for programs without an asynchronous runtime.
 //!
-//! Thin: every decision about the protocol is the machines' ([`Connection`](crate::Connection),
-//! [`ServerHandshake`](crate::ServerHandshake), [`ClientHandshake`](crate::ClientHandshake)); here are only buffers,
-//! waiting, and the order of closing. What is not here: TLS (bring a stream that does it), threads (bring your own;
-//! [`split`](WebSocket::split) makes halves for two of them), and following redirects.
+//! # A client
+//!
+//! ```no_run
+//! # #[cfg(feature = "rand")] {
+//! use hybi::blocking;
+//! use hybi::keepalive::KeepaliveConfig;
+//! use std::time::Duration;
+//!
+//! let mut ws = blocking::connect("ws://localhost:9001/")?;
+//! ws.set_keepalive(KeepaliveConfig::default()); // notices a server that vanishes
+//!
+//! ws.send("Hello")?; // text from a &str, binary from a &[u8]
+//! while let Some(message) = ws.receive()? {
+//!     println!("{message:?}");
+//!     if message.as_text() == Some("bye") {
+//!         break;
+//!     }
+//! }
+//! let closed = ws.terminate(Duration::from_secs(5)); // waits for the server's Close frame
+//! println!("closed: {closed}");
+//! # }
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # A server
+//!
+//! A thread serves each connection, and their number is bounded. Whatever goes wrong with one of
+//! them ends that one: port scans, slow handshakes, resets, clients that vanish or do not read.
+//!
+//! ```no_run
+//! use hybi::blocking;
+//! use hybi::handshake::Acceptance;
+//! use hybi::keepalive::KeepaliveConfig;
+//! use hybi::{Config, Limits};
+//! use std::io::{self, Write};
+//! use std::net::{TcpListener, TcpStream};
+//! use std::sync::Arc;
+//! use std::thread;
+//! use std::time::Duration;
+//!
+//! const CONNECTIONS_MAX: usize = 1_000;
+//! const MESSAGE_BYTES_MAX: u64 = 64 << 10;
+//!
+//! fn main() -> io::Result<()> {
+//!     let listener = TcpListener::bind("127.0.0.1:9001")?;
+//!     let places = Arc::new(()); // each connection holds a reference
+//!     loop {
+//!         let Ok((stream, _)) = listener.accept() else {
+//!             // The client has left already, or no file descriptor is free until others leave.
+//!             thread::sleep(Duration::from_millis(50));
+//!             continue;
+//!         };
+//!         let place = Arc::clone(&places);
+//!         if Arc::strong_count(&places) > 1 + CONNECTIONS_MAX {
+//!             continue; // closes the stream
+//!         }
+//!         // If no thread is to be had, this closes the stream, too.
+//!         let _ = thread::Builder::new().spawn(move || {
+//!             if let Err(error) = serve(stream) {
+//!                 let _ = writeln!(io::stderr(), "{error}"); // `eprintln!` panics if that fails
+//!             }
+//!             drop(place);
+//!         });
+//!     }
+//! }
+//!
+//! fn serve(stream: TcpStream) -> Result<(), Box<dyn std::error::Error>> {
+//!     stream.set_nodelay(true)?; // messages are written whole: waiting for more only delays them
+//!     let limits = Limits::default().message_bytes_max(MESSAGE_BYTES_MAX);
+//!     let acceptance = Acceptance::from_same_origin().config(Config::default().limits(limits));
+//!     let pending = blocking::receive_request(stream)?; // takes 10 s at most
+//!     let mut ws = pending.accept(&acceptance)?;
+//!     ws.set_keepalive(KeepaliveConfig::default()); // notices a client that vanishes
+//!     ws.set_write_timeout(Duration::from_secs(10))?;
+//!     while let Some(message) = ws.receive()? {
+//!         ws.send(&message)?; // an echo
+//!         if ws.unsent_bytes() > 0 {
+//!             break; // the client does not read
+//!         }
+//!     }
+//!     ws.terminate(Duration::from_secs(1));
+//!     Ok(())
+//! }
+//! ```
+//!
+//! # Things to know
+//!
+//! - **The end.** `receive` returns `None` once the connection is over, and
+//!   [`closed`](WebSocket::closed) tells how. An error of a call that receives is final, except for
+//!   [`Error::TimedOut`].
+//! - **Time-outs.** [`set_read_timeout`](WebSocket::set_read_timeout) bounds one call that
+//!   receives, [`set_write_timeout`](WebSocket::set_write_timeout) one that sends. Nothing is lost
+//!   when they pass.
+//! - **Control frames.** Pings and Close frames are answered while you receive.
+//!   [`receive_event`](WebSocket::receive_event) shows them.
+//! - **Two threads.** [`split`](WebSocket::split) makes a [`Reader`] and a [`Writer`] with the same
+//!   verbs.
+//! - **`wss:`.** Bring a [`Stream`] that does TLS; [`Connector`] shows how.
+//!
+//! This is a thin layer: all protocol logic lives in [`Connection`](crate::Connection),
+//! [`ServerHandshake`](crate::ServerHandshake) and [`ClientHandshake`](crate::ClientHandshake).
+//! Here are buffers, waiting, and the order of closing. There are no threads, except one for
+//! looking up a name, no TLS, and no following of redirects.
+//!
+//! # Why these signatures
+//!
+//! - The end is `None` and not a message, so that `while let Some(message) = ws.receive()?` is the
+//!   whole loop. A time-out is an error, as in `std`, so that nobody takes it for a message.
+//! - Messages and events are owned. Nearly every program that blocks keeps, forwards or parses them
+//!   while it sends, and a borrowed one would lock the connection meanwhile.
+//! - [`flush`](WebSocket::flush) fails with a time-out if bytes are left, but
+//!   [`send`](WebSocket::send) does not: the message is queued, and sending it again would send it
+//!   twice.
+//! - [`terminate`](WebSocket::terminate) cannot fail: afterwards the connection is over.
 
-mod accept;
+mod acceptor;
 mod clock;
 #[cfg(feature = "rand")]
-mod connect;
+mod connect_error;
+#[cfg(feature = "rand")]
+mod connector;
+mod ending;
+mod error;
 mod halves;
-mod incoming;
+mod link;
+mod receive_loop;
 mod stream;
 mod transfer;
 mod websocket;
 
-pub use accept::{AcceptError, Acceptor, Pending, accept};
+pub use acceptor::{Acceptor, Pending, receive_request};
 #[cfg(feature = "rand")]
-pub use connect::{ConnectError, Connector, Refusal, connect};
+pub use connect_error::ConnectError;
+#[cfg(feature = "rand")]
+pub use connector::{Connector, Proxy, connect};
+pub use error::{AcceptError, Error};
 pub use halves::{Reader, Writer};
-pub use incoming::{Abnormal, Closed, Error, Incoming, ReadyState};
 pub use stream::{Shared, Stream, TryClone, Untimed};
 pub use websocket::WebSocket;
+
+#[doc(no_inline)]
+pub use crate::connection::{Abnormal, Closed, ReadyState};

@@ -1,4 +1,4 @@
-//! What a stream must be able to do beyond reading and writing: give up waiting, and end.
+//! Streams that can stop waiting and that can end.
 
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpStream};
@@ -6,11 +6,12 @@ use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// A stream of bytes to and from the peer, whose waiting can be bounded.
+/// A byte stream with time-outs.
 ///
-/// `TcpStream` is one, and on Unix `UnixStream`. For TLS, wrap the TLS crate's stream in a type of your own: hand
-/// reading and writing to it, the time-outs to the socket below it, and let `shutdown` send `close_notify` first.
-/// For a stream that knows no time-outs there is [`Untimed`], for many connections in halves [`Shared`].
+/// `TcpStream` is one, and on Unix `UnixStream`. For TLS, wrap the TLS crate's stream in a type of
+/// your own: pass reading and writing on to it and the time-outs to the socket below it, and let
+/// `shutdown` send `close_notify` first. [`Untimed`] wraps a stream without time-outs. [`Shared`]
+/// saves file descriptors.
 ///
 /// ```
 /// use std::io::{self, Read, Write};
@@ -51,36 +52,36 @@ use std::time::Duration;
 /// # }
 /// ```
 pub trait Stream: Read + Write {
-    /// Bounds how long one `read` waits, after which it fails with `WouldBlock` or `TimedOut` and loses nothing.
-    /// `None`: as long as it takes. Never called with zero.
+    /// Sets how long one `read` may wait. After that it must fail with `WouldBlock` or `TimedOut`,
+    /// and lose nothing. `None` waits as long as it takes. Is never called with zero.
     ///
     /// # Errors
     ///
-    /// `Unsupported` if the stream cannot do that: then waits that must be bounded are not begun at all.
+    /// `Unsupported` if the stream has no time-outs. Waits that must be bounded are then not begun.
     fn set_read_timeout(&mut self, timeout: Option<Duration>) -> io::Result<()>;
 
-    /// The same for `write`.
+    /// Sets how long one `write` may wait, likewise.
     ///
     /// # Errors
     ///
     /// As [`set_read_timeout`](Self::set_read_timeout).
     fn set_write_timeout(&mut self, timeout: Option<Duration>) -> io::Result<()>;
 
-    /// Ends one direction or both: the peer reads the end of the stream behind what was written.
+    /// Ends one direction or both: the peer reads everything that was written, then the end.
     ///
     /// # Errors
     ///
-    /// Whatever the system says; `Unsupported` if only dropping the stream can end it.
+    /// The system's error; `Unsupported` if only dropping the stream can end it.
     fn shutdown(&mut self, how: Shutdown) -> io::Result<()>;
 }
 
-/// A [`Stream`] of which a second handle can be made, for a reading and a writing thread.
+/// A [`Stream`] with any number of handles, for a reading and a writing thread.
 pub trait TryClone: Stream + Sized {
-    /// Another handle to the same stream.
+    /// Makes another handle to the same stream.
     ///
     /// # Errors
     ///
-    /// Whatever the system says.
+    /// The system's error.
     fn try_clone(&self) -> io::Result<Self>;
 }
 
@@ -132,27 +133,29 @@ socket!(TcpStream);
 #[cfg(unix)]
 socket!(std::os::unix::net::UnixStream);
 
-/// A socket whose handles share one descriptor.
+/// A socket whose handles share one file descriptor.
 ///
-/// The halves of a connection over a `TcpStream` have three descriptors, as each clone of it is one, and many systems
-/// give a process 1024. Over this they have one.
+/// The halves of a connection over a `TcpStream` need three descriptors, as each clone is one, and
+/// many systems give a process 1024. Over this they need one.
 ///
 /// ```no_run
 /// use hybi::blocking::{self, Shared};
-/// use hybi::handshake::Accept;
-/// use std::net::TcpListener;
+/// use hybi::handshake::Acceptance;
+/// use std::net::TcpStream;
 ///
-/// let (socket, address) = TcpListener::bind("127.0.0.1:9001")?.accept()?;
-/// let ws = blocking::accept(Shared::new(socket))?.accept(&Accept::from_same_origin())?;
-/// assert_eq!(ws.stream().peer_addr()?, address); // it can all that the socket can
-/// let (reader, writer) = ws.split()?;
-/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// fn serve(socket: TcpStream) -> Result<(), Box<dyn std::error::Error>> {
+///     let pending = blocking::receive_request(Shared::new(socket))?;
+///     let ws = pending.accept(&Acceptance::from_same_origin())?;
+///     println!("{} has come", ws.stream().peer_addr()?); // as with the socket itself
+///     let (reader, writer) = ws.split()?;
+///     Ok(())
+/// }
 /// ```
 #[derive(Debug)]
 pub struct Shared<T>(Arc<T>);
 
 impl<T> Shared<T> {
-    /// The first handle.
+    /// Creates the first handle.
     #[must_use]
     pub fn new(socket: T) -> Self {
         Self(Arc::new(socket))
@@ -195,11 +198,12 @@ where
     }
 }
 
-/// Makes a [`Stream`] of anything that reads and writes.
+/// A [`Stream`] made of anything that reads and writes.
 ///
-/// It cannot bound a wait: read time-outs are refused, [`terminate`](super::WebSocket::terminate) does not wait for
-/// the peer's Close, and nobody waits for the peer to end the stream. If the stream itself is non-blocking, all of
-/// its `WouldBlock` are understood.
+/// It has no time-outs: setting one fails, [`terminate`](super::WebSocket::terminate) does not wait
+/// for the peer's Close frame, and nobody waits for the peer to end the stream. A handshake needs
+/// [`Acceptor::timeout(None)`](super::Acceptor::timeout). If the inner stream is non-blocking, its
+/// `WouldBlock` is [`Error::TimedOut`](super::Error::TimedOut).
 #[derive(Clone, Debug, Default)]
 pub struct Untimed<T>(pub T);
 

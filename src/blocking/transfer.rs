@@ -1,45 +1,44 @@
-//! A stream with its two buffers: the only place of this module that reads, writes and waits.
+//! A stream with its two buffers: the only place in this module that reads, writes and waits.
 
-use std::boxed::Box;
 use std::io;
 use std::net::Shutdown;
 use std::time::{Duration, Instant};
-use std::vec;
-use std::vec::Vec;
 
+use super::error::{Error, IoFailure};
 use super::stream::Stream;
+use crate::buffers::{Inbox, Outbox};
+use crate::error::UsageError;
 use crate::input::Input;
 
-/// How much is read at once.
-const INBOX_BYTES: usize = 64 << 10;
-/// How much room for output an idle connection may keep.
+/// How much [`Transfer::feed`] gathers before it writes.
+const FEED_BYTES_MAX: usize = 64 << 10;
+/// How much memory an idle connection may keep for its output.
 const OUT_BYTES_KEPT: usize = 64 << 10;
-/// How much is read and thrown away before the transport is closed, and how long that may take: what the peer had on
-/// its way to us when we closed.
+/// How much is read and dropped before a stream is closed, and for how long: what the peer was
+/// sending when we closed.
 const LINGER_BYTES_MAX: usize = 4 << 20;
 const LINGER_MAX: Duration = Duration::from_secs(2);
 
 pub(super) struct Transfer<S> {
     stream: S,
-    inbox: Box<[u8]>,
-    /// Where the unread bytes in `inbox` start and end. Invariant: `start <= end <= inbox.len()`.
-    start: usize,
-    end: usize,
-    out: Vec<u8>,
-    /// How much of `out` has been written. Invariant: `sent <= out.len()`.
-    sent: usize,
-    /// Whether the stream may hold back what it has taken.
+    inbox: Inbox,
+    out: Outbox,
+    /// Whether the stream may hold back bytes that it has taken.
     unflushed: bool,
-    /// The time-outs as the stream has them.
+    /// Why nothing can be written any more.
+    write_failure: Option<IoFailure>,
+    /// How long one call that sends may take.
+    write_within: Option<Duration>,
+    /// The time-outs that are set on the stream.
     read_timeout: Option<Duration>,
     write_timeout: Option<Duration>,
     lingering: Option<Lingering>,
 }
 
-/// What came of an attempt to read.
+/// The result of a read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Fill {
-    /// There are unread bytes.
+    /// The inbox holds new bytes.
     Bytes,
     /// The peer has ended the stream.
     End,
@@ -47,6 +46,16 @@ pub(super) enum Fill {
     Later,
 }
 
+/// The result of writing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Flush {
+    /// Nothing is left to be written.
+    Done,
+    /// The stream did not take everything in time.
+    Later,
+}
+
+/// The time and bytes left for reading what the peer still sends.
 #[derive(Clone, Copy)]
 struct Lingering {
     until: Instant,
@@ -54,97 +63,91 @@ struct Lingering {
 }
 
 impl<S> Transfer<S> {
-    pub(super) fn new(stream: S) -> Self {
-        Self::with_inbox(stream, vec![0; INBOX_BYTES].into_boxed_slice())
-    }
-
-    /// For writing only.
-    pub(super) fn write_only(stream: S) -> Self {
-        Self::with_inbox(stream, Box::default())
-    }
-
-    fn with_inbox(stream: S, inbox: Box<[u8]>) -> Self {
+    pub(super) fn new(stream: S, inbox: Inbox) -> Self {
         Self {
             stream,
-            inbox,
-            start: 0,
-            end: 0,
-            out: Vec::new(),
-            sent: 0,
+            // Every message is handed out as an owned one. A message that stays in the inbox until
+            // it is complete would have to be copied out of it.
+            inbox: inbox.in_place_up_to(0),
+            out: Outbox::new(),
             unflushed: false,
+            write_failure: None,
+            write_within: None,
             read_timeout: None,
             write_timeout: None,
             lingering: None,
         }
     }
 
-    /// The unread input, and the output. Afterwards say with [`keep_unread`](Self::keep_unread) what was left.
-    pub(super) fn buffers(&mut self) -> (Input<'_>, &mut Vec<u8>) {
-        let unread = self.inbox.get_mut(self.start..self.end).unwrap_or_default();
-        (Input::new(unread), &mut self.out)
+    /// Lends out the unread input, and the output.
+    pub(super) fn buffers(&mut self) -> (Input<'_>, &mut Outbox) {
+        (self.inbox.input(), &mut self.out)
     }
 
-    pub(super) fn keep_unread(&mut self, len: usize) {
-        self.start = self.end.saturating_sub(len);
-    }
-
-    pub(super) fn out(&mut self) -> &mut Vec<u8> {
+    pub(super) fn out(&mut self) -> &mut Outbox {
         &mut self.out
     }
 
     pub(super) fn unsent(&self) -> usize {
-        self.out.len().saturating_sub(self.sent)
+        self.out.len()
     }
 
-    /// Whether something is still to be written or flushed.
-    pub(super) fn owes(&self) -> bool {
+    /// Returns whether bytes are left to be written or flushed.
+    pub(super) fn is_unsent(&self) -> bool {
         self.unsent() > 0 || self.unflushed
     }
 
-    /// Gives up on the output.
-    pub(super) fn discard_out(&mut self) {
-        self.out = Vec::new();
-        self.sent = 0;
-        self.unflushed = false;
+    /// Returns whether a write has failed.
+    pub(super) fn has_failed(&self) -> bool {
+        self.write_failure.is_some()
     }
 
-    /// Hands the output over to another handle of the same stream.
-    pub(super) fn move_out(&mut self, other: &mut Self) {
-        other.out = core::mem::take(&mut self.out);
-        other.sent = core::mem::take(&mut self.sent);
-        other.unflushed = core::mem::take(&mut self.unflushed);
-        other.write_timeout = self.write_timeout;
+    /// Drops the output and forgets why a write has failed: nothing is written any more.
+    pub(super) fn end_output(&mut self) {
+        self.discard_out();
+        self.write_failure = None;
+    }
+
+    /// Makes a transfer for the output, over another handle to the same stream.
+    pub(super) fn split_output(&mut self, handle: S) -> Self {
+        Self {
+            out: core::mem::take(&mut self.out),
+            unflushed: core::mem::take(&mut self.unflushed),
+            write_failure: self.write_failure.take(),
+            write_within: self.write_within,
+            write_timeout: self.write_timeout,
+            ..Self::new(handle, Inbox::new())
+        }
     }
 
     pub(super) fn stream(&self) -> &S {
         &self.stream
     }
 
-    pub(super) fn stream_mut(&mut self) -> &mut S {
-        &mut self.stream
-    }
-
     pub(super) fn into_stream(self) -> S {
         self.stream
     }
+
+    fn discard_out(&mut self) {
+        self.out = Outbox::new();
+        self.unflushed = false;
+    }
 }
 
+/// Receiving.
 impl<S: Stream> Transfer<S> {
-    /// Reads once, waiting until `deadline` at the most; if that has passed, what is there already is still read.
+    /// Reads once and waits until `deadline` at most. Once that has passed, bytes that have arrived
+    /// are still read.
     pub(super) fn fill(&mut self, deadline: Option<Instant>) -> io::Result<Fill> {
-        if self.start < self.end {
-            return Ok(Fill::Bytes);
-        }
-        (self.start, self.end) = (0, 0);
         loop {
             let timeout = remaining(deadline);
-            if timeout != self.read_timeout && supported(self.stream.set_read_timeout(timeout))? {
+            if timeout != self.read_timeout && is_set(self.stream.set_read_timeout(timeout))? {
                 self.read_timeout = timeout;
             }
-            match self.stream.read(&mut self.inbox) {
+            match self.stream.read(self.inbox.room()) {
                 Ok(0) => return Ok(Fill::End),
                 Ok(n) => {
-                    self.end = n.min(self.inbox.len());
+                    self.inbox.filled(n);
                     if let Some(lingering) = &mut self.lingering {
                         lingering.bytes_left = lingering.bytes_left.saturating_sub(n);
                     }
@@ -157,60 +160,189 @@ impl<S: Stream> Transfer<S> {
         }
     }
 
-    /// Writes what there is, until `deadline` at the most. `false`: some of it is left for later.
-    pub(super) fn flush(&mut self, deadline: Option<Instant>) -> io::Result<bool> {
+    /// Ends our direction, then lets the caller read until the peer ends the other. If the socket
+    /// were closed with bytes unread, TCP would send a reset, and that can make the peer's system
+    /// drop a Close frame that its program has not read yet (RFC 6455 §7.1.1).
+    ///
+    /// Returns how long to go on, `None` once that is done. Drops the unread input.
+    pub(super) fn linger(&mut self) -> Option<Instant> {
+        self.inbox.clear();
+        let lingering = match self.lingering {
+            Some(lingering) => lingering,
+            None => {
+                // A stream that cannot be ended or waited for is left to its owner.
+                self.stream.shutdown(Shutdown::Write).ok()?;
+                self.set_read_timeout(Some(LINGER_MAX)).ok()?;
+                let until = Instant::now().checked_add(LINGER_MAX)?;
+                *self.lingering.insert(Lingering { until, bytes_left: LINGER_BYTES_MAX })
+            }
+        };
+        let goes_on = lingering.bytes_left > 0 && !passed(Some(lingering.until));
+        goes_on.then_some(lingering.until)
+    }
+
+    /// Sets the stream's read time-out.
+    pub(super) fn set_read_timeout(&mut self, timeout: Option<Duration>) -> io::Result<()> {
+        let timeout = remaining(after(timeout));
+        self.stream.set_read_timeout(timeout)?;
+        self.read_timeout = timeout;
+        Ok(())
+    }
+
+    /// Returns whether a wait for input can be bounded.
+    pub(super) fn can_wait(&mut self) -> bool {
+        self.read_timeout.is_some() || self.set_read_timeout(Some(LINGER_MAX)).is_ok()
+    }
+}
+
+/// Sending.
+impl<S: Stream> Transfer<S> {
+    /// Encodes something, and writes as much as the stream takes within the write time-out.
+    pub(super) fn send(
+        &mut self,
+        encode: impl FnOnce(&mut Outbox) -> Result<(), UsageError>,
+    ) -> Result<(), Error> {
+        self.check_writable()?;
+        encode(&mut self.out)?;
+        self.flush(self.write_deadline())?;
+        Ok(())
+    }
+
+    /// Encodes something, and writes only once much has been gathered.
+    pub(super) fn feed(
+        &mut self,
+        encode: impl FnOnce(&mut Outbox) -> Result<(), UsageError>,
+    ) -> Result<(), Error> {
+        self.check_writable()?;
+        encode(&mut self.out)?;
+        if self.unsent() >= FEED_BYTES_MAX {
+            self.flush(self.write_deadline())?;
+        }
+        Ok(())
+    }
+
+    /// Writes everything that is unsent, or fails with a time-out.
+    pub(super) fn flush_all(&mut self) -> Result<(), Error> {
+        self.check_writable()?;
+        match self.flush(self.write_deadline())? {
+            Flush::Done => Ok(()),
+            Flush::Later => Err(Error::TimedOut),
+        }
+    }
+
+    /// Writes what it can until `deadline`. An error is kept, and everything that is unsent
+    /// dropped: nothing may follow half a frame.
+    pub(super) fn flush(&mut self, deadline: Option<Instant>) -> io::Result<Flush> {
+        self.write_out(deadline).inspect_err(|error| {
+            self.write_failure = Some(IoFailure::new(error));
+            self.discard_out();
+        })
+    }
+
+    /// Writes what it can until `deadline`, for a caller that receives. An error is kept for those
+    /// that send; what the peer sent before may still be read.
+    pub(super) fn flush_while_receiving(&mut self, deadline: Option<Instant>) -> Flush {
+        if self.has_failed() {
+            self.discard_out();
+        }
+        if self.is_unsent() { self.flush(deadline).unwrap_or(Flush::Done) } else { Flush::Done }
+    }
+
+    /// Sets how long one call that sends may take.
+    pub(super) fn set_write_timeout(&mut self, timeout: Option<Duration>) -> io::Result<()> {
+        let on_stream = remaining(after(timeout));
+        self.stream.set_write_timeout(on_stream)?;
+        self.write_timeout = on_stream;
+        self.write_within = timeout;
+        Ok(())
+    }
+
+    /// Ends the stream in both directions.
+    pub(super) fn shutdown(&mut self) {
+        // An error means that it has ended already.
+        let _ = self.stream.shutdown(Shutdown::Both);
+    }
+
+    fn check_writable(&self) -> Result<(), Error> {
+        match &self.write_failure {
+            Some(failure) => Err(Error::Io(failure.to_error())),
+            None => Ok(()),
+        }
+    }
+
+    fn write_deadline(&self) -> Option<Instant> {
+        after(self.write_within)
+    }
+
+    fn write_out(&mut self, deadline: Option<Instant>) -> io::Result<Flush> {
         while self.unsent() > 0 {
-            self.arm_write(deadline)?;
-            match self.stream.write(self.out.get(self.sent..).unwrap_or_default()) {
-                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-                Ok(n) => {
-                    self.sent = self.sent.saturating_add(n).min(self.out.len());
+            self.bound_write(deadline)?;
+            match self.out.write_to(&mut self.stream) {
+                Ok(_) => {
                     self.unflushed = true;
                     if self.unsent() > 0 && passed(deadline) {
-                        self.compact();
-                        return Ok(false);
+                        return Ok(Flush::Later);
                     }
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) if is_later(&error) => {
-                    self.compact();
-                    return Ok(false);
-                }
+                Err(error) if is_later(&error) => return Ok(Flush::Later),
                 Err(error) => return Err(error),
             }
         }
-        self.out.clear();
         self.out.shrink_to(OUT_BYTES_KEPT);
-        self.sent = 0;
         while self.unflushed {
-            self.arm_write(deadline)?;
+            self.bound_write(deadline)?;
             match self.stream.flush() {
                 Ok(()) => self.unflushed = false,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) if is_later(&error) => return Ok(false),
+                Err(error) if is_later(&error) => return Ok(Flush::Later),
                 Err(error) => return Err(error),
             }
         }
-        Ok(true)
+        Ok(Flush::Done)
     }
 
-    /// Feeds a handshake machine until it has an answer, or `deadline` has passed.
+    fn bound_write(&mut self, deadline: Option<Instant>) -> io::Result<()> {
+        let timeout = remaining(deadline);
+        if timeout != self.write_timeout && is_set(self.stream.set_write_timeout(timeout))? {
+            self.write_timeout = timeout;
+        }
+        Ok(())
+    }
+}
+
+/// The opening handshake.
+impl<S: Stream> Transfer<S> {
+    /// Bounds reads and writes by `deadline`. Fails if the stream cannot do that.
+    pub(super) fn require_timeouts(&mut self, deadline: Option<Instant>) -> io::Result<()> {
+        let Some(timeout) = remaining(deadline) else { return Ok(()) };
+        for result in
+            [self.set_read_timeout(Some(timeout)), self.stream.set_write_timeout(Some(timeout))]
+        {
+            match result {
+                Err(error) if error.kind() == io::ErrorKind::Unsupported => return Err(error),
+                _ => {} // another error shows again when reading or writing
+            }
+        }
+        self.write_timeout = Some(timeout);
+        Ok(())
+    }
+
+    /// Writes and reads until the handshake `receive` has a result.
     pub(super) fn exchange<T, E: From<io::Error>>(
         &mut self,
         deadline: Option<Instant>,
-        mut receive: impl FnMut(&mut Input<'_>, &mut Vec<u8>) -> Result<Option<T>, E>,
+        mut receive: impl FnMut(&mut Input<'_>, &mut Outbox) -> Result<Option<T>, E>,
     ) -> Result<T, E> {
         loop {
             let (mut input, out) = self.buffers();
             let answer = receive(&mut input, out);
-            let unread = input.len();
-            self.keep_unread(unread);
             if let Some(answer) = answer? {
                 return Ok(answer);
             }
             let flushed = self.flush(deadline)?;
             match self.fill(deadline)? {
-                Fill::Bytes if flushed && !passed(deadline) => {}
+                Fill::Bytes if flushed == Flush::Done && !passed(deadline) => {}
                 Fill::End => return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into()),
                 Fill::Bytes | Fill::Later => {
                     return Err(io::Error::from(io::ErrorKind::TimedOut).into());
@@ -219,27 +351,9 @@ impl<S: Stream> Transfer<S> {
         }
     }
 
-    /// Ends our direction and then reads on until the peer ends the other: were the socket closed with bytes unread,
-    /// TCP would send a reset, and that can make the peer's system throw away the Close frame that it has not read
-    /// yet (RFC 6455 §7.1.1). Says until when to go on; `None`: it is done. Throws away what is unread.
-    pub(super) fn linger(&mut self) -> Option<Instant> {
-        self.start = self.end;
-        let lingering = match self.lingering {
-            Some(lingering) => lingering,
-            None => {
-                // A stream that cannot be ended or waited for is left to its owner.
-                self.stream.shutdown(Shutdown::Write).ok()?;
-                self.try_read_timeout(Some(LINGER_MAX)).ok()?;
-                let until = Instant::now().checked_add(LINGER_MAX)?;
-                *self.lingering.insert(Lingering { until, bytes_left: LINGER_BYTES_MAX })
-            }
-        };
-        (lingering.bytes_left > 0 && !passed(Some(lingering.until))).then_some(lingering.until)
-    }
-
-    /// Writes what there is, as far as possible until `deadline`, and takes leave: for handshakes that failed.
+    /// Writes the last response, and closes the stream.
     pub(super) fn finish(&mut self, deadline: Option<Instant>) -> io::Result<()> {
-        if !self.flush(deadline)? {
+        if self.flush(deadline)? == Flush::Later {
             return Err(io::ErrorKind::TimedOut.into());
         }
         while let Some(until) = self.linger() {
@@ -249,50 +363,13 @@ impl<S: Stream> Transfer<S> {
         }
         Ok(())
     }
-
-    /// Sets the read time-out, and tells whether the stream can do that.
-    pub(super) fn try_read_timeout(&mut self, timeout: Option<Duration>) -> io::Result<()> {
-        let timeout = remaining(after(timeout));
-        self.stream.set_read_timeout(timeout)?;
-        self.read_timeout = timeout;
-        Ok(())
-    }
-
-    /// The same for writing.
-    pub(super) fn try_write_timeout(&mut self, timeout: Option<Duration>) -> io::Result<()> {
-        let timeout = remaining(after(timeout));
-        self.stream.set_write_timeout(timeout)?;
-        self.write_timeout = timeout;
-        Ok(())
-    }
-
-    /// Whether a wait for input can be bounded.
-    pub(super) fn can_wait(&mut self) -> bool {
-        self.read_timeout.is_some() || self.try_read_timeout(Some(LINGER_MAX)).is_ok()
-    }
-
-    fn arm_write(&mut self, deadline: Option<Instant>) -> io::Result<()> {
-        let timeout = remaining(deadline);
-        if timeout != self.write_timeout && supported(self.stream.set_write_timeout(timeout))? {
-            self.write_timeout = timeout;
-        }
-        Ok(())
-    }
-
-    /// Moves what is unsent to the front, whenever that is less than what was sent: linear over all calls.
-    fn compact(&mut self) {
-        if self.sent >= self.unsent() {
-            self.out.drain(..self.sent);
-            self.sent = 0;
-        }
-    }
 }
 
 pub(super) fn passed(deadline: Option<Instant>) -> bool {
     deadline.is_some_and(|deadline| deadline <= Instant::now())
 }
 
-/// The moment `timeout` from now; `None` for never.
+/// Returns the moment `timeout` from now, `None` for never.
 pub(super) fn after(timeout: Option<Duration>) -> Option<Instant> {
     timeout.and_then(|timeout| Instant::now().checked_add(timeout))
 }
@@ -304,27 +381,28 @@ pub(super) fn earlier(a: Option<Instant>, b: Option<Instant>) -> Option<Instant>
     }
 }
 
-/// The time until `deadline` in whole milliseconds, rounded up: zero means "for ever" to some systems, and a value
-/// that rarely changes saves system calls.
+/// Returns the time until `deadline` in whole milliseconds, rounded up: zero means "for ever" to
+/// some systems, and a value that rarely changes saves system calls.
 fn remaining(deadline: Option<Instant>) -> Option<Duration> {
     let left = deadline?.saturating_duration_since(Instant::now());
     let millis = left.as_nanos().div_ceil(1_000_000).max(1);
     Some(Duration::from_millis(u64::try_from(millis).unwrap_or(u64::MAX)))
 }
 
-/// Whether the stream has the time-out now.
-fn supported(result: io::Result<()>) -> io::Result<bool> {
+/// Returns whether the stream has set a time-out; it need not be able to.
+fn is_set(result: io::Result<()>) -> io::Result<bool> {
     match result {
         Ok(()) => Ok(true),
         Err(error) if error.kind() == io::ErrorKind::Unsupported => Ok(false),
-        // Some systems say this of a socket whose connection is over; reading or writing will tell what happened.
+        // Some systems return this for a socket whose connection is over; the next read or write
+        // then fails with the reason.
         Err(error) if error.kind() == io::ErrorKind::InvalidInput => Ok(false),
         Err(error) => Err(error),
     }
 }
 
-/// Systems disagree on which of the two a time-out is. (A dead TCP connection is `TimedOut` as well; it then reads as
-/// ended.)
+/// Systems disagree on which of the two a time-out is. (A dead TCP connection is `TimedOut`, too;
+/// it then reads as ended.)
 fn is_later(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut)
 }

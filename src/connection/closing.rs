@@ -1,4 +1,4 @@
-//! The closing handshake (RFC 6455 §7): what has come in and what has gone out say where we are.
+//! The closing handshake (RFC 6455 §7): what was received and what was sent together are the state.
 //!
 //! ```text
 //!               sent nothing        sent Close
@@ -11,56 +11,56 @@
 //!   the end     Closed: 1006        Closed: 1006
 //! ```
 //!
-//! Neither half of a connection knows the other's column; together they are the whole state.
+//! The reader knows the row, the writer the column.
 
-/// How our stream of bytes to the peer stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Outgoing {
-    Open,
-    /// After the Close frame only pongs may follow (RFC 6455 §5.5.1, §5.5.2).
-    CloseSent,
-    /// Not even they.
-    Over,
-}
-
-/// How a connection stands, in the words of the browser API. `CONNECTING` is a handshake that is not done yet.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+/// The state of a connection: the four states of a browser's `WebSocket`, with its numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u8)]
 pub enum ReadyState {
-    /// Messages come and go.
-    Open,
-    /// One side has sent its Close frame, the other not yet.
-    Closing,
-    /// Nothing comes or goes any more: both Close frames are through, or the connection failed, or it ended.
-    /// The transport is still to be closed: [`Connection::transport`](crate::Connection::transport) says when.
-    Closed,
+    /// The opening handshake is in progress. A [`Connection`](crate::Connection) is never in this
+    /// state.
+    Connecting = 0,
+    /// Messages can be sent and received.
+    Open = 1,
+    /// One side has sent its Close frame, the other has not yet.
+    Closing = 2,
+    /// Nothing more is sent or received: both sides have sent their Close frames, or the connection
+    /// failed, or it ended. The transport may still be open. Call
+    /// [`Connection::transport`](crate::Connection::transport) to know when to close it.
+    Closed = 3,
 }
 
 /// What to do with the transport once the output has been written (RFC 6455 §7.1.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Transport {
-    /// Keep it: there is more to come.
+    /// Keep it. More is to come.
     Keep,
-    /// Wait until the peer closes it, but not for ever: the server goes first, so that it and not the client holds
-    /// the port afterwards.
+    /// Wait until the server closes it, for a limited time. The server goes first, so that the port
+    /// stays in use there and not here.
     AwaitClose,
-    /// Close it now. Over TCP: shut down writing, read to the end (within a deadline), close; closing with
-    /// unread bytes makes the system discard what the peer has not read.
+    /// Close it now. Over TCP: shut down writing, read to the end (within a deadline), close. If
+    /// bytes are unread when you close, the system discards what the peer has not read.
     Close,
 }
 
-/// A connection that failed or ended has nothing to send any more, which says it all.
-pub(super) fn ready_state(close_received: bool, outgoing: Outgoing) -> ReadyState {
-    match (close_received, outgoing) {
-        (false, Outgoing::Open) => ReadyState::Open,
-        (false, Outgoing::CloseSent) | (true, Outgoing::Open) => ReadyState::Closing,
-        (true, Outgoing::CloseSent) | (_, Outgoing::Over) => ReadyState::Closed,
+/// Returns the state of a connection from the states of its halves.
+pub(super) const fn ready_state(reader: ReadyState, writer: ReadyState) -> ReadyState {
+    match (reader, writer) {
+        (ReadyState::Open, ReadyState::Open) => ReadyState::Open,
+        (ReadyState::Open, ReadyState::Closing) | (_, ReadyState::Open) => ReadyState::Closing,
+        _ => ReadyState::Closed,
     }
 }
 
-pub(super) fn transport(is_server: bool, close_received: bool, outgoing: Outgoing) -> Transport {
-    match ready_state(close_received, outgoing) {
-        ReadyState::Open | ReadyState::Closing => Transport::Keep,
-        ReadyState::Closed if close_received && !is_server => Transport::AwaitClose,
-        ReadyState::Closed => Transport::Close,
+/// Returns what to do with the transport of a connection whose halves are in these states.
+pub(super) const fn transport(
+    is_server: bool,
+    reader: ReadyState,
+    writer: ReadyState,
+) -> Transport {
+    match (ready_state(reader, writer), reader) {
+        (ReadyState::Closed, ReadyState::Closing) if !is_server => Transport::AwaitClose,
+        (ReadyState::Closed, _) => Transport::Close,
+        _ => Transport::Keep,
     }
 }

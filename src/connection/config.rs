@@ -2,59 +2,51 @@
 
 use core::num::NonZeroU32;
 
-use crate::limits::Limits;
+use super::limits::Limits;
+use crate::extension::deflate::DeflateConfig;
 
-/// How a connection behaves; the default suits most.
+/// The settings of a connection. The default suits most.
 ///
 /// ```
+/// use core::num::NonZeroU32;
 /// use hybi::{Config, Connection, Limits};
 ///
-/// let config = Config::default().limits(Limits::default().message_bytes_max(1 << 20)).manual_replies();
+/// let config = Config::default()
+///     .limits(Limits::default().message_bytes_max(1 << 20))
+///     .fragment_bytes(NonZeroU32::new(1 << 16));
 /// let ws = Connection::server(config);
 /// # drop(ws);
 /// ```
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Config {
-    /// What the peer may make grow.
-    pub limits: Limits,
-    /// The longest payload of a data frame that we send, in bytes: longer messages go out in fragments. `None`, the
-    /// default, sends each message as one frame.
-    pub fragment_bytes: Option<NonZeroU32>,
-    /// Who answers pings and Close frames.
-    pub replies: Replies,
+    pub(crate) limits: Limits,
+    pub(crate) fragment_bytes: Option<NonZeroU32>,
+    /// Always `None` without feature `deflate`.
+    pub(crate) deflate: Option<DeflateConfig>,
 }
 
 impl Config {
-    /// Sets [`limits`](Self::limits).
+    /// Sets the limits of what the peer may send.
     #[must_use]
     pub const fn limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
         self
     }
 
-    /// Sets [`fragment_bytes`](Self::fragment_bytes).
+    /// Sets the longest payload of a data frame that we send, in bytes. Longer messages are sent in
+    /// fragments (RFC 6455 §5.4). With `None`, the default, each message is one frame.
     #[must_use]
-    pub const fn fragment_bytes(mut self, bytes: NonZeroU32) -> Self {
-        self.fragment_bytes = Some(bytes);
+    pub fn fragment_bytes(mut self, bytes: impl Into<Option<NonZeroU32>>) -> Self {
+        self.fragment_bytes = bytes.into();
         self
     }
 
-    /// Leaves the replies to the caller: [`Replies::Manual`].
+    /// Negotiates permessage-deflate (RFC 7692) in the opening handshake, with these settings. With
+    /// `None`, the default, a client does not offer it, and a server does not accept it.
+    #[cfg(feature = "deflate")]
     #[must_use]
-    pub const fn manual_replies(mut self) -> Self {
-        self.replies = Replies::Manual;
+    pub fn deflate(mut self, config: impl Into<Option<DeflateConfig>>) -> Self {
+        self.deflate = config.into();
         self
     }
-}
-
-/// Who answers pings and Close frames.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Replies {
-    /// The connection does, before it hands out the event.
-    #[default]
-    Automatic,
-    /// The caller does, by handing [`Event::reply`](crate::Event::reply) to
-    /// [`Connection::reply`](crate::Connection::reply). RFC 6455 §5.5.1 and §5.5.2 ask for both kinds of reply.
-    Manual,
 }

@@ -1,12 +1,36 @@
-//! Messages as values: text or binary (RFC 6455 §5.6).
+//! The payload of a message to be sent: text or binary (RFC 6455 §5.6).
 
+use alloc::borrow::Cow;
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use bytes::Bytes;
+
+use super::event::ChunkData;
+use super::message::{Message, Utf8Bytes};
 use crate::frame::OpCode;
 
-/// A message, or a part of one, that is to be sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// A message to be sent, or a part of one, which borrows its payload.
+///
+/// The verbs that send take `impl Into<Data>`: a reference to text or to bytes, as you have it.
+///
+/// ```
+/// use hybi::connection::{Data, Kind};
+/// use hybi::{Event, Message};
+///
+/// assert_eq!(Data::from("Hello"), Data::Text("Hello"));
+/// assert_eq!(Data::from(b"\x01\x02").kind(), Kind::Binary);
+///
+/// let message = Message::from("Hello");
+/// assert_eq!(Data::from(&message), Data::Text("Hello"));
+///
+/// if let Event::Text(text) = Event::Text("Hello".into()) {
+///     assert_eq!(Data::from(&text), Data::Text("Hello")); // an event's text, borrowed or owned
+/// }
+/// ```
+///
+/// RFC 6455 has these two kinds of messages, so there will be no third variant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Data<'a> {
     /// Text.
     Text(&'a str),
@@ -15,7 +39,7 @@ pub enum Data<'a> {
 }
 
 impl<'a> Data<'a> {
-    /// Text or binary.
+    /// Returns whether the payload is text or binary.
     #[must_use]
     pub const fn kind(self) -> Kind {
         match self {
@@ -24,7 +48,7 @@ impl<'a> Data<'a> {
         }
     }
 
-    /// The payload.
+    /// Returns the payload, of either kind.
     #[must_use]
     pub const fn as_bytes(self) -> &'a [u8] {
         match self {
@@ -46,9 +70,15 @@ impl<'a> From<&'a String> for Data<'a> {
     }
 }
 
-impl<'a> From<&'a Vec<u8>> for Data<'a> {
-    fn from(bytes: &'a Vec<u8>) -> Self {
-        Self::Binary(bytes)
+impl<'a> From<&'a Cow<'_, str>> for Data<'a> {
+    fn from(text: &'a Cow<'_, str>) -> Self {
+        Self::Text(text)
+    }
+}
+
+impl<'a> From<&'a Utf8Bytes> for Data<'a> {
+    fn from(text: &'a Utf8Bytes) -> Self {
+        Self::Text(text)
     }
 }
 
@@ -64,8 +94,47 @@ impl<'a, const N: usize> From<&'a [u8; N]> for Data<'a> {
     }
 }
 
-/// Of what a message consists.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+impl<'a> From<&'a Vec<u8>> for Data<'a> {
+    fn from(bytes: &'a Vec<u8>) -> Self {
+        Self::Binary(bytes)
+    }
+}
+
+impl<'a> From<&'a Cow<'_, [u8]>> for Data<'a> {
+    fn from(bytes: &'a Cow<'_, [u8]>) -> Self {
+        Self::Binary(bytes)
+    }
+}
+
+impl<'a> From<&'a Bytes> for Data<'a> {
+    fn from(bytes: &'a Bytes) -> Self {
+        Self::Binary(bytes)
+    }
+}
+
+impl<'a> From<&'a Message> for Data<'a> {
+    fn from(message: &'a Message) -> Self {
+        match message {
+            Message::Text(text) => Self::Text(text),
+            Message::Binary(bytes) => Self::Binary(bytes),
+        }
+    }
+}
+
+/// For a message that is passed on as it arrives.
+impl<'a> From<&'a ChunkData<'_>> for Data<'a> {
+    fn from(data: &'a ChunkData<'_>) -> Self {
+        match data {
+            ChunkData::Text(text) => Self::Text(text),
+            ChunkData::Binary(bytes) => Self::Binary(bytes),
+        }
+    }
+}
+
+/// The type of a message.
+///
+/// RFC 6455 has these two, so there will be no third.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Kind {
     /// Text: UTF-8.
     Text,
@@ -74,7 +143,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// The opcode of the first frame of such a message.
+    /// Returns the opcode of the first frame of such a message.
     #[must_use]
     pub const fn opcode(self) -> OpCode {
         match self {

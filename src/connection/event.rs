@@ -1,37 +1,35 @@
-//! What happened on a connection: the values that receiving yields.
+//! What arrived on a connection: the values that receiving returns.
 
 use alloc::borrow::Cow;
 use core::fmt;
 
-use crate::error::Violation;
+use crate::error::ProtocolError;
 use crate::frame::{CONTROL_PAYLOAD_MAX, CloseReason, OpCode};
 
-/// Something that the peer sent: a whole message, or a control frame.
+/// A whole message or a control frame from the peer.
 ///
-/// What it borrows is the caller's input buffer, if one frame held it all and had arrived whole; otherwise it is
-/// owned.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Borrows from the input buffer if it arrived as one complete frame; otherwise owns its data.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Event<'a> {
     /// A text message.
     Text(Cow<'a, str>),
     /// A binary message.
     Binary(Cow<'a, [u8]>),
-    /// A ping with its payload, at most 125 bytes. With automatic replies the pong is already in the output.
+    /// A ping with its payload, at most 125 bytes. The pong is already in the output.
     Ping(Cow<'a, [u8]>),
-    /// A pong with its payload, at most 125 bytes: the answer to a ping, or unasked for.
+    /// A pong with its payload, at most 125 bytes: the answer to a ping, or unsolicited.
     Pong(Cow<'a, [u8]>),
-    /// The peer's Close frame, the last event of a connection. `None`: it named no code, which programs call 1005
-    /// (RFC 6455 §7.1.5). With automatic replies the answer is already in the output.
+    /// The peer's Close frame, the last event of a connection. `None`: it had no code, which
+    /// programs call 1005 (RFC 6455 §7.1.5). The reply is already in the output.
     Close(Option<CloseReason<'a>>),
 }
 
 impl Event<'_> {
-    /// The reply that the protocol asks for: a pong for a ping (RFC 6455 §5.5.2), for a Close frame another with
-    /// the same code and reason (§5.5.1).
+    /// Returns the reply that the protocol demands: a pong for a ping (RFC 6455 §5.5.2), and a
+    /// Close frame with the same code and reason for a Close frame (§5.5.1).
     ///
-    /// Needed with [manual replies](crate::connection::Replies::Manual) and with
-    /// [halves](crate::Connection::split); otherwise the connection has already sent it.
+    /// Only for [halves](crate::Connection::split). A whole connection has already written it.
     #[must_use]
     pub fn reply(&self) -> Option<Reply> {
         match self {
@@ -43,33 +41,69 @@ impl Event<'_> {
             }
         }
     }
+
+    /// Copies the payload if it is borrowed, so that the event can be kept.
+    ///
+    /// To keep only messages, convert the event into a [`Message`](crate::Message).
+    #[must_use]
+    pub fn into_owned(self) -> Event<'static> {
+        match self {
+            Self::Text(text) => Event::Text(Cow::Owned(text.into_owned())),
+            Self::Binary(bytes) => Event::Binary(Cow::Owned(bytes.into_owned())),
+            Self::Ping(payload) => Event::Ping(Cow::Owned(payload.into_owned())),
+            Self::Pong(payload) => Event::Pong(Cow::Owned(payload.into_owned())),
+            Self::Close(reason) => Event::Close(reason.map(CloseReason::into_owned)),
+        }
+    }
 }
 
-/// Something that the peer sent: a chunk of a message as it arrived, or a control frame.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A chunk of a message, or a control frame from the peer.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ChunkEvent<'a> {
-    /// Some of a message.
+    /// A chunk of a message.
     Chunk(Chunk<'a>),
-    /// A control frame: [`Event::Ping`], [`Event::Pong`] or [`Event::Close`]. It may come between two chunks.
+    /// A control frame: [`Event::Ping`], [`Event::Pong`] or [`Event::Close`]. It may come between
+    /// two chunks of a message.
     Control(Event<'a>),
 }
 
-/// Some of a message, as it arrived: its borders mean nothing (RFC 6455 §5.4), its order does.
-#[derive(Clone, Debug, PartialEq, Eq)]
+impl ChunkEvent<'_> {
+    /// Copies the payload if it is borrowed, so that the event can be kept.
+    #[must_use]
+    pub fn into_owned(self) -> ChunkEvent<'static> {
+        match self {
+            Self::Chunk(chunk) => ChunkEvent::Chunk(chunk.into_owned()),
+            Self::Control(event) => ChunkEvent::Control(event.into_owned()),
+        }
+    }
+}
+
+/// A part of a message, as it arrived. Chunks come in order, but where one ends means nothing (RFC
+/// 6455 §5.4).
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Chunk<'a> {
-    /// The bytes. Empty only if nothing else tells that a message ends.
+    /// The bytes. Empty only in a last chunk, if all bytes of the message came before.
     pub data: ChunkData<'a>,
-    /// Whether the message begins here.
+    /// `true` if the message begins with this chunk.
     pub first: bool,
-    /// Whether the message ends here.
+    /// `true` if the message ends with this chunk.
     pub last: bool,
 }
 
-/// The bytes of a [`Chunk`], all of a message of one kind.
+impl Chunk<'_> {
+    /// Copies the bytes if they are borrowed, so that the chunk can be kept.
+    #[must_use]
+    pub fn into_owned(self) -> Chunk<'static> {
+        Chunk { data: self.data.into_owned(), first: self.first, last: self.last }
+    }
+}
+
+/// The bytes of a [`Chunk`]. All chunks of one message are of the same kind.
 ///
-/// A chunk of text is whole code points: one that the input cut in two comes in the next chunk.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A chunk of text consists of whole code points. One that the input splits comes in the next
+/// chunk.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum ChunkData<'a> {
     /// Part of a text message.
     Text(Cow<'a, str>),
@@ -78,7 +112,7 @@ pub enum ChunkData<'a> {
 }
 
 impl ChunkData<'_> {
-    /// The bytes, of either kind.
+    /// Returns the bytes, of either kind.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
         match self {
@@ -86,13 +120,22 @@ impl ChunkData<'_> {
             Self::Binary(bytes) => bytes,
         }
     }
+
+    /// Copies the bytes if they are borrowed.
+    #[must_use]
+    pub fn into_owned(self) -> ChunkData<'static> {
+        match self {
+            Self::Text(text) => ChunkData::Text(Cow::Owned(text.into_owned())),
+            Self::Binary(bytes) => ChunkData::Binary(Cow::Owned(bytes.into_owned())),
+        }
+    }
 }
 
-/// A control frame that we owe the peer: plain data that may go to another thread.
+/// A control frame that we owe the peer. It is plain data and can be sent to another thread.
 ///
-/// Made by [`Event::reply`] and [`Violation::reply`](crate::Violation::reply), sent by
-/// [`Connection::reply`](crate::Connection::reply) or [`Sender::reply`](crate::connection::Sender::reply).
-#[derive(Clone, Copy, PartialEq, Eq)]
+/// [`Event::reply`] and [`ProtocolError::reply`](crate::ProtocolError::reply) return it,
+/// [`Writer::reply`](crate::connection::Writer::reply) writes it.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Reply {
     opcode: OpCode,
     len: u8, // Invariant: at most CONTROL_PAYLOAD_MAX
@@ -100,43 +143,46 @@ pub struct Reply {
 }
 
 impl Reply {
-    /// A reply whose payload is these pieces, which together have at most 125 bytes.
+    /// Creates a reply with the payload of these pieces, at most 125 bytes in all.
     pub(crate) fn new(opcode: OpCode, pieces: &[&[u8]]) -> Self {
         debug_assert!(pieces.iter().map(|piece| piece.len()).sum::<usize>() <= CONTROL_PAYLOAD_MAX);
         let mut payload = [0; CONTROL_PAYLOAD_MAX];
         let mut free = &mut payload[..];
         for piece in pieces {
             let n = piece.len().min(free.len());
-            let (slots, behind) = free.split_at_mut(n);
+            let (slots, rest) = free.split_at_mut(n);
             slots.copy_from_slice(piece.split_at(n).0);
-            free = behind;
+            free = rest;
         }
         let len = CONTROL_PAYLOAD_MAX.saturating_sub(free.len()).try_into().unwrap_or(u8::MAX);
         Self { opcode, len, payload }
     }
 
-    /// [`OpCode::PONG`] or [`OpCode::CLOSE`].
+    /// Returns [`OpCode::PONG`] or [`OpCode::CLOSE`].
     #[must_use]
     pub const fn opcode(&self) -> OpCode {
         self.opcode
     }
 
-    /// What the frame will carry.
+    /// Returns the payload of the frame, at most 125 bytes.
     #[must_use]
     pub fn payload(&self) -> &[u8] {
         self.payload.get(..usize::from(self.len)).unwrap_or_default()
     }
 }
 
+/// Prints the length of the payload, not its bytes: they may be a user's data.
 impl fmt::Debug for Reply {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Reply({:?}, {:02x?})", self.opcode, self.payload())
+        f.debug_struct("Reply").field("opcode", &self.opcode).field("len", &self.len).finish()
     }
 }
 
-impl Violation {
-    /// The Close frame that tells the peer, with the [close code](Self::close_code) and no reason (RFC 6455
-    /// §7.1.7).
+impl ProtocolError {
+    /// Returns the Close frame for the peer, with the [close code](Self::close_code) and no reason
+    /// (RFC 6455 §7.1.7).
+    ///
+    /// Only for [halves](crate::Connection::split). A whole connection has already written it.
     #[must_use]
     pub fn reply(self) -> Reply {
         Reply::new(OpCode::CLOSE, &[&self.close_code().number().to_be_bytes()])

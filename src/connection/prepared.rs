@@ -1,5 +1,7 @@
 //! A message encoded once for many receivers.
 
+use core::fmt;
+
 use bytes::Bytes;
 
 use super::data::{Data, Kind};
@@ -7,21 +9,21 @@ use crate::frame::Header;
 
 /// A message encoded once, to be sent on any number of connections.
 ///
-/// A server's frames are not masked, so every receiver gets the same bytes: [`frame`](Self::frame) lends them
-/// out, and cloning them costs a reference count. A client masks for itself, from the same message.
+/// A server's frames are not masked, so all receivers get the same bytes, and clones share them. A
+/// client masks its own copy.
 ///
 /// ```
-/// use hybi::{Config, Connection, connection::Prepared};
+/// use hybi::{Config, Connection, Outbox, connection::Prepared};
 ///
 /// let news = Prepared::new("breaking");
 /// for ws in &mut [Connection::server(Config::default()), Connection::server(Config::default())] {
-///     let mut out = Vec::new();
+///     let mut out = Outbox::new();
 ///     ws.send_prepared(&news, &mut out)?;
 ///     assert_eq!(out, b"\x81\x08breaking");
 /// }
-/// # Ok::<(), hybi::Misuse>(())
+/// # Ok::<(), hybi::UsageError>(())
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Prepared {
     frame: Bytes,
     payload_start: u8, // Invariant: the length of the header
@@ -29,7 +31,7 @@ pub struct Prepared {
 }
 
 impl Prepared {
-    /// Encodes a message.
+    /// Encodes a message, such as a `&str`, a `&[u8]` or a [`&Message`](crate::Message).
     #[must_use]
     pub fn new<'a>(message: impl Into<Data<'a>>) -> Self {
         let message = message.into();
@@ -41,10 +43,10 @@ impl Prepared {
         }
     }
 
-    /// The frame as every server sends it.
+    /// Returns the frame as a server sends it.
     ///
-    /// To queue it without a copy, ask the connection first:
-    /// [`Connection::may_send_message`](crate::Connection::may_send_message).
+    /// Before you queue it yourself, ask the connection whether it
+    /// [may be sent](crate::connection::Writer::may_send_message).
     #[must_use]
     pub const fn frame(&self) -> &Bytes {
         &self.frame
@@ -56,5 +58,15 @@ impl Prepared {
 
     pub(super) fn payload(&self) -> &[u8] {
         self.frame.get(usize::from(self.payload_start)..).unwrap_or_default()
+    }
+}
+
+/// Prints the length of the payload, not its bytes: they may be a user's data.
+impl fmt::Debug for Prepared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Prepared")
+            .field("kind", &self.kind)
+            .field("len", &self.payload().len())
+            .finish()
     }
 }

@@ -1,391 +1,455 @@
-//! Messages, fragments and control frames to bytes: the writing half of a connection (RFC 6455 §5, §6.1).
+//! Messages to frames: the writing half of a connection (RFC 6455 §5, §6.1).
+//!
+//! Checks what the caller sends, and encodes it at once. Not here: when to reply to what, which
+//! [`Event::reply`] and [`ProtocolError::reply`](crate::ProtocolError::reply) say, and where
+//! messages wait to be written (`buffers/outbox.rs`).
 
 use alloc::boxed::Box;
-use alloc::vec::Vec;
+use core::num::NonZeroU32;
 
-use super::closing::Outgoing;
-use super::config::{Config, Replies};
+use super::closing::ReadyState;
+use super::config::Config;
 use super::data::{Data, Kind};
-use super::event::Reply;
+use super::event::{Event, Reply};
+use super::message::Message;
 use super::prepared::Prepared;
-use crate::error::Misuse;
+use crate::buffers::Outbox;
+use crate::error::UsageError;
 #[cfg(feature = "deflate")]
 use crate::extension::deflate::Compression;
 use crate::extension::deflate::Deflater;
 use crate::frame::{
-    CONTROL_PAYLOAD_MAX, CloseCode, CloseReason, EncodedHeader, Header, LengthForm, Mask, OpCode,
-    Reserved, first_byte,
+    CONTROL_PAYLOAD_MAX, CloseCode, CloseReason, EncodedHeader, LengthForm, Mask, OpCode, Reserved,
+    first_byte,
 };
 use crate::length::in_memory;
-use crate::role::{Client, MaskingKeys, Role, Server};
+use crate::role::Role;
 
-/// The writing half of a connection: it checks and encodes what the caller sends.
+/// The writing half of a connection. It checks and encodes what you send.
 ///
-/// [`Connection::split`](crate::Connection::split) makes it. The verbs are those of
-/// [`Connection`](crate::Connection), which has examples of them.
+/// [`Connection::split`](crate::Connection::split) creates it, and
+/// [`Connection::writer`](crate::Connection::writer) lends it for the verbs that a `Connection`
+/// does not have itself.
 #[derive(Debug)]
-pub struct Sender<R> {
+pub struct Writer<R> {
     role: R,
-    /// The longest payload of a data frame; 0 for any.
-    fragment_bytes: u32,
-    /// The message that is being sent in parts.
-    message: Option<Message>,
     outgoing: Outgoing,
-    /// Whether a whole connection answers by itself. Here, because here it fits into a gap.
-    replies: Replies,
-    /// What most connections never need.
-    seldom: Option<Box<Seldom>>,
+    /// The longest payload of a data frame.
+    fragment_bytes: Option<NonZeroU32>,
+    /// The largest backlog that pongs are added to.
+    reply_backlog_max: u32,
+    /// Rarely used state, boxed to keep idle connections small.
+    rare: Option<Box<RareState>>,
+}
+
+/// The state of our stream of frames to the peer.
+#[derive(Clone, Copy, Debug)]
+enum Outgoing {
+    /// Everything may be sent, but not two messages at once.
+    Open { message: Option<MessageInParts> },
+    /// After our Close frame only pongs may follow (RFC 6455 §5.5.1, §5.5.2).
+    CloseSent,
+    /// Nothing may follow.
+    Over,
 }
 
 /// A message that is being sent in parts.
 #[derive(Clone, Copy, Debug)]
-struct Message {
+struct MessageInParts {
     kind: Kind,
     compressed: bool,
 }
 
-/// What most connections never need, so that they have no room for it.
 #[derive(Debug, Default)]
-struct Seldom {
-    /// The newest pong, while the caller's output is too full for it.
+struct RareState {
+    /// The newest pong, while the backlog is too large for it.
     pong_held_back: Option<Reply>,
     /// The sending side of permessage-deflate, if that was negotiated.
     deflater: Option<Box<Deflater>>,
 }
 
-impl<R: Role> Sender<R> {
+/// The first byte of a header, before it is encoded.
+#[derive(Clone, Copy)]
+struct Start {
+    fin: bool,
+    reserved: Reserved,
+    opcode: OpCode,
+}
+
+/// The verbs of a [`Connection`](crate::Connection), which documents them.
+impl<R: Role> Writer<R> {
     pub(super) fn new(role: R, config: &Config) -> Self {
         Self {
             role,
-            fragment_bytes: config.fragment_bytes.map_or(0, Into::into),
-            message: None,
-            outgoing: Outgoing::Open,
-            replies: config.replies,
-            seldom: None,
+            outgoing: Outgoing::Open { message: None },
+            fragment_bytes: config.fragment_bytes,
+            reply_backlog_max: config.limits.reply_backlog_max,
+            rare: None,
         }
     }
 
-    /// [`Connection::send`](crate::Connection::send).
-    ///
-    /// # Errors
-    ///
-    /// [`Misuse::Closed`], [`Misuse::MessageUnderWay`].
+    /// Appends a message to `out`, as [`Connection::send`](crate::Connection::send).
     #[inline]
     pub fn send<'a>(
         &mut self,
         message: impl Into<Data<'a>>,
-        out: &mut Vec<u8>,
-    ) -> Result<(), Misuse> {
+        out: &mut Outbox,
+    ) -> Result<(), UsageError> {
         let message = message.into();
         self.may_send_message()?;
-        if self.seldom.is_none() {
-            self.write_data(Reserved::NONE, message.kind().opcode(), message.as_bytes(), true, out);
+        if self.rare.is_none() {
+            self.write_message(message, out);
         } else {
             self.write_compressible(message, out);
         }
         Ok(())
     }
 
+    /// Appends a message that `out` may keep, as
+    /// [`Connection::send_owned`](crate::Connection::send_owned).
+    pub fn send_owned(
+        &mut self,
+        message: impl Into<Message>,
+        out: &mut Outbox,
+    ) -> Result<(), UsageError> {
+        self.send(&message.into(), out)
+    }
+
+    /// Appends a part of a message to `out`, as
     /// [`Connection::send_part`](crate::Connection::send_part).
-    ///
-    /// # Errors
-    ///
-    /// [`Misuse::Closed`], [`Misuse::OtherKindOfMessage`].
     pub fn send_part<'a>(
         &mut self,
         part: impl Into<Data<'a>>,
-        out: &mut Vec<u8>,
-    ) -> Result<(), Misuse> {
+        out: &mut Outbox,
+    ) -> Result<(), UsageError> {
         self.write_part(part.into(), false, out)
     }
 
+    /// Appends the last part of a message to `out`, as
     /// [`Connection::send_last_part`](crate::Connection::send_last_part).
-    ///
-    /// # Errors
-    ///
-    /// [`Misuse::Closed`], [`Misuse::OtherKindOfMessage`].
     pub fn send_last_part<'a>(
         &mut self,
         part: impl Into<Data<'a>>,
-        out: &mut Vec<u8>,
-    ) -> Result<(), Misuse> {
+        out: &mut Outbox,
+    ) -> Result<(), UsageError> {
         self.write_part(part.into(), true, out)
     }
 
+    /// Appends a message that is already encoded to `out`, as
     /// [`Connection::send_prepared`](crate::Connection::send_prepared).
-    ///
-    /// # Errors
-    ///
-    /// [`Misuse::Closed`], [`Misuse::MessageUnderWay`].
-    pub fn send_prepared(&mut self, message: &Prepared, out: &mut Vec<u8>) -> Result<(), Misuse> {
+    pub fn send_prepared(
+        &mut self,
+        message: &Prepared,
+        out: &mut Outbox,
+    ) -> Result<(), UsageError> {
         self.may_send_message()?;
-        if R::IS_SERVER && self.fragment_bytes == 0 {
-            out.extend_from_slice(message.frame());
+        if R::IS_SERVER && self.fragment_bytes.is_none() {
+            out.append(message.frame());
         } else {
-            self.write_data(Reserved::NONE, message.kind().opcode(), message.payload(), true, out);
+            let start =
+                Start { fin: true, reserved: Reserved::NONE, opcode: message.kind().opcode() };
+            self.write_data(start, message.payload(), out);
         }
         Ok(())
     }
 
-    /// [`Connection::may_send_message`](crate::Connection::may_send_message).
-    ///
-    /// # Errors
-    ///
-    /// [`Misuse::Closed`], [`Misuse::MessageUnderWay`].
-    #[inline]
-    pub fn may_send_message(&self) -> Result<(), Misuse> {
-        match (self.outgoing, self.message) {
-            (Outgoing::Open, None) => Ok(()),
-            (Outgoing::Open, Some(_)) => Err(Misuse::MessageUnderWay),
-            (Outgoing::CloseSent | Outgoing::Over, _) => Err(Misuse::Closed),
-        }
-    }
-
-    /// [`Connection::set_compression`](crate::Connection::set_compression).
-    #[cfg(feature = "deflate")]
-    pub fn set_compression(&mut self, compression: Compression) {
-        if let Some(deflater) = self.seldom.as_mut().and_then(|seldom| seldom.deflater.as_mut()) {
-            deflater.set_compression(compression);
-        }
-    }
-
-    pub(super) fn set_deflater(&mut self, deflater: Option<Deflater>) {
-        self.seldom.get_or_insert_default().deflater = deflater.map(Box::new);
-    }
-
-    /// [`Connection::ping`](crate::Connection::ping).
-    ///
-    /// # Errors
-    ///
-    /// [`Misuse::Closed`], [`Misuse::ControlTooLong`].
-    pub fn ping(&mut self, payload: &[u8], out: &mut Vec<u8>) -> Result<(), Misuse> {
+    /// Appends a ping to `out`, as [`Connection::ping`](crate::Connection::ping).
+    pub fn ping(&mut self, payload: &[u8], out: &mut Outbox) -> Result<(), UsageError> {
         self.ping_or_pong(OpCode::PING, payload, out)
     }
 
-    /// [`Connection::pong`](crate::Connection::pong).
-    ///
-    /// # Errors
-    ///
-    /// [`Misuse::Closed`], [`Misuse::ControlTooLong`].
-    pub fn pong(&mut self, payload: &[u8], out: &mut Vec<u8>) -> Result<(), Misuse> {
-        self.ping_or_pong(OpCode::PONG, payload, out)
-    }
-
-    /// [`Connection::close`](crate::Connection::close).
-    ///
-    /// # Errors
-    ///
-    /// [`Misuse::Closed`], [`Misuse::CloseCode`], [`Misuse::CloseReasonTooLong`].
+    /// Appends a Close frame to `out`, as [`Connection::close`](crate::Connection::close).
     pub fn close(
         &mut self,
         code: CloseCode,
         reason: &str,
-        out: &mut Vec<u8>,
-    ) -> Result<(), Misuse> {
+        out: &mut Outbox,
+    ) -> Result<(), UsageError> {
         self.must_be_open()?;
         // RFC 6455 §7.4.1: a server fails the handshake instead.
         if R::IS_SERVER && code == CloseCode::MANDATORY_EXTENSION {
-            return Err(Misuse::CloseCode { number: code.number() });
+            return Err(UsageError::CloseCode { number: code.number() });
         }
         if reason.len() > CloseReason::REASON_BYTES_MAX {
-            return Err(Misuse::CloseReasonTooLong { len: reason.len() });
+            return Err(UsageError::CloseReasonTooLong { len: reason.len() });
         }
-        self.write_close(
-            &Reply::new(OpCode::CLOSE, &[&code.number().to_be_bytes(), reason.as_bytes()]),
-            out,
-        );
+        let body = [&code.number().to_be_bytes(), reason.as_bytes()];
+        self.write_close(&Reply::new(OpCode::CLOSE, &body), out);
         Ok(())
     }
+}
 
-    /// [`Connection::close_without_code`](crate::Connection::close_without_code).
+/// Rarer verbs.
+impl<R: Role> Writer<R> {
+    /// Appends a pong that answers no ping to `out`: a sign of life (RFC 6455 §5.5.3). Its payload
+    /// has at most 125 bytes.
     ///
     /// # Errors
     ///
-    /// [`Misuse::Closed`].
-    pub fn close_without_code(&mut self, out: &mut Vec<u8>) -> Result<(), Misuse> {
+    /// [`UsageError::Closed`], [`UsageError::ControlTooLong`].
+    pub fn pong(&mut self, payload: &[u8], out: &mut Outbox) -> Result<(), UsageError> {
+        self.ping_or_pong(OpCode::PONG, payload, out)
+    }
+
+    /// Starts the closing handshake with an empty Close frame, which the peer's program sees as
+    /// code 1005. Otherwise as [`Connection::close`](crate::Connection::close).
+    ///
+    /// # Errors
+    ///
+    /// [`UsageError::Closed`] after a first Close frame.
+    pub fn close_without_code(&mut self, out: &mut Outbox) -> Result<(), UsageError> {
         self.must_be_open()?;
         self.write_close(&Reply::new(OpCode::CLOSE, &[]), out);
         Ok(())
     }
 
-    /// Sends what the receiver owes the peer: [`Connection::reply`](crate::Connection::reply).
-    pub fn reply(&mut self, reply: &Reply, out: &mut Vec<u8>) {
+    /// Checks that a message may be sent now. Ask this before you queue [`Prepared::frame`] without
+    /// a copy.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Connection::send`](crate::Connection::send).
+    #[inline]
+    pub fn may_send_message(&self) -> Result<(), UsageError> {
+        match self.outgoing {
+            Outgoing::Open { message: None } => Ok(()),
+            Outgoing::Open { message: Some(_) } => Err(UsageError::MessageInProgress),
+            Outgoing::CloseSent | Outgoing::Over => Err(UsageError::Closed),
+        }
+    }
+
+    /// Sets which messages are compressed from now on. Does nothing if compression was not
+    /// negotiated.
+    #[cfg(feature = "deflate")]
+    pub fn set_compression(&mut self, compression: Compression) {
+        if let Some(deflater) = self.deflater() {
+            deflater.set_compression(compression);
+        }
+    }
+
+    /// Returns the state of the connection as far as its output tells.
+    ///
+    /// [`Open`](ReadyState::Open) while messages may be sent; [`Closing`](ReadyState::Closing)
+    /// after our Close frame; [`Closed`](ReadyState::Closed) after a [reply](Self::reply) to the
+    /// peer's Close frame or violation, or after [`end_of_output`](Self::end_of_output). The writer
+    /// knows of the peer only what was passed to it.
+    #[must_use]
+    pub const fn ready_state(&self) -> ReadyState {
+        match self.outgoing {
+            Outgoing::Open { .. } => ReadyState::Open,
+            Outgoing::CloseSent => ReadyState::Closing,
+            Outgoing::Over => ReadyState::Closed,
+        }
+    }
+
+    /// Appends the pong that is held back to `out`, if the backlog has room again.
+    ///
+    /// A [`Connection`](crate::Connection) holds a pong back if the [backlog](Outbox::backlog) is
+    /// larger than [`reply_backlog_max`](crate::Limits::reply_backlog_max), and writes it at a
+    /// later [`receive`](crate::Connection::receive). Call this if the backlog has shrunk and there
+    /// is no input.
+    #[cold]
+    #[inline(never)]
+    pub fn flush_replies(&mut self, out: &mut Outbox) {
+        if !self.is_backed_up(out)
+            && let Some(pong) = self.take_held_back()
+        {
+            self.write_pong(pong.payload(), out);
+        }
+    }
+}
+
+/// Halves: what a [`Connection`](crate::Connection) does automatically.
+impl<R: Role> Writer<R> {
+    /// Appends a reply to `out` that the protocol asks for: one that
+    /// [`Event::reply`](crate::Event::reply) or
+    /// [`ProtocolError::reply`](crate::ProtocolError::reply) has returned.
+    ///
+    /// A reply that is pointless by now is dropped: a second Close frame, or anything after the
+    /// connection is over. No reply is held back.
+    pub fn reply(&mut self, reply: &Reply, out: &mut Outbox) {
         if reply.opcode() == OpCode::CLOSE {
-            if self.outgoing == Outgoing::Open {
+            if let Outgoing::Open { .. } = self.outgoing {
                 self.write_close(reply, out);
             }
-            // RFC 6455 §5.5.1: the peer has sent its Close frame or broken a rule, so nothing follows ours.
+            // RFC 6455 §5.5.1: the peer has sent its Close frame or broken a rule, so nothing
+            // follows ours.
             self.end_of_output();
         } else {
-            self.answer_ping(reply.payload(), out);
+            self.write_pong(reply.payload(), out);
         }
     }
 
-    /// Sends a pong, unless nothing may be sent any more.
-    pub(super) fn answer_ping(&mut self, payload: &[u8], out: &mut Vec<u8>) {
-        // RFC 6455 §5.5.2: a ping is answered until the peer's Close arrives, whatever we have sent.
-        if self.outgoing != Outgoing::Over {
-            self.write_control(OpCode::PONG, payload, out);
-        }
-    }
-
-    /// Says that the transport is gone: from now on nothing is written.
+    /// Reports that the transport takes no more output. Nothing is written afterwards.
     pub fn end_of_output(&mut self) {
         self.outgoing = Outgoing::Over;
-        self.seldom = None;
+        self.rare = None;
+    }
+}
+
+impl<R: Role> Writer<R> {
+    pub(super) fn set_deflater(&mut self, deflater: Option<Deflater>) {
+        self.rare.get_or_insert_default().deflater = deflater.map(Box::new);
     }
 
-    /// Keeps a pong until the output has room for it, instead of the one kept so far.
-    pub(super) fn hold_back(&mut self, pong: Reply) {
-        self.seldom.get_or_insert_default().pong_held_back = Some(pong);
+    /// Replies to a control frame, or holds the reply back.
+    pub(super) fn answer(&mut self, control: &Event<'_>, out: &mut Outbox) {
+        match control {
+            Event::Ping(payload) if !self.is_backed_up(out) => self.write_pong(payload, out),
+            Event::Ping(payload) => {
+                // RFC 6455 §5.5.3: of several pings, the newest may be answered alone.
+                let pong = Reply::new(OpCode::PONG, &[payload]);
+                self.rare.get_or_insert_default().pong_held_back = Some(pong);
+            }
+            _ => {
+                if let Some(close) = control.reply() {
+                    self.reply(&close, out);
+                }
+            }
+        }
     }
 
-    pub(super) fn take_held_back(&mut self) -> Option<Reply> {
-        let seldom = self.seldom.as_mut()?;
-        let pong = seldom.pong_held_back.take();
-        // An idle connection keeps no room for it.
-        if seldom.deflater.is_none() {
-            self.seldom = None;
+    #[inline]
+    pub(super) const fn may_hold_back(&self) -> bool {
+        self.rare.is_some()
+    }
+
+    fn is_backed_up(&self, out: &Outbox) -> bool {
+        out.backlog() > in_memory(self.reply_backlog_max.into())
+    }
+
+    fn take_held_back(&mut self) -> Option<Reply> {
+        let rare = self.rare.as_mut()?;
+        let pong = rare.pong_held_back.take();
+        if rare.deflater.is_none() {
+            self.rare = None;
         }
         pong
     }
 
-    #[inline]
-    pub(super) fn may_hold_back(&self) -> bool {
-        self.seldom.is_some()
-    }
-
-    pub(super) const fn replies(&self) -> Replies {
-        self.replies
-    }
-
-    pub(super) const fn outgoing(&self) -> Outgoing {
-        self.outgoing
-    }
-
-    fn must_be_open(&self) -> Result<(), Misuse> {
+    fn must_be_open(&self) -> Result<(), UsageError> {
         match self.outgoing {
-            Outgoing::Open => Ok(()),
-            Outgoing::CloseSent | Outgoing::Over => Err(Misuse::Closed),
+            Outgoing::Open { .. } => Ok(()),
+            Outgoing::CloseSent | Outgoing::Over => Err(UsageError::Closed),
         }
     }
 
-    fn write_close(&mut self, close: &Reply, out: &mut Vec<u8>) {
+    fn deflater(&mut self) -> Option<&mut Deflater> {
+        self.rare.as_mut()?.deflater.as_deref_mut()
+    }
+
+    fn write_pong(&mut self, payload: &[u8], out: &mut Outbox) {
+        // RFC 6455 §5.5.2: pings are answered until the peer's Close frame arrives, even after
+        // ours.
+        if !matches!(self.outgoing, Outgoing::Over) {
+            self.write_control(OpCode::PONG, payload, out);
+        }
+    }
+
+    fn write_close(&mut self, close: &Reply, out: &mut Outbox) {
         self.write_control(OpCode::CLOSE, close.payload(), out);
         self.outgoing = Outgoing::CloseSent;
-        self.message = None;
     }
 
     fn ping_or_pong(
         &mut self,
         opcode: OpCode,
         payload: &[u8],
-        out: &mut Vec<u8>,
-    ) -> Result<(), Misuse> {
+        out: &mut Outbox,
+    ) -> Result<(), UsageError> {
         self.must_be_open()?;
         if payload.len() > CONTROL_PAYLOAD_MAX {
-            return Err(Misuse::ControlTooLong { len: payload.len() });
+            return Err(UsageError::ControlTooLong { len: payload.len() });
         }
         self.write_control(opcode, payload, out);
         Ok(())
     }
 
-    fn opcode_of_part(&self, kind: Kind) -> Result<OpCode, Misuse> {
-        self.must_be_open()?;
-        match self.message {
-            None => Ok(kind.opcode()),
-            Some(message) if message.kind == kind => Ok(OpCode::CONTINUATION),
-            Some(_) => Err(Misuse::OtherKindOfMessage),
-        }
+    #[inline]
+    fn write_message(&mut self, message: Data<'_>, out: &mut Outbox) {
+        let start = Start { fin: true, reserved: Reserved::NONE, opcode: message.kind().opcode() };
+        self.write_data(start, message.as_bytes(), out);
     }
 
     /// Writes a message, compressed if that was negotiated and is wanted.
     #[cold]
-    fn write_compressible(&mut self, message: Data<'_>, out: &mut Vec<u8>) {
-        let (opcode, payload) = (message.kind().opcode(), message.as_bytes());
-        match self.deflater(Some(payload.len())) {
-            None => self.write_data(Reserved::NONE, opcode, payload, true, out),
+    fn write_compressible(&mut self, message: Data<'_>, out: &mut Outbox) {
+        let payload = message.as_bytes();
+        match self.deflater().filter(|deflater| deflater.wants(Some(payload.len()))) {
+            None => self.write_message(message, out),
             Some(deflater) => {
                 let compressed = deflater.compress(payload, true);
-                self.write_data(Reserved::RSV1, opcode, &compressed, true, out);
+                let start =
+                    Start { fin: true, reserved: Reserved::RSV1, opcode: message.kind().opcode() };
+                self.write_data(start, &compressed, out);
             }
         }
     }
 
-    /// Writes a part of a message: whether it is compressed is decided at the first.
-    fn write_part(&mut self, part: Data<'_>, last: bool, out: &mut Vec<u8>) -> Result<(), Misuse> {
-        let opcode = self.opcode_of_part(part.kind())?;
-        let compressed = match self.message {
-            Some(message) => message.compressed,
-            None => self.deflater(None).is_some(),
+    /// Writes a part of a message. The first decides whether the message is compressed.
+    fn write_part(
+        &mut self,
+        part: Data<'_>,
+        last: bool,
+        out: &mut Outbox,
+    ) -> Result<(), UsageError> {
+        let kind = part.kind();
+        let (opcode, compressed) = match self.outgoing {
+            Outgoing::CloseSent | Outgoing::Over => return Err(UsageError::Closed),
+            Outgoing::Open { message: None } => {
+                (kind.opcode(), self.deflater().is_some_and(|deflater| deflater.wants(None)))
+            }
+            Outgoing::Open { message: Some(message) } if message.kind == kind => {
+                (OpCode::CONTINUATION, message.compressed)
+            }
+            Outgoing::Open { message: Some(_) } => return Err(UsageError::OtherKindOfMessage),
         };
         // RFC 7692 §6.1: RSV1 on the first frame only.
-        let reserved =
-            if compressed && self.message.is_none() { Reserved::RSV1 } else { Reserved::NONE };
-        match self
-            .seldom
-            .as_mut()
-            .and_then(|seldom| seldom.deflater.as_mut())
-            .filter(|_| compressed)
-        {
-            None => self.write_data(reserved, opcode, part.as_bytes(), last, out),
+        let is_marked = compressed && opcode != OpCode::CONTINUATION;
+        let reserved = if is_marked { Reserved::RSV1 } else { Reserved::NONE };
+        let start = Start { fin: last, reserved, opcode };
+        match self.deflater().filter(|_| compressed) {
+            None => self.write_data(start, part.as_bytes(), out),
             Some(deflater) => {
                 let payload = deflater.compress(part.as_bytes(), last);
-                self.write_data(reserved, opcode, &payload, last, out);
+                self.write_data(start, &payload, out);
             }
         }
-        self.message = (!last).then_some(Message { kind: part.kind(), compressed });
+        self.outgoing =
+            Outgoing::Open { message: (!last).then_some(MessageInParts { kind, compressed }) };
         Ok(())
     }
 
-    /// What is to compress a message of this length, or (`None`) one that is sent in parts.
-    fn deflater(&mut self, bytes: Option<usize>) -> Option<&mut Box<Deflater>> {
-        self.seldom.as_mut()?.deflater.as_mut().filter(|deflater| deflater.wants(bytes))
-    }
-
-    /// Writes a message or a part of one, cut into fragments if it is longer than they may be.
+    /// Writes a message or a part of one, in fragments if it is longer than one may be.
     #[inline]
-    fn write_data(
-        &mut self,
-        reserved: Reserved,
-        opcode: OpCode,
-        payload: &[u8],
-        fin: bool,
-        out: &mut Vec<u8>,
-    ) {
-        let fragment_bytes = in_memory(self.fragment_bytes.into());
-        if fragment_bytes == 0 || payload.len() <= fragment_bytes {
-            self.write_frame(first_byte(fin, reserved, opcode), payload, out);
-        } else {
-            self.write_fragments(fragment_bytes, (fin, reserved, opcode), payload, out);
+    fn write_data(&mut self, start: Start, payload: &[u8], out: &mut Outbox) {
+        match self.fragment_bytes.map(|max| in_memory(max.get().into())) {
+            Some(max) if payload.len() > max => self.write_fragments(max, start, payload, out),
+            _ => self.write_frame(start.byte(), payload, out),
         }
     }
 
     #[cold]
-    fn write_fragments(
-        &mut self,
-        bytes: usize,
-        (fin, mut reserved, mut opcode): (bool, Reserved, OpCode),
-        payload: &[u8],
-        out: &mut Vec<u8>,
-    ) {
-        let mut fragments = payload.chunks(bytes).peekable();
+    fn write_fragments(&mut self, max: usize, start: Start, payload: &[u8], out: &mut Outbox) {
+        let mut next = start;
+        let mut fragments = payload.chunks(max).peekable();
         while let Some(fragment) = fragments.next() {
-            let fin = fin && fragments.peek().is_none();
-            self.write_frame(first_byte(fin, reserved, opcode), fragment, out);
-            (reserved, opcode) = (Reserved::NONE, OpCode::CONTINUATION);
+            next.fin = start.fin && fragments.peek().is_none();
+            self.write_frame(next.byte(), fragment, out);
+            next = Start { fin: false, reserved: Reserved::NONE, opcode: OpCode::CONTINUATION };
         }
     }
 
-    fn write_control(&mut self, opcode: OpCode, payload: &[u8], out: &mut Vec<u8>) {
+    fn write_control(&mut self, opcode: OpCode, payload: &[u8], out: &mut Outbox) {
         self.write_frame(first_byte(true, Reserved::NONE, opcode), payload, out);
     }
 
-    /// Writes a frame whose header begins with this byte.
+    /// Writes a frame whose header starts with the byte `first`.
     #[inline]
-    fn write_frame(&mut self, first: u8, payload: &[u8], out: &mut Vec<u8>) {
+    fn write_frame(&mut self, first: u8, payload: &[u8], out: &mut Outbox) {
         let masking_key = self.role.next_masking_key();
         let len = payload.len() as u64;
+        let out = out.buffer();
         out.reserve(EncodedHeader::ROOM.saturating_add(payload.len()));
         EncodedHeader::new(first, LengthForm::shortest(len), len, masking_key).append_to(out);
         match masking_key {
@@ -395,38 +459,9 @@ impl<R: Role> Sender<R> {
     }
 }
 
-impl Sender<Server> {
-    /// [`Connection::header`](crate::Connection::header).
-    ///
-    /// # Errors
-    ///
-    /// [`Misuse::Closed`], [`Misuse::MessageUnderWay`].
-    pub fn header<'a>(&mut self, message: impl Into<Data<'a>>) -> Result<EncodedHeader, Misuse> {
-        let message = message.into();
-        self.may_send_message()?;
-        Ok(Header::new(message.kind().opcode(), message.as_bytes().len() as u64).encode())
-    }
-}
-
-impl<K: MaskingKeys> Sender<Client<K>> {
-    /// [`Connection::mask_in_place`](crate::Connection::mask_in_place).
-    ///
-    /// # Errors
-    ///
-    /// [`Misuse::Closed`], [`Misuse::MessageUnderWay`], [`Misuse::TextNotUtf8`].
-    pub fn mask_in_place(
-        &mut self,
-        kind: Kind,
-        payload: &mut [u8],
-    ) -> Result<EncodedHeader, Misuse> {
-        self.may_send_message()?;
-        if kind == Kind::Text && str::from_utf8(payload).is_err() {
-            return Err(Misuse::TextNotUtf8);
-        }
-        let masking_key = self.role.next_masking_key();
-        if let Some(key) = masking_key {
-            Mask::new(key).apply(payload);
-        }
-        Ok(Header { masking_key, ..Header::new(kind.opcode(), payload.len() as u64) }.encode())
+impl Start {
+    #[inline]
+    const fn byte(self) -> u8 {
+        first_byte(self.fin, self.reserved, self.opcode)
     }
 }

@@ -1,11 +1,12 @@
-//! Extensions (RFC 6455 §9): what `Sec-WebSocket-Extensions` says, as lists of [`Offer`]s, and the one extension that
-//! there is: `deflate`, with the feature of that name.
+//! Extensions (RFC 6455 §9): `Sec-WebSocket-Extensions` as lists of [`Offer`]s, and
+//! permessage-deflate (RFC 7692) with feature `deflate`.
 
 #[cfg(feature = "deflate")]
 pub mod deflate;
 #[cfg(not(feature = "deflate"))]
-#[path = "deflate/absent.rs"]
-pub(crate) mod deflate;
-pub(crate) mod grammar;
+pub(crate) mod deflate_absent;
+#[cfg(not(feature = "deflate"))]
+pub(crate) use deflate_absent as deflate;
+mod offer;
 
-pub use grammar::{Malformed, Offer, Offers, Params};
+pub use offer::{ExtensionsError, Offer, Offers, Params};

@@ -1,14 +1,14 @@
-//! Close codes and reasons (RFC 6455 §5.5.1, §7.4): which may stand in a Close frame.
+//! Close codes and reasons (RFC 6455 §5.5.1, §7.4): which ones a Close frame may carry.
 
 use alloc::borrow::Cow;
 use core::fmt;
 
-use crate::error::Misuse;
-
-/// A close code that may stand in a Close frame: 1000–1003, 1007–1014, 3000–4999 (RFC 6455 §7.4, IANA).
+/// A close code that a Close frame may carry: 1000–1003, 1007–1014 or 3000–4999 (RFC 6455 §7.4,
+/// IANA).
 ///
-/// The same set for sending and for receiving. 1005 ("there was no code") and 1006 ("the connection broke")
-/// are words for programs and never on the wire; 1004 and 1015 are reserved, 1016–2999 not yet given out.
+/// The same set is valid for sending and for receiving. 1005 ("no code") and 1006 ("no Close
+/// frame") are for programs only and never sent; 1004 and 1015 are reserved, and 1016–2999 are not
+/// assigned yet.
 ///
 /// ```
 /// use hybi::CloseCode;
@@ -18,35 +18,45 @@ use crate::error::Misuse;
 /// assert_eq!(CloseCode::new(1005), None);
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct CloseCode(u16);
+pub struct CloseCode(u16); // Invariant: one of the numbers in the first line
 
 impl CloseCode {
-    /// 1000: the purpose of the connection has been fulfilled.
+    /// 1000: the connection has served its purpose.
     pub const NORMAL: Self = Self(1000);
-    /// 1001: the endpoint goes away: a server shuts down, a browser leaves the page.
+    /// 1001: the endpoint goes away, such as a server that shuts down or a browser that leaves the
+    /// page.
     pub const GOING_AWAY: Self = Self(1001);
     /// 1002: the peer broke a rule of the protocol.
     pub const PROTOCOL_ERROR: Self = Self(1002);
-    /// 1003: a kind of data that the endpoint cannot accept, such as binary at a text-only endpoint.
+    /// 1003: the endpoint cannot accept this kind of data, such as binary where it expects text.
     pub const UNSUPPORTED_DATA: Self = Self(1003);
-    /// 1007: data that contradicts its kind, such as a text that is not UTF-8.
+    /// 1007: the data contradicts its kind, such as a text that is not UTF-8.
     pub const INVALID_DATA: Self = Self(1007);
-    /// 1008: a message that violates the endpoint's policy; the one to use when no other fits.
+    /// 1008: a message violates the endpoint's policy. Use it when no other code fits.
     pub const POLICY_VIOLATION: Self = Self(1008);
-    /// 1009: a message too big to process.
+    /// 1009: a message is too big to process.
     pub const TOO_BIG: Self = Self(1009);
-    /// 1010: the client misses an extension that it needs. Only clients send it (RFC 6455 §7.4.1).
+    /// 1010: the client needs an extension that the server did not accept. Only clients send it
+    /// (RFC 6455 §7.4.1).
     pub const MANDATORY_EXTENSION: Self = Self(1010);
-    /// 1011: an unexpected condition prevents the endpoint from going on.
+    /// 1011: an unexpected condition prevents the endpoint from continuing.
     pub const INTERNAL_ERROR: Self = Self(1011);
     /// 1012: the service restarts (IANA registry).
     pub const SERVICE_RESTART: Self = Self(1012);
-    /// 1013: overload; try again later (IANA registry).
+    /// 1013: the server is overloaded; try again later (IANA registry).
     pub const TRY_AGAIN_LATER: Self = Self(1013);
-    /// 1014: a gateway got a bad answer from the server behind it (IANA registry).
+    /// 1014: a gateway got an invalid response from the server it asked (IANA registry).
     pub const BAD_GATEWAY: Self = Self(1014);
+    /// 3000: the client must authenticate (IANA registry).
+    pub const UNAUTHORIZED: Self = Self(3000);
+    /// 3003: the client is not allowed to do this (IANA registry).
+    pub const FORBIDDEN: Self = Self(3003);
+    /// 3008: the peer took too long (IANA registry).
+    pub const TIMEOUT: Self = Self(3008);
 
-    /// The code of this number, `None` if it must not stand in a Close frame.
+    /// Returns the code with this number, or `None` if a Close frame must not carry it.
+    ///
+    /// [`TryFrom`] does the same with an error that names the number.
     #[must_use]
     pub const fn new(number: u16) -> Option<Self> {
         match number {
@@ -55,19 +65,25 @@ impl CloseCode {
         }
     }
 
-    /// The number on the wire.
+    /// Returns the number.
     #[must_use]
     pub const fn number(self) -> u16 {
         self.0
     }
 }
 
-/// Like [`CloseCode::new`], for numbers that come from elsewhere: the error names the number.
+/// Checks a number, as [`CloseCode::new`].
 impl TryFrom<u16> for CloseCode {
-    type Error = Misuse;
+    type Error = CloseCodeError;
 
-    fn try_from(number: u16) -> Result<Self, Misuse> {
-        Self::new(number).ok_or(Misuse::CloseCode { number })
+    fn try_from(number: u16) -> Result<Self, CloseCodeError> {
+        Self::new(number).ok_or(CloseCodeError { number })
+    }
+}
+
+impl From<CloseCode> for u16 {
+    fn from(code: CloseCode) -> Self {
+        code.number()
     }
 }
 
@@ -83,22 +99,43 @@ impl fmt::Display for CloseCode {
     }
 }
 
-/// What a Close frame says: a code and a reason, which may be empty (RFC 6455 §5.5.1, §7.1.6).
+/// The error of a number that is no [`CloseCode`] (RFC 6455 §7.4).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct CloseCodeError {
+    /// The number.
+    pub number: u16,
+}
+
+impl fmt::Display for CloseCodeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { number } = self;
+        write!(
+            f,
+            "the close code {number} must not be sent; use 1000-1003, 1007-1014 or 3000-4999 \
+             (RFC 6455 §7.4)"
+        )
+    }
+}
+
+impl core::error::Error for CloseCodeError {}
+
+/// The code and the reason in a Close frame (RFC 6455 §5.5.1, §7.1.6). The reason may be empty.
 ///
-/// A Close frame without a body has no `CloseReason`; programs call that code 1005.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A Close frame without a body has no `CloseReason`. Programs call that close code 1005.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct CloseReason<'a> {
-    /// Why the connection is closed, for programs.
+    /// Why the connection closes, for programs.
     pub code: CloseCode,
-    /// Why, for people: at most 123 bytes of UTF-8.
+    /// Why it closes, for people: at most [`REASON_BYTES_MAX`](Self::REASON_BYTES_MAX) bytes.
     pub reason: Cow<'a, str>,
 }
 
 impl CloseReason<'_> {
-    /// The most bytes that a reason may have: a control frame's 125 less the two of the code.
+    /// The most bytes that a reason may have: 125 in a control frame, less two for the code.
     pub const REASON_BYTES_MAX: usize = super::CONTROL_PAYLOAD_MAX - 2;
 
-    /// The same, without borrowing.
+    /// Copies the reason if it is borrowed, so that it can be kept.
     #[must_use]
     pub fn into_owned(self) -> CloseReason<'static> {
         CloseReason { code: self.code, reason: Cow::Owned(self.reason.into_owned()) }

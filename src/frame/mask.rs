@@ -3,10 +3,10 @@
 use alloc::vec::Vec;
 use core::fmt;
 
-/// A masking key, and how far into the payload it has come.
+/// A masking key and the position in the payload.
 ///
-/// Masking and unmasking are the same operation. A payload may be handed over in pieces of any size; the
-/// mask remembers where in the key the next piece begins.
+/// Masking and unmasking are the same operation. A payload may come in pieces of any size; the mask
+/// remembers where in the key the next piece begins.
 ///
 /// ```
 /// use hybi::frame::Mask;
@@ -20,27 +20,27 @@ use core::fmt;
 /// ```
 #[derive(Clone, PartialEq, Eq)]
 pub struct Mask {
-    /// The key, turned so that its first byte is the one for the next byte of the payload.
+    /// The key, rotated so that its first byte is for the next byte of the payload.
     key: [u8; 4],
 }
 
 impl Mask {
-    /// A mask at the start of a payload.
+    /// Creates a mask at the start of a payload.
     #[inline]
     #[must_use]
     pub const fn new(key: [u8; 4]) -> Self {
         Self { key }
     }
 
-    /// Masks (or unmasks) the next piece of the payload in place.
-    #[inline]
+    /// Masks or unmasks the next piece of the payload in place.
+    #[inline(always)]
     pub fn apply(&mut self, piece: &mut [u8]) {
         xor(self.key, piece);
         self.skip(piece.len());
     }
 
-    /// Appends the next piece of the payload to `out`, masked (or unmasked): in one pass, where copying first would
-    /// take two.
+    /// Appends the next piece of the payload to `out`, masked or unmasked. Faster than to copy it
+    /// first and then [apply](Self::apply) the mask.
     ///
     /// ```
     /// use hybi::frame::Mask;
@@ -55,27 +55,28 @@ impl Mask {
         self.skip(piece.len());
     }
 
-    /// Moves on as if `n` bytes had been masked.
+    /// Moves on by `n` bytes, as if they had been masked.
     #[inline]
     pub fn skip(&mut self, n: usize) {
         self.key = turned(self.key, n);
     }
 }
 
-/// Never prints the key: it would end up in logs, and a peer that can read them can predict frames.
+/// Does not print the key: a log must not help anybody to predict what is on the wire (RFC 6455
+/// §10.3).
 impl fmt::Debug for Mask {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Mask(..)")
     }
 }
 
-/// The key for the bytes that come after `n` others.
+/// Returns the key for the bytes that follow after `n` others.
 #[inline]
-pub(crate) fn turned(key: [u8; 4], n: usize) -> [u8; 4] {
+fn turned(key: [u8; 4], n: usize) -> [u8; 4] {
     u32::from_le_bytes(key).rotate_right((n as u32 % 4).saturating_mul(8)).to_le_bytes()
 }
 
-/// XORs `bytes` with the key, repeated from its first byte on.
+/// XORs `bytes` with the repeated key.
 #[inline]
 fn xor(key: [u8; 4], bytes: &mut [u8]) {
     #[cfg(feature = "simd")]
@@ -85,8 +86,8 @@ fn xor(key: [u8; 4], bytes: &mut [u8]) {
     xor_words(key, bytes);
 }
 
-/// Appends `bytes`, XORed likewise.
-#[inline]
+/// Appends `bytes`, XORed with the repeated key.
+#[inline(always)]
 fn append_xored(key: [u8; 4], bytes: &[u8], out: &mut Vec<u8>) {
     out.reserve(bytes.len());
     match bytes.len() {
@@ -104,7 +105,7 @@ fn append_xored(key: [u8; 4], bytes: &[u8], out: &mut Vec<u8>) {
     }
 }
 
-/// [`xor`] in words, of which the compiler makes vectors.
+/// [`xor`] in words, which LLVM vectorizes.
 #[inline(always)]
 fn xor_words(key: [u8; 4], bytes: &mut [u8]) {
     let (words, rest) = bytes.as_chunks_mut::<8>();
@@ -116,24 +117,25 @@ fn xor_words(key: [u8; 4], bytes: &mut [u8]) {
     }
 }
 
-/// [`append_xored`] for `N` bytes or more, in blocks of `N`. Of a block whose length is known the compiler makes a few wide loads and
-/// stores in every build profile; through an iterator over all the bytes it sees only if it links at compile time.
+/// [`append_xored`] for `N` bytes or more, in blocks of `N`. A block of constant length becomes a
+/// few wide loads and stores in every build profile; an iterator over all bytes does so only with
+/// link-time optimisation.
 #[inline(always)]
 fn append_blocks<const N: usize>(key: [u8; 4], bytes: &[u8], out: &mut Vec<u8>) {
-    debug_assert!(bytes.len() >= N, "there is a last block");
+    debug_assert!(bytes.len() >= N, "there must be a last block");
     let (blocks, rest) = bytes.as_chunks::<N>();
     for block in blocks {
         out.extend_from_slice(&xored(key, *block));
     }
     if let (1.., Some(last)) = (rest.len(), bytes.last_chunk::<N>()) {
-        // The last block begins in the one before: over what that has written, it writes the same.
+        // The last block overlaps the one before, and writes the same bytes over it.
         let key = turned(key, bytes.len().saturating_sub(N));
         out.truncate(out.len().saturating_add(rest.len()).saturating_sub(N));
         out.extend_from_slice(&xored(key, *last));
     }
 }
 
-/// A block XORed with the key; `N` is a multiple of eight.
+/// Returns a block XORed with the repeated key. `N` is a multiple of eight.
 #[inline(always)]
 fn xored<const N: usize>(key: [u8; 4], mut block: [u8; N]) -> [u8; N] {
     let key = u64::from(u32::from_ne_bytes(key));
@@ -144,7 +146,7 @@ fn xored<const N: usize>(key: [u8; 4], mut block: [u8; N]) -> [u8; N] {
     block
 }
 
-/// For longer pieces: the same, compiled for the widest vectors that the processor has.
+/// The same for longer pieces, with the widest vectors that the processor has.
 #[cfg(feature = "simd")]
 mod wide {
     use alloc::vec::Vec;
@@ -154,10 +156,10 @@ mod wide {
 
     use super::{append_blocks, turned, xor_words};
 
-    /// Below this, to go by what the processor has costs more than it gains.
+    /// In shorter pieces, choosing the code by the processor costs more than it gains.
     pub(super) const FROM: usize = 256;
 
-    /// What the processor has: asked once, for that takes forty instructions.
+    /// Detected CPU features, cached because detection takes ~40 instructions.
     static LEVEL: OnceLock<Level> = OnceLock::new();
 
     #[inline(never)]
@@ -168,7 +170,8 @@ mod wide {
         dispatch!(*LEVEL.get_or_init(Level::new), _ => xor_words(key, bytes));
     }
 
-    /// XORs up to the start of a cache line; what remains. Vectors that lie across two lines take a quarter longer.
+    /// XORs up to the start of a cache line and returns the rest. Vectors that cross two lines take
+    /// a quarter longer.
     fn xor_to_line(key: [u8; 4], bytes: &mut [u8]) -> ([u8; 4], &mut [u8]) {
         const CACHE_LINE: usize = 64;
         let before = bytes.as_ptr().align_offset(CACHE_LINE).min(bytes.len());
@@ -212,7 +215,7 @@ mod tests {
         }
     }
 
-    /// Long ones go another way, which depends on where they lie.
+    /// Long pieces take another path, which depends on their address.
     #[test]
     fn is_the_formula_of_the_rfc_wherever_long_payloads_lie() {
         let key = [0x37, 0xfa, 0x21, 0x3d];
@@ -234,7 +237,7 @@ mod tests {
         }
     }
 
-    /// Where blocks of one size give way to those of the next, and where the last one begins in the one before.
+    /// Covers the lengths at which the block size changes, and last blocks that overlap.
     #[test]
     fn is_the_formula_of_the_rfc_appended_at_every_length() {
         let key = [0x37, 0xfa, 0x21, 0x3d];

@@ -1,152 +1,40 @@
-//! The client's side of the opening handshake (RFC 6455 §4.1).
+//! The client's side of the opening handshake over bytes (RFC 6455 §4.1).
 
-use alloc::string::String;
-use alloc::vec::Vec;
+use core::fmt;
+use core::mem;
 
-use super::error::{HandshakeMisuse, ResponseError};
-use super::extra::{ExtraHeaders, Text, basic_credentials, percent_decode, write_header};
-use super::head::{Field, Head, HeadReader};
-use super::key::{accept_key, encode_key};
-use super::limits::HeadLimits;
-use super::response::{Refused, Response};
-use super::scan::StartLine;
-use crate::connection::{Config, Connection};
-use crate::extension::Offers;
-use crate::extension::deflate::{self, Agreed, DeflateConfig};
-use crate::extension::grammar::{elements, is_token};
+use super::client_request::ClientRequest;
+use super::error::{HandshakeUsageError, ResponseError};
+use super::known::read_head;
+use super::response::{Refusal, Response};
+use super::response_rules::Expected;
+use super::write::write_request;
+use crate::buffers::Outbox;
+use crate::connection::Connection;
+use crate::http::reader::HeadReader;
+use crate::http::scan::StartLine;
 use crate::input::Input;
-use crate::role::{Client, MaskingKeys, RandomKeys};
-use crate::uri::Uri;
+use crate::keys::{MaskingKeys, RandomKeys};
+use crate::role::Client;
 
-/// What a client asks a server for.
+/// A client that has sent its request, and waits for the server's answer.
 ///
-/// ```
-/// use hybi::Uri;
-/// use hybi::handshake::ClientRequest;
-///
-/// let uri = Uri::parse("ws://user:secret@example.com/chat")?; // sent as HTTP credentials
-/// let request = ClientRequest::new(&uri).subprotocol("v2.chat").subprotocol("v1.chat").header("Cookie", "a=b");
-/// # Ok::<(), hybi::uri::UriError>(())
-/// ```
-#[derive(Clone, Debug)]
-#[must_use]
-pub struct ClientRequest<'a> {
-    uri: &'a Uri,
-    subprotocols: Vec<&'a str>,
-    origin: Option<&'a str>,
-    deflate: Option<DeflateConfig>,
-    headers: ExtraHeaders<'a>,
-}
-
-impl<'a> ClientRequest<'a> {
-    /// Asks for what the URI names. Its userinfo becomes an `Authorization: Basic` header (RFC 7617), unless the caller adds an
-    /// `Authorization` of its own.
-    pub fn new(uri: &'a Uri) -> Self {
-        Self {
-            uri,
-            subprotocols: Vec::new(),
-            origin: None,
-            deflate: None,
-            headers: ExtraHeaders::default(),
-        }
-    }
-
-    /// Offers a subprotocol; the most wanted one first.
-    pub fn subprotocol(mut self, subprotocol: &'a str) -> Self {
-        self.subprotocols.push(subprotocol);
-        self
-    }
-
-    /// Says on behalf of which origin the request is made, such as `https://example.com`. Browsers must do this; others
-    /// need not (RFC 6455 §4.1).
-    pub fn origin(mut self, origin: &'a str) -> Self {
-        self.origin = Some(origin);
-        self
-    }
-
-    /// Offers permessage-deflate (RFC 7692). Not by default.
-    #[cfg(feature = "deflate")]
-    pub fn deflate(mut self, config: DeflateConfig) -> Self {
-        self.deflate = Some(config);
-        self
-    }
-
-    /// Adds a header, such as `Cookie` or `Authorization`.
-    pub fn header(mut self, name: &'a str, value: &'a (impl AsRef<[u8]> + ?Sized)) -> Self {
-        self.headers.push(name, value.as_ref());
-        self
-    }
-
-    /// What is asked for.
-    #[must_use]
-    pub const fn uri(&self) -> &'a Uri {
-        self.uri
-    }
-
-    fn check(&self) -> Result<(), HandshakeMisuse> {
-        for (at, subprotocol) in self.subprotocols.iter().enumerate() {
-            if !is_token(subprotocol.as_bytes()) {
-                return Err(HandshakeMisuse::Subprotocol);
-            }
-            // RFC 6455 §4.1: all different. Browsers count those that differ in case only as the same, and so do we.
-            if self
-                .subprotocols
-                .iter()
-                .take(at)
-                .any(|before| before.eq_ignore_ascii_case(subprotocol))
-            {
-                return Err(HandshakeMisuse::SubprotocolRepeated);
-            }
-        }
-        if let Some(origin) = self.origin
-            && (origin.is_empty() || !origin.bytes().all(|byte| byte.is_ascii_graphic()))
-        {
-            return Err(HandshakeMisuse::Origin);
-        }
-        self.headers.check(Some("origin"))
-    }
-
-    fn credentials(&self) -> Result<Option<String>, HandshakeMisuse> {
-        match self.uri.userinfo() {
-            Some(userinfo) if !self.headers.has("authorization") => {
-                let (user, password) = userinfo.split_once(':').unwrap_or((userinfo, ""));
-                basic_credentials(&percent_decode(user), &percent_decode(password)).map(Some)
-            }
-            _ => Ok(None),
-        }
-    }
-}
-
-/// A client that has asked, and waits for the server's answer.
-///
-/// **Create it, write the output, then [`receive`](Self::receive) until there is an answer.** The module has
-/// [an example](super).
-#[derive(Debug)]
+/// **Create it, write the output, then [`receive`](Self::receive) until there is an answer.** The
+/// module has [an example](super).
 pub struct ClientHandshake<K = RandomKeys> {
-    config: Config,
     reader: HeadReader,
     state: State<K>,
 }
 
-#[derive(Debug)]
 enum State<K> {
-    Waiting(Wanted<K>),
+    Waiting {
+        expected: Expected,
+        keys: K,
+        /// How many interim responses there have been.
+        interim: u8,
+    },
     Failed(ResponseError),
     Answered,
-}
-
-/// What the answer has to fit.
-#[derive(Debug)]
-struct Wanted<K> {
-    keys: K,
-    /// The `Sec-WebSocket-Accept` that belongs to our key.
-    accept: [u8; 28],
-    /// What we have offered, as in `Sec-WebSocket-Protocol`.
-    subprotocols: String,
-    /// What we have offered of permessage-deflate.
-    deflate: Option<DeflateConfig>,
-    /// How many interim responses there have been.
-    interim: u8,
 }
 
 /// More than any server has a reason for: a 100, a 102 now and then, a 103.
@@ -154,92 +42,44 @@ pub(super) const INTERIM_MAX: u8 = 16;
 
 #[cfg(feature = "rand")]
 impl ClientHandshake<RandomKeys> {
-    /// Writes the request to `out`, with a random key. The connection will have this configuration, and
-    /// [`RandomKeys`] to mask with.
+    /// Writes the request to `out`, with a random key. The connection masks with [`RandomKeys`].
     ///
     /// # Errors
     ///
     /// The request cannot be sent as it is. Nothing was written.
-    pub fn new(
-        request: &ClientRequest<'_>,
-        config: Config,
-        out: &mut Vec<u8>,
-    ) -> Result<Self, HandshakeMisuse> {
-        Self::with_keys(request, config, rand::random(), RandomKeys, out)
+    pub fn new(request: &ClientRequest<'_>, out: &mut Outbox) -> Result<Self, HandshakeUsageError> {
+        Self::with_keys(request, rand::random(), RandomKeys, out)
     }
 }
 
 impl<K: MaskingKeys> ClientHandshake<K> {
-    /// As `new`, with a nonce for the key, which must be random and used once (RFC 6455 §4.1), and a source of masking
-    /// keys.
+    /// As `new`, with a nonce for the key, which must be random and used once (RFC 6455 §4.1), and
+    /// a source of masking keys.
     ///
     /// # Errors
     ///
     /// The request cannot be sent as it is. Nothing was written.
     pub fn with_keys(
         request: &ClientRequest<'_>,
-        config: Config,
         nonce: [u8; 16],
         keys: K,
-        out: &mut Vec<u8>,
-    ) -> Result<Self, HandshakeMisuse> {
-        request.check()?;
-        let credentials = request.credentials()?;
-        let key = encode_key(nonce);
-        let subprotocols = request.subprotocols.join(", ");
-        for part in ["GET ", request.uri.resource_name(), " HTTP/1.1\r\nHost: "] {
-            out.extend_from_slice(part.as_bytes());
-        }
-        let _ = request.uri.write_authority(&mut Text(out));
-        out.extend_from_slice(
-            b"\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: ",
-        );
-        out.extend_from_slice(&key);
-        out.extend_from_slice(b"\r\nSec-WebSocket-Version: 13\r\n");
-        if let Some(origin) = request.origin {
-            write_header("Origin", origin.as_bytes(), out);
-        }
-        if !subprotocols.is_empty() {
-            write_header("Sec-WebSocket-Protocol", subprotocols.as_bytes(), out);
-        }
-        if let Some(config) = &request.deflate {
-            write_header("Sec-WebSocket-Extensions", deflate::offer(config).as_bytes(), out);
-        }
-        if let Some(credentials) = credentials {
-            write_header("Authorization", credentials.as_bytes(), out);
-        }
-        request.headers.write(out);
-        out.extend_from_slice(b"\r\n");
-        let accept = accept_key(&key);
-        let state = State::Waiting(Wanted {
-            keys,
-            accept,
-            subprotocols,
-            deflate: request.deflate,
-            interim: 0,
-        });
-        Ok(Self {
-            config,
-            reader: HeadReader::new(StartLine::Status, HeadLimits::default()),
-            state,
-        })
+        out: &mut Outbox,
+    ) -> Result<Self, HandshakeUsageError> {
+        let prepared = request.prepare_with_nonce(nonce)?;
+        write_request(&prepared, out);
+        let state = State::Waiting { expected: prepared.into_expected(), keys, interim: 0 };
+        Ok(Self { reader: HeadReader::new(StartLine::Status, request.limits()), state })
     }
 
-    /// Sets the limits for the response's head. To be called before anything is received.
-    #[must_use]
-    pub fn with_limits(self, limits: HeadLimits) -> Self {
-        Self { reader: HeadReader::new(StartLine::Status, limits), ..self }
-    }
-
-    /// Reads the server's answer. `None`: the head is not complete, come back with more; or the answer has been given out
-    /// already. Interim responses (1xx other than 101) are skipped.
+    /// Reads the server's answer. Returns `None` while the head is not complete, and after the
+    /// answer has been returned. Interim responses (1xx other than 101) are skipped.
     ///
-    /// What follows the head of a 101 stays in the input, for the connection.
+    /// The bytes after the head of a 101 stay in the input, for the connection.
     ///
     /// # Errors
     ///
-    /// What arrived is not HTTP, goes beyond a limit, or is a 101 that breaks a rule of RFC 6455 §4.1. The input has been
-    /// swallowed. Close the transport; later calls give the same error.
+    /// The bytes are not HTTP, exceed a limit, or are a 101 that breaks a rule of RFC 6455 §4.1.
+    /// The input has been discarded. Close the transport; later calls return the same error.
     pub fn receive<'a>(
         &mut self,
         input: &mut Input<'a>,
@@ -254,17 +94,18 @@ impl<K: MaskingKeys> ClientHandshake<K> {
 
     fn read<'a>(&mut self, input: &mut Input<'a>) -> Result<Option<Answer<'a, K>>, ResponseError> {
         loop {
-            let wanted = match &mut self.state {
-                State::Waiting(wanted) => wanted,
+            let (expected, interim) = match &mut self.state {
+                State::Waiting { expected, interim, .. } => (expected, interim),
                 State::Failed(error) => return Err(*error),
                 State::Answered => return Ok(None),
             };
-            let Some(head) = self.reader.read(input)? else { return Ok(None) };
-            match head.status() {
+            let Some(head) = read_head(&mut self.reader, input)? else { return Ok(None) };
+            let response = Response { head };
+            match response.status() {
                 101 => {}
                 100..=199 => {
-                    wanted.interim = wanted.interim.saturating_add(1);
-                    if wanted.interim > INTERIM_MAX {
+                    *interim = interim.saturating_add(1);
+                    if *interim > INTERIM_MAX {
                         return Err(ResponseError::TooManyInterim);
                     }
                     continue;
@@ -272,90 +113,37 @@ impl<K: MaskingKeys> ClientHandshake<K> {
                 _ => {
                     self.state = State::Answered;
                     let body_start = input.take_up_to(usize::MAX);
-                    return Ok(Some(Answer::Refused(Refused {
-                        response: Response { head },
-                        body_start,
-                    })));
+                    return Ok(Some(Answer::Refused(Refusal::new(response, body_start))));
                 }
             }
-            let agreed = wanted.check(&head)?;
-            let State::Waiting(wanted) = core::mem::replace(&mut self.state, State::Answered)
+            let agreed = expected.check(&response.head)?;
+            let State::Waiting { expected, keys, .. } =
+                mem::replace(&mut self.state, State::Answered)
             else {
                 return Ok(None); // we were waiting above
             };
-            let connection = Connection::client_with_keys(self.config, wanted.keys)
-                .with_negotiated(agreed.zip(wanted.deflate));
-            return Ok(Some(Answer::Open(connection, Response { head })));
+            return Ok(Some(Answer::Open(expected.open(agreed, keys), response)));
         }
     }
 }
 
-impl<K> Wanted<K> {
-    /// The checks of RFC 6455 §4.1 behind the status.
-    fn check(&self, head: &Head<'_>) -> Result<Option<Agreed>, ResponseError> {
-        if head.version() == 0 {
-            return Err(ResponseError::Http10);
-        }
-        match (head.count(Field::Upgrade), head.first(Field::Upgrade)) {
-            (0, _) => return Err(ResponseError::UpgradeMissing),
-            (1, Some(upgrade)) if upgrade.eq_ignore_ascii_case(b"websocket") => {}
-            _ => return Err(ResponseError::Upgrade),
-        }
-        if !head.has_token(Field::Connection, "upgrade") {
-            return Err(ResponseError::ConnectionMissing);
-        }
-        match (head.count(Field::Accept), head.first(Field::Accept)) {
-            (0, _) => return Err(ResponseError::AcceptMissing),
-            (1, Some(accept)) if accept == self.accept => {}
-            (1, _) => return Err(ResponseError::Accept),
-            _ => return Err(ResponseError::AcceptRepeated),
-        }
-        self.check_subprotocol(head)?;
-        self.negotiate(head)
-    }
-
-    /// What the server has chosen of the extensions that we offered.
-    #[cfg_attr(not(feature = "deflate"), expect(unreachable_code, reason = "nothing was offered"))]
-    fn negotiate(&self, head: &Head<'_>) -> Result<Option<Agreed>, ResponseError> {
-        let extensions = head.all(Field::Extensions).flat_map(Offers::new);
-        if extensions.clone().any(|extension| extension.is_err())
-            || (head.count(Field::Extensions) > 0 && extensions.clone().next().is_none())
-        {
-            return Err(ResponseError::ExtensionsMalformed);
-        }
-        let mut agreed = None;
-        for extension in extensions.flatten() {
-            let Some(config) = self.deflate.as_ref().filter(|_| extension.name() == deflate::NAME)
-            else {
-                return Err(ResponseError::ExtensionNotOffered);
-            };
-            if agreed.replace(deflate::conclude(config, &extension)?).is_some() {
-                return Err(ResponseError::ExtensionRepeated);
-            }
-        }
-        Ok(agreed)
-    }
-
-    fn check_subprotocol(&self, head: &Head<'_>) -> Result<(), ResponseError> {
-        let Some(subprotocol) = head.first(Field::Protocol) else { return Ok(()) };
-        if head.count(Field::Protocol) > 1 || subprotocol.contains(&b',') {
-            return Err(ResponseError::SubprotocolRepeated);
-        }
-        if !is_token(subprotocol) {
-            return Err(ResponseError::SubprotocolMalformed);
-        }
-        if !elements(self.subprotocols.as_bytes()).any(|offered| offered == subprotocol) {
-            return Err(ResponseError::SubprotocolNotOffered);
-        }
-        Ok(())
+/// Prints how far it is, and no key.
+impl<K> fmt::Debug for ClientHandshake<K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = match self.state {
+            State::Waiting { .. } => "Waiting",
+            State::Failed(_) => "Failed",
+            State::Answered => "Answered",
+        };
+        f.debug_struct("ClientHandshake").field("state", &state).finish_non_exhaustive()
     }
 }
 
 /// A server's final answer.
 #[derive(Debug)]
 pub enum Answer<'a, K = RandomKeys> {
-    /// The connection is open. What is left in the input belongs to it.
+    /// The connection is open. The bytes that remain in the input belong to it.
     Open(Connection<Client<K>>, Response<'a>),
-    /// The server does not want to, or not here, or not yet.
-    Refused(Refused<'a>),
+    /// The server refuses, redirects, or asks for credentials.
+    Refused(Refusal<'a>),
 }

@@ -1,17 +1,19 @@
-//! What can go wrong in a handshake, by whose fault: [`RequestError`] (the client's), [`ResponseError`] (the server's),
-//! [`HandshakeMisuse`] (the caller's).
+//! The errors of the opening handshake, by whose fault they are: [`RequestError`] (the client's),
+//! [`ResponseError`] (the server's), [`HandshakeUsageError`] (the caller's).
 
 use core::fmt;
 
-use super::scan::Fault;
-use crate::extension::deflate::Disagreement;
+use crate::extension::deflate::NegotiationError;
+use crate::http::scan::Fault;
 
-/// A rule that a client's request broke. Final: the refusal with the right [status](Self::status) is in the output; write it,
-/// then close the transport.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// A rule that a client's request broke.
+///
+/// Final. When a [`ServerHandshake`](super::ServerHandshake) returns it, the refusal with its
+/// [status](Self::status) is in the output. Write it, then close the transport.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum RequestError {
-    /// What arrived does not begin with an HTTP request line; perhaps it is TLS.
+    /// The bytes do not begin with an HTTP request line; perhaps they are TLS.
     RequestLine,
     /// A version of HTTP other than 1.0 and 1.1, or the preface of HTTP/2.
     HttpVersion,
@@ -19,19 +21,20 @@ pub enum RequestError {
     TargetCharacter,
     /// A CR or LF that is not part of a CRLF.
     LineEnding,
-    /// A header line that begins with white space, which once continued the line before.
-    FoldedHeader,
-    /// A header name that is not a token, or has no colon right behind it.
-    HeaderName,
-    /// A control character in a header value.
-    HeaderValue,
-    /// A request target longer than [`HeadLimits::target_bytes_max`](super::HeadLimits::target_bytes_max), or a request line
-    /// that does not fit the limit for the whole head.
+    /// A field line that begins with white space, which once continued the line before it.
+    FoldedField,
+    /// A field name that is not a token, or has no colon right after it.
+    FieldName,
+    /// A control character in a field value.
+    FieldValue,
+    /// A request target longer than
+    /// [`HeadLimits::target_bytes_max`](super::HeadLimits::target_bytes_max), or a request line
+    /// longer than the limit for the whole head.
     TargetTooLong,
     /// A head longer than [`HeadLimits::head_bytes_max`](super::HeadLimits::head_bytes_max).
     HeadTooLong,
-    /// More header lines than [`HeadLimits::headers_max`](super::HeadLimits::headers_max).
-    TooManyHeaders,
+    /// More field lines than [`HeadLimits::fields_max`](super::HeadLimits::fields_max).
+    TooManyFields,
     /// No `Host`.
     HostMissing,
     /// More than one `Host`.
@@ -46,9 +49,9 @@ pub enum RequestError {
     TargetForm,
     /// A body was announced, by `Content-Length` or `Transfer-Encoding`.
     Body,
-    /// No `Upgrade` header with `websocket`: this is not a WebSocket handshake.
+    /// No `Upgrade` field with `websocket`: this is not a WebSocket handshake.
     UpgradeMissing,
-    /// No `Connection` header with `Upgrade`.
+    /// No `Connection` field with `Upgrade`.
     ConnectionMissing,
     /// No `Sec-WebSocket-Key`.
     KeyMissing,
@@ -71,16 +74,53 @@ pub enum RequestError {
 }
 
 impl RequestError {
-    /// The HTTP status of the ready-made refusal.
+    /// Returns a code for logs, metrics and other languages, such as
+    /// `"request-host-missing"`. It is as stable as
+    /// [`ProtocolError::name`](crate::ProtocolError::name).
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::RequestLine => "request-line",
+            Self::HttpVersion => "request-http-version",
+            Self::TargetCharacter => "request-target-character",
+            Self::LineEnding => "request-line-ending",
+            Self::FoldedField => "request-folded-field",
+            Self::FieldName => "request-field-name",
+            Self::FieldValue => "request-field-value",
+            Self::TargetTooLong => "request-target-too-long",
+            Self::HeadTooLong => "request-head-too-long",
+            Self::TooManyFields => "request-too-many-fields",
+            Self::HostMissing => "request-host-missing",
+            Self::HostRepeated => "request-host-repeated",
+            Self::HostMalformed => "request-host-malformed",
+            Self::Method => "request-method",
+            Self::Http10 => "request-http-1-0",
+            Self::TargetForm => "request-target-form",
+            Self::Body => "request-body",
+            Self::UpgradeMissing => "request-upgrade-missing",
+            Self::ConnectionMissing => "request-connection-missing",
+            Self::KeyMissing => "request-key-missing",
+            Self::KeyRepeated => "request-key-repeated",
+            Self::KeyMalformed => "request-key-malformed",
+            Self::VersionMissing => "request-version-missing",
+            Self::VersionRepeated => "request-version-repeated",
+            Self::Version => "request-version",
+            Self::SubprotocolsMalformed => "request-subprotocols-malformed",
+            Self::ExtensionsMalformed => "request-extensions-malformed",
+            Self::Origin => "request-origin",
+        }
+    }
+
+    /// Returns the HTTP status of the refusal.
     #[must_use]
     pub const fn status(self) -> u16 {
         match self {
             Self::RequestLine
             | Self::TargetCharacter
             | Self::LineEnding
-            | Self::FoldedHeader
-            | Self::HeaderName
-            | Self::HeaderValue
+            | Self::FoldedField
+            | Self::FieldName
+            | Self::FieldValue
             | Self::HostMissing
             | Self::HostRepeated
             | Self::HostMalformed
@@ -98,12 +138,12 @@ impl RequestError {
             Self::Method => 405,
             Self::TargetTooLong => 414,
             Self::UpgradeMissing | Self::VersionMissing | Self::Version => 426,
-            Self::HeadTooLong | Self::TooManyHeaders => 431,
+            Self::HeadTooLong | Self::TooManyFields => 431,
             Self::HttpVersion => 505,
         }
     }
 
-    /// Where the rule stands, such as `"RFC 6455 §4.2.1"`.
+    /// Returns the section of the rule, such as `"RFC 6455 §4.2.1"`.
     #[must_use]
     pub const fn section(self) -> &'static str {
         match self {
@@ -114,11 +154,11 @@ impl RequestError {
             | Self::HostRepeated
             | Self::HostMalformed => "RFC 9112 §3.2",
             Self::LineEnding => "RFC 9112 §2.2",
-            Self::FoldedHeader => "RFC 9112 §5.2",
-            Self::HeaderName => "RFC 9112 §5.1",
-            Self::HeaderValue => "RFC 9110 §5.5",
+            Self::FoldedField => "RFC 9112 §5.2",
+            Self::FieldName => "RFC 9112 §5.1",
+            Self::FieldValue => "RFC 9110 §5.5",
             Self::TargetTooLong => "RFC 9110 §15.5.15",
-            Self::HeadTooLong | Self::TooManyHeaders => "RFC 6585 §5",
+            Self::HeadTooLong | Self::TooManyFields => "RFC 6585 §5",
             Self::Http10 => "RFC 9110 §7.8",
             Self::Body => "RFC 9112 §6",
             Self::Method
@@ -143,12 +183,12 @@ impl From<Fault> for RequestError {
             Fault::Target => Self::TargetCharacter,
             Fault::Version => Self::HttpVersion,
             Fault::LineEnding => Self::LineEnding,
-            Fault::Folded => Self::FoldedHeader,
-            Fault::HeaderName => Self::HeaderName,
-            Fault::HeaderValue => Self::HeaderValue,
+            Fault::Folded => Self::FoldedField,
+            Fault::FieldName => Self::FieldName,
+            Fault::FieldValue => Self::FieldValue,
             Fault::StartLineTooLong => Self::TargetTooLong,
             Fault::HeadTooLong => Self::HeadTooLong,
-            Fault::TooManyHeaders => Self::TooManyHeaders,
+            Fault::TooManyFields => Self::TooManyFields,
         }
     }
 }
@@ -156,36 +196,36 @@ impl From<Fault> for RequestError {
 impl fmt::Display for RequestError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let what = match self {
-            Self::RequestLine => "something else than an HTTP request",
+            Self::RequestLine => "something other than an HTTP request",
             Self::HttpVersion => "a version of HTTP other than 1.1",
             Self::TargetCharacter => "a # or a character beyond ASCII in the request target",
             Self::LineEnding => "a CR or LF that is not part of a CRLF",
-            Self::FoldedHeader => "a header line that begins with white space",
-            Self::HeaderName => "a header name that is not a token with a colon right behind it",
-            Self::HeaderValue => "a control character in a header value",
+            Self::FoldedField => "a field line that begins with white space",
+            Self::FieldName => "a field name that is not a token with a colon right after it",
+            Self::FieldValue => "a control character in a field value",
             Self::TargetTooLong => "a request line longer than our limit",
             Self::HeadTooLong => "a request head longer than our limit",
-            Self::TooManyHeaders => "more header lines than our limit",
-            Self::HostMissing => "no Host header",
-            Self::HostRepeated => "more than one Host header",
-            Self::HostMalformed => "a Host header that is not a host and a port",
+            Self::TooManyFields => "more field lines than our limit",
+            Self::HostMissing => "no Host field",
+            Self::HostRepeated => "more than one Host field",
+            Self::HostMalformed => "a Host field that is not a host and a port",
             Self::Method => "a method other than GET",
             Self::Http10 => "a WebSocket handshake over HTTP/1.0, which must be HTTP/1.1",
             Self::TargetForm => "a request target that is not a path",
             Self::Body => "a WebSocket handshake with a body",
-            Self::UpgradeMissing => "no Upgrade header with websocket",
-            Self::ConnectionMissing => "no Connection header with Upgrade",
-            Self::KeyMissing => "no Sec-WebSocket-Key header",
-            Self::KeyRepeated => "more than one Sec-WebSocket-Key header",
+            Self::UpgradeMissing => "no Upgrade field with websocket",
+            Self::ConnectionMissing => "no Connection field with Upgrade",
+            Self::KeyMissing => "no Sec-WebSocket-Key field",
+            Self::KeyRepeated => "more than one Sec-WebSocket-Key field",
             Self::KeyMalformed => "a Sec-WebSocket-Key that is not base64 of 16 bytes",
-            Self::VersionMissing => "no Sec-WebSocket-Version header",
-            Self::VersionRepeated => "more than one Sec-WebSocket-Version header",
+            Self::VersionMissing => "no Sec-WebSocket-Version field",
+            Self::VersionRepeated => "more than one Sec-WebSocket-Version field",
             Self::Version => "a Sec-WebSocket-Version other than 13",
             Self::SubprotocolsMalformed => {
-                "a Sec-WebSocket-Protocol header that is not a list of tokens"
+                "a Sec-WebSocket-Protocol field that is not a list of tokens"
             }
             Self::ExtensionsMalformed => {
-                "a Sec-WebSocket-Extensions header that is not a list of extensions"
+                "a Sec-WebSocket-Extensions field that is not a list of extensions"
             }
             Self::Origin => "an Origin that is not allowed here",
         };
@@ -196,27 +236,29 @@ impl fmt::Display for RequestError {
 impl core::error::Error for RequestError {}
 
 /// A rule that a server's (or proxy's) response broke. Final: close the transport.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ResponseError {
-    /// What arrived does not begin with an HTTP status line.
+    /// The bytes do not begin with an HTTP status line.
     StatusLine,
     /// A version of HTTP other than 1.0 and 1.1.
     HttpVersion,
     /// A CR or LF that is not part of a CRLF.
     LineEnding,
-    /// A header line that begins with white space, which once continued the line before.
-    FoldedHeader,
-    /// A header name that is not a token, or has no colon right behind it.
-    HeaderName,
-    /// A control character in a header value.
-    HeaderValue,
+    /// A field line that begins with white space, which once continued the line before it.
+    FoldedField,
+    /// A field name that is not a token, or has no colon right after it.
+    FieldName,
+    /// A control character in a field value.
+    FieldValue,
     /// A head longer than [`HeadLimits::head_bytes_max`](super::HeadLimits::head_bytes_max).
     HeadTooLong,
-    /// More header lines than [`HeadLimits::headers_max`](super::HeadLimits::headers_max).
-    TooManyHeaders,
+    /// More field lines than [`HeadLimits::fields_max`](super::HeadLimits::fields_max).
+    TooManyFields,
     /// More than 16 interim responses (1xx other than 101).
     TooManyInterim,
+    /// A status other than 101, in a response that was to open a connection: the server refuses.
+    Status,
     /// A 101 in HTTP/1.0, in which nothing can be upgraded.
     Http10,
     /// A 101 without `Upgrade`.
@@ -229,7 +271,8 @@ pub enum ResponseError {
     AcceptMissing,
     /// More than one `Sec-WebSocket-Accept`.
     AcceptRepeated,
-    /// A `Sec-WebSocket-Accept` that does not belong to our key: the server has not understood the request.
+    /// A `Sec-WebSocket-Accept` that does not belong to our key: the server has not understood the
+    /// request.
     Accept,
     /// More than one `Sec-WebSocket-Protocol`, or several in one.
     SubprotocolRepeated,
@@ -245,23 +288,58 @@ pub enum ResponseError {
     ExtensionRepeated,
     /// permessage-deflate with parameters that we cannot accept.
     #[cfg(feature = "deflate")]
-    Deflate(Disagreement),
+    Deflate(NegotiationError),
 }
 
 impl ResponseError {
-    /// Where the rule stands, such as `"RFC 6455 §4.1"`.
+    /// Returns a code for logs, metrics and other languages, such as
+    /// `"response-status-line"`. It is as stable as
+    /// [`ProtocolError::name`](crate::ProtocolError::name).
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::StatusLine => "response-status-line",
+            Self::HttpVersion => "response-http-version",
+            Self::LineEnding => "response-line-ending",
+            Self::FoldedField => "response-folded-field",
+            Self::FieldName => "response-field-name",
+            Self::FieldValue => "response-field-value",
+            Self::HeadTooLong => "response-head-too-long",
+            Self::TooManyFields => "response-too-many-fields",
+            Self::TooManyInterim => "response-too-many-interim",
+            Self::Status => "response-status",
+            Self::Http10 => "response-http-1-0",
+            Self::UpgradeMissing => "response-upgrade-missing",
+            Self::Upgrade => "response-upgrade",
+            Self::ConnectionMissing => "response-connection-missing",
+            Self::AcceptMissing => "response-accept-missing",
+            Self::AcceptRepeated => "response-accept-repeated",
+            Self::Accept => "response-accept",
+            Self::SubprotocolRepeated => "response-subprotocol-repeated",
+            Self::SubprotocolMalformed => "response-subprotocol-malformed",
+            Self::SubprotocolNotOffered => "response-subprotocol-not-offered",
+            Self::ExtensionsMalformed => "response-extensions-malformed",
+            Self::ExtensionNotOffered => "response-extension-not-offered",
+            Self::ExtensionRepeated => "response-extension-repeated",
+            #[cfg(feature = "deflate")]
+            Self::Deflate(error) => error.name(),
+        }
+    }
+
+    /// Returns the section of the rule, such as `"RFC 6455 §4.1"`.
     #[must_use]
     pub const fn section(self) -> &'static str {
         match self {
             Self::StatusLine => "RFC 9112 §4",
             Self::HttpVersion => "RFC 9112 §2.3",
             Self::LineEnding => "RFC 9112 §2.2",
-            Self::FoldedHeader => "RFC 9112 §5.2",
-            Self::HeaderName => "RFC 9112 §5.1",
-            Self::HeaderValue => "RFC 9110 §5.5",
-            Self::HeadTooLong | Self::TooManyHeaders | Self::TooManyInterim => "RFC 6455 §10.4",
+            Self::FoldedField => "RFC 9112 §5.2",
+            Self::FieldName => "RFC 9112 §5.1",
+            Self::FieldValue => "RFC 9110 §5.5",
+            Self::HeadTooLong | Self::TooManyFields | Self::TooManyInterim => "RFC 6455 §10.4",
             Self::Http10 => "RFC 9110 §7.8",
-            Self::UpgradeMissing
+            Self::Status
+            | Self::UpgradeMissing
             | Self::Upgrade
             | Self::ConnectionMissing
             | Self::AcceptMissing
@@ -271,7 +349,7 @@ impl ResponseError {
             | Self::ExtensionNotOffered => "RFC 6455 §4.1",
             Self::ExtensionRepeated => "RFC 7692 §5",
             #[cfg(feature = "deflate")]
-            Self::Deflate(disagreement) => disagreement.section(),
+            Self::Deflate(error) => error.section(),
             Self::AcceptRepeated => "RFC 6455 §11.3.3",
             Self::SubprotocolRepeated => "RFC 6455 §11.3.4",
             Self::ExtensionsMalformed => "RFC 6455 §9.1",
@@ -285,11 +363,11 @@ impl From<Fault> for ResponseError {
             Fault::StartLine | Fault::Target => Self::StatusLine,
             Fault::Version => Self::HttpVersion,
             Fault::LineEnding => Self::LineEnding,
-            Fault::Folded => Self::FoldedHeader,
-            Fault::HeaderName => Self::HeaderName,
-            Fault::HeaderValue => Self::HeaderValue,
+            Fault::Folded => Self::FoldedField,
+            Fault::FieldName => Self::FieldName,
+            Fault::FieldValue => Self::FieldValue,
             Fault::StartLineTooLong | Fault::HeadTooLong => Self::HeadTooLong,
-            Fault::TooManyHeaders => Self::TooManyHeaders,
+            Fault::TooManyFields => Self::TooManyFields,
         }
     }
 }
@@ -297,32 +375,33 @@ impl From<Fault> for ResponseError {
 impl fmt::Display for ResponseError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let what = match self {
-            Self::StatusLine => "something else than an HTTP response",
+            Self::StatusLine => "something other than an HTTP response",
             Self::HttpVersion => "a version of HTTP other than 1.1",
             Self::LineEnding => "a CR or LF that is not part of a CRLF",
-            Self::FoldedHeader => "a header line that begins with white space",
-            Self::HeaderName => "a header name that is not a token with a colon right behind it",
-            Self::HeaderValue => "a control character in a header value",
+            Self::FoldedField => "a field line that begins with white space",
+            Self::FieldName => "a field name that is not a token with a colon right after it",
+            Self::FieldValue => "a control character in a field value",
             Self::HeadTooLong => "a response head longer than our limit",
-            Self::TooManyHeaders => "more header lines than our limit",
+            Self::TooManyFields => "more field lines than our limit",
             Self::TooManyInterim => "one interim response after another",
+            Self::Status => "a status other than 101",
             Self::Http10 => "a 101 response in HTTP/1.0, which must be HTTP/1.1",
-            Self::UpgradeMissing => "a 101 response without Upgrade header",
-            Self::Upgrade => "a 101 response that upgrades to something else than websocket",
+            Self::UpgradeMissing => "a 101 response without Upgrade field",
+            Self::Upgrade => "a 101 response that upgrades to something other than websocket",
             Self::ConnectionMissing => "a 101 response without Connection: Upgrade",
             Self::AcceptMissing => "a 101 response without Sec-WebSocket-Accept",
-            Self::AcceptRepeated => "more than one Sec-WebSocket-Accept header",
+            Self::AcceptRepeated => "more than one Sec-WebSocket-Accept field",
             Self::Accept => "a Sec-WebSocket-Accept that does not belong to our Sec-WebSocket-Key",
             Self::SubprotocolRepeated => "more than one Sec-WebSocket-Protocol",
             Self::SubprotocolMalformed => "a Sec-WebSocket-Protocol that is not a token",
             Self::SubprotocolNotOffered => "a subprotocol that we have not offered",
             Self::ExtensionsMalformed => {
-                "a Sec-WebSocket-Extensions header that is not a list of extensions"
+                "a Sec-WebSocket-Extensions field that is not a list of extensions"
             }
             Self::ExtensionNotOffered => "an extension that we have not offered",
             Self::ExtensionRepeated => "the same extension twice",
             #[cfg(feature = "deflate")]
-            Self::Deflate(disagreement) => return disagreement.fmt(f),
+            Self::Deflate(error) => return error.fmt(f),
         };
         write!(f, "the server sent {what} ({})", self.section())
     }
@@ -330,24 +409,29 @@ impl fmt::Display for ResponseError {
 
 impl core::error::Error for ResponseError {}
 
-/// A mistake of the calling program in a handshake. Nothing was written, and the machine is as it was before the call.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// A mistake of the calling program in a handshake. Nothing was written, and the handshake is as it
+/// was before the call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub enum HandshakeMisuse {
-    /// The name of an extra header is not a token.
-    HeaderName,
-    /// The value of an extra header has a control character in it: CR, LF, NUL or another, tab excepted.
-    HeaderValue,
-    /// An extra header that the handshake writes by itself or has another method for: `Host`, `Upgrade`, `Connection`,
-    /// `Sec-WebSocket-*`, `Content-Length`, `Transfer-Encoding`; `Origin` in a request, `Content-Type` in a rejection.
-    HeaderReserved,
+pub enum HandshakeUsageError {
+    /// The name of an added field is not a token.
+    FieldName,
+    /// The value of an added field has a control character in it: CR, LF, NUL or another, but not a
+    /// tab.
+    FieldValue,
+    /// A field that the handshake writes automatically or has another method for: `Host`,
+    /// `Upgrade`, `Connection`, `Sec-WebSocket-*`, `Content-Length`, `Transfer-Encoding`; `Origin`
+    /// in a request, `Content-Type` in a rejection.
+    FieldReserved,
     /// A subprotocol that is not a token.
     Subprotocol,
-    /// A subprotocol that is offered twice. Names that differ in case only count as the same, as they do in browsers.
+    /// A subprotocol that is offered twice. Names that differ only in case count as the same, as
+    /// they do in browsers.
     SubprotocolRepeated,
-    /// A subprotocol was to be accepted that the client has not offered.
+    /// The accepted subprotocol was not offered by the client.
     SubprotocolNotOffered,
-    /// An origin that is empty or has a space, a control character or a character beyond ASCII in it.
+    /// An origin that is empty, or has a space, a control character or a character beyond ASCII in
+    /// it.
     Origin,
     /// A rejection needs a status from 200 to 599.
     Status,
@@ -357,85 +441,136 @@ pub enum HandshakeMisuse {
     ContentType,
     /// There is no request to answer yet.
     NoRequest,
-    /// The request has been answered, or refused by the machine itself.
+    /// The request has been answered, or refused automatically.
     Answered,
-    /// The host to be reached through a proxy is not a host name or address, or its port is 0.
+    /// The host to reach through a proxy is not a host name or address, or its port is 0.
     Host,
     /// A user name with a colon in it, or a control character in a user name or password.
     Credentials,
 }
 
-impl fmt::Display for HandshakeMisuse {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::HeaderName => "a header name must be a token (RFC 9110 §5.1)",
-            Self::HeaderValue => "a header value must have no control characters (RFC 9110 §5.5)",
-            Self::HeaderReserved => "this header is written by the handshake itself (RFC 6455 §4)",
-            Self::Subprotocol => "a subprotocol must be a token (RFC 6455 §4.1)",
-            Self::SubprotocolRepeated => "a subprotocol may be offered only once (RFC 6455 §4.1)",
-            Self::SubprotocolNotOffered => {
-                "only a subprotocol that the client has offered can be accepted (RFC 6455 §4.2.2)"
-            }
-            Self::Origin => "an origin must be visible ASCII (RFC 6454 §7)",
-            Self::Status => "a rejection needs a status from 200 to 599 (RFC 9110 §15)",
-            Self::Body => "a response with the status 204, 205 or 304 has no body (RFC 9110 §6.4.1)",
-            Self::ContentType => "a content type must have no control characters (RFC 9110 §8.3)",
-            Self::NoRequest => "there is no request to answer yet (RFC 6455 §4.2)",
-            Self::Answered => "the request has been answered already (RFC 6455 §4.2)",
-            Self::Host => "this is not a host and port that a proxy can be asked for (RFC 9110 §9.3.6)",
-            Self::Credentials => {
-                "a user name has no colon, and neither it nor a password has control characters (RFC 7617 §2)"
-            }
-        })
+impl HandshakeUsageError {
+    /// Returns a code for logs, metrics and other languages, such as `"usage-field-name"`. It is
+    /// as stable as [`ProtocolError::name`](crate::ProtocolError::name).
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::FieldName => "usage-field-name",
+            Self::FieldValue => "usage-field-value",
+            Self::FieldReserved => "usage-field-reserved",
+            Self::Subprotocol => "usage-subprotocol",
+            Self::SubprotocolRepeated => "usage-subprotocol-repeated",
+            Self::SubprotocolNotOffered => "usage-subprotocol-not-offered",
+            Self::Origin => "usage-origin",
+            Self::Status => "usage-status",
+            Self::Body => "usage-body",
+            Self::ContentType => "usage-content-type",
+            Self::NoRequest => "usage-no-request",
+            Self::Answered => "usage-answered",
+            Self::Host => "usage-host",
+            Self::Credentials => "usage-credentials",
+        }
+    }
+
+    /// Returns the section that has the rule, such as `"RFC 9110 §5.1"`.
+    #[must_use]
+    pub const fn section(self) -> &'static str {
+        match self {
+            Self::FieldName => "RFC 9110 §5.1",
+            Self::FieldValue => "RFC 9110 §5.5",
+            Self::FieldReserved => "RFC 6455 §4",
+            Self::Subprotocol | Self::SubprotocolRepeated => "RFC 6455 §4.1",
+            Self::SubprotocolNotOffered => "RFC 6455 §4.2.2",
+            Self::Origin => "RFC 6454 §7",
+            Self::Status => "RFC 9110 §15",
+            Self::Body => "RFC 9110 §6.4.1",
+            Self::ContentType => "RFC 9110 §8.3",
+            Self::NoRequest | Self::Answered => "RFC 6455 §4.2",
+            Self::Host => "RFC 9110 §9.3.6",
+            Self::Credentials => "RFC 7617 §2",
+        }
     }
 }
 
-impl core::error::Error for HandshakeMisuse {}
+impl fmt::Display for HandshakeUsageError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let what = match self {
+            Self::FieldName => "a field name must be a token",
+            Self::FieldValue => "a field value must have no control characters",
+            Self::FieldReserved => "this field is written by the handshake itself",
+            Self::Subprotocol => "a subprotocol must be a token",
+            Self::SubprotocolRepeated => "a subprotocol may be offered only once",
+            Self::SubprotocolNotOffered => {
+                "only a subprotocol that the client has offered can be accepted"
+            }
+            Self::Origin => "an origin must be visible ASCII",
+            Self::Status => "a rejection needs a status from 200 to 599",
+            Self::Body => "a response with the status 204, 205 or 304 has no body",
+            Self::ContentType => "a content type must have no control characters",
+            Self::NoRequest => "there is no request to answer yet",
+            Self::Answered => "the request has been answered already",
+            Self::Host => "this is not a host and port that a proxy can be asked for",
+            Self::Credentials => {
+                "a user name has no colon, and neither it nor a password has control characters"
+            }
+        };
+        write!(f, "{what} ({})", self.section())
+    }
+}
 
-/// Why [`ServerHandshake::accept`](super::ServerHandshake::accept) has not accepted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ServerError {
+impl core::error::Error for HandshakeUsageError {}
+
+/// The reason why [`ServerHandshake::accept`](super::ServerHandshake::accept) has not accepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ServerHandshakeError {
     /// The request broke a rule. The refusal is in the output.
     Request(RequestError),
     /// The caller made a mistake. Nothing was written, and the request can still be answered.
-    Misuse(HandshakeMisuse),
+    Usage(HandshakeUsageError),
 }
 
-impl From<RequestError> for ServerError {
+impl ServerHandshakeError {
+    /// Returns the code of the error in it: [`RequestError::name`] or
+    /// [`HandshakeUsageError::name`].
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Request(error) => error.name(),
+            Self::Usage(error) => error.name(),
+        }
+    }
+}
+
+impl From<RequestError> for ServerHandshakeError {
     fn from(error: RequestError) -> Self {
         Self::Request(error)
     }
 }
 
-impl From<HandshakeMisuse> for ServerError {
-    fn from(misuse: HandshakeMisuse) -> Self {
-        Self::Misuse(misuse)
+impl From<HandshakeUsageError> for ServerHandshakeError {
+    fn from(error: HandshakeUsageError) -> Self {
+        Self::Usage(error)
     }
 }
 
-impl fmt::Display for ServerError {
+impl fmt::Display for ServerHandshakeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Request(error) => error.fmt(f),
-            Self::Misuse(misuse) => misuse.fmt(f),
+            Self::Usage(error) => error.fmt(f),
         }
     }
 }
 
-impl core::error::Error for ServerError {
-    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
-        match self {
-            Self::Request(error) => Some(error),
-            Self::Misuse(misuse) => Some(misuse),
-        }
-    }
-}
+// `Display` prints the inner error, so `source` must not return it again.
+impl core::error::Error for ServerHandshakeError {}
 
-impl From<Disagreement> for ResponseError {
-    fn from(disagreement: Disagreement) -> Self {
+impl From<NegotiationError> for ResponseError {
+    fn from(error: NegotiationError) -> Self {
         #[cfg(feature = "deflate")]
-        return Self::Deflate(disagreement);
+        return Self::Deflate(error);
         #[cfg(not(feature = "deflate"))]
-        match disagreement {}
+        match error {}
     }
 }

@@ -7,8 +7,9 @@ use sha1::{Digest, Sha1};
 /// RFC 6455 §1.3.
 const GUID: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 
-/// The `Sec-WebSocket-Accept` that proves to a client that its `Sec-WebSocket-Key` was read by a WebSocket server (RFC 6455
-/// §4.2.2): for testers; a [`ServerHandshake`](super::ServerHandshake) does this by itself.
+/// Returns the `Sec-WebSocket-Accept` that proves to a client that a WebSocket server has read its
+/// `Sec-WebSocket-Key` (RFC 6455 §4.2.2). For testers: a
+/// [`ServerHandshake`](super::ServerHandshake) does this automatically.
 ///
 /// The key is taken as it is, valid or not.
 ///
@@ -26,7 +27,7 @@ pub fn accept_key(key: &[u8]) -> [u8; 28] {
     accept
 }
 
-/// The key of a nonce.
+/// Returns the key of a nonce.
 pub(super) fn encode_key(nonce: [u8; 16]) -> [u8; 24] {
     let mut key = [0; 24];
     let written = STANDARD.encode_slice(nonce, &mut key);
@@ -34,10 +35,10 @@ pub(super) fn encode_key(nonce: [u8; 16]) -> [u8; 24] {
     key
 }
 
-/// Whether this is base64 of 16 bytes (RFC 6455 §4.2.1).
+/// Returns whether this is base64 of 16 bytes (RFC 6455 §4.2.1).
 ///
-/// Bits behind the last byte that are not zero are refused: RFC 4648 §3.5 forbids them to encoders and lets decoders
-/// refuse them, and erratum 3150 of RFC 6455 corrects the one key there that has them.
+/// Bits after the last byte must be zero: RFC 4648 §3.5 forbids others to encoders and lets
+/// decoders refuse them, and erratum 3150 of RFC 6455 corrects the one key there that has them.
 pub(super) fn is_key(key: &[u8]) -> bool {
     // The decoder wants room for whole groups.
     key.len() == 24 && STANDARD.decode_slice(key, &mut [0; 18]) == Ok(16)

@@ -1,33 +1,45 @@
-//! The opening handshake (RFC 6455 §4): HTTP/1.1 heads in and out, and a [`Connection`](crate::Connection) in the end.
+//! The opening handshake (RFC 6455 §4): a request, an answer, and in the end a
+//! [`Connection`](crate::Connection).
 //!
-//! [`ServerHandshake`] and [`ClientHandshake`] are machines like the connection: they read an
-//! [`Input`](crate::Input), write into the caller's output, and give `Ok(None)` until the head is complete. The bytes behind
-//! the head stay in the input, for the connection. [`ProxyHandshake`] is of the same shape and comes before a client's, where
-//! the way leads through an HTTP proxy.
+//! [`ServerHandshake`] and [`ClientHandshake`] work like the connection: they read an
+//! [`Input`](crate::Input), write to an [`Outbox`](crate::Outbox), and return `Ok(None)` until the
+//! head is complete. The bytes after the head stay in the input, for the connection.
+//! [`ProxyHandshake`] has the same shape and comes before a client's, on the way through an HTTP
+//! proxy.
 //!
-//! What is not here: sockets, TLS, timeouts (a caller should give up on a handshake that takes too long), redirects, HTTP
-//! routing.
+//! The rules read a method, a target, a version and fields, never bytes, and answer in values. So
+//! one set of rules serves the handshakes above and any HTTP stack that parses and writes heads
+//! itself. A server makes a [`Request`] [from parts](Request::from_parts) and asks
+//! [`Acceptance::check`]; a client sends what [`ClientRequest::prepare_with_nonce`] returns and
+//! opens the connection with the response.
+//!
+//! Not here: sockets, TLS, time-outs (give up on a handshake that takes too long), redirects, and
+//! HTTP routing.
 //!
 //! A server:
 //!
 //! ```
-//! use hybi::handshake::{Accept, Rejection};
-//! use hybi::{Config, Input, ServerHandshake};
+//! use hybi::handshake::{Acceptance, HeadLimits, Rejection};
+//! use hybi::{Inbox, Outbox, ServerHandshake};
 //!
-//! let (mut handshake, mut out) = (ServerHandshake::new(Config::default()), Vec::new());
-//! let mut inbox = *b"GET /chat HTTP/1.1\r\nHost: server.example.com\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-//!     Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
-//! let mut input = Input::new(&mut inbox);
+//! let (mut inbox, mut out) = (Inbox::new(), Outbox::new());
+//! inbox.append(
+//!     b"GET /chat HTTP/1.1\r\nHost: server.example.com\r\nUpgrade: websocket\r\n\
+//!     Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
+//!     Sec-WebSocket-Version: 13\r\n\r\n",
+//! );
+//! let mut input = inbox.input();
+//!
+//! let mut handshake = ServerHandshake::new(HeadLimits::default());
 //! if let Some(request) = handshake.receive(&mut input, &mut out)? {
 //!     if request.path() != "/chat" {
 //!         handshake.reject(&Rejection::new(404), &mut out)?;
 //!     } else {
-//!         let mut ws = handshake.accept(&request, &Accept::from_same_origin(), &mut out)?;
-//!         // out: HTTP/1.1 101 Switching Protocols ...
+//!         let mut ws = handshake.accept(&request, &Acceptance::from_same_origin(), &mut out)?;
 //!         assert_eq!(ws.receive(&mut input, &mut out)?, None);
 //!     }
 //! }
-//! assert!(out.starts_with(b"HTTP/1.1 101 "));
+//! assert!(out.take().starts_with(b"HTTP/1.1 101 Switching Protocols\r\n"));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
@@ -35,46 +47,60 @@
 //!
 //! ```
 //! use hybi::handshake::{Answer, ClientRequest};
-//! use hybi::{ClientHandshake, Config, Input, Uri};
+//! use hybi::{ClientHandshake, Inbox, Outbox, Uri};
 //!
 //! let uri = Uri::parse("ws://server.example.com/chat")?;
-//! let (nonce, keys) = (*b"the sample nonce", || [1, 2, 3, 4]); // for tests only; else ClientHandshake::new
-//! let mut out = Vec::new();
+//! // For tests only; outside of them use `ClientHandshake::new`.
+//! let (nonce, keys) = (*b"the sample nonce", || [1, 2, 3, 4]);
+//! let (mut inbox, mut out) = (Inbox::new(), Outbox::new());
 //! let request = ClientRequest::new(&uri).subprotocol("chat");
-//! let mut handshake = ClientHandshake::with_keys(&request, Config::default(), nonce, keys, &mut out)?;
-//! assert!(out.starts_with(b"GET /chat HTTP/1.1\r\nHost: server.example.com\r\n"));
+//! let mut handshake = ClientHandshake::with_keys(&request, nonce, keys, &mut out)?;
+//! assert!(out.take().starts_with(b"GET /chat HTTP/1.1\r\nHost: server.example.com\r\n"));
 //!
-//! let mut inbox = *b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-//!     Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\nSec-WebSocket-Protocol: chat\r\n\r\n";
-//! match handshake.receive(&mut Input::new(&mut inbox))? {
+//! inbox.append(
+//!     b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+//!     Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\
+//!     Sec-WebSocket-Protocol: chat\r\n\r\n",
+//! );
+//! match handshake.receive(&mut inbox.input())? {
 //!     Some(Answer::Open(_ws, response)) => assert_eq!(response.subprotocol(), Some("chat")),
-//!     Some(Answer::Refused(refused)) => println!("no: {}", refused.response().status()),
-//!     None => {} // feed more
+//!     Some(Answer::Refused(refusal)) => println!("refused: {refusal}"),
+//!     None => {} // read more
 //! }
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod acceptance;
+mod allowed_origin;
 mod client;
+mod client_request;
 mod error;
-mod extra;
-mod head;
+mod extra_fields;
 mod key;
-mod limits;
+mod known;
 mod origin;
 mod proxy;
+mod rejection;
 mod request;
+mod request_rules;
 mod response;
-mod scan;
+mod response_rules;
 mod server;
-mod subprotocol;
+mod write;
 
-pub use client::{Answer, ClientHandshake, ClientRequest};
-pub use error::{HandshakeMisuse, RequestError, ResponseError, ServerError};
-pub use head::Headers;
+pub use acceptance::{Acceptance, Accepted};
+pub use allowed_origin::OriginError;
+pub use client::{Answer, ClientHandshake};
+pub use client_request::{ClientRequest, PreparedRequest};
+pub use error::{HandshakeUsageError, RequestError, ResponseError, ServerHandshakeError};
+pub use extra_fields::FieldValue;
 pub use key::accept_key;
-pub use limits::HeadLimits;
-pub use proxy::{ProxyAnswer, ProxyHandshake};
-pub use request::Request;
-pub use response::{Refused, Response};
-pub use server::{Accept, Rejection, ServerHandshake};
-pub use subprotocol::choose_subprotocol;
+pub use proxy::{ProxyAnswer, ProxyHandshake, ProxyRequest};
+pub use rejection::Rejection;
+pub use request::{Request, RequestParts};
+pub use response::{Refusal, Response, ResponseParts};
+pub use server::ServerHandshake;
+
+pub use crate::http::HeadLimits;
+pub use crate::http::fields::Fields;
+pub use crate::http::head::HttpVersion;

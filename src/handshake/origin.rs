@@ -1,51 +1,74 @@
-//! Which web pages may connect (RFC 6455 §4.2.2, §10.2).
+//! The web pages that may connect (RFC 6455 §4.2.2, §10.2).
 
+use alloc::vec::Vec;
+
+use bytes::Bytes;
+
+use super::allowed_origin::{OriginError, default_port, parse};
 use super::error::RequestError;
-use super::head::Field;
+use super::known::Field;
 use super::request::Request;
-use crate::uri::host_and_port;
+use crate::http::authority::host_and_port;
 
 /// The origins that are allowed.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Origins<'a> {
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Origins {
     Any,
     Same,
-    List(&'a [&'a str]),
+    /// As browsers send them, each with a line feed after it. In one shared piece, so that terms
+    /// are cloned cheaply.
+    List(Bytes),
 }
 
-impl Origins<'_> {
-    /// Requests without an `Origin` come from no web page, and pass.
-    pub(super) fn check(self, request: &Request<'_>) -> Result<(), RequestError> {
+impl Origins {
+    /// Parses a list, so that every entry can match.
+    pub(super) fn parse<T: AsRef<str>>(
+        origins: impl IntoIterator<Item = T>,
+    ) -> Result<Self, OriginError> {
+        let mut list = Vec::new();
+        for origin in origins {
+            list.extend_from_slice(parse(origin.as_ref())?.as_bytes());
+            list.push(b'\n');
+        }
+        Ok(Self::List(list.into()))
+    }
+
+    /// Checks the origin of a request. A request without one does not come from a web page, and
+    /// passes.
+    pub(super) fn check(&self, request: &Request<'_>) -> Result<(), RequestError> {
         let allowed = match (self, request.head.count(Field::Origin)) {
             (Self::Any, _) | (_, 0) => true,
             (_, 2..) => false, // no browser does this
             (Self::Same, 1) => {
                 request.origin().is_some_and(|origin| is_same(origin, request.host_bytes()))
             }
-            (Self::List(list), 1) => request.origin().is_some_and(|origin| {
-                list.iter().any(|allowed| allowed.as_bytes().eq_ignore_ascii_case(origin))
-            }),
+            (Self::List(list), 1) => request.origin().is_some_and(|origin| is_listed(origin, list)),
         };
         if allowed { Ok(()) } else { Err(RequestError::Origin) }
     }
 }
 
-/// Whether the origin is that of the host, which is well-formed or absent ([`Request::check`]): the same name, the same port.
+fn is_listed(origin: &[u8], list: &[u8]) -> bool {
+    let mut entries = list.split_inclusive(|&byte| byte == b'\n');
+    entries.any(|entry| {
+        entry.strip_suffix(b"\n").is_some_and(|entry| entry.eq_ignore_ascii_case(origin))
+    })
+}
+
+/// Returns whether the origin has the name and port of the host, which is well-formed or absent
+/// ([`Request::check`]).
 fn is_same(origin: &[u8], host: Option<&[u8]>) -> bool {
     let same = || {
         let (scheme, rest) =
             origin.split_at_checked(origin.iter().position(|&byte| byte == b':')?)?;
-        let default = match scheme {
-            _ if scheme.eq_ignore_ascii_case(b"http") => 80,
-            _ if scheme.eq_ignore_ascii_case(b"https") => 443,
-            _ => return None,
-        };
+        let default = default_port(scheme)?;
         let (authority, host) = (rest.strip_prefix(b"://")?, host?);
         if authority == host {
             return Some(!host.is_empty());
         }
         let (origin_host, origin_port) = host_and_port(authority).ok()?;
-        // Whether we are behind TLS nobody has told us; a Host without a port is taken to be of the origin's scheme.
+        // Nobody has told us whether we are behind TLS. A Host without a port is taken to have the
+        // default port of the origin's scheme.
         let (host, port) = host_and_port(host).ok()?;
         let same_port = origin_port.unwrap_or(default) == port.unwrap_or(default);
         Some(origin_host.eq_ignore_ascii_case(host) && same_port)
@@ -97,5 +120,26 @@ mod tests {
         }
         assert!(!is_same(b"http://\xff", Some(b"example.com")));
         assert!(!is_same(b"http://example.com", None));
+    }
+
+    #[test]
+    fn listed_origins() {
+        let Ok(Origins::List(list)) = Origins::parse(["https://a", "http://b:1", "null"]) else {
+            panic!()
+        };
+        for (origin, want) in [
+            ("https://a", true),
+            ("HTTPS://A", true),
+            ("http://b:1", true),
+            ("null", true),
+            ("http://a", false),
+            ("https://a\nhttp://b:1", false),
+            ("https://", false),
+            ("a", false),
+            ("", false),
+        ] {
+            assert_eq!(is_listed(origin.as_bytes(), &list), want, "{origin:?}");
+        }
+        assert!(!is_listed(b"", b""), "an empty list has no entry, not an empty one");
     }
 }

@@ -1,33 +1,90 @@
 //! The way through an HTTP proxy: CONNECT (RFC 9110 §9.3.6, RFC 6455 §4.1).
 
+use alloc::borrow::Cow;
 use alloc::string::String;
-use alloc::vec::Vec;
+use core::fmt;
 
 use super::client::INTERIM_MAX;
-use super::error::{HandshakeMisuse, ResponseError};
-use super::extra::{basic_credentials, write_header};
-use super::head::HeadReader;
-use super::limits::HeadLimits;
-use super::response::{Refused, Response};
-use super::scan::StartLine;
+use super::error::{HandshakeUsageError, ResponseError};
+use super::known::read_head;
+use super::response::{Refusal, Response};
+use super::write::write_field;
+use crate::buffers::Outbox;
+use crate::http::HeadLimits;
+use crate::http::authority::{host_and_port, write_authority};
+use crate::http::credentials::basic_credentials;
+use crate::http::reader::HeadReader;
+use crate::http::scan::StartLine;
 use crate::input::Input;
-use crate::uri::{host_and_port, write_authority};
 
-/// A client that has asked an HTTP proxy for a tunnel to a server, and waits for the answer.
-///
-/// **Create it, write the output, then [`receive`](Self::receive) until there is an answer.** Once the tunnel is open, begin
-/// TLS for a `wss:` URI, then the [client's handshake](super::ClientHandshake), as if the transport had been connected
-/// to the server.
+/// A client's request to an HTTP proxy: a tunnel to a server.
 ///
 /// ```
-/// use hybi::Input;
-/// use hybi::handshake::{ProxyAnswer, ProxyHandshake};
+/// use hybi::handshake::ProxyRequest;
 ///
-/// let mut out = Vec::new();
-/// let mut proxy = ProxyHandshake::new("example.com", 80, None, &mut out)?;
+/// let request = ProxyRequest::new("example.com", 443).credentials("user", "secret");
+/// ```
+#[derive(Clone)]
+#[must_use]
+pub struct ProxyRequest<'a> {
+    host: Cow<'a, str>,
+    port: u16,
+    credentials: Option<(Cow<'a, str>, Cow<'a, str>)>,
+    head_limits: HeadLimits,
+}
+
+impl<'a> ProxyRequest<'a> {
+    /// Creates a request for a tunnel to that host (an IPv6 address with or without brackets) and
+    /// port.
+    pub fn new(host: impl Into<Cow<'a, str>>, port: u16) -> Self {
+        let head_limits = HeadLimits::default();
+        Self { host: host.into(), port, credentials: None, head_limits }
+    }
+
+    /// Sets a user name and a password for the proxy (RFC 7617).
+    pub fn credentials(
+        mut self,
+        user: impl Into<Cow<'a, str>>,
+        password: impl Into<Cow<'a, str>>,
+    ) -> Self {
+        self.credentials = Some((user.into(), password.into()));
+        self
+    }
+
+    /// Sets the limits for the head of the response.
+    pub fn head_limits(mut self, limits: HeadLimits) -> Self {
+        self.head_limits = limits;
+        self
+    }
+}
+
+/// Prints no password.
+impl fmt::Debug for ProxyRequest<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ProxyRequest")
+            .field("host", &self.host)
+            .field("port", &self.port)
+            .field("user", &self.credentials.as_ref().map(|(user, _)| user))
+            .finish_non_exhaustive()
+    }
+}
+
+/// A client that has asked an HTTP proxy for a tunnel, and waits for the answer.
+///
+/// **Create it, write the output, then [`receive`](Self::receive) until there is an answer.** Once
+/// the tunnel is open, begin TLS for a `wss:` URI, then the
+/// [client's handshake](super::ClientHandshake), as if the transport had been connected to the
+/// server.
+///
+/// ```
+/// use hybi::handshake::{ProxyAnswer, ProxyHandshake, ProxyRequest};
+/// use hybi::{Input, Outbox};
+///
+/// let mut out = Outbox::new();
+/// let mut proxy = ProxyHandshake::new(&ProxyRequest::new("example.com", 80), &mut out)?;
 /// assert_eq!(out, b"CONNECT example.com:80 HTTP/1.1\r\nHost: example.com:80\r\n\r\n");
-/// let mut inbox = *b"HTTP/1.1 200 OK\r\n\r\n";
-/// let answer = proxy.receive(&mut Input::new(&mut inbox))?;
+/// let mut received = *b"HTTP/1.1 200 OK\r\n\r\n";
+/// let answer = proxy.receive(&mut Input::new(&mut received))?;
 /// assert!(matches!(answer, Some(ProxyAnswer::Open(_))));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -48,56 +105,46 @@ enum State {
 }
 
 impl ProxyHandshake {
-    /// Writes the request for a tunnel to that host (an IPv6 address without or with brackets) and port to `out`; with a
-    /// user name and a password, if the proxy wants them.
+    /// Writes the request to `out`.
     ///
     /// # Errors
     ///
-    /// [`HandshakeMisuse::Host`], [`HandshakeMisuse::Credentials`]. Nothing was written.
-    pub fn new(
-        host: &str,
-        port: u16,
-        credentials: Option<(&str, &str)>,
-        out: &mut Vec<u8>,
-    ) -> Result<Self, HandshakeMisuse> {
+    /// [`HandshakeUsageError::Host`], [`HandshakeUsageError::Credentials`]. Nothing was written.
+    pub fn new(request: &ProxyRequest<'_>, out: &mut Outbox) -> Result<Self, HandshakeUsageError> {
+        let host = &*request.host;
         let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
         let mut authority = String::new();
         // Writing to a String never fails.
-        let _ = write_authority(host, Some(port), &mut authority);
-        host_and_port(authority.as_bytes()).map_err(|_| HandshakeMisuse::Host)?;
-        let credentials = match credentials {
-            Some((user, password)) => {
-                Some(basic_credentials(user.as_bytes(), password.as_bytes())?)
-            }
+        let _ = write_authority(host, Some(request.port), &mut authority);
+        host_and_port(authority.as_bytes()).map_err(|_| HandshakeUsageError::Host)?;
+        let credentials = match &request.credentials {
+            Some((user, password)) => Some(
+                basic_credentials(user.as_bytes(), password.as_bytes())
+                    .ok_or(HandshakeUsageError::Credentials)?,
+            ),
             None => None,
         };
         for part in ["CONNECT ", &authority, " HTTP/1.1\r\n"] {
-            out.extend_from_slice(part.as_bytes());
+            out.append(part.as_bytes());
         }
-        write_header("Host", authority.as_bytes(), out);
+        write_field("Host", authority.as_bytes(), out);
         if let Some(credentials) = credentials {
-            write_header("Proxy-Authorization", credentials.as_bytes(), out);
+            write_field("Proxy-Authorization", credentials.as_bytes(), out);
         }
-        out.extend_from_slice(b"\r\n");
-        let reader = HeadReader::new(StartLine::Status, HeadLimits::default());
+        out.append(b"\r\n");
+        let reader = HeadReader::new(StartLine::Status, request.head_limits);
         Ok(Self { reader, state: State::Waiting { interim: 0 } })
     }
 
-    /// Sets the limits for the response's head. To be called before anything is received.
-    #[must_use]
-    pub fn with_limits(self, limits: HeadLimits) -> Self {
-        Self { reader: HeadReader::new(StartLine::Status, limits), ..self }
-    }
-
-    /// Reads the proxy's answer. `None`: the head is not complete, come back with more; or the answer has been given out
-    /// already. Interim responses (1xx other than 101) are skipped.
+    /// Reads the proxy's answer. Returns `None` while the head is not complete, and after the
+    /// answer has been returned. Interim responses (1xx other than 101) are skipped.
     ///
-    /// What follows the head of a 2xx stays in the input: it comes from the server.
+    /// The bytes after the head of a 2xx stay in the input: they come from the server.
     ///
     /// # Errors
     ///
-    /// What arrived is not HTTP or goes beyond a limit. The input has been swallowed. Close the transport; later calls give
-    /// the same error.
+    /// The bytes are not HTTP or exceed a limit. The input has been discarded. Close the transport;
+    /// later calls return the same error.
     pub fn receive<'a>(
         &mut self,
         input: &mut Input<'a>,
@@ -120,17 +167,17 @@ impl ProxyHandshake {
                 State::Failed(error) => return Err(*error),
                 State::Answered => return Ok(None),
             };
-            let Some(head) = self.reader.read(input)? else { return Ok(None) };
+            let Some(head) = read_head(&mut self.reader, input)? else { return Ok(None) };
             let response = Response { head };
             match response.status() {
-                // Nothing was to be upgraded, so a 101 is an answer to something else.
+                // We asked for no upgrade, so a 101 answers something else.
                 100 | 102..=199 => {
                     *interim = interim.saturating_add(1);
                     if *interim > INTERIM_MAX {
                         return Err(ResponseError::TooManyInterim);
                     }
                 }
-                // RFC 9110 §9.3.6: any 2xx, and it has no body, whatever its headers say.
+                // RFC 9110 §9.3.6: any 2xx, and it has no body, whatever its fields say.
                 200..=299 => {
                     self.state = State::Answered;
                     return Ok(Some(ProxyAnswer::Open(response)));
@@ -138,7 +185,7 @@ impl ProxyHandshake {
                 _ => {
                     self.state = State::Answered;
                     let body_start = input.take_up_to(usize::MAX);
-                    return Ok(Some(ProxyAnswer::Refused(Refused { response, body_start })));
+                    return Ok(Some(ProxyAnswer::Refused(Refusal::new(response, body_start))));
                 }
             }
         }
@@ -148,8 +195,8 @@ impl ProxyHandshake {
 /// A proxy's final answer.
 #[derive(Clone, Debug)]
 pub enum ProxyAnswer<'a> {
-    /// The tunnel is open. What is left in the input comes from the server.
+    /// The tunnel is open. The bytes that remain in the input come from the server.
     Open(Response<'a>),
-    /// The proxy does not want to; 407 asks for credentials.
-    Refused(Refused<'a>),
+    /// The proxy refuses; a 407 asks for credentials.
+    Refused(Refusal<'a>),
 }

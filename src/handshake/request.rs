@@ -1,100 +1,133 @@
-//! What a client asked for (RFC 6455 §4.2.1).
+//! The request of a client, as a server sees it (RFC 6455 §4.2.1).
+
+use core::fmt;
 
 use super::error::RequestError;
-use super::head::{Field, Head, Headers};
-use super::key::is_key;
-use crate::extension::grammar::{elements, is_token, text};
-use crate::extension::{Malformed, Offer, Offers};
-use crate::uri::host_and_port;
+use super::known::{Field, Head};
+use super::request_rules::{asks_for_websocket, check_handshake, check_host};
+use crate::extension::{ExtensionsError, Offer, Offers};
+use crate::http::fields::{Fields, Pair};
+use crate::http::head::HttpVersion;
+use crate::http::list::{elements, is_token, text};
+use crate::http::target::Target;
 
-/// A client's request, as [`ServerHandshake::receive`](super::ServerHandshake::receive) shows it.
+/// A client's request: from [`ServerHandshake::receive`](super::ServerHandshake::receive), which
+/// reads bytes, or [from parts](Self::from_parts), which an HTTP stack has parsed.
 ///
-/// It is well-formed HTTP/1.1 (or 1.0), with exactly one well-formed `Host` unless it is HTTP/1.0. Whether it is a WebSocket
-/// handshake at all, [`is_upgrade`](Self::is_upgrade) tells, and whether it is a good one, [`check`](Self::check).
+/// It is well-formed, with exactly one well-formed `Host` unless it is HTTP/1.0.
+/// [`is_upgrade`](Self::is_upgrade) returns whether it is a WebSocket handshake at all,
+/// [`check`](Self::check) whether it is a good one.
 ///
-/// It borrows the input if the head arrived in one piece, and nothing of it was copied then.
-#[derive(Clone, Debug)]
+/// It borrows the input if the head arrived in one piece; nothing was copied then.
+#[derive(Clone)]
 pub struct Request<'a> {
     pub(super) head: Head<'a>,
 }
 
 impl<'a> Request<'a> {
-    /// Checks the `Host` (RFC 9112 §3.2), which is due whatever the request is for.
+    /// Checks the `Host`.
     pub(super) fn new(head: Head<'a>) -> Result<Self, RequestError> {
-        match head.count(Field::Host) {
-            0 if head.version() == 0 => {}
-            0 => return Err(RequestError::HostMissing),
-            1 => {
-                // An empty one is legal for targets without a host. A WebSocket has one, see `check`.
-                if !head
-                    .first(Field::Host)
-                    .is_some_and(|host| host.is_empty() || is_host_port(host))
-                {
-                    return Err(RequestError::HostMalformed);
-                }
-            }
-            _ => return Err(RequestError::HostRepeated),
-        }
+        check_host(&head)?;
         Ok(Self { head })
     }
 
-    /// The method, such as `GET`. Case matters.
+    /// Makes a request of what an HTTP stack has parsed. The same rules hold as for bytes, but for
+    /// [`HeadLimits`](super::HeadLimits): how long a head may be is the stack's decision.
+    ///
+    /// ```
+    /// use hybi::handshake::{Acceptance, Request, RequestParts};
+    ///
+    /// let parts = RequestParts::new("GET", "/chat").fields(&[
+    ///     (b"host", b"server.example.com"),
+    ///     (b"upgrade", b"websocket"),
+    ///     (b"connection", b"Upgrade"),
+    ///     (b"sec-websocket-key", b"dGhlIHNhbXBsZSBub25jZQ=="),
+    ///     (b"sec-websocket-version", b"13"),
+    /// ]);
+    /// let request = Request::from_parts(&parts)?;
+    /// let acceptance = Acceptance::from_same_origin();
+    /// let accepted = acceptance.check(&request)?;
+    /// let fields: Vec<_> = accepted.fields().collect();
+    /// assert_eq!(fields[2], ("Sec-WebSocket-Accept", &b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo="[..]));
+    /// let ws = accepted.into_connection();
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// The method or a field name is no token, the target has a character that none has, a field
+    /// value has a control character, or there is no valid `Host`.
+    /// [`RequestError::rejection`] is the response.
+    pub fn from_parts(parts: &RequestParts<'a>) -> Result<Self, RequestError> {
+        let RequestParts { method, target, version, fields } = *parts;
+        Self::new(Head::of_request(method.as_bytes(), target.as_bytes(), version, fields)?)
+    }
+
+    /// Returns the method, such as `GET`. Case matters.
     #[must_use]
     pub fn method(&self) -> &str {
         text(self.head.word())
     }
 
-    /// The request target as it was sent: visible ASCII, percent-encoded or not.
+    /// Returns the request target as it was sent: visible ASCII, percent-encoded or not.
     #[must_use]
     pub fn target(&self) -> &str {
         text(self.head.target())
     }
 
-    /// The path of the target, without its query; not percent-decoded, dots not resolved. `*` or an authority for the methods
-    /// that have no path.
+    /// Returns the path of the target, without its query. It is not percent-decoded, and dots are
+    /// not resolved. `*` or an authority for methods without a path.
     #[must_use]
     pub fn path(&self) -> &str {
         text(Target::of(self.head.target()).path)
     }
 
-    /// The query of the target, behind the `?`.
+    /// Returns the query of the target, after the `?`.
     #[must_use]
     pub fn query(&self) -> Option<&str> {
         Target::of(self.head.target()).query.map(text)
     }
 
-    /// All headers.
+    /// Returns the version of HTTP.
     #[must_use]
-    pub fn headers(&self) -> Headers<'_> {
-        self.head.headers()
+    pub fn version(&self) -> HttpVersion {
+        self.head.version()
     }
 
-    /// The value of the first header of that name, in any case.
+    /// Returns all fields, in their order, repeats kept.
     #[must_use]
-    pub fn header(&self, name: &str) -> Option<&[u8]> {
-        find(&self.head, name)
+    pub fn fields(&self) -> Fields<'_> {
+        self.head.fields()
     }
 
-    /// The host and port that the client believes to have reached: `Host`, or the authority of a target that is a whole URI,
-    /// which takes precedence (RFC 9112 §3.2.2). `None` only in HTTP/1.0.
+    /// Returns the value of the first field of that name, in any case.
+    #[must_use]
+    pub fn field(&self, name: &str) -> Option<&[u8]> {
+        self.head.find(name)
+    }
+
+    /// Returns the host and port that the client believes it has reached: `Host`, or the authority
+    /// of a target that is a whole URI, which takes precedence (RFC 9112 §3.2.2). `None` only in
+    /// HTTP/1.0.
     #[must_use]
     pub fn host(&self) -> Option<&str> {
         self.host_bytes().map(text)
     }
 
-    /// The host of a request that has passed [`check`](Self::check) is a well-formed one.
+    /// Well-formed in a request that has passed [`check`](Self::check).
     #[inline]
     pub(super) fn host_bytes(&self) -> Option<&[u8]> {
         Target::of(self.head.target()).authority.or_else(|| self.head.first(Field::Host))
     }
 
-    /// The origin of the web page that wants to connect. `None`: not a browser.
+    /// Returns the origin of the web page that wants to connect; `None` if the client is no
+    /// browser.
     #[must_use]
     pub fn origin(&self) -> Option<&[u8]> {
         self.head.first(Field::Origin)
     }
 
-    /// The subprotocols that the client offers, in its order of preference.
+    /// Returns the subprotocols that the client offers, in its order of preference.
     pub fn subprotocols(&self) -> impl Iterator<Item = &str> + Clone {
         self.head
             .all(Field::Protocol)
@@ -103,154 +136,112 @@ impl<'a> Request<'a> {
             .map(text)
     }
 
-    /// The extensions that the client offers, in its order of preference.
+    /// Returns the subprotocol to accept: the first of `supported`, in the server's order of
+    /// preference, that the client offers (RFC 6455 §4.2.2). Names are compared case-sensitively,
+    /// as they are registered.
+    ///
+    /// Pass it to [`Acceptance::subprotocol`](super::Acceptance::subprotocol); with `None` the
+    /// connection has no subprotocol, or you reject.
+    ///
+    /// ```
+    /// use hybi::handshake::{Acceptance, Request, RequestParts};
+    ///
+    /// let fields: [(&[u8], &[u8]); 2] =
+    ///     [(b"host", b"a"), (b"sec-websocket-protocol", b"v1.chat, v2.chat")];
+    /// let request = Request::from_parts(&RequestParts::new("GET", "/").fields(&fields))?;
+    /// let chosen = request.choose_subprotocol(&["v3.chat", "v2.chat"]);
+    /// assert_eq!(chosen, Some("v2.chat"));
+    /// let acceptance = Acceptance::from_same_origin().subprotocol(chosen);
+    /// # Ok::<(), hybi::handshake::RequestError>(())
+    /// ```
+    #[must_use]
+    pub fn choose_subprotocol<'s>(&self, supported: &[&'s str]) -> Option<&'s str> {
+        supported.iter().copied().find(|it| self.subprotocols().any(|offered| offered == *it))
+    }
+
+    /// Returns the extensions that the client offers, in its order of preference.
     ///
     /// # Errors
     ///
-    /// [`Malformed`] once, in place of what does not follow the grammar and what follows it in that line. Requests that have
-    /// passed [`check`](Self::check) have none.
-    pub fn extensions(&self) -> impl Iterator<Item = Result<Offer<'_>, Malformed>> + Clone {
+    /// [`ExtensionsError`] once for each line that does not follow the grammar, in place of its bad
+    /// element and all that follow. Requests that have passed [`check`](Self::check) have none.
+    pub fn extensions(&self) -> impl Iterator<Item = Result<Offer<'_>, ExtensionsError>> + Clone {
         self.head.all(Field::Extensions).flat_map(Offers::new)
     }
 
-    /// Whether the client asks for WebSocket, correctly or not, rather than for a page.
+    /// Returns whether the client asks for WebSocket, correctly or not, rather than for a page.
     #[must_use]
     pub fn is_upgrade(&self) -> bool {
-        self.head.has_token(Field::Upgrade, "websocket")
+        asks_for_websocket(&self.head)
     }
 
-    /// Everything that RFC 6455 §4.2.1 demands of a client's handshake. [`accept`](super::ServerHandshake::accept) does this
-    /// by itself.
+    /// Checks everything that RFC 6455 §4.2.1 demands of a client's handshake.
+    /// [`accept`](super::ServerHandshake::accept) does this automatically.
     ///
     /// # Errors
     ///
     /// The first rule that is broken.
     pub fn check(&self) -> Result<(), RequestError> {
-        let head = &self.head;
-        if head.word() != b"GET" {
-            return Err(RequestError::Method);
-        }
-        if head.version() == 0 {
-            return Err(RequestError::Http10);
-        }
-        let target = Target::of(head.target());
-        if !target.path.starts_with(b"/")
-            || target.authority.is_some_and(|authority| !is_host_port(authority))
-        {
-            return Err(RequestError::TargetForm);
-        }
-        // RFC 6455 §4.2.1: the server's authority; nobody has an empty one.
-        if head.first(Field::Host).is_none_or(<[u8]>::is_empty) {
-            return Err(RequestError::HostMalformed);
-        }
-        // Stricter than RFC 6455, which says nothing of bodies: the bytes behind the head are frames or a body, depending on
-        // who looks, and a proxy may think otherwise than we.
-        let no_body =
-            |length: &[u8]| !length.is_empty() && length.iter().all(|&digit| digit == b'0');
-        if head.count(Field::TransferEncoding) > 0 || !head.all(Field::ContentLength).all(no_body) {
-            return Err(RequestError::Body);
-        }
-        if !self.is_upgrade() {
-            return Err(RequestError::UpgradeMissing);
-        }
-        if !head.has_token(Field::Connection, "upgrade") {
-            return Err(RequestError::ConnectionMissing);
-        }
-        // The version comes before the key, so that a client of another version learns which we speak.
-        match (head.count(Field::Version), head.first(Field::Version)) {
-            (0, _) => return Err(RequestError::VersionMissing),
-            (1, Some(b"13")) => {}
-            (1, _) => return Err(RequestError::Version),
-            _ => return Err(RequestError::VersionRepeated),
-        }
-        match (head.count(Field::Key), head.first(Field::Key)) {
-            (0, _) => return Err(RequestError::KeyMissing),
-            (1, Some(key)) if is_key(key) => {}
-            (1, _) => return Err(RequestError::KeyMalformed),
-            _ => return Err(RequestError::KeyRepeated),
-        }
-        // The grammar wants at least one element (RFC 6455 §4.3).
-        if head.count(Field::Protocol) > 0 {
-            let mut offered = head.all(Field::Protocol).flat_map(elements).peekable();
-            if offered.peek().is_none() || !offered.all(is_token) {
-                return Err(RequestError::SubprotocolsMalformed);
-            }
-        }
-        if head.count(Field::Extensions) > 0 {
-            let mut offered = self.extensions().peekable();
-            if offered.peek().is_none() || !offered.all(|offer| offer.is_ok()) {
-                return Err(RequestError::ExtensionsMalformed);
-            }
-        }
-        Ok(())
+        check_handshake(&self.head)
     }
 
-    /// The request with a copy of what it borrowed.
+    /// Copies what the request borrows, so that it can be kept.
     #[must_use]
     pub fn into_owned(self) -> Request<'static> {
         Request { head: self.head.into_owned() }
     }
 }
 
-/// The value of the first header of that name, in any case.
-pub(super) fn find<'h>(head: &'h Head<'_>, name: &str) -> Option<&'h [u8]> {
-    match Field::of(name.as_bytes()) {
-        Some(field) => head.first(field),
-        None => head
-            .headers()
-            .find(|(other, _)| other.eq_ignore_ascii_case(name))
-            .map(|(_, value)| value),
+/// Prints the method, the path and the names of the fields: values and queries may be credentials.
+impl fmt::Debug for Request<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Request")
+            .field("method", &self.method())
+            .field("path", &self.path())
+            .field("fields", &self.fields())
+            .finish_non_exhaustive()
     }
 }
 
-fn is_host_port(text: &[u8]) -> bool {
-    host_and_port(text).is_ok()
+/// The parts of a request that an HTTP stack has parsed, for [`Request::from_parts`].
+///
+/// Later versions of HTTP have further parts; they get setters of their own.
+#[derive(Clone, Copy)]
+#[must_use]
+pub struct RequestParts<'a> {
+    method: &'a str,
+    target: &'a str,
+    version: HttpVersion,
+    fields: &'a [Pair<'a>],
 }
 
-/// The parts of a request target (RFC 9112 §3.2).
-struct Target<'a> {
-    /// Of the absolute form.
-    authority: Option<&'a [u8]>,
-    /// Begins with `/` in the origin form and the absolute form.
-    path: &'a [u8],
-    query: Option<&'a [u8]>,
-}
+impl<'a> RequestParts<'a> {
+    /// Starts with a method and a target, such as `GET` and `/chat?room=1`, in HTTP/1.1 and without
+    /// fields.
+    pub const fn new(method: &'a str, target: &'a str) -> Self {
+        Self { method, target, version: HttpVersion::Http11, fields: &[] }
+    }
 
-impl<'a> Target<'a> {
-    #[inline]
-    fn of(target: &'a [u8]) -> Self {
-        // Nearly always the origin form.
-        let (authority, rest) =
-            if target.starts_with(b"/") { (None, target) } else { split_authority(target) };
-        let (path, query) = split_at_byte(rest, b'?');
-        // The path of the absolute form can be empty, and means this (RFC 9110 §4.2.3).
-        Self {
-            authority,
-            path: if path.is_empty() && authority.is_some() { b"/" } else { path },
-            query,
-        }
+    /// Sets the version of HTTP.
+    pub const fn version(mut self, version: HttpVersion) -> Self {
+        self.version = version;
+        self
+    }
+
+    /// Sets the fields: names in any case and values, in their order, repeats kept.
+    pub const fn fields(mut self, fields: &'a [(&'a [u8], &'a [u8])]) -> Self {
+        self.fields = fields;
+        self
     }
 }
 
-/// Cuts an absolute form behind its authority.
-#[cold]
-fn split_authority(target: &[u8]) -> (Option<&[u8]>, &[u8]) {
-    match split_at_byte(target, b':') {
-        (scheme, Some([b'/', b'/', rest @ ..])) if is_web_scheme(scheme) => {
-            let len = rest.iter().position(|byte| b"/?".contains(byte)).unwrap_or(rest.len());
-            rest.split_at_checked(len)
-                .map_or((None, target), |(authority, rest)| (Some(authority), rest))
-        }
-        _ => (None, target),
+/// Prints the method and the number of the fields: nothing has been checked yet.
+impl fmt::Debug for RequestParts<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RequestParts")
+            .field("method", &self.method)
+            .field("version", &self.version)
+            .field("fields", &self.fields.len())
+            .finish_non_exhaustive()
     }
-}
-
-/// What stands before the first such byte, and behind it.
-fn split_at_byte(bytes: &[u8], byte: u8) -> (&[u8], Option<&[u8]>) {
-    let mut parts = bytes.splitn(2, |&other| other == byte);
-    (parts.next().unwrap_or_default(), parts.next())
-}
-
-fn is_web_scheme(scheme: &[u8]) -> bool {
-    ["http", "https", "ws", "wss"].iter().any(|web| scheme.eq_ignore_ascii_case(web.as_bytes()))
 }

@@ -1,85 +1,201 @@
-//! What a server or proxy answered (RFC 6455 §4.1).
+//! The response of a server or proxy (RFC 6455 §4.1).
 
-use super::head::{Field, Head, Headers};
-use super::request::find;
-use crate::extension::grammar::text;
-use crate::extension::{Malformed, Offer, Offers};
+use alloc::borrow::Cow;
+use core::fmt;
 
-/// The head of a server's or proxy's response: well-formed HTTP/1.1 (or 1.0).
+use super::error::ResponseError;
+use super::known::{Field, Head};
+use crate::extension::{ExtensionsError, Offer, Offers};
+use crate::http::fields::{Fields, Pair};
+use crate::http::head::HttpVersion;
+use crate::http::list::{Printable, text};
+
+/// The head of a server's or proxy's response: from the handshakes, which read bytes, or
+/// [from parts](Self::from_parts), which an HTTP stack has parsed. It is well-formed.
 ///
-/// It borrows the input if the head arrived in one piece, and nothing of it was copied then.
-#[derive(Clone, Debug)]
+/// It borrows the input if the head arrived in one piece; nothing was copied then.
+#[derive(Clone)]
 pub struct Response<'a> {
     pub(super) head: Head<'a>,
 }
 
-impl Response<'_> {
-    /// The status code, from 100 to 999.
+impl<'a> Response<'a> {
+    /// Makes a response of what an HTTP stack has parsed, for
+    /// [`PreparedRequest::open`](super::PreparedRequest::open). The same rules hold as for bytes,
+    /// but for [`HeadLimits`](super::HeadLimits): how long a head may be is the stack's decision.
+    ///
+    /// # Errors
+    ///
+    /// The status is not 100 to 999, a field name is no token, or a field value has a control
+    /// character.
+    pub fn from_parts(parts: &ResponseParts<'a>) -> Result<Self, ResponseError> {
+        let ResponseParts { status, version, fields } = *parts;
+        Ok(Self { head: Head::of_response(status, version, fields)? })
+    }
+
+    /// Returns the status code, from 100 to 999.
     #[must_use]
     pub fn status(&self) -> u16 {
         self.head.status()
     }
 
-    /// The reason phrase: any bytes but control characters, for human eyes only.
+    /// Returns the reason phrase: any bytes but control characters, for people only. `Display` of
+    /// the response prints it safely.
     #[must_use]
     pub fn reason(&self) -> &[u8] {
         self.head.word()
     }
 
-    /// All headers.
+    /// Returns the version of HTTP.
     #[must_use]
-    pub fn headers(&self) -> Headers<'_> {
-        self.head.headers()
+    pub fn version(&self) -> HttpVersion {
+        self.head.version()
     }
 
-    /// The value of the first header of that name, in any case.
+    /// Returns all fields, in their order, repeats kept.
     #[must_use]
-    pub fn header(&self, name: &str) -> Option<&[u8]> {
-        find(&self.head, name)
+    pub fn fields(&self) -> Fields<'_> {
+        self.head.fields()
     }
 
-    /// The subprotocol that the server has chosen. `None`: it speaks none of those that were offered, which RFC 6455 allows
-    /// and browsers take for a failure; whether to go on is the caller's decision.
+    /// Returns the value of the first field of that name, in any case.
+    #[must_use]
+    pub fn field(&self, name: &str) -> Option<&[u8]> {
+        self.head.find(name)
+    }
+
+    /// Returns the subprotocol that the server has chosen. `None`: it speaks none of those that
+    /// were offered. RFC 6455 allows that, and browsers take it for a failure; the decision is
+    /// yours.
     #[must_use]
     pub fn subprotocol(&self) -> Option<&str> {
-        // Without a connection nobody has checked it.
+        // In other responses than a 101 nobody has checked it.
         (self.status() == 101).then(|| self.head.first(Field::Protocol).map(text)).flatten()
     }
 
-    /// The extensions that the server has chosen.
+    /// Returns the extensions that the server has chosen.
     ///
     /// # Errors
     ///
-    /// [`Malformed`] once, in place of what does not follow the grammar and what follows it in that line.
-    pub fn extensions(&self) -> impl Iterator<Item = Result<Offer<'_>, Malformed>> + Clone {
+    /// [`ExtensionsError`] once for each line that does not follow the grammar, in place of its bad
+    /// element and all that follow.
+    pub fn extensions(&self) -> impl Iterator<Item = Result<Offer<'_>, ExtensionsError>> + Clone {
         self.head.all(Field::Extensions).flat_map(Offers::new)
     }
 
-    /// The response with a copy of what it borrowed.
+    /// Copies what the response borrows, so that it can be kept.
     #[must_use]
     pub fn into_owned(self) -> Response<'static> {
         Response { head: self.head.into_owned() }
     }
 }
 
-/// A final response that opens nothing: an error, a redirect (which is never followed), a demand for credentials.
-#[derive(Clone, Debug)]
-pub struct Refused<'a> {
-    pub(super) response: Response<'a>,
-    pub(super) body_start: &'a [u8],
+/// Such as `404 Not Found`.
+impl fmt::Display for Response<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.status())?;
+        if self.reason().is_empty() { Ok(()) } else { write!(f, " {}", Printable(self.reason())) }
+    }
 }
 
-impl<'a> Refused<'a> {
-    /// Status and headers.
+/// Prints the status and the names of the fields: values may be credentials.
+impl fmt::Debug for Response<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Response")
+            .field("status", &self.status())
+            .field("fields", &self.fields())
+            .finish_non_exhaustive()
+    }
+}
+
+/// The parts of a response that an HTTP stack has parsed, for [`Response::from_parts`].
+#[derive(Clone, Copy)]
+#[must_use]
+pub struct ResponseParts<'a> {
+    status: u16,
+    version: HttpVersion,
+    fields: &'a [Pair<'a>],
+}
+
+impl<'a> ResponseParts<'a> {
+    /// Starts with a status, in HTTP/1.1 and without fields.
+    pub const fn new(status: u16) -> Self {
+        Self { status, version: HttpVersion::Http11, fields: &[] }
+    }
+
+    /// Sets the version of HTTP.
+    pub const fn version(mut self, version: HttpVersion) -> Self {
+        self.version = version;
+        self
+    }
+
+    /// Sets the fields: names in any case and values, in their order, repeats kept.
+    pub const fn fields(mut self, fields: &'a [(&'a [u8], &'a [u8])]) -> Self {
+        self.fields = fields;
+        self
+    }
+}
+
+/// Prints the status and the number of the fields: nothing has been checked yet.
+impl fmt::Debug for ResponseParts<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ResponseParts")
+            .field("status", &self.status)
+            .field("version", &self.version)
+            .field("fields", &self.fields.len())
+            .finish()
+    }
+}
+
+/// A final response that opens nothing: an error, a redirect (which is never followed), a demand
+/// for credentials.
+#[derive(Clone)]
+pub struct Refusal<'a> {
+    response: Response<'a>,
+    body_start: Cow<'a, [u8]>,
+}
+
+impl<'a> Refusal<'a> {
+    pub(super) fn new(response: Response<'a>, body_start: &'a [u8]) -> Self {
+        Self { response, body_start: Cow::Borrowed(body_start) }
+    }
+
+    /// Returns the status and the fields.
     #[must_use]
     pub fn response(&self) -> &Response<'a> {
         &self.response
     }
 
-    /// As much of the body as had arrived with the head, as it was sent, chunked perhaps. The rest, if there is one, is for
-    /// the caller to read, as the headers tell.
+    /// Returns as much of the body as had arrived with the head, as it was sent, perhaps chunked.
+    /// The fields tell whether there is more, which is yours to read.
     #[must_use]
-    pub fn body_start(&self) -> &'a [u8] {
-        self.body_start
+    pub fn body_start(&self) -> &[u8] {
+        &self.body_start
+    }
+
+    /// Copies what the refusal borrows, so that it can be kept.
+    #[must_use]
+    pub fn into_owned(self) -> Refusal<'static> {
+        Refusal {
+            response: self.response.into_owned(),
+            body_start: Cow::Owned(self.body_start.into_owned()),
+        }
+    }
+}
+
+/// Such as `404 Not Found`.
+impl fmt::Display for Refusal<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.response.fmt(f)
+    }
+}
+
+/// Prints the response and the length of the body.
+impl fmt::Debug for Refusal<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Refusal")
+            .field("response", &self.response)
+            .field("body_start_bytes", &self.body_start.len())
+            .finish()
     }
 }

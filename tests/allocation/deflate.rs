@@ -5,17 +5,17 @@ use crate::counting::{COUNT, LARGEST, LIVE, PEAK};
 use hybi::connection::ChunkEvent;
 use hybi::extension::Offers;
 use hybi::extension::deflate::{self, Compression, DeflateConfig};
-use hybi::{Config, Event, Input, Violation};
+use hybi::{Config, Event, Input, ProtocolError};
 
 /// A connection whose peer has the same configuration.
 fn connection(side: Side, config: &DeflateConfig) -> Ws {
     let offer = deflate::offer(config);
-    let agreed = deflate::accept(config, Offers::new(offer.as_bytes()).flatten()).unwrap();
+    let agreed = deflate::respond(config, Offers::new(offer.as_bytes()).flatten()).unwrap();
     side.connection(Config::default()).with_deflate(&agreed, config)
 }
 
 fn no_takeover() -> DeflateConfig {
-    DeflateConfig::default().context_takeover(false, false)
+    DeflateConfig::default().outgoing_context_takeover(false).incoming_context_takeover(false)
 }
 
 /// The bytes on the heap that are there behind `act` and were not before it, and the most in between.
@@ -151,7 +151,7 @@ fn a_bomb_in_whole_messages_costs_what_the_limit_allows() {
             let (mut wire, mut out) = (side.incoming(0xc2, &payload), Vec::with_capacity(100));
             let (kept, most, error) =
                 bytes(|| ws.receive(&mut Input::new(&mut wire), &mut out).unwrap_err());
-            assert_eq!(error, Violation::InflatedTooBig);
+            assert_eq!(error, ProtocolError::InflatedTooBig);
             // A message grows by doubling: what it has, and while it moves, twice that.
             assert!(most <= 3 * LIMIT + CHUNKS_BYTES_MAX, "{most}");
             assert_eq!(kept, 0, "a connection that has failed keeps nothing");
@@ -178,7 +178,7 @@ fn a_message_without_memory_for_it_fails_the_connection_and_not_the_program() {
                 .chunks_mut(1 << 16)
                 .find_map(|piece| ws.receive(&mut Input::new(piece), &mut out).err());
             LARGEST.set(usize::MAX);
-            assert_eq!(outcome, Some(Violation::InflatedTooBig));
+            assert_eq!(outcome, Some(ProtocolError::InflatedTooBig));
             assert_eq!(out, side.outgoing(0x88, &1009u16.to_be_bytes()));
         }
     }
@@ -189,7 +189,7 @@ fn the_copy_of_a_window_grows_by_doubling_and_not_past_the_window() {
     for side in BOTH {
         for bits in 9..=15 {
             let window = 1usize << bits;
-            let mut ws = connection(side, &DeflateConfig::default().window_bits(15, bits));
+            let mut ws = connection(side, &DeflateConfig::default().incoming_window_bits(bits));
             let mut kept_after = |len: usize| {
                 let mut wire = side.incoming(0xc2, &stored(len));
                 let (kept, ..) = bytes(|| {
@@ -221,7 +221,7 @@ fn an_unfinished_bomb_is_dropped_with_its_connection_s_end() {
             let mut ws = connection(side, &DeflateConfig::default());
             let mut wire = side.incoming(0x42, &payload[..payload.len() / 2]);
             assert_eq!(ws.receive(&mut Input::new(&mut wire), &mut Vec::new()), Ok(None));
-            ws.end_of_input().unwrap_err();
+            ws.end_of_input(&mut hybi::Outbox::new()).unwrap_err();
             let live = LIVE.get();
             drop(ws);
             assert_eq!(LIVE.get(), live, "nothing was left to drop");
@@ -260,8 +260,10 @@ fn what_each_setting_costs() {
         for bits in 9..=15 {
             let (.., busy, idle) = measure(
                 &DeflateConfig::default()
-                    .window_bits(bits, bits)
-                    .context_takeover(takeover, takeover),
+                    .outgoing_window_bits(bits)
+                    .incoming_window_bits(bits)
+                    .outgoing_context_takeover(takeover)
+                    .incoming_context_takeover(takeover),
             );
             println!("| {bits} | {busy} | {idle} |");
         }
@@ -271,9 +273,11 @@ fn what_each_setting_costs() {
             let mut at_8 = 0;
             for level in 1..=9 {
                 let config = DeflateConfig::default()
-                    .window_bits(bits, bits)
+                    .outgoing_window_bits(bits)
+                    .incoming_window_bits(bits)
                     .memory_level(level)
-                    .context_takeover(takeover, takeover);
+                    .outgoing_context_takeover(takeover)
+                    .incoming_context_takeover(takeover);
                 let (busy, idle, ..) = measure(&config);
                 if level == 8 {
                     at_8 = idle;

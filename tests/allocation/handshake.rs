@@ -11,19 +11,18 @@ const RESPONSE: &[u8] =
     b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
     Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\nSec-WebSocket-Protocol: chat\r\n\r\n";
 
-fn accept(head: &mut [u8], read_bytes: usize, out: &mut Vec<u8>) {
-    let mut handshake = ServerHandshake::new(Config::default());
+fn accept(head: &mut [u8], read_bytes: usize, out: &mut Outbox) {
+    let mut handshake = ServerHandshake::new(HeadLimits::default());
     let mut reads = head.chunks_mut(read_bytes);
     let request =
         reads.find_map(|read| handshake.receive(&mut Input::new(read), out).unwrap()).unwrap();
-    let accept = Accept::from_same_origin().subprotocol("chat");
+    let accept = Acceptance::from_same_origin().subprotocol("chat");
     handshake.accept(&request, &accept, out).unwrap();
 }
 
-fn connect(request: &ClientRequest<'_>, head: &mut [u8], read_bytes: usize, out: &mut Vec<u8>) {
+fn connect(request: &ClientRequest<'_>, head: &mut [u8], read_bytes: usize, out: &mut Outbox) {
     let nonce = *b"the sample nonce";
-    let mut handshake =
-        ClientHandshake::with_keys(request, Config::default(), nonce, || KEY, out).unwrap();
+    let mut handshake = ClientHandshake::with_keys(request, nonce, || KEY, out).unwrap();
     let mut reads = head.chunks_mut(read_bytes);
     let answer = reads.find_map(|read| handshake.receive(&mut Input::new(read)).unwrap());
     assert!(matches!(answer, Some(Answer::Open(..))));
@@ -31,7 +30,7 @@ fn connect(request: &ClientRequest<'_>, head: &mut [u8], read_bytes: usize, out:
 
 #[test]
 fn handshakes_whose_head_arrives_whole() {
-    let (mut head, mut out) = (REQUEST.to_vec(), Vec::with_capacity(1000));
+    let (mut head, mut out) = (REQUEST.to_vec(), Outbox::with_capacity(1000));
     assert_allocates_nothing(|| accept(&mut head, usize::MAX, &mut out));
 
     let uri = Uri::parse("ws://server.example.com:8080/chat").unwrap();
@@ -50,7 +49,7 @@ fn handshakes_whose_head_arrives_whole() {
 #[test]
 fn handshakes_in_pieces_cost_their_heads() {
     for read_bytes in [1, 10, 100] {
-        let (mut head, mut out) = (REQUEST.to_vec(), Vec::with_capacity(1000));
+        let (mut head, mut out) = (REQUEST.to_vec(), Outbox::with_capacity(1000));
         let (_, bytes, ()) = allocations(|| accept(&mut head, read_bytes, &mut out));
         assert!(bytes <= 3 * REQUEST.len(), "{bytes} bytes");
     }

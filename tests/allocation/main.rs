@@ -1,12 +1,5 @@
 //! What is allocated, counted: nothing for an idle connection, nothing on the path of an unfragmented message,
 //! nothing for a length that was only announced, and otherwise in proportion to what arrived.
-#![allow(
-    clippy::indexing_slicing,
-    clippy::arithmetic_side_effects,
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic
-)]
 
 #[path = "../common/mod.rs"]
 mod common;
@@ -19,10 +12,12 @@ mod handshake;
 
 use common::*;
 use counting::{LARGEST, LIVE, PEAK, allocations};
-use hybi::connection::{Keepalive, KeepaliveConfig, Kind, Prepared};
-use hybi::handshake::{Accept, Answer, ClientRequest};
+use hybi::connection::Prepared;
+use hybi::handshake::{Acceptance, Answer, ClientRequest, HeadLimits};
+use hybi::keepalive::{Keepalive, KeepaliveConfig};
 use hybi::{
-    ClientHandshake, Config, Connection, Event, Input, Limits, ServerHandshake, Uri, Violation,
+    ClientHandshake, Config, Connection, Event, Input, Limits, Outbox, ProtocolError,
+    ServerHandshake, Uri,
 };
 
 #[track_caller]

@@ -5,30 +5,86 @@ use std::net::Shutdown;
 use std::thread;
 use std::time::Duration;
 
-use hybi::blocking::{Abnormal, Closed, Error, Incoming, ReadyState, Untimed, WebSocket};
-use hybi::connection::{Expired, KeepaliveConfig};
+use hybi::blocking::{Abnormal, Closed, Error, ReadyState, Untimed, WebSocket};
 use hybi::frame::OpCode;
-use hybi::{CloseCode, Config, Connection, CutOff, Limits, Misuse, Server, Violation};
+use hybi::keepalive::{KeepaliveConfig, KeepaliveError};
+use hybi::{
+    CloseCode, Config, Connection, CutOff, Event, Inbox, Limits, Message, ProtocolError, Server,
+    UsageError,
+};
 
 use crate::stream::*;
 
 // ---- reading
 
 #[test]
-fn messages_and_pongs_are_read_and_pings_answered() {
+fn messages_are_received_and_pings_answered() {
+    let stream = Script::new([bytes(&[
+        masked(OpCode::TEXT, b"Hello"),
+        masked(OpCode::PING, b"are you there"),
+        masked(OpCode::PONG, b"unasked"),
+        masked(OpCode::BINARY, &[0, 255]),
+    ])]);
+    let mut ws = server(stream.clone());
+    assert_eq!(ws.receive().unwrap(), text("Hello"));
+    assert_eq!(stream.written(), b"");
+    assert_eq!(ws.receive().unwrap(), binary(&[0, 255]));
+    // Not only with the next message that is waited for.
+    assert_eq!(stream.written(), plain(OpCode::PONG, b"are you there"));
+}
+
+#[test]
+fn all_events_show_if_asked_for_and_have_been_replied_to() {
     let stream = Script::new([bytes(&[
         masked(OpCode::TEXT, b"Hello"),
         masked(OpCode::PING, b"are you there"),
         masked(OpCode::BINARY, &[0, 255]),
         masked(OpCode::PONG, b"unasked"),
+        masked(OpCode::CLOSE, b"\x03\xe8bye"),
     ])]);
     let mut ws = server(stream.clone());
-    assert_eq!(ws.read().unwrap(), text("Hello"));
+    let replies = [plain(OpCode::PONG, b"are you there"), plain(OpCode::CLOSE, b"\x03\xe8bye")];
+    assert_eq!(ws.receive_event().unwrap(), Some(Event::Text("Hello".into())));
     assert_eq!(stream.written(), b"");
-    assert_eq!(ws.read().unwrap(), Incoming::Binary(vec![0, 255]));
-    // Not only with the next message that is waited for.
-    assert_eq!(stream.written(), plain(OpCode::PONG, b"are you there"));
-    assert_eq!(ws.read().unwrap(), Incoming::Pong(b"unasked".to_vec()));
+    assert_eq!(ws.receive_event().unwrap(), Some(Event::Ping(b"are you there".into())));
+    assert_eq!(stream.written(), replies[0]);
+    assert_eq!(ws.receive_event().unwrap(), Some(Event::Binary((&[0, 255]).into())));
+    assert_eq!(ws.receive_event().unwrap(), pong(b"unasked"));
+    let Some(Event::Close(Some(reason))) = ws.receive_event().unwrap() else { panic!("no Close") };
+    assert_eq!((reason.code, &*reason.reason), (CloseCode::NORMAL, "bye"));
+    assert_eq!(stream.written(), replies.concat());
+    assert_eq!(ws.closed(), None); // the stream has not ended
+    assert_eq!(ws.receive_event().unwrap(), None);
+    assert_eq!(ws.closed(), Some(&Closed::Clean(Some(reason))));
+}
+
+#[test]
+fn what_was_read_before_comes_first() {
+    let message = masked(OpCode::BINARY, &[7; 100]);
+    for cut in 0..=message.len() {
+        let (before, after) = message.split_at(cut);
+        let mut inbox = Inbox::new();
+        inbox.append(before);
+        let stream = Script::new([In::Bytes([after, &masked(OpCode::TEXT, b"next")].concat())]);
+        let mut ws = WebSocket::new(stream, Connection::server(Config::default()), inbox);
+        assert_eq!(ws.receive().unwrap(), binary(&[7; 100]), "cut at {cut}");
+        assert_eq!(ws.receive().unwrap(), text("next"), "cut at {cut}");
+    }
+}
+
+/// The caller's own loop has left part of a message in the inbox, some of it unmasked.
+#[test]
+fn a_connection_is_taken_over_in_the_middle_of_a_message() {
+    let message = masked(OpCode::BINARY, &[7; 40_000]);
+    for cut in [0, 1, 5, 6, 7, 8, 9, 20, 16_000, 20_000, 39_000] {
+        let mut connection = Connection::server(Config::default());
+        let (mut inbox, mut out) = (Inbox::new(), hybi::Outbox::new());
+        inbox.append(&message[..cut]);
+        assert_eq!(connection.receive(&mut inbox.input(), &mut out).unwrap(), None);
+        let stream = Script::new([In::Bytes(message[cut..].to_vec())]);
+        let mut ws = WebSocket::new(stream, connection, inbox);
+        assert_eq!(ws.receive().unwrap(), binary(&[7; 40_000]), "cut at {cut}");
+    }
 }
 
 #[test]
@@ -42,7 +98,7 @@ fn input_may_come_byte_by_byte_with_interruptions() {
     let input = one_by_one(&message).flat_map(|byte| [In::Error(ErrorKind::Interrupted), byte]);
     let stream = Script::new(input);
     let mut ws = server(stream.clone());
-    assert_eq!(ws.read().unwrap(), text("gr\u{fc}\u{df}e \u{1f600}"));
+    assert_eq!(ws.receive().unwrap(), text("gr\u{fc}\u{df}e \u{1f600}"));
     assert_eq!(stream.written(), plain(OpCode::PONG, b""));
 }
 
@@ -56,9 +112,9 @@ fn a_stream_that_has_nothing_is_a_time_out_that_loses_nothing() {
                 vec![In::Bytes(front.to_vec()), In::Error(kind), In::Bytes(back.to_vec())];
             input.retain(|input| !matches!(input, In::Bytes(bytes) if bytes.is_empty()));
             let mut ws = server(Script::new(input));
-            assert_eq!(ws.read().unwrap(), Incoming::TimedOut, "{kind:?} at {cut}");
+            timed_out(ws.receive());
             assert_eq!(ws.ready_state(), ReadyState::Open);
-            assert_eq!(ws.read().unwrap(), text("Hello"), "{kind:?} at {cut}");
+            assert_eq!(ws.receive().unwrap(), text("Hello"), "{kind:?} at {cut}");
         }
     }
 }
@@ -69,21 +125,22 @@ fn with_a_time_out_of_zero_what_is_there_is_read() {
         Script::new([bytes(&[masked(OpCode::TEXT, b"Hello")]), In::Error(ErrorKind::WouldBlock)]);
     let mut ws = server(stream);
     ws.set_read_timeout(Some(Duration::ZERO)).unwrap();
-    assert_eq!(ws.read().unwrap(), text("Hello"));
-    assert_eq!(ws.read().unwrap(), Incoming::TimedOut);
+    assert_eq!(ws.receive().unwrap(), text("Hello"));
+    timed_out(ws.receive());
 }
 
 #[test]
 fn a_time_out_holds_for_the_whole_read() {
-    // Every byte comes at once; were the time-out one of each system call, all of them would be read.
+    // Every byte comes at once; were the time-out one of each system call, all of them would be
+    // read.
     let stream = Script::new(one_by_one(&masked(OpCode::TEXT, b"Hello")));
     let mut ws = server(stream.clone());
     ws.set_read_timeout(Some(Duration::ZERO)).unwrap();
     let before = stream.unread();
-    assert_eq!(ws.read().unwrap(), Incoming::TimedOut);
+    timed_out(ws.receive());
     assert_eq!(stream.unread(), before - 1);
     ws.set_read_timeout(None).unwrap();
-    assert_eq!(ws.read().unwrap(), text("Hello"));
+    assert_eq!(ws.receive().unwrap(), text("Hello"));
 }
 
 #[test]
@@ -91,6 +148,7 @@ fn a_stream_without_time_outs_refuses_them_and_reads_all_the_same() {
     let mut ws = WebSocket::new(
         Untimed(io::Cursor::new(masked(OpCode::TEXT, b"Hello"))),
         Connection::server(Config::default()),
+        Inbox::new(),
     );
     let refused = ws.set_read_timeout(Some(Duration::from_secs(1))).unwrap_err();
     assert_eq!(refused.kind(), ErrorKind::Unsupported);
@@ -98,8 +156,8 @@ fn a_stream_without_time_outs_refuses_them_and_reads_all_the_same() {
         ws.set_write_timeout(Some(Duration::from_secs(1))).unwrap_err().kind(),
         ErrorKind::Unsupported
     );
-    assert_eq!(ws.read().unwrap(), text("Hello"));
-    assert_eq!(closed(ws.read()).code(), 1006);
+    assert_eq!(ws.receive().unwrap(), text("Hello"));
+    assert_eq!(closed(&mut ws).code(), 1006);
 }
 
 // ---- the end, wherever it comes
@@ -119,23 +177,31 @@ fn conversation(masked: bool) -> Vec<u8> {
 /// Reads until the connection is over, and checks that it stays so.
 fn read_out<R: hybi::Role>(
     ws: &mut WebSocket<Script, R>,
-) -> (Vec<Incoming>, Result<Closed, String>) {
+) -> (Vec<Message>, Result<Closed, String>) {
     let mut messages = Vec::new();
     let end = loop {
-        match ws.read() {
-            Ok(Incoming::Closed(closed)) => break Ok(closed),
-            Ok(message) => messages.push(message),
+        assert_eq!(ws.closed(), None);
+        match ws.receive() {
+            Ok(Some(message)) => messages.push(message),
+            Ok(None) => break Ok(ws.closed().unwrap().clone()),
             Err(error) => break Err(error.to_string()),
         }
     };
     for _ in 0..3 {
-        assert_eq!(told(ws.read()), end.clone().map(Incoming::Closed));
+        match &end {
+            Ok(closed) => assert_eq!((ws.receive().unwrap(), ws.closed()), (None, Some(closed))),
+            Err(error) => {
+                assert_eq!(ws.receive().unwrap_err().to_string(), *error);
+                let closed = ws.closed().unwrap();
+                assert_eq!((closed.code(), closed.was_clean()), (1006, false), "as in a browser");
+            }
+        }
     }
     assert_eq!(ws.ready_state(), ReadyState::Closed);
     assert_eq!(ws.unsent_bytes(), 0);
-    assert!(matches!(ws.send("more"), Err(Error::Misuse(Misuse::Closed))));
-    assert!(matches!(ws.ping(b""), Err(Error::Misuse(Misuse::Closed))));
-    assert!(matches!(ws.close(CloseCode::NORMAL, ""), Err(Error::Misuse(Misuse::Closed))));
+    assert!(matches!(ws.send("more"), Err(Error::Usage(UsageError::Closed))));
+    assert!(matches!(ws.ping(b""), Err(Error::Usage(UsageError::Closed))));
+    assert!(matches!(ws.close(CloseCode::NORMAL, ""), Err(Error::Usage(UsageError::Closed))));
     assert_eq!(ws.stream().log.borrow().shut.last(), Some(&Shutdown::Both));
     (messages, end)
 }
@@ -167,7 +233,7 @@ fn check_end_everywhere<R: hybi::Role>(
             _ => (2, CutOff::InControl { opcode: OpCode::CLOSE }),
         };
         let whole = cut == all.len();
-        let messages = [text("one"), Incoming::Binary(b"two".to_vec())];
+        let messages = [Message::from("one"), Message::from(&b"two"[..])];
         for one_at_a_time in [false, true] {
             let script = |end: In| {
                 let front = &all[..cut];
@@ -221,7 +287,7 @@ fn a_server_may_vanish_after_any_byte() {
 fn a_reset_is_told_as_such_again_and_again() {
     let mut ws = server(Script::new([In::Error(ErrorKind::ConnectionReset)]));
     for _ in 0..3 {
-        assert_eq!(io_kind(ws.read()), ErrorKind::ConnectionReset);
+        assert_eq!(io_kind(ws.receive()), ErrorKind::ConnectionReset);
     }
 }
 
@@ -234,20 +300,20 @@ fn a_violation_is_told_after_what_came_before_and_the_peer_is_told_too() {
     ])]);
     let mut ws = server(stream.clone());
     let (messages, end) = read_out(&mut ws);
-    assert_eq!(messages, [text("good")]);
-    assert_eq!(end.unwrap_err(), Violation::Unmasked.to_string());
+    assert_eq!(messages, [Message::from("good")]);
+    assert_eq!(end.unwrap_err(), ProtocolError::Unmasked.to_string());
     assert_eq!(stream.written(), plain(OpCode::CLOSE, &1002u16.to_be_bytes()));
     // Our side ends at once, the whole when the peer's has.
     assert_eq!(stream.log.borrow().shut, [Shutdown::Write, Shutdown::Both]);
-    assert!(matches!(ws.read(), Err(Error::Violation(Violation::Unmasked))));
+    assert!(matches!(ws.receive(), Err(Error::Protocol(ProtocolError::Unmasked))));
 }
 
 #[test]
 fn a_message_over_the_limit_is_refused_with_1009() {
     let stream = Script::new([bytes(&[masked(OpCode::BINARY, &[0; 11])])]);
     let config = Config::default().limits(Limits::default().message_bytes_max(10));
-    let mut ws = WebSocket::new(stream.clone(), Connection::server(config));
-    assert!(matches!(ws.read(), Err(Error::Violation(Violation::MessageTooBig { len: 11 }))));
+    let mut ws = WebSocket::new(stream.clone(), Connection::server(config), Inbox::new());
+    assert!(matches!(ws.receive(), Err(Error::Protocol(ProtocolError::MessageTooBig { len: 11 }))));
     assert_eq!(stream.written(), plain(OpCode::CLOSE, &1009u16.to_be_bytes()));
 }
 
@@ -260,7 +326,7 @@ fn the_server_ends_the_transport_after_the_peers_close() {
         bytes(&[b"what comes now is thrown away".to_vec()]),
     ]);
     let mut ws = server(stream.clone());
-    let closed = closed(ws.read());
+    let closed = closed(&mut ws);
     assert_eq!((closed.code(), closed.reason(), closed.was_clean()), (1000, "done", true));
     assert_eq!(closed.to_string(), "1000 \"done\"");
     assert_eq!(stream.written(), plain(OpCode::CLOSE, b"\x03\xe8done"));
@@ -274,7 +340,7 @@ fn the_server_does_not_read_for_ever_after_closing() {
     let stream =
         Script::new(input.into_iter().chain((0..1000).map(|_| In::Bytes(vec![0; 1 << 16]))));
     let mut ws = server(stream.clone());
-    assert_eq!(closed(ws.read()).code(), 1005);
+    assert_eq!(closed(&mut ws).code(), 1005);
     assert!(stream.unread() > 900, "more than 6 MiB were read for nothing");
 }
 
@@ -286,10 +352,10 @@ fn the_client_waits_for_the_server_to_end_the_transport() {
         In::End,
     ]);
     let mut ws = client(stream.clone());
-    assert_eq!(ws.read().unwrap(), Incoming::TimedOut);
+    timed_out(ws.receive());
     assert_eq!(ws.ready_state(), ReadyState::Closing);
     assert_eq!(stream.log.borrow().shut, []);
-    assert_eq!(ws.read().unwrap(), Incoming::Closed(Closed::Clean(None)));
+    assert_eq!(closed(&mut ws), Closed::Clean(None));
     assert_eq!(stream.written(), masked(OpCode::CLOSE, b""));
     assert_eq!(stream.log.borrow().shut, [Shutdown::Both]);
 }
@@ -299,13 +365,13 @@ fn nobody_waits_for_an_end_that_a_stream_without_time_outs_may_never_tell() {
     let mut stream = Script::new([bytes(&[plain(OpCode::CLOSE, b"")]), In::Bytes(vec![])]);
     stream.timed = false;
     let mut ws = client(stream.clone());
-    assert_eq!(closed(ws.read()), Closed::Clean(None));
+    assert_eq!(closed(&mut ws), Closed::Clean(None));
     assert_eq!(stream.unread(), 1);
 
     let mut stream = Script::new([bytes(&[masked(OpCode::CLOSE, b"")]), In::Bytes(vec![])]);
     stream.timed = false;
     let mut ws = server(stream.clone());
-    assert_eq!(closed(ws.read()), Closed::Clean(None));
+    assert_eq!(closed(&mut ws), Closed::Clean(None));
     assert_eq!(stream.unread(), 1);
 }
 
@@ -316,9 +382,9 @@ fn our_close_is_answered_and_messages_before_that_still_arrive() {
     let mut ws = server(stream.clone());
     ws.close(CloseCode::NORMAL, "bye").unwrap();
     assert_eq!(ws.ready_state(), ReadyState::Closing);
-    assert!(matches!(ws.close(CloseCode::NORMAL, "bye"), Err(Error::Misuse(Misuse::Closed))));
-    assert_eq!(ws.read().unwrap(), text("last"));
-    assert_eq!(closed(ws.read()).code(), 1000);
+    assert!(matches!(ws.close(CloseCode::NORMAL, "bye"), Err(Error::Usage(UsageError::Closed))));
+    assert_eq!(ws.receive().unwrap(), text("last"));
+    assert_eq!(closed(&mut ws).code(), 1000);
     assert_eq!(
         stream.written(),
         plain(OpCode::CLOSE, b"\x03\xe8bye"),
@@ -331,7 +397,7 @@ fn a_close_without_a_code_is_an_empty_frame() {
     let stream = Script::new([bytes(&[masked(OpCode::CLOSE, b"")])]);
     let mut ws = server(stream.clone());
     ws.close_without_code().unwrap();
-    assert_eq!(closed(ws.read()).to_string(), "1005 (no code)");
+    assert_eq!(closed(&mut ws).to_string(), "1005 (no code)");
     assert_eq!(stream.written(), [0x88, 0]);
 }
 
@@ -341,7 +407,7 @@ fn closing_is_not_waited_for_longer_than_agreed() {
     let mut ws = server(stream);
     ws.set_keepalive(KeepaliveConfig::default().close_within(Some(Duration::ZERO)));
     ws.close(CloseCode::NORMAL, "").unwrap();
-    assert_eq!(closed(ws.read()), Closed::Abnormal(Abnormal::Expired(Expired::Close)));
+    assert_eq!(closed(&mut ws), Closed::Abnormal(Abnormal::TimedOut(KeepaliveError::Close)));
 }
 
 #[test]
@@ -350,18 +416,18 @@ fn a_silent_peer_is_pinged_and_then_given_up() {
     let mut ws = server(stream.clone());
     let at_once = Some(Duration::ZERO);
     ws.set_keepalive(KeepaliveConfig::default().ping_after(at_once).pong_within(at_once));
-    assert_eq!(closed(ws.read()), Closed::Abnormal(Abnormal::Expired(Expired::Pong)));
+    assert_eq!(closed(&mut ws), Closed::Abnormal(Abnormal::TimedOut(KeepaliveError::Pong)));
     assert_eq!(stream.written()[..2], [0x89, 8]);
 }
 
 #[test]
 fn a_pong_tells_the_round_trip_time() {
-    // The keep-alive's own pong does not show, and so does not end a wait; one that nobody asked for does.
+    // The keep-alive's own pong does not show; one that nobody asked for does.
     let pongs = [masked(OpCode::PONG, &1u64.to_be_bytes()), masked(OpCode::PONG, b"hi")].concat();
     let mut ws = server(Script::new([In::Bytes(pongs)]));
     ws.set_keepalive(KeepaliveConfig::default().ping_after(Some(Duration::ZERO)));
     assert_eq!(ws.round_trip(), None);
-    assert_eq!(ws.read().unwrap(), Incoming::Pong(b"hi".to_vec()));
+    assert_eq!(ws.receive_event().unwrap(), pong(b"hi"));
     assert!(ws.round_trip().is_some());
 }
 
@@ -369,10 +435,10 @@ fn a_pong_tells_the_round_trip_time() {
 fn terminate_with_zero_drops_the_connection_at_once() {
     let stream = Script::new([bytes(&[masked(OpCode::TEXT, b"unread")])]);
     let mut ws = server(stream.clone());
-    assert_eq!(ws.terminate(Duration::ZERO).unwrap(), Closed::Abnormal(Abnormal::Terminated));
+    assert_eq!(ws.terminate(Duration::ZERO), Closed::Abnormal(Abnormal::Terminated));
     assert_eq!((stream.written(), stream.unread()), (vec![], 1));
     assert_eq!(stream.log.borrow().shut, [Shutdown::Both]);
-    assert_eq!(closed(ws.read()), Closed::Abnormal(Abnormal::Terminated));
+    assert_eq!(closed(&mut ws), Closed::Abnormal(Abnormal::Terminated));
     assert_eq!(ws.ready_state(), ReadyState::Closed);
 }
 
@@ -385,20 +451,20 @@ fn terminate_closes_cleanly_if_the_peer_does() {
         bytes(&[masked(OpCode::CLOSE, b"\x03\xe9")]),
     ]);
     let mut ws = server(stream.clone());
-    let closed = ws.terminate(hour).unwrap();
+    let closed = ws.terminate(hour);
     assert_eq!((closed.code(), closed.was_clean()), (1001, true));
     assert_eq!(stream.written(), plain(OpCode::CLOSE, b"\x03\xe9"));
 
     let stream = Script::new([bytes(&[plain(OpCode::CLOSE, b"\x03\xe8")])]);
-    assert!(client(stream.clone()).terminate(hour).unwrap().was_clean());
+    assert!(client(stream.clone()).terminate(hour).was_clean());
     assert_eq!(stream.written(), masked(OpCode::CLOSE, b"\x03\xe8"));
 
     // Already closing: no second Close frame. Already closed: the same as before.
     let stream = Script::new([bytes(&[masked(OpCode::CLOSE, b"\x0b\xb8")])]);
     let mut ws = server(stream.clone());
     ws.close_without_code().unwrap();
-    assert_eq!(ws.terminate(hour).unwrap().code(), 3000);
-    assert_eq!(ws.terminate(Duration::ZERO).unwrap().code(), 3000);
+    assert_eq!(ws.terminate(hour).code(), 3000);
+    assert_eq!(ws.terminate(Duration::ZERO).code(), 3000);
     assert_eq!(stream.written(), [0x88, 0]);
 }
 
@@ -406,8 +472,8 @@ fn terminate_closes_cleanly_if_the_peer_does() {
 fn terminate_gives_up_on_a_peer_that_never_stops_talking() {
     let stream = Script::new((0..1_000_000).map(|_| In::Bytes(masked(OpCode::PING, b""))));
     let mut ws = server(stream.clone());
-    let closed = ws.terminate(Duration::from_millis(1)).unwrap();
-    assert_eq!(closed, Closed::Abnormal(Abnormal::Expired(Expired::Close)));
+    let closed = ws.terminate(Duration::from_millis(1));
+    assert_eq!(closed, Closed::Abnormal(Abnormal::TimedOut(KeepaliveError::Close)));
     assert!(stream.unread() > 0);
 }
 
@@ -416,7 +482,7 @@ fn terminate_does_not_begin_a_wait_that_the_stream_cannot_bound() {
     let mut stream = Script::new([bytes(&[masked(OpCode::CLOSE, b"")])]);
     stream.timed = false;
     let mut ws = server(stream);
-    let closed = ws.terminate(Duration::from_secs(3600)).unwrap();
+    let closed = ws.terminate(Duration::from_secs(3600));
     assert_eq!(closed, Closed::Abnormal(Abnormal::Terminated));
 }
 
@@ -450,13 +516,13 @@ fn what_a_stream_does_not_take_waits_for_the_next_call() {
     let mut ws = server(stream.clone());
     ws.send("Hello").unwrap();
     assert_eq!(ws.unsent_bytes(), 4);
-    assert!(!ws.flush().unwrap());
+    timed_out(ws.flush());
     assert_eq!(ws.unsent_bytes(), 4);
-    assert_eq!(ws.read().unwrap(), Incoming::TimedOut); // writes first
+    timed_out(ws.receive()); // writes first
     assert_eq!(ws.unsent_bytes(), 3);
     ws.send("again").unwrap();
     assert_eq!(stream.written(), b"\x81\x05Hello\x81\x05again");
-    assert!(ws.flush().unwrap());
+    ws.flush().unwrap();
 }
 
 #[test]
@@ -466,9 +532,9 @@ fn a_pong_that_the_stream_does_not_take_goes_out_later() {
     let stream =
         Script::new(input.into_iter().chain([In::Error(ErrorKind::WouldBlock)])).writing([block]);
     let mut ws = server(stream.clone());
-    assert_eq!(ws.read().unwrap(), text("Hello"));
+    assert_eq!(ws.receive().unwrap(), text("Hello"));
     assert_eq!(ws.unsent_bytes(), 3);
-    assert_eq!(ws.read().unwrap(), Incoming::TimedOut);
+    timed_out(ws.receive());
     assert_eq!(stream.written(), plain(OpCode::PONG, b"?"));
 }
 
@@ -478,9 +544,9 @@ fn our_side_is_not_ended_before_the_close_reply_is_out() {
     let input = [bytes(&[masked(OpCode::CLOSE, b"")]), In::Error(ErrorKind::WouldBlock)];
     let stream = Script::new(input).writing([Out::Takes(1), block]);
     let mut ws = server(stream.clone());
-    assert_eq!(ws.read().unwrap(), Incoming::TimedOut);
+    timed_out(ws.receive());
     assert_eq!(stream.log.borrow().shut, []);
-    assert_eq!(closed(ws.read()), Closed::Clean(None));
+    assert_eq!(closed(&mut ws), Closed::Clean(None));
     assert_eq!(stream.written(), [0x88, 0]);
     assert_eq!(stream.log.borrow().shut, [Shutdown::Write, Shutdown::Both]);
 }
@@ -501,7 +567,7 @@ trait UntilEnd {
 
 impl UntilEnd for WebSocket<Script, Server> {
     fn transfer_until_end(&mut self) {
-        while !matches!(self.read(), Ok(Incoming::Closed(_)) | Err(_)) {
+        while let Ok(Some(_)) | Err(Error::TimedOut) = self.receive() {
             assert!(self.unsent_bytes() < 70_000, "{}", self.unsent_bytes());
         }
     }
@@ -511,15 +577,15 @@ impl UntilEnd for WebSocket<Script, Server> {
 fn queued_messages_go_out_together() {
     let stream = Script::new([In::Error(ErrorKind::WouldBlock)]);
     let mut ws = server(stream.clone());
-    ws.queue("a").unwrap();
-    ws.queue("b").unwrap();
+    ws.feed("a").unwrap();
+    ws.feed("b").unwrap();
     assert_eq!((ws.unsent_bytes(), stream.log.borrow().writes), (6, 0));
     ws.send("c").unwrap();
     assert_eq!(stream.log.borrow().writes, 1);
-    ws.queue("d").unwrap();
-    assert_eq!(ws.read().unwrap(), Incoming::TimedOut);
+    ws.feed("d").unwrap();
+    timed_out(ws.receive());
     assert_eq!(stream.written(), b"\x81\x01a\x81\x01b\x81\x01c\x81\x01d");
-    ws.queue(&[0; 70_000]).unwrap();
+    ws.feed(&[0; 70_000]).unwrap();
     assert_eq!(ws.unsent_bytes(), 0);
 }
 
@@ -541,7 +607,7 @@ fn after_a_failed_write_what_the_peer_had_sent_is_still_read() {
     assert_eq!(ws.unsent_bytes(), 0);
     assert_eq!(io_kind(ws.send("again")), ErrorKind::BrokenPipe);
     assert_eq!(io_kind(ws.flush()), ErrorKind::BrokenPipe);
-    let closed = closed(ws.read());
+    let closed = closed(&mut ws);
     assert_eq!((closed.code(), closed.reason()), (1008, "not like this"));
     assert_eq!(stream.written(), b"", "nothing may follow half a frame");
 }
@@ -554,9 +620,9 @@ fn a_failed_write_while_reading_does_not_hide_what_comes() {
     ]);
     stream.output.borrow_mut().push_back(Out::Error(ErrorKind::ConnectionReset));
     let mut ws = server(stream);
-    assert_eq!(ws.read().unwrap(), text("Hello"));
+    assert_eq!(ws.receive().unwrap(), text("Hello"));
     assert_eq!(io_kind(ws.send("answer")), ErrorKind::ConnectionReset);
-    assert_eq!(closed(ws.read()), Closed::Clean(None));
+    assert_eq!(closed(&mut ws), Closed::Clean(None));
 }
 
 #[test]
@@ -565,19 +631,22 @@ fn misuse_writes_nothing_and_harms_nothing() {
     let mut ws = server(stream.clone());
     ws.send_part("half").unwrap();
     let written = stream.written();
-    assert!(matches!(ws.send("whole"), Err(Error::Misuse(Misuse::MessageUnderWay))));
-    assert!(matches!(ws.queue("whole"), Err(Error::Misuse(Misuse::MessageUnderWay))));
-    assert!(matches!(ws.send_part(b"x"), Err(Error::Misuse(Misuse::OtherKindOfMessage))));
-    assert!(matches!(ws.ping(&[0; 126]), Err(Error::Misuse(Misuse::ControlTooLong { len: 126 }))));
+    assert!(matches!(ws.send("whole"), Err(Error::Usage(UsageError::MessageInProgress))));
+    assert!(matches!(ws.feed("whole"), Err(Error::Usage(UsageError::MessageInProgress))));
+    assert!(matches!(ws.send_part(b"x"), Err(Error::Usage(UsageError::OtherKindOfMessage))));
+    assert!(matches!(
+        ws.ping(&[0; 126]),
+        Err(Error::Usage(UsageError::ControlTooLong { len: 126 }))
+    ));
     let long = "x".repeat(124);
     assert!(matches!(
         ws.close(CloseCode::NORMAL, &long),
-        Err(Error::Misuse(Misuse::CloseReasonTooLong { len: 124 }))
+        Err(Error::Usage(UsageError::CloseReasonTooLong { len: 124 }))
     ));
     assert_eq!(stream.written(), written);
     assert_eq!(ws.ready_state(), ReadyState::Open);
     ws.send_last_part("").unwrap();
-    assert_eq!(ws.read().unwrap(), text("Hello"));
+    assert_eq!(ws.receive().unwrap(), text("Hello"));
 }
 
 // ---- real sockets
@@ -585,23 +654,23 @@ fn misuse_writes_nothing_and_harms_nothing() {
 #[test]
 fn a_read_times_out_at_a_silent_peer_and_goes_on_afterwards() {
     let (mut client, mut server) = pair();
-    client.set_read_timeout(Some(Duration::from_millis(1))).unwrap();
-    assert_eq!(client.read().unwrap(), Incoming::TimedOut);
+    client.set_read_timeout(Duration::from_millis(1)).unwrap();
+    timed_out(client.receive());
     server.send("now").unwrap();
     client.set_read_timeout(None).unwrap();
-    assert_eq!(client.read().unwrap(), text("now"));
+    assert_eq!(client.receive().unwrap(), text("now"));
 }
 
 #[test]
 fn a_non_blocking_socket_says_that_it_has_nothing() {
     let (mut client, mut server) = pair();
     client.stream().set_nonblocking(true).unwrap();
-    assert_eq!(client.read().unwrap(), Incoming::TimedOut);
+    timed_out(client.receive());
     server.send("now").unwrap();
     let message = loop {
-        match client.read().unwrap() {
-            Incoming::TimedOut => thread::yield_now(),
-            message => break message,
+        match client.receive() {
+            Err(Error::TimedOut) => thread::yield_now(),
+            message => break message.unwrap(),
         }
     };
     assert_eq!(message, text("now"));
@@ -611,69 +680,111 @@ fn a_non_blocking_socket_says_that_it_has_nothing() {
 fn what_does_not_fit_into_a_socket_stays_unsent_and_arrives_in_the_end() {
     let (mut client, mut server) = pair();
     let big = vec![42; 15 << 20]; // more than any socket buffer
-    client.set_write_timeout(Some(Duration::from_millis(1))).unwrap();
+    client.set_write_timeout(Duration::from_millis(1)).unwrap();
     client.send(&*big).unwrap();
     assert!(client.unsent_bytes() > 0);
-    let reading = thread::spawn(move || server.read().unwrap());
+    let reading = thread::spawn(move || server.receive().unwrap());
     client.set_write_timeout(None).unwrap();
-    assert!(client.flush().unwrap());
-    assert_eq!(reading.join().unwrap(), Incoming::Binary(big));
+    client.flush().unwrap();
+    assert_eq!(reading.join().unwrap(), binary(&big));
 }
 
 #[test]
 fn a_clean_close_over_tcp_in_both_directions() {
     let (mut client, mut server) = pair();
-    let serving = thread::spawn(move || server.read().unwrap());
+    let serving = thread::spawn(move || closed(&mut server));
     client.close(CloseCode::NORMAL, "client first").unwrap();
-    assert_eq!(closed(client.read()).reason(), "client first");
-    assert!(matches!(serving.join().unwrap(), Incoming::Closed(Closed::Clean(Some(_)))));
+    assert_eq!(closed(&mut client).reason(), "client first");
+    assert!(matches!(serving.join().unwrap(), Closed::Clean(Some(_))));
 
     let (mut client, mut server) = pair();
     let serving = thread::spawn(move || {
         server.close(CloseCode::GOING_AWAY, "server first").unwrap();
-        server.read().unwrap()
+        closed(&mut server)
     });
-    assert_eq!(closed(client.read()).reason(), "server first");
-    assert!(matches!(serving.join().unwrap(), Incoming::Closed(Closed::Clean(Some(_)))));
+    assert_eq!(closed(&mut client).reason(), "server first");
+    assert!(matches!(serving.join().unwrap(), Closed::Clean(Some(_))));
 }
 
 #[test]
 fn the_close_frame_reaches_a_client_that_is_still_sending() {
-    // Were the socket closed with the client's bytes unread, a reset could overtake the Close frame.
+    // Were the socket closed with the client's bytes unread, a reset could overtake the Close
+    // frame.
     for _ in 0..20 {
         let (mut client, mut server) = pair();
         let serving = thread::spawn(move || {
-            assert_eq!(server.read().unwrap(), text("now"));
+            assert_eq!(server.receive().unwrap(), text("now"));
             server.terminate(Duration::from_secs(60))
         });
         client.send("now").unwrap();
         while client.send(&[0; 4096]).is_ok() && client.unsent_bytes() == 0 {
-            client.set_read_timeout(Some(Duration::ZERO)).unwrap();
-            if client.read().unwrap() != Incoming::TimedOut {
-                break;
+            client.set_read_timeout(Duration::ZERO).unwrap();
+            match client.receive() {
+                Err(Error::TimedOut) => {}
+                other => {
+                    assert_eq!(other.unwrap(), None);
+                    break;
+                }
             }
         }
         client.set_read_timeout(None).unwrap();
-        assert_eq!(closed(client.read()).code(), 1001);
-        assert_eq!(serving.join().unwrap().unwrap().code(), 1001);
+        assert_eq!(closed(&mut client).code(), 1001);
+        assert_eq!(serving.join().unwrap().code(), 1001);
     }
 }
 
 #[test]
 fn terminate_does_not_wait_longer_for_a_silent_peer() {
     let (client, mut server) = sockets_with_server();
-    let closed = server.terminate(Duration::from_millis(1)).unwrap();
-    assert_eq!(closed, Closed::Abnormal(Abnormal::Expired(Expired::Close)));
+    let closed = server.terminate(Duration::from_millis(1));
+    assert_eq!(closed, Closed::Abnormal(Abnormal::TimedOut(KeepaliveError::Close)));
+    drop(client);
+}
+
+#[test]
+fn terminate_does_not_wait_longer_for_a_peer_that_does_not_read() {
+    let (client, mut server) = sockets_with_server();
+    server.set_write_timeout(Duration::from_millis(1)).unwrap();
+    server.send(&*vec![0; 15 << 20]).unwrap();
+    server.set_write_timeout(None).unwrap();
+    assert!(server.unsent_bytes() > 0);
+    let closed = server.terminate(Duration::from_millis(1));
+    assert_eq!(closed, Closed::Abnormal(Abnormal::TimedOut(KeepaliveError::Close)));
     drop(client);
 }
 
 #[test]
 fn a_peer_that_does_not_read_is_found_out_by_the_keep_alive() {
     let (client, mut server) = sockets_with_server();
-    server.set_write_timeout(Some(Duration::from_millis(1))).unwrap();
+    server.set_write_timeout(Duration::from_millis(1)).unwrap();
     server.send(&*vec![0; 15 << 20]).unwrap();
     let soon = Some(Duration::from_millis(1));
     server.set_keepalive(KeepaliveConfig::default().ping_after(soon).pong_within(soon));
-    assert_eq!(closed(server.read()), Closed::Abnormal(Abnormal::Expired(Expired::Pong)));
+    assert_eq!(closed(&mut server), Closed::Abnormal(Abnormal::TimedOut(KeepaliveError::Pong)));
     drop(client);
+}
+
+// ---- a peer that has ended its stream may still read
+
+#[test]
+fn what_is_queued_goes_to_a_peer_that_has_ended_its_stream() {
+    use std::io::{Read, Write};
+    let (mut client, mut ws) = sockets_with_server();
+    let big = vec![1; 15 << 20];
+    ws.set_write_timeout(Duration::from_millis(1)).unwrap();
+    ws.send(&*big).unwrap();
+    assert!(ws.unsent_bytes() > 0);
+    client.write_all(&masked(OpCode::CLOSE, b"")).unwrap();
+    client.shutdown(Shutdown::Write).unwrap();
+    ws.set_read_timeout(Duration::from_millis(1)).unwrap();
+    for _ in 0..3 {
+        assert!(matches!(ws.receive(), Err(Error::TimedOut)), "nothing is lost: call again");
+    }
+    let reading = thread::spawn(move || {
+        let mut all = Vec::new();
+        client.read_to_end(&mut all).map(|_| all.len())
+    });
+    while matches!(ws.receive(), Err(Error::TimedOut)) {}
+    assert!(ws.closed().unwrap().was_clean());
+    assert_eq!(reading.join().unwrap().unwrap(), 10 + big.len() + 2);
 }

@@ -6,11 +6,13 @@ use std::sync::mpsc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use hybi::blocking::{self, AcceptError, Acceptor, ConnectError, Connector, Incoming, ReadyState};
+use hybi::blocking::{
+    self, AcceptError, Acceptor, ConnectError, Connector, Proxy, ReadyState, Untimed,
+};
 use hybi::frame::OpCode;
 use hybi::handshake::{
-    Accept, ClientRequest, HandshakeMisuse, HeadLimits, Rejection, RequestError, ResponseError,
-    choose_subprotocol,
+    Acceptance, ClientRequest, HandshakeUsageError, HeadLimits, Rejection, RequestError,
+    ResponseError,
 };
 use hybi::{CloseCode, Config, Limits, Uri};
 
@@ -18,7 +20,8 @@ use crate::stream::*;
 
 /// The request of RFC 6455 §1.2.
 const REQUEST: &str = "GET /chat?a=b HTTP/1.1\r\nHost: server.example.com\r\nUpgrade: websocket\r\n\
-    Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nOrigin: http://example.com\r\n\
+    Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
+    Origin: http://example.com\r\n\
     Sec-WebSocket-Protocol: chat, superchat\r\nSec-WebSocket-Version: 13\r\n\r\n";
 /// What belongs to it (RFC 6455 §1.3).
 const ACCEPT: &str = "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n";
@@ -34,7 +37,7 @@ fn a_request_is_seen_before_it_is_accepted() {
     let stream = Script::new(
         one_by_one(REQUEST.as_bytes()).flat_map(|byte| [In::Error(ErrorKind::Interrupted), byte]),
     );
-    let pending = blocking::accept(stream.clone()).unwrap();
+    let pending = blocking::receive_request(stream.clone()).unwrap();
     let request = pending.request();
     assert_eq!((request.method(), request.path(), request.query()), ("GET", "/chat", Some("a=b")));
     assert_eq!(request.origin(), Some(&b"http://example.com"[..]));
@@ -42,10 +45,11 @@ fn a_request_is_seen_before_it_is_accepted() {
     assert_eq!(pending.ready_state(), ReadyState::Connecting);
     assert_eq!(written(&stream), "");
 
-    let chosen = choose_subprotocol(request, &["superchat", "chat"]).unwrap();
-    let accept = Accept::from_origins(&["http://example.com"])
+    let chosen = request.choose_subprotocol(&["superchat", "chat"]).unwrap();
+    let accept = Acceptance::from_origins(["http://example.com"])
+        .unwrap()
         .subprotocol(chosen)
-        .header("X-Server", "test");
+        .field("X-Server", "test");
     let ws = pending.accept(&accept).unwrap();
     assert_eq!(ws.ready_state(), ReadyState::Open);
     assert_eq!(ws.subprotocol(), Some("superchat"));
@@ -64,24 +68,24 @@ fn what_follows_the_request_belongs_to_the_connection() {
         let (front, back) = all.split_at(cut);
         let input = [front, back].into_iter().filter(|part| !part.is_empty());
         let stream = Script::new(input.map(|part| In::Bytes(part.to_vec())));
-        let pending = blocking::accept(stream).unwrap();
-        let mut ws = pending.accept(&Accept::from_any_origin()).unwrap();
+        let pending = blocking::receive_request(stream).unwrap();
+        let mut ws = pending.accept(&Acceptance::from_any_origin()).unwrap();
         assert_eq!(ws.subprotocol(), None);
-        assert_eq!(ws.read().unwrap(), text("Hello"), "cut at {cut}");
-        assert_eq!(closed(ws.read()).code(), 1005);
+        assert_eq!(ws.receive().unwrap(), text("Hello"), "cut at {cut}");
+        assert_eq!(closed(&mut ws).code(), 1005);
     }
 }
 
 #[test]
-fn the_configuration_reaches_the_connection_but_for_the_replies() {
+fn the_configuration_reaches_the_connection() {
     let all = [REQUEST.as_bytes(), &masked(OpCode::PING, b"?"), &masked(OpCode::TEXT, b"too long")]
         .concat();
     let stream = Script::new([In::Bytes(all)]);
-    let config = Config::default().limits(Limits::default().message_bytes_max(7)).manual_replies();
-    let pending = Acceptor::new().config(config).receive(stream.clone()).unwrap();
-    let mut ws = pending.accept(&Accept::from_any_origin()).unwrap();
+    let config = Config::default().limits(Limits::default().message_bytes_max(7));
+    let pending = blocking::receive_request(stream.clone()).unwrap();
+    let mut ws = pending.accept(&Acceptance::from_any_origin().config(config)).unwrap();
     let head = stream.written().len();
-    assert!(matches!(ws.read(), Err(blocking::Error::Violation(_))));
+    assert!(matches!(ws.receive(), Err(blocking::Error::Protocol(_))));
     let frames = [plain(OpCode::PONG, b"?"), plain(OpCode::CLOSE, &1009u16.to_be_bytes())].concat();
     assert_eq!(stream.written()[head..], frames);
 }
@@ -89,7 +93,7 @@ fn the_configuration_reaches_the_connection_but_for_the_replies() {
 #[test]
 fn a_page_or_a_refusal_is_answered_with_and_the_stream_closed() {
     let stream = Script::new([In::Bytes(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n".to_vec())]);
-    let pending = blocking::accept(stream.clone()).unwrap();
+    let pending = blocking::receive_request(stream.clone()).unwrap();
     assert!(!pending.request().is_upgrade());
     pending.reject(&Rejection::new(200).body("text/plain", "a page")).unwrap();
     let answer = written(&stream);
@@ -104,7 +108,7 @@ fn a_page_or_a_refusal_is_answered_with_and_the_stream_closed() {
 fn a_bad_request_is_refused_by_itself() {
     let bad = |request: &str| {
         let stream = Script::new([In::Bytes(request.as_bytes().to_vec())]);
-        (blocking::accept(stream.clone()).map(|_| ()), written(&stream), stream)
+        (blocking::receive_request(stream.clone()).map(|_| ()), written(&stream), stream)
     };
     let (result, answer, stream) = bad("not HTTP at all\r\n\r\n");
     assert!(matches!(result, Err(AcceptError::Request(RequestError::RequestLine))), "{result:?}");
@@ -112,17 +116,14 @@ fn a_bad_request_is_refused_by_itself() {
     assert_eq!(stream.log.borrow().shut, [Shutdown::Write]);
 
     let stream = Script::new([In::Bytes(REQUEST.as_bytes().to_vec())]);
-    let limits = HeadLimits::default().headers_max(2);
-    let result = Acceptor::new().limits(limits).receive(stream.clone()).map(|_| ());
-    assert!(
-        matches!(result, Err(AcceptError::Request(RequestError::TooManyHeaders))),
-        "{result:?}"
-    );
+    let limits = HeadLimits::default().fields_max(2);
+    let result = Acceptor::new().head_limits(limits).receive_request(stream.clone()).map(|_| ());
+    assert!(matches!(result, Err(AcceptError::Request(RequestError::TooManyFields))), "{result:?}");
     assert!(written(&stream).starts_with("HTTP/1.1 431 "));
 
     let stream = Script::new([In::Bytes(REQUEST.as_bytes().to_vec())]);
-    let pending = blocking::accept(stream.clone()).unwrap();
-    let result = pending.accept(&Accept::from_same_origin()).map(|_| ());
+    let pending = blocking::receive_request(stream.clone()).unwrap();
+    let result = pending.accept(&Acceptance::from_same_origin()).map(|_| ());
     assert!(matches!(result, Err(AcceptError::Request(RequestError::Origin))), "{result:?}");
     assert!(written(&stream).starts_with("HTTP/1.1 403 "));
     assert_eq!(stream.log.borrow().shut, [Shutdown::Write]);
@@ -131,22 +132,25 @@ fn a_bad_request_is_refused_by_itself() {
 #[test]
 fn a_mistake_of_the_server_is_a_500_for_the_client() {
     let stream = Script::new([In::Bytes(REQUEST.as_bytes().to_vec())]);
-    let pending = blocking::accept(stream.clone()).unwrap();
+    let pending = blocking::receive_request(stream.clone()).unwrap();
     let result =
-        pending.accept(&Accept::from_any_origin().subprotocol("never offered")).map(|_| ());
+        pending.accept(&Acceptance::from_any_origin().subprotocol("never offered")).map(|_| ());
     let misuse = matches!(
         result,
-        Err(AcceptError::Misuse(
-            HandshakeMisuse::SubprotocolNotOffered | HandshakeMisuse::Subprotocol
+        Err(AcceptError::Usage(
+            HandshakeUsageError::SubprotocolNotOffered | HandshakeUsageError::Subprotocol
         ))
     );
     assert!(misuse, "{result:?}");
     assert!(written(&stream).starts_with("HTTP/1.1 500 "));
 
     let stream = Script::new([In::Bytes(REQUEST.as_bytes().to_vec())]);
-    let pending = blocking::accept(stream.clone()).unwrap();
-    let result = pending.reject(&Rejection::new(200).header("A", "b\r\nC: d"));
-    assert!(matches!(result, Err(AcceptError::Misuse(HandshakeMisuse::HeaderValue))), "{result:?}");
+    let pending = blocking::receive_request(stream.clone()).unwrap();
+    let result = pending.reject(&Rejection::new(200).field("A", "b\r\nC: d"));
+    assert!(
+        matches!(result, Err(AcceptError::Usage(HandshakeUsageError::FieldValue))),
+        "{result:?}"
+    );
     assert!(written(&stream).starts_with("HTTP/1.1 500 "));
 }
 
@@ -159,12 +163,12 @@ fn a_client_may_vanish_at_any_byte_of_its_request() {
             (In::End, ErrorKind::UnexpectedEof),
             (In::Error(ErrorKind::ConnectionReset), ErrorKind::ConnectionReset),
         ] {
-            match blocking::accept(Script::new(input(end))) {
+            match blocking::receive_request(Script::new(input(end))) {
                 Err(AcceptError::Io(error)) => assert_eq!(error.kind(), expected, "cut at {cut}"),
                 other => panic!("cut at {cut}: {other:?}"),
             }
         }
-        let late = blocking::accept(Script::new(input(In::Error(ErrorKind::WouldBlock))));
+        let late = blocking::receive_request(Script::new(input(In::Error(ErrorKind::WouldBlock))));
         assert!(matches!(late, Err(AcceptError::TimedOut)), "cut at {cut}");
     }
 }
@@ -175,8 +179,8 @@ fn an_answer_that_cannot_be_written_opens_nothing() {
         [(Out::Error(ErrorKind::BrokenPipe), false), (Out::Error(ErrorKind::WouldBlock), true)]
     {
         let stream = Script::new([In::Bytes(REQUEST.as_bytes().to_vec())]).writing([out]);
-        let pending = blocking::accept(stream).unwrap();
-        match pending.accept(&Accept::from_any_origin()) {
+        let pending = blocking::receive_request(stream).unwrap();
+        match pending.accept(&Acceptance::from_any_origin()) {
             Err(AcceptError::TimedOut) => assert!(timed_out),
             Err(AcceptError::Io(_)) => assert!(!timed_out),
             other => panic!("{other:?}"),
@@ -187,9 +191,33 @@ fn an_answer_that_cannot_be_written_opens_nothing() {
 #[test]
 fn a_client_that_says_nothing_is_given_up() {
     let (mut client, server) = sockets();
-    let acceptor = Acceptor::new().timeout(Some(Duration::from_millis(1)));
-    assert!(matches!(acceptor.receive(server), Err(AcceptError::TimedOut)));
+    let acceptor = Acceptor::new().timeout(Duration::from_millis(1));
+    assert!(matches!(acceptor.receive_request(server), Err(AcceptError::TimedOut)));
     assert_eq!(client.read(&mut [0]).unwrap(), 0); // and its connection closed
+}
+
+/// A peer that says nothing would hold the thread for ever.
+#[test]
+fn a_time_out_that_the_stream_cannot_keep_is_refused() {
+    let untimed = || Untimed(Script::new([In::Bytes(REQUEST.as_bytes().to_vec())]));
+    match blocking::receive_request(untimed()) {
+        Err(AcceptError::Io(error)) => assert_eq!(error.kind(), ErrorKind::Unsupported),
+        other => panic!("{other:?}"),
+    }
+    let pending = Acceptor::new().timeout(None).receive_request(untimed()).unwrap();
+    assert_eq!(pending.request().path(), "/chat");
+
+    let uri = Uri::parse("ws://example.com/").unwrap();
+    let stream = Untimed(Script::new([]));
+    match Connector::new().connect_over(stream, &ClientRequest::new(&uri)) {
+        Err(ConnectError::Io(error)) => assert_eq!(error.kind(), ErrorKind::Unsupported),
+        other => panic!("{other:?}"),
+    }
+    let stream = Untimed(Script::new([In::Bytes(b"HTTP/1.1 503\r\n\r\n".to_vec())]));
+    match Connector::new().timeout(None).connect_over(stream, &ClientRequest::new(&uri)) {
+        Err(ConnectError::Refused(refusal)) => assert_eq!(refusal.response().status(), 503),
+        other => panic!("{other:?}"),
+    }
 }
 
 // ---- connecting
@@ -200,7 +228,8 @@ fn listen() -> (TcpListener, u16) {
     (listener, port)
 }
 
-/// A server for one connection, which answers `respond(request head)`, says what it was asked, and then waits for the end.
+/// A server for one connection, which answers `respond(request head)`, says what it was asked, and
+/// then waits for the end.
 fn server_of(respond: impl FnOnce(&str) -> Vec<u8> + Send + 'static) -> (u16, JoinHandle<String>) {
     let (listener, port) = listen();
     let thread = thread::spawn(move || {
@@ -231,21 +260,19 @@ fn hello_server() -> (u16, JoinHandle<String>) {
 }
 
 fn serve_hello(stream: TcpStream) -> String {
-    let pending = blocking::accept(stream).unwrap();
+    let pending = blocking::receive_request(stream).unwrap();
     let host = pending.request().host().unwrap().to_owned();
-    let mut accept = Accept::from_any_origin().header("X-Server", "test");
-    if let Some(chosen) = choose_subprotocol(pending.request(), &["echo"]) {
+    let mut accept = Acceptance::from_any_origin().field("X-Server", "test");
+    if let Some(chosen) = pending.request().choose_subprotocol(&["echo"]) {
         accept = accept.subprotocol(chosen);
     }
     let mut ws = pending.accept(&accept).unwrap();
     ws.send("hello").unwrap();
-    loop {
-        match ws.read().unwrap() {
-            Incoming::Text(text) => ws.send(&*text).unwrap(),
-            Incoming::Closed(_) => return host,
-            other => panic!("{other:?}"),
-        }
+    while let Some(message) = ws.receive().unwrap() {
+        assert_ne!(message.as_text(), None);
+        ws.send(&message).unwrap();
     }
+    host
 }
 
 #[test]
@@ -255,12 +282,12 @@ fn connect_talk_and_close() {
     let request = ClientRequest::new(&uri).subprotocol("other").subprotocol("echo");
     let mut ws = Connector::new().connect(&request).unwrap();
     assert_eq!(ws.subprotocol(), Some("echo"));
-    assert_eq!(ws.response().unwrap().header("x-server"), Some(&b"test"[..]));
-    assert_eq!(ws.read().unwrap(), text("hello"));
+    assert_eq!(ws.response().unwrap().field("x-server"), Some(&b"test"[..]));
+    assert_eq!(ws.receive().unwrap(), text("hello"));
     ws.send("again").unwrap();
-    assert_eq!(ws.read().unwrap(), text("again"));
+    assert_eq!(ws.receive().unwrap(), text("again"));
     ws.close(CloseCode::NORMAL, "").unwrap();
-    assert!(closed(ws.read()).was_clean());
+    assert!(closed(&mut ws).was_clean());
     assert_eq!(server.join().unwrap(), format!("127.0.0.1:{port}"));
 }
 
@@ -269,14 +296,14 @@ fn names_are_looked_up_and_all_addresses_tried() {
     // Usually ::1 as well as 127.0.0.1, at one of which nobody listens.
     let (port, server) = hello_server();
     let mut ws = blocking::connect(&format!("ws://localhost:{port}/")).unwrap();
-    assert_eq!(ws.read().unwrap(), text("hello"));
-    assert!(ws.terminate(Duration::from_secs(60)).unwrap().was_clean());
+    assert_eq!(ws.receive().unwrap(), text("hello"));
+    assert!(ws.terminate(Duration::from_secs(60)).was_clean());
     server.join().unwrap();
 
     let (port, server) = hello_server();
     let uri = Uri::parse(&format!("ws://localhost:{port}/")).unwrap();
     let mut ws = Connector::new().timeout(None).connect(&ClientRequest::new(&uri)).unwrap();
-    assert!(ws.terminate(Duration::from_secs(60)).unwrap().was_clean());
+    assert!(ws.terminate(Duration::from_secs(60)).was_clean());
     server.join().unwrap();
 }
 
@@ -285,20 +312,21 @@ fn the_servers_first_message_may_come_with_its_answer() {
     // The key is random, so the answer is made by the machine; only the order of bytes is ours.
     let (port, server) = server_of(|head| {
         let mut inbox = head.as_bytes().to_vec();
-        let (mut handshake, mut out) = (hybi::ServerHandshake::new(Config::default()), Vec::new());
+        let mut handshake = hybi::ServerHandshake::new(HeadLimits::default());
+        let mut out = hybi::Outbox::new();
         let request =
             handshake.receive(&mut hybi::Input::new(&mut inbox), &mut out).unwrap().unwrap();
-        let mut ws = handshake.accept(&request, &Accept::from_any_origin(), &mut out).unwrap();
+        let mut ws = handshake.accept(&request, &Acceptance::from_any_origin(), &mut out).unwrap();
         ws.send("at once", &mut out).unwrap();
         ws.close(CloseCode::NORMAL, "and over", &mut out).unwrap();
-        out
+        out.take()
     });
     let mut ws = blocking::connect(&format!("ws://127.0.0.1:{port}/")).unwrap();
-    assert_eq!(ws.read().unwrap(), text("at once"));
+    assert_eq!(ws.receive().unwrap(), text("at once"));
     ws.set_keepalive(
-        hybi::connection::KeepaliveConfig::default().close_within(Some(Duration::ZERO)),
+        hybi::keepalive::KeepaliveConfig::default().close_within(Some(Duration::ZERO)),
     );
-    assert_eq!(closed(ws.read()).reason(), "and over");
+    assert_eq!(closed(&mut ws).reason(), "and over");
     drop(ws);
     server.join().unwrap();
 }
@@ -311,9 +339,9 @@ fn a_refusal_is_handed_out_and_a_redirect_not_followed() {
     });
     match blocking::connect(&format!("ws://127.0.0.1:{port}/")) {
         Err(ConnectError::Refused(refusal)) => {
-            assert_eq!(refusal.response.status(), 302);
-            assert_eq!(refusal.response.header("Location"), Some(&b"ws://elsewhere.example/"[..]));
-            assert!(b"body".starts_with(&refusal.body_start));
+            assert_eq!(refusal.response().status(), 302);
+            assert_eq!(refusal.response().field("Location"), Some(&b"ws://elsewhere.example/"[..]));
+            assert!(b"body".starts_with(refusal.body_start()));
         }
         other => panic!("{other:?}"),
     }
@@ -356,7 +384,7 @@ fn a_server_that_does_not_answer_is_given_up() {
         drop(stream);
     });
     let uri = Uri::parse(&format!("ws://127.0.0.1:{port}/")).unwrap();
-    let connector = Connector::new().timeout(Some(Duration::from_millis(200)));
+    let connector = Connector::new().timeout(Duration::from_millis(200));
     let result = connector.connect(&ClientRequest::new(&uri));
     assert!(matches!(result, Err(ConnectError::TimedOut)), "{result:?}");
     given_up.send(()).unwrap();
@@ -380,7 +408,7 @@ fn what_cannot_be_connected_to_is_said_before_or_while_trying() {
     assert!(matches!(result, Err(ConnectError::Connect(_))), "{result:?}");
     // A name that is reserved for not existing (RFC 6761 §6.4).
     let uri = Uri::parse("ws://nowhere.invalid/").unwrap();
-    let connector = Connector::new().timeout(Some(Duration::from_millis(500)));
+    let connector = Connector::new().timeout(Duration::from_millis(500));
     let result = connector.connect(&ClientRequest::new(&uri));
     assert!(matches!(result, Err(ConnectError::Resolve(_) | ConnectError::TimedOut)), "{result:?}");
 }
@@ -392,7 +420,7 @@ fn a_mistake_in_the_request_writes_nothing() {
     let request = ClientRequest::new(&uri).subprotocol("a b");
     let result = Connector::new().connect_over(stream.clone(), &request);
     assert!(
-        matches!(result, Err(ConnectError::Misuse(HandshakeMisuse::Subprotocol))),
+        matches!(result, Err(ConnectError::Usage(HandshakeUsageError::Subprotocol))),
         "{result:?}"
     );
     assert_eq!(stream.log.borrow().writes, 0);
@@ -404,8 +432,8 @@ fn any_stream_will_do_for_wss_too() {
     let serving = thread::spawn(move || serve_hello(server));
     let uri = Uri::parse("wss://example.com/").unwrap();
     let mut ws = Connector::new().connect_over(client, &ClientRequest::new(&uri)).unwrap();
-    assert_eq!(ws.read().unwrap(), text("hello"));
-    assert!(ws.terminate(Duration::from_secs(60)).unwrap().was_clean());
+    assert_eq!(ws.receive().unwrap(), text("hello"));
+    assert!(ws.terminate(Duration::from_secs(60)).was_clean());
     assert_eq!(serving.join().unwrap(), "example.com");
 }
 
@@ -414,9 +442,12 @@ fn any_stream_will_do_for_wss_too() {
 fn a_unix_socket_is_a_stream() {
     let (client, server) = std::os::unix::net::UnixStream::pair().unwrap();
     let serving = thread::spawn(move || {
-        let mut ws = blocking::accept(server).unwrap().accept(&Accept::from_any_origin()).unwrap();
-        let message = ws.read().unwrap();
-        assert_eq!(closed(ws.read()).code(), 1000);
+        let mut ws = blocking::receive_request(server)
+            .unwrap()
+            .accept(&Acceptance::from_any_origin())
+            .unwrap();
+        let message = ws.receive().unwrap();
+        assert_eq!(closed(&mut ws).code(), 1000);
         message
     });
     let uri = Uri::parse("ws://localhost/").unwrap();
@@ -424,8 +455,8 @@ fn a_unix_socket_is_a_stream() {
     let (mut reader, writer) = ws.split().unwrap();
     writer.send(b"over a Unix socket").unwrap();
     writer.close(CloseCode::NORMAL, "").unwrap();
-    assert!(closed(reader.read()).was_clean());
-    assert_eq!(serving.join().unwrap(), Incoming::Binary(b"over a Unix socket".to_vec()));
+    assert!(closed(&mut reader).was_clean());
+    assert_eq!(serving.join().unwrap(), binary(b"over a Unix socket"));
 }
 
 // ---- proxies
@@ -440,10 +471,11 @@ fn a_tunnel_leads_through_a_proxy() {
         (head, serve_hello(stream)) // the proxy is the server, too
     });
     let uri = Uri::parse("ws://server.invalid/").unwrap();
-    let connector = Connector::new().proxy("127.0.0.1", port).proxy_credentials("me", "secret");
+    let connector =
+        Connector::new().proxy(Proxy::http("127.0.0.1", port).credentials("me", "secret"));
     let mut ws = connector.connect(&ClientRequest::new(&uri)).unwrap();
-    assert_eq!(ws.read().unwrap(), text("hello"));
-    assert!(ws.terminate(Duration::from_secs(60)).unwrap().was_clean());
+    assert_eq!(ws.receive().unwrap(), text("hello"));
+    assert!(ws.terminate(Duration::from_secs(60)).was_clean());
     let (head, host) = proxy.join().unwrap();
     assert!(head.starts_with("CONNECT server.invalid:80 HTTP/1.1\r\n"), "{head}");
     assert!(head.contains("Proxy-Authorization: Basic bWU6c2VjcmV0\r\n"), "{head}");
@@ -454,7 +486,7 @@ fn a_tunnel_leads_through_a_proxy() {
 fn a_tunnel_can_be_had_for_tls() {
     let (port, proxy) = server_of(|_| b"HTTP/1.1 200 OK\r\n\r\n".to_vec());
     let uri = Uri::parse("wss://server.invalid/").unwrap();
-    let stream = Connector::new().proxy("127.0.0.1", port).connect_tcp(&uri).unwrap();
+    let stream = Connector::new().proxy(Proxy::http("127.0.0.1", port)).connect_tcp(&uri).unwrap();
     assert_eq!((stream.read_timeout().unwrap(), stream.write_timeout().unwrap()), (None, None));
     drop(stream);
     assert!(proxy.join().unwrap().starts_with("CONNECT server.invalid:443 HTTP/1.1\r\n"));
@@ -464,7 +496,8 @@ fn a_tunnel_can_be_had_for_tls() {
 fn a_proxy_may_refuse() {
     let (port, proxy) = server_of(|_| b"HTTP/1.1 407 Who are you\r\n\r\n".to_vec());
     let uri = Uri::parse("ws://server.invalid/").unwrap();
-    match Connector::new().proxy("127.0.0.1", port).connect(&ClientRequest::new(&uri)) {
+    match Connector::new().proxy(Proxy::http("127.0.0.1", port)).connect(&ClientRequest::new(&uri))
+    {
         Err(ConnectError::ProxyRefused(refusal)) => {
             assert_eq!(refusal.to_string(), "407 Who are you")
         }

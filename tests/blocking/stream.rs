@@ -2,14 +2,15 @@
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
+use std::fmt::Debug;
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::rc::Rc;
 use std::time::Duration;
 
-use hybi::blocking::{Closed, Error, Incoming, Stream, WebSocket};
+use hybi::blocking::{Closed, Error, Reader, Stream, WebSocket};
 use hybi::frame::{Header, Mask, OpCode};
-use hybi::{Client, Config, Connection, Server};
+use hybi::{Client, Config, Connection, Event, Inbox, Message, Role, Server};
 
 // ---- a scripted stream
 
@@ -35,7 +36,8 @@ pub struct Log {
     pub shut: Vec<Shutdown>,
 }
 
-/// Reads from a script, after whose end it is at the end of the stream; writes as scripted, then everything.
+/// Reads from a script, after whose end it is at the end of the stream; writes as scripted, then
+/// everything.
 #[derive(Clone)]
 pub struct Script {
     pub input: Rc<RefCell<VecDeque<In>>>,
@@ -157,30 +159,68 @@ pub fn one_by_one(bytes: &[u8]) -> impl Iterator<Item = In> + '_ {
 pub type Keys = fn() -> [u8; 4];
 
 pub fn server(stream: Script) -> WebSocket<Script, Server> {
-    WebSocket::new(stream, Connection::server(Config::default()))
+    WebSocket::new(stream, Connection::server(Config::default()), Inbox::new())
 }
 
 pub fn client(stream: Script) -> WebSocket<Script, Client<Keys>> {
-    WebSocket::new(stream, Connection::client_with_keys(Config::default(), (|| KEY) as Keys))
+    let connection = Connection::client_with_keys(Config::default(), (|| KEY) as Keys);
+    WebSocket::new(stream, connection, Inbox::new())
 }
 
-pub fn text(text: &str) -> Incoming {
-    Incoming::Text(text.into())
+// ---- what a call that receives returns
+
+/// A whole connection, or its reading half.
+pub trait Receive {
+    fn receive(&mut self) -> Result<Option<Message>, Error>;
+    fn closed(&self) -> Option<&Closed>;
 }
 
-/// `Ok` of a read, or what the error would say.
-pub fn told(result: Result<Incoming, Error>) -> Result<Incoming, String> {
-    result.map_err(|error| error.to_string())
-}
+impl<S: Stream, R: Role> Receive for WebSocket<S, R> {
+    fn receive(&mut self) -> Result<Option<Message>, Error> {
+        self.receive()
+    }
 
-pub fn closed(result: Result<Incoming, Error>) -> Closed {
-    match result {
-        Ok(Incoming::Closed(closed)) => closed,
-        other => panic!("not closed but {other:?}"),
+    fn closed(&self) -> Option<&Closed> {
+        self.closed()
     }
 }
 
-pub fn io_kind<T: std::fmt::Debug>(result: Result<T, Error>) -> ErrorKind {
+impl<S: Stream, R: Role> Receive for Reader<S, R> {
+    fn receive(&mut self) -> Result<Option<Message>, Error> {
+        self.receive()
+    }
+
+    fn closed(&self) -> Option<&Closed> {
+        self.closed()
+    }
+}
+
+pub fn text(text: &str) -> Option<Message> {
+    Some(text.into())
+}
+
+pub fn binary(bytes: &[u8]) -> Option<Message> {
+    Some(bytes.into())
+}
+
+pub fn pong(payload: &[u8]) -> Option<Event<'static>> {
+    Some(Event::Pong(payload.to_vec().into()))
+}
+
+/// Receives the end of the connection, and returns how it came.
+#[track_caller]
+pub fn closed(ws: &mut impl Receive) -> Closed {
+    assert_eq!(ws.receive().unwrap(), None);
+    ws.closed().unwrap().clone()
+}
+
+#[track_caller]
+pub fn timed_out<T: Debug>(result: Result<T, Error>) {
+    assert!(matches!(result, Err(Error::TimedOut)), "{result:?}");
+}
+
+#[track_caller]
+pub fn io_kind<T: Debug>(result: Result<T, Error>) -> ErrorKind {
     match result {
         Err(Error::Io(error)) => error.kind(),
         other => panic!("not an I/O error but {other:?}"),
@@ -201,14 +241,12 @@ pub fn sockets() -> (TcpStream, TcpStream) {
 }
 
 pub fn pair() -> (WebSocket<TcpStream, Client<Keys>>, WebSocket<TcpStream, Server>) {
-    let (client, server) = sockets();
-    (
-        WebSocket::new(client, Connection::client_with_keys(Config::default(), (|| KEY) as Keys)),
-        WebSocket::new(server, Connection::server(Config::default())),
-    )
+    let (client, server) = sockets_with_server();
+    let connection = Connection::client_with_keys(Config::default(), (|| KEY) as Keys);
+    (WebSocket::new(client, connection, Inbox::new()), server)
 }
 
 pub fn sockets_with_server() -> (TcpStream, WebSocket<TcpStream, Server>) {
     let (client, server) = sockets();
-    (client, WebSocket::new(server, Connection::server(Config::default())))
+    (client, WebSocket::new(server, Connection::server(Config::default()), Inbox::new()))
 }

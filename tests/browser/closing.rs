@@ -3,8 +3,8 @@
 use std::sync::Mutex;
 use std::sync::mpsc;
 
-use hybi::CloseCode;
-use hybi::blocking::{Closed, Incoming};
+use hybi::blocking::Closed;
+use hybi::{CloseCode, Message};
 
 use crate::devtools::GUARD;
 use crate::page::Page;
@@ -14,9 +14,8 @@ use crate::server::serve;
 fn see_the_end() -> (String, mpsc::Receiver<Closed>) {
     let (ends, seen) = mpsc::channel();
     let address = serve(move |mut ws| {
-        if let Incoming::Closed(closed) = ws.read().unwrap() {
-            ends.send(closed).unwrap();
-        }
+        assert_eq!(ws.receive().unwrap(), None);
+        ends.send(ws.closed().unwrap().clone()).unwrap();
     });
     (address, seen)
 }
@@ -59,12 +58,13 @@ fn the_server_closes() {
     );
     let address = serve(move |mut ws| {
         let Some(order) = orders.lock().unwrap().next() else { return };
-        assert!(matches!(ws.read(), Ok(Incoming::Text(_))));
+        assert!(matches!(ws.receive(), Ok(Some(Message::Text(_)))));
         match order {
             Some((code, reason)) => ws.close(CloseCode::new(code).unwrap(), reason).unwrap(),
             None => ws.close_without_code().unwrap(),
         }
-        ends.send(ws.read().unwrap()).unwrap();
+        assert_eq!(ws.receive().unwrap(), None);
+        ends.send(ws.closed().unwrap().clone()).unwrap();
     });
     let mut page = Page::open(&address);
     for (code, shown) in [
@@ -78,12 +78,8 @@ fn the_server_closes() {
         page.click("send");
         assert_eq!(page.outcome(), shown);
         // RFC 6455 §5.5.1: the answer echoes the code.
-        match seen.recv_timeout(GUARD).unwrap() {
-            Incoming::Closed(closed) => {
-                assert_eq!((closed.code(), closed.was_clean()), (code, true))
-            }
-            other => panic!("{other:?}"),
-        }
+        let closed = seen.recv_timeout(GUARD).unwrap();
+        assert_eq!((closed.code(), closed.was_clean()), (code, true));
         page.click("connect");
     }
 }
@@ -92,7 +88,7 @@ fn the_server_closes() {
 #[ignore = "needs chromium"]
 fn a_dropped_connection_is_1006() {
     let address = serve(|mut ws| {
-        assert_eq!(ws.read().unwrap(), Incoming::Text("drop me".into()));
+        assert_eq!(ws.receive().unwrap(), Some("drop me".into()));
     });
     let mut page = Page::open_connected(&address);
     page.fill("text", "drop me");

@@ -11,8 +11,8 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 use std::{env, fs};
 
-use hybi::Client;
-use hybi::blocking::{self, Incoming, WebSocket};
+use hybi::blocking::{self, WebSocket};
+use hybi::{Client, Message};
 use serde_json::{Value, json};
 
 /// Nothing takes that long: only to end a test that would hang.
@@ -104,7 +104,7 @@ impl DevTools {
     pub fn start() -> Self {
         let (process, address) = Process::start();
         let mut ws = blocking::connect(&address).unwrap();
-        ws.set_read_timeout(Some(GUARD)).unwrap();
+        ws.set_read_timeout(GUARD).unwrap();
         let mut devtools =
             Self { ws, session: None, calls: 0, events: VecDeque::new(), _process: process };
         let tab = devtools.call("Target.createTarget", json!({"url": "about:blank"}));
@@ -154,8 +154,8 @@ impl DevTools {
     #[track_caller]
     fn read(&mut self, deadline: Instant, what: &str, call: &Value) -> Value {
         assert!(Instant::now() < deadline, "still waiting for {what} {call}");
-        match self.ws.read() {
-            Ok(Incoming::Text(text)) => serde_json::from_str(&text).unwrap(),
+        match self.ws.receive() {
+            Ok(Some(Message::Text(text))) => serde_json::from_str(&text).unwrap(),
             other => panic!("waiting for {what} {call}: {other:?}"),
         }
     }

@@ -3,15 +3,7 @@
 //!
 //! `cargo test --test browser -- --ignored`
 #![cfg(feature = "rand")]
-#![allow(
-    missing_docs,
-    unreachable_pub,
-    clippy::indexing_slicing,
-    clippy::arithmetic_side_effects,
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic
-)]
+#![allow(missing_docs, unreachable_pub)]
 
 mod chat;
 mod closing;

@@ -5,8 +5,9 @@ use std::net::TcpListener;
 use std::sync::{Mutex, mpsc};
 use std::time::Duration;
 
-use hybi::blocking::{AcceptError, Incoming};
-use hybi::handshake::{Accept, RequestError};
+use hybi::Event;
+use hybi::blocking::AcceptError;
+use hybi::handshake::{Acceptance, RequestError};
 use serde_json::json;
 
 use crate::devtools::GUARD;
@@ -22,12 +23,12 @@ fn a_ping_may_come_between_fragments() {
         ws.ping(b"between").unwrap();
         ws.send_part(" three ").unwrap();
         ws.send_last_part("parts").unwrap();
-        pongs.send(ws.read().unwrap()).unwrap();
-        assert!(matches!(ws.read(), Ok(Incoming::Closed(_))));
+        pongs.send(ws.receive_event().unwrap()).unwrap();
+        assert!(matches!(ws.receive(), Ok(None)));
     });
     let mut page = Page::open(&address);
     page.until_logged("in", "in \u{20ac} three parts");
-    assert_eq!(seen.recv_timeout(GUARD).unwrap(), Incoming::Pong(b"between".to_vec()));
+    assert_eq!(seen.recv_timeout(GUARD).unwrap(), Some(Event::Pong(b"between".into())));
     page.click("close");
     assert_eq!(page.outcome(), "1000 \"\" clean");
 }
@@ -56,8 +57,8 @@ fn a_violation_by_the_server_fails_the_connection() {
         Mutex::new(violations.iter().rev().map(|(bytes, _)| bytes.to_vec()).collect());
     let address = serve(move |mut ws| {
         let Some(bytes) = sent.lock().unwrap().pop() else { return };
-        ws.stream_mut().write_all(&bytes).unwrap();
-        while !matches!(ws.read(), Ok(Incoming::Closed(_)) | Err(_)) {}
+        ws.stream().write_all(&bytes).unwrap();
+        while let Ok(Some(_)) = ws.receive() {}
     });
     let mut page = Page::open(&address);
     for (bytes, message) in violations {
@@ -78,10 +79,10 @@ fn unsent_bytes_pile_up_while_the_server_does_not_read() {
     let address = serve(move |mut ws| {
         wait.lock().unwrap().recv().unwrap();
         for number in 0..MESSAGES {
-            assert_eq!(ws.read().unwrap(), Incoming::Binary(vec![number as u8; 1 << 20]));
+            assert_eq!(ws.receive().unwrap(), Some(vec![number as u8; 1 << 20].into()));
         }
         ws.send("all of it").unwrap();
-        assert!(matches!(ws.read(), Ok(Incoming::Closed(_))));
+        assert!(matches!(ws.receive(), Ok(None)));
     });
     let mut page = Page::open_connected(&address);
     page.eval(&format!(
@@ -108,7 +109,7 @@ fn a_page_that_does_not_read_holds_the_server_up_and_loses_nothing() {
     let (sent, held_up) = mpsc::channel();
     let address = serve(move |mut ws| {
         let standing_still = hold.accept().unwrap();
-        ws.set_write_timeout(Some(Duration::from_millis(500))).unwrap();
+        ws.set_write_timeout(Duration::from_millis(500)).unwrap();
         let mut numbers = 0..MESSAGES;
         for number in &mut numbers {
             ws.send(&*message(number)).unwrap();
@@ -123,7 +124,7 @@ fn a_page_that_does_not_read_holds_the_server_up_and_loses_nothing() {
             ws.send(&*message(number)).unwrap();
         }
         ws.send("all of it").unwrap();
-        assert!(matches!(ws.read(), Ok(Incoming::Closed(_))));
+        assert!(matches!(ws.receive(), Ok(None)));
     });
     let mut page = Page::open_connected(&address);
     page.eval(&format!(
@@ -151,14 +152,14 @@ fn a_page_that_does_not_read_holds_the_server_up_and_loses_nothing() {
 fn a_foreign_page_is_refused() {
     let (errors, seen) = mpsc::channel();
     let guarded = serve_requests(move |pending| {
-        match pending.accept(&Accept::from_same_origin()) {
+        match pending.accept(&Acceptance::from_same_origin()) {
             Err(AcceptError::Request(error)) => errors.send(error).unwrap(),
             Ok(mut ws) => ws.send("welcome").unwrap(),
             Err(error) => panic!("{error}"),
         };
     });
     let other = serve(|mut ws| {
-        let _ = ws.read();
+        let _ = ws.receive();
     });
     let connect = format!(
         r#"new Promise((resolve) => {{

@@ -8,7 +8,7 @@ use std::thread;
 
 use hybi::Server;
 use hybi::blocking::{self, Pending, WebSocket};
-use hybi::handshake::{Accept, Rejection};
+use hybi::handshake::{Acceptance, Rejection};
 
 /// The example `echo_server`, built with the features of the test; killed when dropped.
 pub struct EchoServer {
@@ -57,7 +57,7 @@ pub fn serve_requests(decide: impl Fn(Pending<TcpStream>) + Send + Sync + 'stati
             let decide = Arc::clone(&decide);
             thread::spawn(move || {
                 // Browsers also connect in advance, and say nothing.
-                let Ok(pending) = blocking::accept(stream.unwrap()) else { return };
+                let Ok(pending) = blocking::receive_request(stream.unwrap()) else { return };
                 if pending.request().is_upgrade() {
                     return decide(pending);
                 }
@@ -80,7 +80,7 @@ pub fn serve(talk: impl Fn(WebSocket<TcpStream, Server>) + Send + Sync + 'static
     serve_requests(move |pending| {
         // The page wants its subprotocol, `echo`.
         let offered = pending.request().subprotocols().any(|subprotocol| subprotocol == "echo");
-        let accept = Accept::from_same_origin();
+        let accept = Acceptance::from_same_origin();
         talk(pending.accept(&if offered { accept.subprotocol("echo") } else { accept }).unwrap());
     })
 }

@@ -1,6 +1,5 @@
 //! Replays the corpus of a fuzz target, so that what was once found stays found without a fuzzer.
 #![allow(dead_code, unreachable_pub)]
-#![allow(clippy::indexing_slicing, clippy::unwrap_used, clippy::panic)]
 
 use std::fs;
 use std::path::Path;

@@ -1,22 +1,15 @@
 //! What the tests of the connection share: both roles behind one type, frames written down naively from RFC 6455
 //! §5.2, and a way to feed a stream of bytes in any pieces and record all that came of it.
 #![allow(dead_code, unreachable_pub)]
-#![allow(
-    clippy::indexing_slicing,
-    clippy::arithmetic_side_effects,
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic
-)]
 
-use std::borrow::Cow;
-use std::fmt;
+use std::{fmt, mem};
 
 use hybi::connection::{
-    Chunk, ChunkData, ChunkEvent, Data, Prepared, ReadyState, Reply, Transport,
+    Chunk, ChunkData, ChunkEvent, Data, Prepared, Reader, ReadyState, Reply, Transport, Writer,
 };
 use hybi::{
-    Client, CloseCode, Config, Connection, CutOff, Event, Input, Misuse, Server, Violation,
+    Client, CloseCode, Config, Connection, EndOfInputError, Event, Input, Message, Outbox,
+    ProtocolError, Server, UsageError,
 };
 
 /// The masking key of RFC 6455 §5.7, which every masked frame in these tests has.
@@ -39,6 +32,15 @@ impl Side {
         match self {
             Self::Server => Ws::Server(Connection::server(config)),
             Self::Client => Ws::Client(Connection::client_with_keys(config, key as Keys)),
+        }
+    }
+
+    /// A connection that leaves the replies to the test: its halves, joined.
+    pub fn manual_connection(self, config: Config) -> Ws {
+        match self.connection(config) {
+            Ws::Server(ws) => Ws::ManualServer(ws),
+            Ws::Client(ws) => Ws::ManualClient(ws),
+            manual => manual,
         }
     }
 
@@ -108,13 +110,70 @@ pub type Keys = fn() -> [u8; 4];
 pub enum Ws {
     Server(Connection<Server>),
     Client(Connection<Client<Keys>>),
+    /// Received from by its half, so that nobody replies.
+    ManualServer(Connection<Server>),
+    ManualClient(Connection<Client<Keys>>),
+}
+
+/// Output of a connection that a test can look at.
+pub trait Output {
+    /// Lets the call write to an outbox.
+    fn through_outbox<T>(&mut self, call: impl FnOnce(&mut Outbox) -> T) -> T;
+}
+
+impl Output for Outbox {
+    fn through_outbox<T>(&mut self, call: impl FnOnce(&mut Outbox) -> T) -> T {
+        call(self)
+    }
+}
+
+/// The bytes wait elsewhere, and the outbox is told how many they are.
+impl Output for Vec<u8> {
+    fn through_outbox<T>(&mut self, call: impl FnOnce(&mut Outbox) -> T) -> T {
+        let mut outbox = Outbox::new();
+        outbox.set_elsewhere(self.len());
+        let result = call(&mut outbox);
+        self.extend(outbox.take());
+        result
+    }
+}
+
+/// As [`Output::through_outbox`].
+pub fn through_outbox<T>(out: &mut impl Output, call: impl FnOnce(&mut Outbox) -> T) -> T {
+    out.through_outbox(call)
+}
+
+/// Lets the call have the halves of a connection, which are joined again.
+fn in_halves<R: hybi::Role, T>(
+    ws: &mut Connection<R>,
+    spare: Connection<R>,
+    call: impl FnOnce(&mut Reader<R>, &mut Writer<R>) -> T,
+) -> T {
+    let (mut reader, mut writer) = mem::replace(ws, spare).split();
+    let result = call(&mut reader, &mut writer);
+    *ws = Connection::join(reader, writer);
+    result
 }
 
 macro_rules! both {
     ($self:ident, $ws:ident => $call:expr) => {
         match $self {
-            Ws::Server($ws) => $call,
-            Ws::Client($ws) => $call,
+            Ws::Server($ws) | Ws::ManualServer($ws) => $call,
+            Ws::Client($ws) | Ws::ManualClient($ws) => $call,
+        }
+    };
+}
+
+macro_rules! halves {
+    ($self:ident, $reader:ident, $writer:ident => $call:expr) => {
+        match $self {
+            Ws::Server(ws) | Ws::ManualServer(ws) => {
+                in_halves(ws, Connection::server(Config::default()), |$reader, $writer| $call)
+            }
+            Ws::Client(ws) | Ws::ManualClient(ws) => {
+                let spare = Connection::client_with_keys(Config::default(), (|| KEY) as Keys);
+                in_halves(ws, spare, |$reader, $writer| $call)
+            }
         }
     };
 }
@@ -122,9 +181,13 @@ macro_rules! both {
 impl Ws {
     pub fn side(&self) -> Side {
         match self {
-            Self::Server(_) => Side::Server,
-            Self::Client(_) => Side::Client,
+            Self::Server(_) | Self::ManualServer(_) => Side::Server,
+            Self::Client(_) | Self::ManualClient(_) => Side::Client,
         }
+    }
+
+    fn is_manual(&self) -> bool {
+        matches!(self, Self::ManualServer(_) | Self::ManualClient(_))
     }
 
     #[cfg(feature = "deflate")]
@@ -137,93 +200,118 @@ impl Ws {
         match self {
             Self::Server(ws) => Self::Server(ws.with_deflate(agreed, config)),
             Self::Client(ws) => Self::Client(ws.with_deflate(agreed, config)),
+            Self::ManualServer(ws) => Self::ManualServer(ws.with_deflate(agreed, config)),
+            Self::ManualClient(ws) => Self::ManualClient(ws.with_deflate(agreed, config)),
         }
     }
 
     #[cfg(feature = "deflate")]
     pub fn set_compression(&mut self, compression: hybi::extension::deflate::Compression) {
-        both!(self, ws => ws.set_compression(compression));
+        both!(self, ws => ws.writer().set_compression(compression));
     }
 
     pub fn receive<'a>(
         &mut self,
         input: &mut Input<'a>,
-        out: &mut Vec<u8>,
-    ) -> Result<Option<Event<'a>>, Violation> {
-        both!(self, ws => ws.receive(input, out))
+        out: &mut impl Output,
+    ) -> Result<Option<Event<'a>>, ProtocolError> {
+        if self.is_manual() {
+            let event = halves!(self, reader, _writer => reader.receive(input));
+            return event.inspect_err(|error| self.reply(&error.reply(), out));
+        }
+        through_outbox(out, |out| both!(self, ws => ws.receive(input, out)))
     }
 
     pub fn receive_chunk<'a>(
         &mut self,
         input: &mut Input<'a>,
-        out: &mut Vec<u8>,
-    ) -> Result<Option<ChunkEvent<'a>>, Violation> {
-        both!(self, ws => ws.receive_chunk(input, out))
+        out: &mut impl Output,
+    ) -> Result<Option<ChunkEvent<'a>>, ProtocolError> {
+        if self.is_manual() {
+            let event = halves!(self, reader, _writer => reader.receive_chunk(input));
+            return event.inspect_err(|error| self.reply(&error.reply(), out));
+        }
+        through_outbox(out, |out| both!(self, ws => ws.receive_chunk(input, out)))
     }
 
-    pub fn end_of_input(&mut self) -> Result<(), CutOff> {
-        both!(self, ws => ws.end_of_input())
+    pub fn end_of_input(&mut self, out: &mut impl Output) -> Result<(), EndOfInputError> {
+        through_outbox(out, |out| both!(self, ws => ws.end_of_input(out)))
     }
 
     pub fn send<'a>(
         &mut self,
         message: impl Into<Data<'a>>,
-        out: &mut Vec<u8>,
-    ) -> Result<(), Misuse> {
-        both!(self, ws => ws.send(message, out))
+        out: &mut impl Output,
+    ) -> Result<(), UsageError> {
+        through_outbox(out, |out| both!(self, ws => ws.send(message, out)))
+    }
+
+    pub fn send_owned(
+        &mut self,
+        message: impl Into<Message>,
+        out: &mut impl Output,
+    ) -> Result<(), UsageError> {
+        through_outbox(out, |out| both!(self, ws => ws.send_owned(message, out)))
     }
 
     pub fn send_part<'a>(
         &mut self,
         part: impl Into<Data<'a>>,
-        out: &mut Vec<u8>,
-    ) -> Result<(), Misuse> {
-        both!(self, ws => ws.send_part(part, out))
+        out: &mut impl Output,
+    ) -> Result<(), UsageError> {
+        through_outbox(out, |out| both!(self, ws => ws.send_part(part, out)))
     }
 
     pub fn send_last_part<'a>(
         &mut self,
         part: impl Into<Data<'a>>,
-        out: &mut Vec<u8>,
-    ) -> Result<(), Misuse> {
-        both!(self, ws => ws.send_last_part(part, out))
+        out: &mut impl Output,
+    ) -> Result<(), UsageError> {
+        through_outbox(out, |out| both!(self, ws => ws.send_last_part(part, out)))
     }
 
-    pub fn send_prepared(&mut self, message: &Prepared, out: &mut Vec<u8>) -> Result<(), Misuse> {
-        both!(self, ws => ws.send_prepared(message, out))
+    pub fn send_prepared(
+        &mut self,
+        message: &Prepared,
+        out: &mut impl Output,
+    ) -> Result<(), UsageError> {
+        through_outbox(out, |out| both!(self, ws => ws.send_prepared(message, out)))
     }
 
-    pub fn may_send_message(&self) -> Result<(), Misuse> {
-        both!(self, ws => ws.may_send_message())
+    pub fn may_send_message(&mut self) -> Result<(), UsageError> {
+        both!(self, ws => ws.writer().may_send_message())
     }
 
-    pub fn ping(&mut self, payload: &[u8], out: &mut Vec<u8>) -> Result<(), Misuse> {
-        both!(self, ws => ws.ping(payload, out))
+    pub fn ping(&mut self, payload: &[u8], out: &mut impl Output) -> Result<(), UsageError> {
+        through_outbox(out, |out| both!(self, ws => ws.ping(payload, out)))
     }
 
-    pub fn pong(&mut self, payload: &[u8], out: &mut Vec<u8>) -> Result<(), Misuse> {
-        both!(self, ws => ws.pong(payload, out))
+    pub fn pong(&mut self, payload: &[u8], out: &mut impl Output) -> Result<(), UsageError> {
+        through_outbox(out, |out| both!(self, ws => ws.writer().pong(payload, out)))
     }
 
     pub fn close(
         &mut self,
         code: CloseCode,
         reason: &str,
-        out: &mut Vec<u8>,
-    ) -> Result<(), Misuse> {
-        both!(self, ws => ws.close(code, reason, out))
+        out: &mut impl Output,
+    ) -> Result<(), UsageError> {
+        through_outbox(out, |out| both!(self, ws => ws.close(code, reason, out)))
     }
 
-    pub fn close_without_code(&mut self, out: &mut Vec<u8>) -> Result<(), Misuse> {
-        both!(self, ws => ws.close_without_code(out))
+    pub fn close_without_code(&mut self, out: &mut impl Output) -> Result<(), UsageError> {
+        through_outbox(out, |out| both!(self, ws => ws.writer().close_without_code(out)))
     }
 
-    pub fn reply(&mut self, reply: &Reply, out: &mut Vec<u8>) {
-        both!(self, ws => ws.reply(reply, out));
+    pub fn reply(&mut self, reply: &Reply, out: &mut impl Output) {
+        // A writer cannot know that the peer's Close frame has come.
+        if self.ready_state() != ReadyState::Closed {
+            through_outbox(out, |out| halves!(self, _reader, writer => writer.reply(reply, out)));
+        }
     }
 
-    pub fn flush_replies(&mut self, out: &mut Vec<u8>) {
-        both!(self, ws => ws.flush_replies(out));
+    pub fn flush_replies(&mut self, out: &mut impl Output) {
+        through_outbox(out, |out| both!(self, ws => ws.writer().flush_replies(out)));
     }
 
     pub fn ready_state(&self) -> ReadyState {
@@ -238,7 +326,7 @@ impl Ws {
     #[track_caller]
     pub fn assert_refuses_to_send(&mut self) {
         let mut out = Vec::new();
-        let refused = Err(Misuse::Closed);
+        let refused = Err(UsageError::Closed);
         assert_eq!(self.may_send_message(), refused);
         assert_eq!(self.send("text", &mut out), refused);
         assert_eq!(self.send(b"binary", &mut out), refused);
@@ -249,15 +337,7 @@ impl Ws {
         assert_eq!(self.pong(b"", &mut out), refused);
         assert_eq!(self.close(CloseCode::NORMAL, "", &mut out), refused);
         assert_eq!(self.close_without_code(&mut out), refused);
-        match self {
-            Self::Server(ws) => assert_eq!(ws.header("text").unwrap_err(), Misuse::Closed),
-            Self::Client(ws) => {
-                let mut payload = *b"text";
-                let kind = hybi::connection::Kind::Text;
-                assert_eq!(ws.mask_in_place(kind, &mut payload).unwrap_err(), Misuse::Closed);
-                assert_eq!(payload, *b"text", "a refused payload stays as it was");
-            }
-        }
+        assert_eq!(self.send_owned("owned", &mut out), refused);
         assert_eq!(Hex(&out), Hex(&[]));
     }
 }
@@ -266,7 +346,7 @@ impl Ws {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Run {
     pub items: Vec<Item>,
-    pub error: Option<Violation>,
+    pub error: Option<ProtocolError>,
     pub out: HexVec,
 }
 
@@ -310,9 +390,9 @@ impl Run {
             let before = (input.len(), self.items.len(), self.out.0.len());
             let data_before = self.last_chunks_len();
             let more = match mode {
-                Mode::Messages => ws
-                    .receive(&mut input, &mut self.out.0)
-                    .map(|event| event.map(|event| self.items.push(Item::Event(owned(event))))),
+                Mode::Messages => ws.receive(&mut input, &mut self.out.0).map(|event| {
+                    event.map(|event| self.items.push(Item::Event(event.into_owned())))
+                }),
                 Mode::Chunks => ws
                     .receive_chunk(&mut input, &mut self.out.0)
                     .map(|event| event.map(|event| self.note(event))),
@@ -357,7 +437,7 @@ impl Run {
                 match ws.receive(&mut input, &mut run.out.0) {
                     Ok(Some(event)) => {
                         assert!(run.error.is_none(), "an event behind a violation: {run:?}");
-                        run.items.push(Item::Event(owned(event)));
+                        run.items.push(Item::Event(event.into_owned()));
                     }
                     Ok(None) => break,
                     Err(violation) => {
@@ -383,7 +463,7 @@ impl Run {
     fn note(&mut self, event: ChunkEvent<'_>) {
         let Chunk { data, first, last } = match event {
             ChunkEvent::Chunk(chunk) => chunk,
-            ChunkEvent::Control(event) => return self.items.push(Item::Event(owned(event))),
+            ChunkEvent::Control(event) => return self.items.push(Item::Event(event.into_owned())),
             _ => panic!("an unknown event"),
         };
         let (is_text, bytes) = match data {
@@ -471,17 +551,6 @@ pub fn fails_at(side: Side, config: Config, wire: &[u8]) -> Option<usize> {
         }
     }
     None
-}
-
-pub fn owned(event: Event<'_>) -> Event<'static> {
-    match event {
-        Event::Text(text) => Event::Text(Cow::Owned(text.into_owned())),
-        Event::Binary(data) => Event::Binary(Cow::Owned(data.into_owned())),
-        Event::Ping(payload) => Event::Ping(Cow::Owned(payload.into_owned())),
-        Event::Pong(payload) => Event::Pong(Cow::Owned(payload.into_owned())),
-        Event::Close(reason) => Event::Close(reason.map(hybi::frame::CloseReason::into_owned)),
-        _ => panic!("an unknown event"),
-    }
 }
 
 pub fn text(text: &str) -> Event<'static> {

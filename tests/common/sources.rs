@@ -1,6 +1,5 @@
 //! The source files of the repository, and the names of the tests in them: for the tests that keep documents true.
 #![allow(dead_code, unreachable_pub)]
-#![allow(clippy::unwrap_used)]
 
 use std::collections::BTreeSet;
 use std::fs;

@@ -1,10 +1,14 @@
-//! The opening handshake, which Autobahn does not test: `handshake/server.txt` and `handshake/client.txt`, run against hybi
-//! whole, byte by byte and cut at seven.
+//! The opening handshake, which Autobahn does not test: `handshake/server.txt` and
+//! `handshake/client.txt`, run against hybi whole, byte by byte and cut at seven.
+
+mod parts;
 
 use std::collections::BTreeSet;
 
-use hybi::handshake::{Accept, Answer, ClientRequest, ServerError};
-use hybi::{ClientHandshake, Config, Input, ServerHandshake, Uri};
+use hybi::handshake::{
+    Acceptance, Answer, ClientRequest, HeadLimits, ResponseError, ServerHandshakeError,
+};
+use hybi::{ClientHandshake, Input, Outbox, ServerHandshake, Uri};
 
 /// RFC 6455 §1.2.
 const REQUEST: &str = "GET /chat HTTP/1.1\r\nHost: server.example.com\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
@@ -105,7 +109,8 @@ fn unescape(text: &str) -> Vec<u8> {
     bytes
 }
 
-/// The verdict in the words of the file, what was written, and how many bytes were left behind a good head.
+/// The verdict in the words of the file, what was written, and how many bytes were left behind a
+/// good head.
 type Outcome = (String, Vec<u8>, usize);
 
 #[track_caller]
@@ -131,14 +136,18 @@ fn check(row: &Row, run: impl Fn(&mut dyn Iterator<Item = &[u8]>) -> Outcome) ->
     whole.1
 }
 
+/// The terms of a server: `any` origin, the `same`, or a list.
+fn terms(setting: &str) -> Acceptance<'static> {
+    match setting {
+        "any" => Acceptance::from_any_origin(),
+        "same" => Acceptance::from_same_origin(),
+        list => Acceptance::from_origins(list.split(' ')).unwrap(),
+    }
+}
+
 fn serve(setting: &str, pieces: &mut dyn Iterator<Item = &[u8]>) -> Outcome {
-    let list: Vec<&str> = setting.split(' ').collect();
-    let accept = match setting {
-        "any" => Accept::from_any_origin(),
-        "same" => Accept::from_same_origin(),
-        _ => Accept::from_origins(&list),
-    };
-    let (mut server, mut out) = (ServerHandshake::new(Config::default()), Vec::new());
+    let accept = terms(setting);
+    let (mut server, mut out) = (ServerHandshake::new(HeadLimits::default()), Outbox::new());
     let (mut verdict, mut rest) = ("more".to_owned(), 0);
     for piece in pieces {
         let mut piece = piece.to_vec();
@@ -149,8 +158,8 @@ fn serve(setting: &str, pieces: &mut dyn Iterator<Item = &[u8]>) -> Outcome {
                 Err(error) => Err(error),
                 Ok(Some(request)) => match server.accept(&request, &accept, &mut out) {
                     Ok(_) => Ok(()),
-                    Err(ServerError::Request(error)) => Err(error),
-                    Err(ServerError::Misuse(misuse)) => panic!("{misuse}"),
+                    Err(ServerHandshakeError::Request(error)) => Err(error),
+                    Err(error) => panic!("{error}"),
                 },
             };
             verdict = match refused {
@@ -162,7 +171,7 @@ fn serve(setting: &str, pieces: &mut dyn Iterator<Item = &[u8]>) -> Outcome {
             rest += input.len();
         }
     }
-    (verdict, out, rest)
+    (verdict, out.take(), rest)
 }
 
 #[test]
@@ -204,25 +213,30 @@ fn check_refusal(id: &str, out: &[u8], status: &str) {
     assert_eq!(head.contains("\r\nAllow: GET"), status == "405", "{id}: {text}");
 }
 
-fn ask(setting: &str, pieces: &mut dyn Iterator<Item = &[u8]>) -> Outcome {
-    let uri = Uri::parse("ws://server.example.com/chat").unwrap();
-    let mut request = ClientRequest::new(&uri);
+#[cfg(feature = "deflate")]
+fn deflating() -> hybi::Config {
+    hybi::Config::default().deflate(hybi::extension::deflate::DeflateConfig::default())
+}
+
+const URI: &str = "ws://server.example.com/chat";
+const NONCE: &[u8; 16] = b"the sample nonce";
+
+/// The request of a client that offers `nothing`, `deflate`, or a subprotocol.
+fn asked<'a>(setting: &'a str, uri: &'a Uri) -> ClientRequest<'a> {
     match setting {
-        "nothing" => {}
+        "nothing" => ClientRequest::new(uri),
         #[cfg(feature = "deflate")]
-        "deflate" => request = request.deflate(hybi::extension::deflate::DeflateConfig::default()),
-        subprotocol => request = request.subprotocol(subprotocol),
+        "deflate" => ClientRequest::new(uri).config(deflating()),
+        subprotocol => ClientRequest::new(uri).subprotocol(subprotocol),
     }
-    let mut out = Vec::new();
+}
+
+fn ask(setting: &str, pieces: &mut dyn Iterator<Item = &[u8]>) -> Outcome {
+    let uri = Uri::parse(URI).unwrap();
+    let request = asked(setting, &uri);
+    let mut out = Outbox::new();
     let keys = || [1, 2, 3, 4];
-    let mut client = ClientHandshake::with_keys(
-        &request,
-        Config::default(),
-        *b"the sample nonce",
-        keys,
-        &mut out,
-    )
-    .unwrap();
+    let mut client = ClientHandshake::with_keys(&request, *NONCE, keys, &mut out).unwrap();
     let (mut verdict, mut rest) = ("more".to_owned(), 0);
     for piece in pieces {
         let mut piece = piece.to_vec();

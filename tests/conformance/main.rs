@@ -1,11 +1,4 @@
 //! hybi under the cases of the Autobahn testsuite, in memory, in both roles.
-#![allow(
-    clippy::indexing_slicing,
-    clippy::arithmetic_side_effects,
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic
-)]
 
 mod handshake;
 #[path = "../common/sources.rs"]
@@ -16,7 +9,7 @@ mod traceability;
 use std::collections::BTreeSet;
 
 use hybi::connection::Transport as What;
-use hybi::{Client, Config, Connection, Event, Input, Server};
+use hybi::{Client, Config, Connection, Event, Input, Outbox, Server};
 use suite::{BOTH, CATEGORIES, Endpoint, Implementation, Role, Transport, Verdict, cases, run};
 
 struct Hybi;
@@ -33,7 +26,7 @@ impl Implementation for Hybi {
     fn open_server(&self, offer: &str) -> Option<(Box<dyn Endpoint>, String)> {
         use hybi::extension::{Offers, deflate};
         let config = deflate::DeflateConfig::default().compress_from(0);
-        let agreed = deflate::accept(&config, Offers::new(offer.as_bytes()).flatten())?;
+        let agreed = deflate::respond(&config, Offers::new(offer.as_bytes()).flatten())?;
         Some((Box::new(server().with_deflate(&agreed, &config)), agreed.to_string()))
     }
 
@@ -60,15 +53,16 @@ fn client() -> Connection<Client<Keys>> {
 
 impl<R: hybi::Role> Endpoint for Connection<R> {
     fn feed(&mut self, bytes: &mut [u8], out: &mut Vec<u8>) {
-        let mut input = Input::new(bytes);
+        let (mut input, mut outbox) = (Input::new(bytes), Outbox::new());
         loop {
-            match self.receive(&mut input, out) {
-                Ok(Some(Event::Text(text))) => self.send(&*text, out).unwrap(),
-                Ok(Some(Event::Binary(data))) => self.send(&*data, out).unwrap(),
+            match self.receive(&mut input, &mut outbox) {
+                Ok(Some(Event::Text(text))) => self.send(&text, &mut outbox).unwrap(),
+                Ok(Some(Event::Binary(data))) => self.send(&data, &mut outbox).unwrap(),
                 Ok(Some(_)) | Err(_) => {}
-                Ok(None) => return,
+                Ok(None) => break,
             }
         }
+        out.extend(outbox.take());
     }
 
     fn transport(&self) -> Transport {

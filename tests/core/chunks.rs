@@ -2,13 +2,13 @@
 
 use crate::common::*;
 use hybi::connection::{Chunk, ChunkData, ChunkEvent};
-use hybi::{Config, Event, Input, Limits, Violation};
+use hybi::{Config, Event, Input, Limits, ProtocolError};
 
 /// A chunk as it came: its bytes, `first` and `last`.
 type Raw = (Vec<u8>, bool, bool);
 
 /// Every chunk of these pieces.
-fn raw(ws: &mut Ws, pieces: &[&[u8]]) -> (Vec<Raw>, Option<Violation>) {
+fn raw(ws: &mut Ws, pieces: &[&[u8]]) -> (Vec<Raw>, Option<ProtocolError>) {
     let (mut chunks, mut out, mut error) = (Vec::new(), Vec::new(), None);
     for piece in pieces {
         let mut inbox = piece.to_vec();
@@ -150,7 +150,7 @@ fn the_good_part_of_a_text_comes_before_the_violation() {
             let data = HexVec(good.into());
             let want = Item::Chunks { text: true, data, first: true, last: false };
             assert_eq!(run.items, if good.is_empty() { vec![] } else { vec![want] });
-            assert_eq!(run.error, Some(Violation::TextNotUtf8));
+            assert_eq!(run.error, Some(ProtocolError::TextNotUtf8));
             assert_eq!(run.out.0, side.close_frame(1007, ""));
         }
     }
@@ -165,7 +165,7 @@ fn a_violation_behind_a_good_chunk_needs_no_further_input() {
         assert!(matches!(ws.receive_chunk(&mut input, &mut out), Ok(Some(ChunkEvent::Chunk(_)))));
         assert!(out.is_empty());
         // Whichever way it is asked.
-        assert_eq!(ws.receive(&mut Input::default(), &mut out), Err(Violation::TextNotUtf8));
+        assert_eq!(ws.receive(&mut Input::default(), &mut out), Err(ProtocolError::TextNotUtf8));
         assert_eq!(out, side.close_frame(1007, ""));
     }
 }
@@ -183,7 +183,7 @@ fn a_message_without_end_costs_nothing_and_needs_no_limit() {
         let mut run = Run::default();
         let wire = side.incoming_part(0x82, (16 << 20) + 1, b"");
         run.feed(&mut side.connection(Config::default()), Mode::Chunks, &wire);
-        assert_eq!(run.error, Some(Violation::FrameTooBig { len: (16 << 20) + 1 }));
+        assert_eq!(run.error, Some(ProtocolError::FrameTooBig { len: (16 << 20) + 1 }));
     }
 }
 
@@ -213,7 +213,7 @@ fn switching(
                 match event {
                     Event::Text(text) => finished(&mut current, true, text.as_bytes(), true),
                     Event::Binary(data) => finished(&mut current, false, &data, true),
-                    other => controls.push(owned(other)),
+                    other => controls.push(other.into_owned()),
                 }
             }
         } else {
@@ -232,7 +232,7 @@ fn switching(
                             ChunkData::Binary(data) => finished(&mut current, false, &data, last),
                         }
                     }
-                    ChunkEvent::Control(event) => controls.push(owned(event)),
+                    ChunkEvent::Control(event) => controls.push(event.into_owned()),
                     other => panic!("{other:?}"),
                 }
             }

@@ -6,11 +6,7 @@ use std::fmt::Write;
 use crate::common::*;
 use hybi::connection::{ReadyState, Transport};
 use hybi::frame::{Header, Mask, OpCode};
-use hybi::{CloseCode, Config, CutOff, Event, Misuse};
-
-fn manual() -> Config {
-    Config::default().manual_replies()
-}
+use hybi::{CloseCode, Config, CutOff, EndOfInputError, Event, UsageError};
 
 type Reach = fn(Side) -> Ws;
 
@@ -31,7 +27,7 @@ const STATES: [(&str, Reach); 10] = [
     }),
     // The program replies by itself and has not yet.
     ("close received", |side| {
-        let mut ws = side.connection(manual());
+        let mut ws = side.manual_connection(Config::default());
         Run::of(&mut ws, Mode::Messages, [&side.incoming(0x88, &close_body(1001, ""))[..]]);
         ws
     }),
@@ -57,12 +53,12 @@ const STATES: [(&str, Reach); 10] = [
     }),
     ("cut off", |side| {
         let mut ws = side.connection(Config::default());
-        ws.end_of_input().unwrap_err();
+        ws.end_of_input(&mut Vec::new()).unwrap_err();
         ws
     }),
     ("cut off closing", |side| {
         let mut ws = STATES[2].1(side);
-        ws.end_of_input().unwrap_err();
+        ws.end_of_input(&mut Vec::new()).unwrap_err();
         ws
     }),
 ];
@@ -91,13 +87,14 @@ const EVENTS: [(&str, Act); 15] = [
     ("get close", |ws, out| got(ws, out, 0x88, &close_body(1000, "bye"))),
     ("get empty close", |ws, out| got(ws, out, 0x88, b"")),
     ("get nonsense", |ws, out| got(ws, out, 0xf0, b"")),
-    ("get the end", |ws, _| match ws.end_of_input() {
+    ("get the end", |ws, out| match ws.end_of_input(out) {
         Ok(()) => "ok".into(),
-        Err(cut_off) => format!("1006 {cut_off:?}"),
+        Err(EndOfInputError::CutOff(cut_off)) => format!("1006 {cut_off:?}"),
+        Err(error) => format!("{error:?}"),
     }),
 ];
 
-fn sent(result: Result<(), Misuse>) -> String {
+fn sent(result: Result<(), UsageError>) -> String {
     result.map_or_else(|misuse| format!("refused: {misuse:?}"), |()| "ok".into())
 }
 
@@ -200,7 +197,7 @@ fn both_sides_close_at_once() {
         assert_eq!(run.events(), [closed(3002, "theirs")]);
         assert_eq!(Hex(&run.out.0), Hex(&[]));
         assert_eq!(ws.ready_state(), ReadyState::Closed);
-        assert_eq!(ws.end_of_input(), Ok(()));
+        assert_eq!(ws.end_of_input(&mut Vec::new()), Ok(()));
     }
 }
 
@@ -277,9 +274,18 @@ fn the_end_of_the_input_at_every_byte() {
                 for chunk in [1, wire.len().max(1)] {
                     let mut ws = side.connection(Config::default());
                     Run::of(&mut ws, Mode::Messages, wire.chunks(chunk));
-                    let ending = ws.end_of_input();
-                    assert_eq!(ending, want(n), "{side:?}, behind {}", Hex(&wire));
-                    assert_eq!(ws.end_of_input(), ending, "a second call says the same");
+                    let ending = ws.end_of_input(&mut Vec::new());
+                    assert_eq!(
+                        ending,
+                        want(n).map_err(EndOfInputError::from),
+                        "{side:?}, behind {}",
+                        Hex(&wire)
+                    );
+                    assert_eq!(
+                        ws.end_of_input(&mut Vec::new()),
+                        ending,
+                        "a second call says the same"
+                    );
                     assert_eq!((ws.ready_state(), ws.transport()).0, ReadyState::Closed);
                     ws.assert_refuses_to_send();
                     // Nothing is received any more, either.

@@ -1,43 +1,45 @@
 //! What errors say: the rule, its section, whose fault it is, and what of the input it is about. The sections and close
 //! codes are those of the RFCs.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::error::Error as _;
+use std::fmt::Debug;
 
+use hybi::connection::{Abnormal, Closed};
 use hybi::frame::{OpCode, Reserved};
-use hybi::handshake::ServerError;
-use hybi::{CutOff, Error, Misuse, Violation};
+use hybi::keepalive::KeepaliveError;
+use hybi::{CloseCode, CutOff, EndOfInputError, Error, ProtocolError, UsageError};
 
 #[test]
 fn a_violation_says_what_the_peer_did_and_where_the_rule_stands() {
     let opcode = OpCode::PING;
     let table = [
-        (Violation::ReservedBits { bits: Reserved::RSV2 }, 1002, "RFC 6455 §5.2", "010"),
+        (ProtocolError::ReservedBits { bits: Reserved::RSV2 }, 1002, "RFC 6455 §5.2", "010"),
         (
-            Violation::ReservedOpCode { opcode: OpCode::new(0xb).unwrap() },
+            ProtocolError::ReservedOpCode { opcode: OpCode::new(0xb).unwrap() },
             1002,
             "RFC 6455 §5.2",
             "0xb",
         ),
-        (Violation::Unmasked, 1002, "RFC 6455 §5.1", "unmasked"),
-        (Violation::Masked, 1002, "RFC 6455 §5.1", "masked"),
-        (Violation::LengthNotShortest { len: 125 }, 1002, "RFC 6455 §5.2", "125"),
-        (Violation::LengthTopBit { len: 1 << 63 }, 1002, "RFC 6455 §5.2", "0x8000000000000000"),
-        (Violation::ControlTooLong { opcode }, 1002, "RFC 6455 §5.5", "Ping"),
-        (Violation::ControlFragmented { opcode }, 1002, "RFC 6455 §5.5", "Ping"),
-        (Violation::ContinuationOfNothing, 1002, "RFC 6455 §5.4", "continuation"),
-        (Violation::MessageInsideMessage, 1002, "RFC 6455 §5.4", "message"),
-        (Violation::CloseBodyTooShort, 1002, "RFC 6455 §5.5.1", "one byte"),
-        (Violation::CloseCode { number: 1005 }, 1002, "RFC 6455 §7.4", "1005"),
-        (Violation::CloseReasonNotUtf8, 1007, "RFC 6455 §5.5.1", "reason"),
-        (Violation::TextNotUtf8, 1007, "RFC 6455 §8.1", "UTF-8"),
-        (Violation::FrameTooBig { len: 70_000 }, 1009, "RFC 6455 §10.4", "70000"),
-        (Violation::MessageTooBig { len: 70_000 }, 1009, "RFC 6455 §10.4", "70000"),
-        (Violation::TooManyFragments, 1009, "RFC 6455 §10.4", "fragments"),
-        (Violation::NotDeflate, 1007, "RFC 7692 §7.2.2", "DEFLATE"),
-        (Violation::InflatedTooBig, 1009, "RFC 6455 §10.4", "after decompression"),
-        (Violation::ExpansionTooHigh, 1009, "RFC 6455 §10.4", "decompression"),
-        (Violation::TooManyFinalBlocks, 1009, "RFC 6455 §10.4", "final blocks"),
+        (ProtocolError::Unmasked, 1002, "RFC 6455 §5.1", "unmasked"),
+        (ProtocolError::Masked, 1002, "RFC 6455 §5.1", "masked"),
+        (ProtocolError::LengthNotShortest { len: 125 }, 1002, "RFC 6455 §5.2", "125"),
+        (ProtocolError::LengthTopBit { len: 1 << 63 }, 1002, "RFC 6455 §5.2", "0x8000000000000000"),
+        (ProtocolError::ControlTooLong { opcode }, 1002, "RFC 6455 §5.5", "Ping"),
+        (ProtocolError::ControlFragmented { opcode }, 1002, "RFC 6455 §5.5", "Ping"),
+        (ProtocolError::ContinuationOfNothing, 1002, "RFC 6455 §5.4", "continuation"),
+        (ProtocolError::MessageInsideMessage, 1002, "RFC 6455 §5.4", "message"),
+        (ProtocolError::CloseBodyTooShort, 1002, "RFC 6455 §5.5.1", "one byte"),
+        (ProtocolError::CloseCode { number: 1005 }, 1002, "RFC 6455 §7.4", "1005"),
+        (ProtocolError::CloseReasonNotUtf8, 1007, "RFC 6455 §5.5.1", "reason"),
+        (ProtocolError::TextNotUtf8, 1007, "RFC 6455 §8.1", "UTF-8"),
+        (ProtocolError::FrameTooBig { len: 70_000 }, 1009, "RFC 6455 §10.4", "70000"),
+        (ProtocolError::MessageTooBig { len: 70_000 }, 1009, "RFC 6455 §10.4", "70000"),
+        (ProtocolError::TooManyFragments, 1009, "RFC 6455 §10.4", "fragments"),
+        (ProtocolError::NotDeflate, 1007, "RFC 7692 §7.2.2", "DEFLATE"),
+        (ProtocolError::InflatedTooBig, 1009, "RFC 6455 §10.4", "after decompression"),
+        (ProtocolError::ExpansionTooHigh, 1009, "RFC 6455 §10.4", "decompression"),
+        (ProtocolError::TooManyFinalBlocks, 1009, "RFC 6455 §10.4", "final blocks"),
     ];
     let mut texts = HashSet::new();
     for (violation, code, section, word) in table {
@@ -49,7 +51,7 @@ fn a_violation_says_what_the_peer_did_and_where_the_rule_stands() {
         assert!(text.ends_with(&format!(" ({section})")), "{text}");
         assert!(text.contains(word), "{text}");
         assert_eq!(Error::from(violation).to_string(), text);
-        assert!(Error::from(violation).source().is_some());
+        assert!(Error::from(violation).source().is_none(), "printed once");
         assert!(texts.insert(text), "each says something else");
     }
 }
@@ -63,158 +65,172 @@ fn a_cut_off_says_where() {
         (CutOff::InMessage { received: 17 }, "17 bytes"),
     ] {
         let text = cut_off.to_string();
-        assert!(text.contains("1006") && text.contains(word), "{text}");
-        assert_eq!(Error::from(cut_off).to_string(), text);
-        assert!(Error::from(cut_off).source().is_some());
+        assert!(text.ends_with(" (RFC 6455 §7.1.5)") && text.contains(word), "{text}");
+        assert_eq!(
+            Closed::Abnormal(Abnormal::CutOff(cut_off)).to_string(),
+            format!("1006: {text}")
+        );
+        assert_eq!(Error::from(EndOfInputError::from(cut_off)).to_string(), text);
+        assert!(EndOfInputError::from(cut_off).source().is_none(), "printed once");
     }
 }
 
 #[test]
 fn a_misuse_says_what_to_do() {
     for (misuse, section, word) in [
-        (Misuse::ControlTooLong { len: 126 }, "RFC 6455 §5.5", "at most 125 bytes, not 126"),
-        (Misuse::CloseCode { number: 1006 }, "RFC 6455 §7.4", "1006"),
-        (Misuse::CloseReasonTooLong { len: 124 }, "RFC 6455 §5.5", "at most 123 bytes, not 124"),
-        (Misuse::Closed, "RFC 6455 §5.5.1", "closed"),
-        (Misuse::MessageUnderWay, "RFC 6455 §5.4", "finish it"),
-        (Misuse::OtherKindOfMessage, "RFC 6455 §5.4", "all text or all binary"),
-        (Misuse::TextNotUtf8, "RFC 6455 §5.6", "UTF-8"),
+        (UsageError::ControlTooLong { len: 126 }, "RFC 6455 §5.5", "at most 125 bytes, not 126"),
+        (
+            UsageError::CloseCode { number: 1006 },
+            "RFC 6455 §7.4",
+            "1006 must not be sent; use 1000-1003",
+        ),
+        (UsageError::CloseCode { number: 1010 }, "RFC 6455 §7.4", "only a client"),
+        (
+            UsageError::CloseReasonTooLong { len: 124 },
+            "RFC 6455 §5.5",
+            "at most 123 bytes, not 124",
+        ),
+        (UsageError::Closed, "RFC 6455 §5.5.1", "closed"),
+        (UsageError::MessageInProgress, "RFC 6455 §5.4", "finish it"),
+        (UsageError::OtherKindOfMessage, "RFC 6455 §5.4", "all text or all binary"),
+        (UsageError::TextNotUtf8, "RFC 6455 §5.6", "UTF-8"),
     ] {
         let text = misuse.to_string();
         assert!(text.ends_with(&format!(" ({section})")) && text.contains(word), "{text}");
+        assert_eq!(misuse.section(), section);
         assert_eq!(Error::from(misuse).to_string(), text);
-        assert!(Error::from(misuse).source().is_some());
+        assert!(Error::from(misuse).source().is_none(), "printed once");
     }
 }
 
 #[test]
-fn what_cannot_be_accepted_says_whose_fault_it_is() {
-    use hybi::handshake::{HandshakeMisuse, RequestError};
-    let request = ServerError::from(RequestError::UpgradeMissing);
-    assert_eq!(request.to_string(), RequestError::UpgradeMissing.to_string());
-    let misuse = ServerError::from(HandshakeMisuse::Answered);
-    assert_eq!(misuse.to_string(), HandshakeMisuse::Answered.to_string());
-    assert!(request.source().is_some() && misuse.source().is_some());
-
-    for (misuse, section) in [
-        (HandshakeMisuse::Origin, "RFC 6454 §7"),
-        (HandshakeMisuse::Status, "RFC 9110 §15"),
-        (HandshakeMisuse::Body, "RFC 9110 §6.4.1"),
-        (HandshakeMisuse::ContentType, "RFC 9110 §8.3"),
-        (HandshakeMisuse::NoRequest, "RFC 6455 §4.2"),
-        (HandshakeMisuse::Answered, "RFC 6455 §4.2"),
-    ] {
-        assert!(misuse.to_string().ends_with(&format!(" ({section})")), "{misuse}");
-    }
+fn a_close_code_that_must_not_be_sent_is_a_usage_error() {
+    let error = CloseCode::try_from(1006).unwrap_err();
+    let usage = UsageError::CloseCode { number: 1006 };
+    assert_eq!(UsageError::from(error), usage);
+    assert_eq!(Error::from(error), Error::Usage(usage));
+    assert_eq!(error.to_string(), usage.to_string());
 }
 
 #[test]
-fn an_extension_s_errors_say_what_the_peer_did_and_where_the_rule_stands() {
-    let malformed = hybi::extension::Offers::new(b"a b").next().unwrap().unwrap_err();
-    let text = malformed.to_string();
-    assert!(text.starts_with("the peer sent a Sec-WebSocket-Extensions header "), "{text}");
-    assert!(text.ends_with(" (RFC 6455 §9.1)"), "{text}");
-}
-
-#[cfg(feature = "deflate")]
-#[test]
-fn a_disagreement_about_compression_says_what_and_where_the_rule_stands() {
-    use hybi::extension::deflate::Disagreement;
-    for (disagreement, section, words) in [
-        (Disagreement::Unknown, "RFC 7692 §7", "unknown parameter"),
-        (Disagreement::Repeated, "RFC 7692 §7", "repeated parameter"),
-        (Disagreement::Value, "RFC 7692 §7", "invalid value"),
-        (Disagreement::ServerWindow, "RFC 7692 §7.1.2.1", "larger window"),
-        (Disagreement::ServerTakeover, "RFC 7692 §7.1.1.1", "context takeover"),
-    ] {
-        let text = disagreement.to_string();
-        assert_eq!(disagreement.section(), section, "{text}");
-        assert!(text.starts_with("the server "), "{text}");
-        assert!(text.contains(words) && text.ends_with(&format!(" ({section})")), "{text}");
-    }
-}
-
-/// The statuses are those of RFC 9110 §15, RFC 6585 §5 and RFC 6455 §4.2.2, §4.4.
-#[test]
-fn a_refused_request_says_what_the_client_did_and_where_the_rule_stands() {
-    use hybi::handshake::RequestError as Bad;
-    let mut texts = HashSet::new();
-    for (error, status, section, word) in [
-        (Bad::RequestLine, 400, "RFC 9112 §3", "request"),
-        (Bad::HttpVersion, 505, "RFC 9110 §15.6.6", "version"),
-        (Bad::TargetCharacter, 400, "RFC 9112 §3.2", "target"),
-        (Bad::LineEnding, 400, "RFC 9112 §2.2", "CRLF"),
-        (Bad::FoldedHeader, 400, "RFC 9112 §5.2", "white space"),
-        (Bad::HeaderName, 400, "RFC 9112 §5.1", "name"),
-        (Bad::HeaderValue, 400, "RFC 9110 §5.5", "value"),
-        (Bad::TargetTooLong, 414, "RFC 9110 §15.5.15", "line longer"),
-        (Bad::HeadTooLong, 431, "RFC 6585 §5", "head longer"),
-        (Bad::TooManyHeaders, 431, "RFC 6585 §5", "lines"),
-        (Bad::HostMissing, 400, "RFC 9112 §3.2", "no Host"),
-        (Bad::HostRepeated, 400, "RFC 9112 §3.2", "more than one Host"),
-        (Bad::HostMalformed, 400, "RFC 9112 §3.2", "port"),
-        (Bad::Method, 405, "RFC 6455 §4.2.1", "GET"),
-        (Bad::Http10, 400, "RFC 9110 §7.8", "HTTP/1.0"),
-        (Bad::TargetForm, 400, "RFC 6455 §4.2.1", "path"),
-        (Bad::Body, 400, "RFC 9112 §6", "body"),
-        (Bad::UpgradeMissing, 426, "RFC 6455 §4.2.1", "Upgrade"),
-        (Bad::ConnectionMissing, 400, "RFC 6455 §4.2.1", "Connection"),
-        (Bad::KeyMissing, 400, "RFC 6455 §4.2.1", "no Sec-WebSocket-Key"),
-        (Bad::KeyRepeated, 400, "RFC 6455 §4.2.1", "more than one Sec-WebSocket-Key"),
-        (Bad::KeyMalformed, 400, "RFC 6455 §4.2.1", "base64"),
-        (Bad::VersionMissing, 426, "RFC 6455 §4.4", "no Sec-WebSocket-Version"),
-        (Bad::VersionRepeated, 400, "RFC 6455 §4.4", "more than one Sec-WebSocket-Version"),
-        (Bad::Version, 426, "RFC 6455 §4.4", "13"),
-        (Bad::SubprotocolsMalformed, 400, "RFC 6455 §4.2.1", "Sec-WebSocket-Protocol"),
-        (Bad::ExtensionsMalformed, 400, "RFC 6455 §9.1", "Sec-WebSocket-Extensions"),
-        (Bad::Origin, 403, "RFC 6455 §10.2", "Origin"),
-    ] {
-        let text = error.to_string();
-        assert_eq!((error.status(), error.section()), (status, section), "{text}");
-        assert!(
-            text.starts_with("the client sent ") && text.ends_with(&format!(" ({section})")),
-            "{text}"
-        );
-        assert!(text.contains(word), "{text}");
-        assert!(texts.insert(text), "each says something else");
-    }
-}
-
-#[test]
-fn a_failed_response_says_what_the_server_did_and_where_the_rule_stands() {
-    use hybi::handshake::ResponseError as Bad;
-    let mut texts = HashSet::new();
+fn a_missed_deadline_says_which() {
     for (error, section, word) in [
-        (Bad::StatusLine, "RFC 9112 §4", "response"),
-        (Bad::HttpVersion, "RFC 9112 §2.3", "version"),
-        (Bad::LineEnding, "RFC 9112 §2.2", "CRLF"),
-        (Bad::FoldedHeader, "RFC 9112 §5.2", "white space"),
-        (Bad::HeaderName, "RFC 9112 §5.1", "name"),
-        (Bad::HeaderValue, "RFC 9110 §5.5", "value"),
-        (Bad::HeadTooLong, "RFC 6455 §10.4", "head longer"),
-        (Bad::TooManyHeaders, "RFC 6455 §10.4", "lines"),
-        (Bad::TooManyInterim, "RFC 6455 §10.4", "interim"),
-        (Bad::Http10, "RFC 9110 §7.8", "HTTP/1.0"),
-        (Bad::UpgradeMissing, "RFC 6455 §4.1", "without Upgrade"),
-        (Bad::Upgrade, "RFC 6455 §4.1", "something else than websocket"),
-        (Bad::ConnectionMissing, "RFC 6455 §4.1", "Connection"),
-        (Bad::AcceptMissing, "RFC 6455 §4.1", "without Sec-WebSocket-Accept"),
-        (Bad::AcceptRepeated, "RFC 6455 §11.3.3", "more than one Sec-WebSocket-Accept"),
-        (Bad::Accept, "RFC 6455 §4.1", "Sec-WebSocket-Key"),
-        (Bad::SubprotocolRepeated, "RFC 6455 §11.3.4", "more than one Sec-WebSocket-Protocol"),
-        (Bad::SubprotocolMalformed, "RFC 6455 §4.1", "token"),
-        (Bad::SubprotocolNotOffered, "RFC 6455 §4.1", "subprotocol"),
-        (Bad::ExtensionsMalformed, "RFC 6455 §9.1", "list of extensions"),
-        (Bad::ExtensionNotOffered, "RFC 6455 §4.1", "not offered"),
-        (Bad::ExtensionRepeated, "RFC 7692 §5", "twice"),
+        (KeepaliveError::Pong, "RFC 6455 §5.5.2", "ping"),
+        (KeepaliveError::Close, "RFC 6455 §7.1.1", "close"),
     ] {
         let text = error.to_string();
-        assert_eq!(error.section(), section, "{text}");
-        assert!(
-            text.starts_with("the server sent ") && text.ends_with(&format!(" ({section})")),
-            "{text}"
-        );
-        assert!(text.contains(word), "{text}");
-        assert!(texts.insert(text), "each says something else");
+        assert!(text.starts_with("the peer did not ") && text.contains(word), "{text}");
+        assert!(text.ends_with(&format!(" in time ({section})")), "{text}");
+        assert!(error.source().is_none());
     }
+}
+
+/// Returns the variants of an error's enum as its source has them, so that a table can be checked for
+/// completeness. In the source, they are the lines that are indented once and begin with a capital.
+fn variants(source: &'static str, name: &str) -> BTreeSet<&'static str> {
+    let (_, body) = source.split_once(&format!("pub enum {name} {{\n")).unwrap();
+    let (body, _) = body.split_once("\n}\n").unwrap();
+    let lines = body.lines().filter_map(|line| line.strip_prefix("    "));
+    lines
+        .filter(|line| line.starts_with(|c: char| c.is_ascii_uppercase()))
+        .map(|line| line.split([' ', ',', '(']).next().unwrap())
+        .collect()
+}
+
+/// Logs and metrics keep these names, so a change here breaks their readers.
+#[test]
+fn the_errors_of_connections_have_stable_names() {
+    use CutOff as Cut;
+    use KeepaliveError as Late;
+    use ProtocolError as Bad;
+    use UsageError as Usage;
+
+    const ERRORS: &str = include_str!("../../src/error.rs");
+    const CLOSED: &str = include_str!("../../src/connection/closed.rs");
+
+    let mut names = HashSet::new();
+    let mut check = |source, kind: &str, table: &[(&dyn Debug, &str, &str)]| {
+        let mut seen = BTreeSet::new();
+        for (error, name, want) in table {
+            assert_eq!(name, want, "{error:?}");
+            assert!(names.insert(want.to_string()), "two errors are called {want}");
+            let variant = format!("{error:?}");
+            seen.insert(variant.split([' ', '(']).next().unwrap().to_owned());
+        }
+        let variants: BTreeSet<_> = variants(source, kind).into_iter().map(str::to_owned).collect();
+        assert_eq!(seen, variants, "the variants of {kind}");
+    };
+
+    let (bits, opcode) = (Reserved::RSV1, OpCode::PING);
+    let table = [
+        (Bad::ReservedBits { bits }, "reserved-bits"),
+        (Bad::ReservedOpCode { opcode }, "reserved-opcode"),
+        (Bad::Unmasked, "unmasked"),
+        (Bad::Masked, "masked"),
+        (Bad::LengthNotShortest { len: 1 }, "length-not-shortest"),
+        (Bad::LengthTopBit { len: 1 }, "length-top-bit"),
+        (Bad::ControlTooLong { opcode }, "control-too-long"),
+        (Bad::ControlFragmented { opcode }, "control-fragmented"),
+        (Bad::ContinuationOfNothing, "continuation-of-nothing"),
+        (Bad::MessageInsideMessage, "message-inside-message"),
+        (Bad::CloseBodyTooShort, "close-body-too-short"),
+        (Bad::CloseCode { number: 1 }, "close-code"),
+        (Bad::CloseReasonNotUtf8, "close-reason-not-utf8"),
+        (Bad::TextNotUtf8, "text-not-utf8"),
+        (Bad::FrameTooBig { len: 1 }, "frame-too-big"),
+        (Bad::MessageTooBig { len: 1 }, "message-too-big"),
+        (Bad::TooManyFragments, "too-many-fragments"),
+        (Bad::NotDeflate, "not-deflate"),
+        (Bad::InflatedTooBig, "inflated-too-big"),
+        (Bad::ExpansionTooHigh, "expansion-too-high"),
+        (Bad::TooManyFinalBlocks, "too-many-final-blocks"),
+    ];
+    for (error, _) in table {
+        assert_eq!(Error::from(error).name(), error.name());
+        assert_eq!(EndOfInputError::from(error).name(), error.name());
+        assert_eq!(Abnormal::Protocol(error).name(), error.name());
+    }
+    let rows = table.each_ref().map(|(error, want)| (error as &dyn Debug, error.name(), *want));
+    check(ERRORS, "ProtocolError", &rows);
+
+    let table = [
+        (Cut::BetweenMessages, "cut-off-between-messages"),
+        (Cut::InHeader, "cut-off-in-header"),
+        (Cut::InControl { opcode }, "cut-off-in-control"),
+        (Cut::InMessage { received: 1 }, "cut-off-in-message"),
+    ];
+    for (cut_off, _) in table {
+        assert_eq!(Error::from(EndOfInputError::from(cut_off)).name(), cut_off.name());
+        assert_eq!(EndOfInputError::from(cut_off).name(), cut_off.name());
+        assert_eq!(Abnormal::CutOff(cut_off).name(), cut_off.name());
+    }
+    let rows = table.each_ref().map(|(error, want)| (error as &dyn Debug, error.name(), *want));
+    check(ERRORS, "CutOff", &rows);
+
+    let table = [(Late::Pong, "pong-timeout"), (Late::Close, "close-timeout")];
+    for (error, _) in table {
+        assert_eq!(Abnormal::TimedOut(error).name(), error.name());
+    }
+    let rows = table.each_ref().map(|(error, want)| (error as &dyn Debug, error.name(), *want));
+    check(ERRORS, "KeepaliveError", &rows);
+
+    let table = [
+        (Usage::ControlTooLong { len: 1 }, "usage-control-too-long"),
+        (Usage::CloseCode { number: 1 }, "usage-close-code"),
+        (Usage::CloseReasonTooLong { len: 1 }, "usage-close-reason-too-long"),
+        (Usage::Closed, "usage-closed"),
+        (Usage::MessageInProgress, "usage-message-in-progress"),
+        (Usage::OtherKindOfMessage, "usage-other-kind-of-message"),
+        (Usage::TextNotUtf8, "usage-text-not-utf8"),
+    ];
+    for (error, _) in table {
+        assert_eq!(Error::from(error).name(), error.name());
+    }
+    let rows = table.each_ref().map(|(error, want)| (error as &dyn Debug, error.name(), *want));
+    check(ERRORS, "UsageError", &rows);
+
+    assert_eq!(Abnormal::Transport.name(), "transport-failed");
+    assert_eq!(Abnormal::Terminated.name(), "terminated");
+    let known = ["CutOff", "Protocol", "Terminated", "TimedOut", "Transport"];
+    assert_eq!(variants(CLOSED, "Abnormal"), BTreeSet::from(known));
 }

@@ -2,8 +2,9 @@
 //! bytes, a length and a close code can say. Expected verdicts are stated here, naively, from the RFC.
 
 use crate::common::*;
+use hybi::connection::Prepared;
 use hybi::frame::{CloseReason, HEADER_BYTES_MAX, Header, LengthForm, Mask, OpCode, Reserved};
-use hybi::{CloseCode, Config, Event, Limits, Misuse, Violation};
+use hybi::{Client, CloseCode, Config, Event, Inbox, Limits, Outbox, ProtocolError, UsageError};
 
 /// RFC 6455 §5.7: bytes, who sent them, what they say.
 fn examples() -> Vec<(&'static str, Vec<u8>, Side, Vec<Event<'static>>)> {
@@ -137,15 +138,15 @@ fn rules_broken(first: u8, second: u8, receiver: Side, in_message: bool) -> Vec<
     broken
 }
 
-fn rule_of(violation: Violation) -> &'static str {
+fn rule_of(violation: ProtocolError) -> &'static str {
     match violation {
-        Violation::ReservedBits { .. } => "reserved bits",
-        Violation::ReservedOpCode { .. } => "opcode",
-        Violation::Unmasked | Violation::Masked => "mask",
-        Violation::ControlTooLong { .. } => "control length",
-        Violation::ControlFragmented { .. } => "control fragmented",
-        Violation::ContinuationOfNothing => "continuation",
-        Violation::MessageInsideMessage => "new message",
+        ProtocolError::ReservedBits { .. } => "reserved bits",
+        ProtocolError::ReservedOpCode { .. } => "opcode",
+        ProtocolError::Unmasked | ProtocolError::Masked => "mask",
+        ProtocolError::ControlTooLong { .. } => "control length",
+        ProtocolError::ControlFragmented { .. } => "control fragmented",
+        ProtocolError::ContinuationOfNothing => "continuation",
+        ProtocolError::MessageInsideMessage => "new message",
         other => panic!("no rule about two bytes: {other:?}"),
     }
 }
@@ -222,7 +223,7 @@ fn every_close_code_received() {
                 assert_eq!(run.events(), [closed(code, "so")]);
                 assert_eq!(run.out.0, side.close_frame(code, "so"), "the reply to {code}");
             } else {
-                assert_eq!(run.error, Some(Violation::CloseCode { number: code }));
+                assert_eq!(run.error, Some(ProtocolError::CloseCode { number: code }));
                 assert_eq!(run.items, []);
                 assert_eq!(run.out.0, side.close_frame(1002, ""), "the answer to {code}");
             }
@@ -236,14 +237,16 @@ fn every_close_code_sent() {
         for number in 0..=u16::MAX {
             let code = CloseCode::new(number);
             assert_eq!(code.is_some(), code_may_be_on_the_wire(number), "{number}");
-            assert_eq!(CloseCode::try_from(number), code.ok_or(Misuse::CloseCode { number }));
+            let checked = CloseCode::try_from(number);
+            assert_eq!(checked.ok(), code);
+            assert_eq!(checked.err().map(|error| error.number), code.is_none().then_some(number));
             let Some(code) = code else { continue };
             assert_eq!(code.number(), number);
             let (mut ws, mut out) = (side.connection(Config::default()), Vec::new());
             let result = ws.close(code, "so", &mut out);
             // §7.4.1 on 1010: "this status code is not used by the server"
             if side == Side::Server && number == 1010 {
-                assert_eq!(result, Err(Misuse::CloseCode { number }));
+                assert_eq!(result, Err(UsageError::CloseCode { number }));
                 assert_eq!(Hex(&out), Hex(&[]));
                 ws.send("still open", &mut out).unwrap();
             } else {
@@ -307,9 +310,9 @@ fn every_length_form_on_a_connection() {
                     64
                 };
                 let want = if len > i64::MAX as u64 {
-                    Some(Violation::LengthTopBit { len })
+                    Some(ProtocolError::LengthTopBit { len })
                 } else if bits != minimal {
-                    Some(Violation::LengthNotShortest { len })
+                    Some(ProtocolError::LengthNotShortest { len })
                 } else {
                     None
                 };
@@ -328,7 +331,7 @@ fn announced_lengths_meet_the_default_limits_at_the_header() {
             let wire = side.incoming_part(0x82, len, b"");
             let run = run_every_way(side, Config::default(), Mode::Chunks, &wire, &[]);
             let too_big = len > 16 << 20;
-            assert_eq!(run.error, too_big.then_some(Violation::FrameTooBig { len }));
+            assert_eq!(run.error, too_big.then_some(ProtocolError::FrameTooBig { len }));
             assert_eq!(run.out.0, if too_big { side.close_frame(1009, "") } else { Vec::new() });
         }
     }
@@ -413,8 +416,13 @@ fn the_close_codes_with_names() {
         (CloseCode::SERVICE_RESTART, 1012),
         (CloseCode::TRY_AGAIN_LATER, 1013),
         (CloseCode::BAD_GATEWAY, 1014),
+        (CloseCode::UNAUTHORIZED, 3000),
+        (CloseCode::FORBIDDEN, 3003),
+        (CloseCode::TIMEOUT, 3008),
     ] {
         assert_eq!(code.number(), number);
+        assert_eq!(u16::from(code), number);
+        assert_eq!(CloseCode::try_from(number), Ok(code));
     }
 }
 
@@ -427,8 +435,59 @@ fn values_print_as_what_they_are() {
     assert_eq!(printed[..3], ["Continuation", "Text", "Binary"]);
     assert_eq!(printed[8..11], ["Close", "Ping", "Pong"]);
     assert_eq!(printed[11], "Reserved(0xb)");
+    let printed: Vec<_> =
+        (0..16).filter_map(OpCode::new).map(|opcode| opcode.to_string()).collect();
+    assert_eq!(printed[..3], ["continuation", "text", "binary"]);
+    assert_eq!(printed[8..11], ["Close", "Ping", "Pong"]);
+    assert_eq!(printed[11], "reserved 0xb");
+    assert_eq!(
+        format!("{:#x} {:X} {:6}|", OpCode::PONG, OpCode::PONG, OpCode::PONG),
+        "0xa A Pong  |"
+    );
     assert_eq!(format!("{:?}", Reserved::RSV1), "Reserved(0b100)");
+    assert_eq!(format!("{:03b} {:#b}", Reserved::RSV3, Reserved::RSV1), "001 0b100");
     assert_eq!(format!("{:?}", Header::new(OpCode::TEXT, 5).encode()), "EncodedHeader([81, 05])");
+}
+
+/// A masking key, a payload or a password must not get into a log because a value is printed.
+#[test]
+fn debug_output_shows_no_key_and_no_payload() {
+    let header = Header { masking_key: Some([201, 202, 203, 204]), ..Header::new(OpCode::TEXT, 5) };
+    assert_eq!(format!("{:?}", header.encode()), "EncodedHeader([81, 85], key)");
+    let longest = Header { length_form: LengthForm::Bits64, ..header };
+    let printed = "EncodedHeader([81, ff, 00, 00, 00, 00, 00, 00, 00, 05], key)";
+    assert_eq!(format!("{:?}", longest.encode()), printed);
+    let printed = format!("{header:?}");
+    assert!(printed.contains("masking_key: Some(..)"), "{printed}");
+    assert!(!printed.contains("20"), "{printed}");
+
     let reply = Event::Ping(b"hi"[..].into()).reply().unwrap();
-    assert_eq!(format!("{reply:?}"), "Reply(Pong, [68, 69])");
+    assert_eq!(format!("{reply:?}"), "Reply { opcode: Pong, len: 2 }");
+    let prepared = format!("{:?}", Prepared::new("secret"));
+    assert_eq!(prepared, "Prepared { kind: Text, len: 6 }");
+    assert_eq!(format!("{:?}", Client::new(|| [1, 2, 3, 4])), "Client");
+
+    let (mut inbox, mut out) = (Inbox::new(), Outbox::new());
+    inbox.append(b"secret");
+    out.append(b"secret");
+    out.set_elsewhere(1);
+    assert_eq!(format!("{inbox:?}"), "Inbox { unread: 6, .. }");
+    assert_eq!(format!("{:?}", inbox.input()), "Input { remaining: 6, .. }");
+    assert_eq!(format!("{out:?}"), "Outbox { unsent: 6, elsewhere: 1 }");
+}
+
+#[test]
+fn reserved_bits_combine() {
+    let bits = [Reserved::NONE, Reserved::RSV1, Reserved::RSV2, Reserved::RSV3];
+    assert_eq!(bits.map(Reserved::bits), [0, 0b100, 0b010, 0b001]);
+    for a in (0..8).filter_map(Reserved::new) {
+        for b in (0..8).filter_map(Reserved::new) {
+            assert_eq!((a | b).bits(), a.bits() | b.bits());
+            let mut c = a;
+            c |= b;
+            assert_eq!(c, a | b);
+            assert_eq!(a.contains(b), a | b == a);
+        }
+    }
+    assert_eq!(Reserved::new(8), None);
 }

@@ -6,7 +6,7 @@ use std::borrow::Cow;
 
 use crate::common::*;
 use hybi::connection::ChunkEvent;
-use hybi::{Config, CutOff, Event, Input, Limits, Violation};
+use hybi::{Config, CutOff, Event, Input, Limits, ProtocolError};
 use proptest::prelude::*;
 
 const MAX: usize = 1 << 20;
@@ -181,12 +181,15 @@ fn only_whole_binary_messages_that_fit_are_left() {
 fn headers_are_judged_before_the_message_is_waited_for() {
     let limits = Limits::default().message_bytes_max(9);
     let cases = [
-        (Config::default().limits(limits), Violation::MessageTooBig { len: 10 }),
+        (Config::default().limits(limits), ProtocolError::MessageTooBig { len: 10 }),
         (
             Config::default().limits(Limits::default().frame_bytes_max(9)),
-            Violation::FrameTooBig { len: 10 },
+            ProtocolError::FrameTooBig { len: 10 },
         ),
-        (Config::default().limits(Limits::default().fragments_max(0)), Violation::TooManyFragments),
+        (
+            Config::default().limits(Limits::default().fragments_max(0)),
+            ProtocolError::TooManyFragments,
+        ),
     ];
     for side in BOTH {
         for (config, violation) in cases {
@@ -212,7 +215,10 @@ fn the_end_of_the_input_cuts_it_off() {
         let len = wire.len() - 10 + received;
         let mut input = Input::new(&mut wire[..len]).in_place_up_to(MAX);
         assert_eq!(ws.receive(&mut input, &mut out), Ok(None));
-        assert_eq!(ws.end_of_input(), Err(CutOff::InMessage { received: received as u64 }));
+        assert_eq!(
+            ws.end_of_input(&mut Vec::new()),
+            Err(CutOff::InMessage { received: received as u64 }.into())
+        );
     }
 }
 

@@ -3,15 +3,16 @@
 use std::time::Duration;
 
 use crate::common::*;
-use hybi::connection::{Expired, Keepalive, KeepaliveConfig};
+use hybi::connection::ReadyState;
 use hybi::frame::Header;
-use hybi::{CloseCode, Config, Connection, Event, Input, Server};
+use hybi::keepalive::{Keepalive, KeepaliveConfig, KeepaliveError};
+use hybi::{CloseCode, Config, Connection, Event, Input, Outbox, Server};
 
 /// A server's connection under a keepalive, and the peer that it talks to.
 struct Watched {
     ws: Connection<Server>,
     keepalive: Keepalive,
-    out: Vec<u8>,
+    out: Outbox,
 }
 
 const fn s(seconds: u64) -> Duration {
@@ -23,11 +24,11 @@ impl Watched {
         Self {
             ws: Connection::server(Config::default()),
             keepalive: Keepalive::new(config, now),
-            out: Vec::new(),
+            out: Outbox::new(),
         }
     }
 
-    fn poll(&mut self, now: Duration) -> Result<Option<Duration>, Expired> {
+    fn poll(&mut self, now: Duration) -> Result<Option<Duration>, KeepaliveError> {
         self.keepalive.poll(now, &mut self.ws, &mut self.out)
     }
 
@@ -44,15 +45,10 @@ impl Watched {
     /// The payload of the ping in the output, which has nothing else.
     #[track_caller]
     fn ping(&mut self) -> Vec<u8> {
-        let (header, used) = Header::decode(&self.out).expect("a ping");
-        assert_eq!(
-            self.out,
-            Side::Server.outgoing(0x89, &self.out[used..]),
-            "one ping: {header:?}"
-        );
-        let payload = self.out[used..].to_vec();
-        self.out.clear();
-        payload
+        let out = self.out.take();
+        let (header, used) = Header::decode(&out).expect("a ping");
+        assert_eq!(out, Side::Server.outgoing(0x89, &out[used..]), "one ping: {header:?}");
+        out[used..].to_vec()
     }
 }
 
@@ -62,10 +58,7 @@ fn pong_frame(payload: &[u8]) -> Vec<u8> {
 }
 
 fn config() -> KeepaliveConfig {
-    KeepaliveConfig::default()
-        .ping_after(Some(s(30)))
-        .pong_within(Some(s(20)))
-        .close_within(Some(s(10)))
+    KeepaliveConfig::default().ping_after(s(30)).pong_within(s(20)).close_within(s(10))
 }
 
 #[test]
@@ -108,9 +101,8 @@ fn the_pong_deadline() {
     let mut watched = Watched::new(config(), s(0));
     watched.poll(s(30)).unwrap();
     assert_eq!(watched.poll(s(50) - Duration::from_nanos(1)), Ok(Some(s(50))));
-    assert_eq!(watched.poll(s(50)), Err(Expired::Pong));
-    assert_eq!(Expired::Pong.to_string(), "the peer has not answered a ping in time");
-    assert_eq!(watched.poll(s(5000)), Err(Expired::Pong), "it keeps saying so");
+    assert_eq!(watched.poll(s(50)), Err(KeepaliveError::Pong));
+    assert_eq!(watched.poll(s(5000)), Err(KeepaliveError::Pong), "it keeps saying so");
     // Any sign of life is one, until the caller has dropped the connection.
     watched.hear(s(5001), &Side::Server.incoming(0x82, b""));
     assert_eq!(watched.poll(s(5001)), Ok(Some(s(5031))));
@@ -142,15 +134,17 @@ fn round_trip_time() {
 #[test]
 fn the_peer_of_this_library_answers_the_ping() {
     for side in BOTH {
-        let (mut ws, mut out) = (side.connection(Config::default()), Vec::new());
+        let (mut ws, mut out) = (side.connection(Config::default()), Outbox::new());
         let mut keepalive = Keepalive::new(config(), s(0));
-        let mut poll = |now, out: &mut Vec<u8>| match &mut ws {
+        let mut poll = |now, out: &mut Outbox| match &mut ws {
             Ws::Server(ws) => keepalive.poll(now, ws, out),
             Ws::Client(ws) => keepalive.poll(now, ws, out),
+            _ => panic!("replies are automatic here"),
         };
         poll(s(30), &mut out).unwrap();
         let answer =
-            Run::of(&mut side.peer().connection(Config::default()), Mode::Messages, [&out[..]]).out;
+            Run::of(&mut side.peer().connection(Config::default()), Mode::Messages, [out.front()])
+                .out;
         let run = Run::of(&mut ws, Mode::Messages, [&answer.0[..]]);
         keepalive.see(&run.events()[0], s(32));
         assert_eq!(keepalive.round_trip(), Some(s(2)));
@@ -168,12 +162,11 @@ fn the_close_deadline() {
     watched.hear(s(10), &Side::Server.incoming(0x82, b"still talking"));
     assert_eq!(watched.poll(s(12)), Ok(Some(s(17))));
     assert!(watched.out.is_empty());
-    assert_eq!(watched.poll(s(17)), Err(Expired::Close));
-    assert_eq!(Expired::Close.to_string(), "the peer has not closed the connection in time");
+    assert_eq!(watched.poll(s(17)), Err(KeepaliveError::Close));
     watched.hear(s(18), &Side::Server.incoming(0x88, b""));
     assert_eq!(
         watched.poll(s(18)),
-        Err(Expired::Close),
+        Err(KeepaliveError::Close),
         "it covers the closing of the transport, too"
     );
 }
@@ -186,18 +179,18 @@ fn the_close_deadline_counts_however_the_closing_began() {
             let mut nonsense = [0xff];
             watched.ws.receive(&mut Input::new(&mut nonsense), &mut watched.out).unwrap_err();
         },
-        |watched| assert!(watched.ws.end_of_input().is_err()),
+        |watched| assert!(watched.ws.end_of_input(&mut watched.out).is_err()),
     ];
     for way in ways {
         let mut watched = Watched::new(config(), s(0));
         way(&mut watched);
         assert_eq!(watched.poll(s(1)), Ok(Some(s(11))));
-        assert_eq!(watched.poll(s(11)), Err(Expired::Close));
+        assert_eq!(watched.poll(s(11)), Err(KeepaliveError::Close));
     }
     // Closing while a pong was waited for: that is over.
     let mut watched = Watched::new(config(), s(0));
     watched.poll(s(30)).unwrap();
-    watched.ws.close_without_code(&mut watched.out).unwrap();
+    watched.ws.writer().close_without_code(&mut watched.out).unwrap();
     assert_eq!(watched.poll(s(49)), Ok(Some(s(59))));
     assert_eq!(watched.poll(s(51)), Ok(Some(s(59))));
 }
@@ -208,7 +201,7 @@ fn never_means_never() {
     let mut watched = Watched::new(never, s(0));
     assert_eq!(watched.poll(Duration::MAX), Ok(None));
     assert!(watched.out.is_empty());
-    watched.ws.close_without_code(&mut watched.out).unwrap();
+    watched.ws.writer().close_without_code(&mut watched.out).unwrap();
     assert_eq!(watched.poll(s(0)), Ok(None));
     assert_eq!(watched.poll(Duration::MAX), Ok(None));
 
@@ -222,14 +215,14 @@ fn never_means_never() {
 
 #[test]
 fn huge_durations_do_not_overflow() {
-    let huge = config().ping_after(Some(Duration::MAX)).pong_within(Some(Duration::MAX));
-    let mut watched = Watched::new(huge.close_within(Some(Duration::MAX)), s(1));
+    let huge = config().ping_after(Duration::MAX).pong_within(Duration::MAX);
+    let mut watched = Watched::new(huge.close_within(Duration::MAX), s(1));
     assert_eq!(watched.poll(s(2)), Ok(None));
     assert_eq!(watched.poll(Duration::MAX), Ok(None));
-    watched.ws.close_without_code(&mut watched.out).unwrap();
+    watched.ws.writer().close_without_code(&mut watched.out).unwrap();
     assert_eq!(watched.poll(Duration::MAX), Ok(None));
 
-    let mut watched = Watched::new(huge.ping_after(Some(s(30))), Duration::MAX - s(30));
+    let mut watched = Watched::new(huge.ping_after(s(30)), Duration::MAX - s(30));
     assert_eq!(watched.poll(Duration::MAX), Ok(None), "a pong deadline behind the end of time");
     assert_eq!(watched.ping().len(), 8);
 
@@ -239,15 +232,13 @@ fn huge_durations_do_not_overflow() {
 
 #[test]
 fn zero_durations() {
-    let mut watched = Watched::new(
-        config().ping_after(Some(s(0))).pong_within(Some(s(0))).close_within(Some(s(0))),
-        s(5),
-    );
+    let mut watched =
+        Watched::new(config().ping_after(s(0)).pong_within(s(0)).close_within(s(0)), s(5));
     assert_eq!(watched.poll(s(5)), Ok(Some(s(5))));
     watched.ping();
-    assert_eq!(watched.poll(s(5)), Err(Expired::Pong));
-    watched.ws.close_without_code(&mut watched.out).unwrap();
-    assert_eq!(watched.poll(s(5)), Err(Expired::Close));
+    assert_eq!(watched.poll(s(5)), Err(KeepaliveError::Pong));
+    watched.ws.writer().close_without_code(&mut watched.out).unwrap();
+    assert_eq!(watched.poll(s(5)), Err(KeepaliveError::Close));
 }
 
 #[test]
@@ -261,7 +252,7 @@ fn a_clock_that_goes_backwards_only_makes_deadlines_later() {
     // A pong from before its ping.
     watched.keepalive.see(&Event::Pong(ping.into()), s(7));
     assert_eq!(watched.keepalive.round_trip(), Some(s(0)));
-    watched.ws.close_without_code(&mut watched.out).unwrap();
+    watched.ws.writer().close_without_code(&mut watched.out).unwrap();
     assert_eq!(watched.poll(s(500)), Ok(Some(s(510))));
     assert_eq!(watched.poll(s(0)), Ok(Some(s(510))));
 }
@@ -271,10 +262,27 @@ fn a_held_back_pong_goes_out_when_the_output_has_drained() {
     let limits = hybi::Limits::default().reply_backlog_max(0);
     let mut watched = Watched::new(config(), s(0));
     watched.ws = Connection::server(Config::default().limits(limits));
-    watched.out.push(0);
+    watched.out.append(&[0]);
     watched.hear(s(1), &Side::Server.incoming(0x89, b"x"));
     assert_eq!(watched.out, [0]);
     watched.out.clear();
     watched.poll(s(2)).unwrap();
     assert_eq!(watched.out, Side::Server.outgoing(0x8a, b"x"));
+}
+
+#[test]
+fn a_setting_can_be_unset() {
+    let config = KeepaliveConfig::default();
+    let never = config.ping_after(None).pong_within(None).close_within(None);
+    assert_eq!(never.ping_after(s(30)).pong_within(Some(s(20))).close_within(s(10)), config);
+}
+
+/// The opening handshake is not watched; it has deadlines of its own.
+#[test]
+fn nothing_is_due_before_the_connection_is_open() {
+    let mut keepalive = Keepalive::new(config(), s(0));
+    let due = keepalive.due(s(1000), ReadyState::Connecting).unwrap();
+    assert_eq!((due.ping, due.wake), (None, None));
+    let due = keepalive.due(s(1000), ReadyState::Closing).unwrap();
+    assert_eq!(due.wake, Some(s(1010)), "closing has only begun");
 }

@@ -56,16 +56,18 @@ fn wire(side: Side, frames: &[(u8, Vec<u8>)]) -> Vec<u8> {
     frames.iter().flat_map(|(first, payload)| side.incoming(*first, payload)).collect()
 }
 
-fn limits() -> impl Strategy<Value = Limits> {
+/// Limits, and the backlog among them.
+fn limits() -> impl Strategy<Value = (Limits, usize)> {
     prop_oneof![
-        Just(Limits::default()),
+        Just((Limits::default(), bodies::BACKLOG)),
         (0u64..200, 0u64..300, 0u32..6, 0u32..300).prop_map(
             |(frame, message, fragments, backlog)| {
-                Limits::default()
+                let limits = Limits::default()
                     .frame_bytes_max(frame)
                     .message_bytes_max(message)
                     .fragments_max(fragments)
-                    .reply_backlog_max(backlog)
+                    .reply_backlog_max(backlog);
+                (limits, backlog as usize)
             }
         ),
     ]
@@ -86,7 +88,7 @@ proptest! {
             2 => proptest::collection::vec((any::<usize>(), any::<u8>()), 1..4),
         ],
         truncate in proptest::option::of(any::<usize>()),
-        limits in limits(),
+        (limits, backlog) in limits(),
         manual in any::<bool>(),
         cuts in cuts(),
     ) {
@@ -102,8 +104,8 @@ proptest! {
                 wire.truncate(end % (wire.len() + 1));
             }
             let config = Config::default().limits(limits);
-            let config = if manual { config.manual_replies() } else { config };
-            bodies::same_for_every_cut(side, config, &wire, &cuts);
+            let fresh = || if manual { side.manual_connection(config) } else { side.connection(config) };
+            bodies::same_for_every_cut_on(&fresh, backlog, &wire, &cuts);
         }
     }
 
@@ -154,10 +156,7 @@ proptest! {
         cuts in cuts(),
     ) {
         for side in BOTH {
-            let mut config = Config::default();
-            if let Some(bytes) = fragment.and_then(NonZeroU32::new) {
-                config = config.fragment_bytes(bytes);
-            }
+            let config = Config::default().fragment_bytes(fragment.and_then(NonZeroU32::new));
             let (mut ws, mut out, mut want) = (side.connection(config), Vec::new(), Vec::new());
             for (text, data) in &messages {
                 match text {
@@ -231,7 +230,7 @@ proptest! {
             let run = Run::of(&mut side.connection(Config::default()), Mode::Messages, [&whole[..]]);
             match str::from_utf8(&bytes) {
                 Ok(text) => prop_assert_eq!(run.events(), [common::text(text)]),
-                Err(_) => prop_assert_eq!(run.error, Some(hybi::Violation::TextNotUtf8)),
+                Err(_) => prop_assert_eq!(run.error, Some(hybi::ProtocolError::TextNotUtf8)),
             }
         }
     }

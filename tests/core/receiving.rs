@@ -7,11 +7,11 @@ use std::borrow::Cow;
 use crate::common::*;
 use hybi::connection::{ReadyState, Transport};
 use hybi::frame::{OpCode, Reserved};
-use hybi::{Config, Event, Input, Limits, Violation};
+use hybi::{Config, Event, Input, Limits, ProtocolError};
 
 /// The peer breaks a rule with the last byte of `wire`, not with an earlier one.
 #[track_caller]
-fn fails(side: Side, limits: Limits, wire: &[u8], want: Violation, code: u16) {
+fn fails(side: Side, limits: Limits, wire: &[u8], want: ProtocolError, code: u16) {
     let config = Config::default().limits(limits);
     let context = format!("{side:?}, {want:?}: {}", Hex(wire));
     assert_eq!(
@@ -40,7 +40,7 @@ fn fails(side: Side, limits: Limits, wire: &[u8], want: Violation, code: u16) {
     ws.assert_refuses_to_send();
     run = Run::of(&mut ws, Mode::Messages, [&side.incoming(0x89, b"late")[..], &[0xff; 300]]);
     assert_eq!(run, Run::default(), "{context}");
-    assert_eq!(ws.end_of_input(), Ok(()), "{context}");
+    assert_eq!(ws.end_of_input(&mut Vec::new()), Ok(()), "{context}");
     ws.assert_refuses_to_send();
 }
 
@@ -66,7 +66,7 @@ fn reserved_bits() {
     // RFC 6455 §5.2
     for side in BOTH {
         for bits in 1..8 {
-            let want = Violation::ReservedBits { bits: Reserved::new(bits).unwrap() };
+            let want = ProtocolError::ReservedBits { bits: Reserved::new(bits).unwrap() };
             for first in [0x81, 0x01, 0x82, 0x02, 0x88, 0x89, 0x8a] {
                 fails(side, default(), &[first | bits << 4], want, 1002);
             }
@@ -82,7 +82,7 @@ fn reserved_opcodes() {
     // RFC 6455 §5.2
     for side in BOTH {
         for number in (3..8).chain(11..16) {
-            let want = Violation::ReservedOpCode { opcode: opcode(number) };
+            let want = ProtocolError::ReservedOpCode { opcode: opcode(number) };
             for fin in [0x00, 0x80] {
                 fails(side, default(), &[fin | number], want, 1002);
                 let wire = [side.incoming(0x02, b""), vec![fin | number]].concat();
@@ -97,12 +97,12 @@ fn masking() {
     // RFC 6455 §5.1
     for first in [0x81, 0x01, 0x82, 0x88, 0x89, 0x8a] {
         for len in [0, 1, 125] {
-            fails(Side::Server, default(), &[first, len], Violation::Unmasked, 1002);
-            fails(Side::Client, default(), &[first, 0x80 | len], Violation::Masked, 1002);
+            fails(Side::Server, default(), &[first, len], ProtocolError::Unmasked, 1002);
+            fails(Side::Client, default(), &[first, 0x80 | len], ProtocolError::Masked, 1002);
         }
     }
-    fails(Side::Server, default(), &[0x82, 127], Violation::Unmasked, 1002);
-    fails(Side::Client, default(), &[0x82, 0xff], Violation::Masked, 1002);
+    fails(Side::Server, default(), &[0x82, 127], ProtocolError::Unmasked, 1002);
+    fails(Side::Client, default(), &[0x82, 0xff], ProtocolError::Masked, 1002);
     // A masking key of zeros is a masking key.
     passes(Side::Server, default(), b"\x81\x82\0\0\0\0hi", &[text("hi")], b"");
 }
@@ -114,15 +114,21 @@ fn lengths() {
         let m = side.mask_bit();
         for len in [0u16, 1, 125] {
             let wire = [&[0x82, m | 126], &len.to_be_bytes()[..]].concat();
-            fails(side, default(), &wire, Violation::LengthNotShortest { len: len.into() }, 1002);
+            fails(
+                side,
+                default(),
+                &wire,
+                ProtocolError::LengthNotShortest { len: len.into() },
+                1002,
+            );
         }
         for len in [0u64, 125, 126, 65_535] {
             let wire = [&[0x02, m | 127], &len.to_be_bytes()[..]].concat();
-            fails(side, default(), &wire, Violation::LengthNotShortest { len }, 1002);
+            fails(side, default(), &wire, ProtocolError::LengthNotShortest { len }, 1002);
         }
         for len in [1 << 63, (1 << 63) + 5, u64::MAX] {
             let wire = [&[0x81, m | 127], &len.to_be_bytes()[..]].concat();
-            fails(side, default(), &wire, Violation::LengthTopBit { len }, 1002);
+            fails(side, default(), &wire, ProtocolError::LengthTopBit { len }, 1002);
         }
         let most = vec![b'x'; 65_536];
         for len in [125, 126, 127, 65_535, 65_536] {
@@ -158,22 +164,25 @@ fn a_bad_header_fails_a_frame_that_is_all_there() {
                 longer[1] = side.mask_bit() | 126;
                 longer.splice(2..2, [0, len as u8]);
                 let want = match control {
-                    true => Violation::ControlTooLong { opcode: opcode(first & 0x0f) },
-                    false => Violation::LengthNotShortest { len: len as u64 },
+                    true => ProtocolError::ControlTooLong { opcode: opcode(first & 0x0f) },
+                    false => ProtocolError::LengthNotShortest { len: len as u64 },
                 };
                 assert_eq!(verdict(&longer), Err(want), "{}", Hex(&longer));
 
                 let mut other_mask = good.clone();
                 other_mask[1] ^= 0x80;
                 other_mask.extend([0; 4]);
-                let want =
-                    if side == Side::Server { Violation::Unmasked } else { Violation::Masked };
+                let want = if side == Side::Server {
+                    ProtocolError::Unmasked
+                } else {
+                    ProtocolError::Masked
+                };
                 assert_eq!(verdict(&other_mask), Err(want), "{}", Hex(&other_mask));
 
                 for bits in 1..8 {
                     let mut reserved = good.clone();
                     reserved[0] |= bits << 4;
-                    let want = Violation::ReservedBits { bits: Reserved::new(bits).unwrap() };
+                    let want = ProtocolError::ReservedBits { bits: Reserved::new(bits).unwrap() };
                     assert_eq!(verdict(&reserved), Err(want), "{}", Hex(&reserved));
                 }
             }
@@ -209,14 +218,14 @@ fn control_frames() {
     for side in BOTH {
         for number in [0x8, 0x9, 0xa] {
             for len in [126, 127] {
-                let want = Violation::ControlTooLong { opcode: opcode(number) };
+                let want = ProtocolError::ControlTooLong { opcode: opcode(number) };
                 fails(side, default(), &[0x80 | number, side.mask_bit() | len], want, 1002);
             }
             fails(
                 side,
                 default(),
                 &[number],
-                Violation::ControlFragmented { opcode: opcode(number) },
+                ProtocolError::ControlFragmented { opcode: opcode(number) },
                 1002,
             );
         }
@@ -250,18 +259,18 @@ fn fragmentation() {
     // RFC 6455 §5.4
     for side in BOTH {
         for first in [0x00, 0x80] {
-            fails(side, default(), &[first], Violation::ContinuationOfNothing, 1002);
+            fails(side, default(), &[first], ProtocolError::ContinuationOfNothing, 1002);
             let after_whole = [side.incoming(0x81, b"whole"), vec![first]].concat();
             let run = run_every_way(side, Config::default(), Mode::Messages, &after_whole, &[]);
             assert_eq!(run.events(), [text("whole")]);
-            assert_eq!(run.error, Some(Violation::ContinuationOfNothing));
+            assert_eq!(run.error, Some(ProtocolError::ContinuationOfNothing));
         }
         for begun in [0x01, 0x02] {
             for new in [0x01, 0x81, 0x02, 0x82] {
                 let wire = [side.incoming(begun, b"un"), vec![new]].concat();
-                fails(side, default(), &wire, Violation::MessageInsideMessage, 1002);
+                fails(side, default(), &wire, ProtocolError::MessageInsideMessage, 1002);
                 let wire = [side.incoming(begun, b""), side.incoming(0, b"d"), vec![new]].concat();
-                fails(side, default(), &wire, Violation::MessageInsideMessage, 1002);
+                fails(side, default(), &wire, ProtocolError::MessageInsideMessage, 1002);
             }
         }
         // Control frames in between, also in the middle of a code point; empty fragments anywhere.
@@ -298,10 +307,10 @@ fn fragmentation() {
 fn close_frames() {
     // RFC 6455 §5.5.1, §7.4
     for side in BOTH {
-        fails(side, default(), &side.incoming(0x88, &[3]), Violation::CloseBodyTooShort, 1002);
+        fails(side, default(), &side.incoming(0x88, &[3]), ProtocolError::CloseBodyTooShort, 1002);
         for number in [0, 999, 1004, 1005, 1006, 1015, 1016, 2999, 5000, 65_535] {
             let wire = side.incoming(0x88, &close_body(number, ""));
-            fails(side, default(), &wire, Violation::CloseCode { number }, 1002);
+            fails(side, default(), &wire, ProtocolError::CloseCode { number }, 1002);
         }
         for reason in [&b"\xff"[..], b"caf\xc3", b"\xed\xa0\x80", b"\xc0\xaf"] {
             let body = [&1000u16.to_be_bytes(), reason].concat();
@@ -309,7 +318,7 @@ fn close_frames() {
                 side,
                 default(),
                 &side.incoming(0x88, &body),
-                Violation::CloseReasonNotUtf8,
+                ProtocolError::CloseReasonNotUtf8,
                 1007,
             );
         }
@@ -373,7 +382,7 @@ const NOT_TEXT: [&[u8]; 20] = [
 #[test]
 fn text_fails_at_the_first_impossible_byte() {
     // RFC 6455 §8.1
-    let want = Violation::TextNotUtf8;
+    let want = ProtocolError::TextNotUtf8;
     for side in BOTH {
         for bytes in NOT_TEXT {
             let n = bytes.len();
@@ -406,7 +415,7 @@ fn a_code_point_that_the_message_cuts_in_two_is_no_text() {
             b"\xf0\x9f\x98",
             "ß\u{1f600}\u{10ffff}".as_bytes().split_last().unwrap().1,
         ] {
-            let want = Violation::TextNotUtf8;
+            let want = ProtocolError::TextNotUtf8;
             fails(side, default(), &side.incoming(0x81, bytes), want, 1007);
             let wire = [side.incoming(0x01, b"x"), side.incoming(0x80, bytes)].concat();
             fails(side, default(), &wire, want, 1007);
@@ -445,7 +454,7 @@ fn frame_limit() {
                 if side == Side::Server {
                     header.truncate(header.len() - 4); // judged before the masking key is there
                 }
-                fails_in_header(side, limits, &header, Violation::FrameTooBig { len });
+                fails_in_header(side, limits, &header, ProtocolError::FrameTooBig { len });
             }
             let payload = vec![b'x'; usize::try_from(max).unwrap()];
             let wire = side.incoming(0x82, &payload);
@@ -463,7 +472,7 @@ fn frame_limit() {
 
 /// Like [`fails`], where the limit is too low for the messages around.
 #[track_caller]
-fn fails_in_header(side: Side, limits: Limits, wire: &[u8], want: Violation) {
+fn fails_in_header(side: Side, limits: Limits, wire: &[u8], want: ProtocolError) {
     let config = Config::default().limits(limits);
     assert_eq!(fails_at(side, config, wire), Some(wire.len()), "{side:?}, {want:?}: {}", Hex(wire));
     let run = run_every_way(side, config, Mode::Messages, wire, &[]);
@@ -478,7 +487,7 @@ fn message_limit() {
     for side in BOTH {
         let limits = default().message_bytes_max(10);
         let m = side.mask_bit();
-        let too_big = |len| Violation::MessageTooBig { len };
+        let too_big = |len| ProtocolError::MessageTooBig { len };
         fails(side, limits, &[0x81, m | 11], too_big(11), 1009);
         for first in [0x01, 0x02] {
             let begun = side.incoming(first, b"123456");
@@ -522,7 +531,7 @@ fn fragment_limit() {
                 side,
                 limits,
                 &[&three[..], &[first]].concat(),
-                Violation::TooManyFragments,
+                ProtocolError::TooManyFragments,
                 1009,
             );
         }
@@ -539,7 +548,7 @@ fn fragment_limit() {
         passes(side, limits, &[&legal[..], &legal].concat(), &[&events[..], &events].concat(), b"");
         // One frame is one, none is none.
         passes(side, default().fragments_max(1), &side.incoming(0x81, b"a"), &[text("a")], b"");
-        fails_in_header(side, default().fragments_max(0), &[0x81], Violation::TooManyFragments);
+        fails_in_header(side, default().fragments_max(0), &[0x81], ProtocolError::TooManyFragments);
     }
 }
 
@@ -553,7 +562,7 @@ fn a_million_fragments_are_stopped_by_their_number() {
             }
             let mut ws = side.connection(Config::default());
             let run = Run::of(&mut ws, Mode::Messages, wire.chunks(64 << 10));
-            assert_eq!(run.error, Some(Violation::TooManyFragments));
+            assert_eq!(run.error, Some(ProtocolError::TooManyFragments));
             assert_eq!(run.out.0, side.close_frame(1009, ""));
             // The default lets 131,072 pass, and they make one message.
             let frame_len = side.incoming(0x00, payload).len();
@@ -619,4 +628,22 @@ fn an_event_can_be_answered_while_it_is_looked_at() {
     let Event::Text(text) = &event else { panic!("{event:?}") };
     ws.send(&**text, &mut out).unwrap();
     assert_eq!(out, b"\x81\x04echo");
+}
+
+/// A program may log its connections: no word of a message or control frame in progress is in there.
+#[test]
+fn a_printed_connection_has_no_word_of_what_is_in_progress() {
+    for side in BOTH {
+        for (first, kind) in [(0x01, "text"), (0x02, "binary"), (0x89, "ping")] {
+            let mut ws = side.connection(Config::default());
+            let begun = side.incoming_part(first, 100, b"Sesame");
+            let (front, back) = begun.split_at(begun.len() - 1);
+            Run::of(&mut ws, Mode::Messages, [front, back]);
+            let printed = format!("{ws:?}");
+            let numbers = format!("{:?}", b"Sesame");
+            for secret in ["Sesame", "Sesam", numbers.trim_matches(['[', ']']), "83, 101, 115"] {
+                assert!(!printed.contains(secret), "{kind}: {printed}");
+            }
+        }
+    }
 }

@@ -4,7 +4,7 @@ use crate::bodies;
 use crate::corpus::replay;
 
 #[test]
-fn header() {
+fn field() {
     replay("header", bodies::header);
 }
 

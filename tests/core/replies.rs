@@ -1,9 +1,9 @@
 //! Replies: automatic, manual, held back while the output is full, and passed between halves.
 
 use crate::common::*;
-use hybi::connection::{ReadyState, Transport};
+use hybi::connection::{Reader, ReadyState, Transport, Writer};
 use hybi::frame::{HEADER_BYTES_MAX, OpCode};
-use hybi::{CloseCode, Config, Connection, Event, Input, Limits};
+use hybi::{CloseCode, Config, Connection, Event, Input, Limits, Outbox, Server};
 
 /// The reply is in the output as soon as the event is shown: what the caller sends while it looks at it comes behind.
 #[test]
@@ -50,11 +50,11 @@ fn manual_replies_are_left_to_the_caller() {
     for side in BOTH {
         let wire =
             [side.incoming(0x89, b"1"), side.incoming(0x88, &close_body(4000, "why"))].concat();
-        let config = Config::default().manual_replies();
-        let run = run_every_way(side, config, Mode::Messages, &wire, &[]);
+        let manual = || side.manual_connection(Config::default());
+        let run = run_fresh_every_way(&manual, Mode::Messages, &wire, &[]);
         assert_eq!(Hex(&run.out.0), Hex(&[]));
 
-        let mut ws = side.connection(config);
+        let mut ws = manual();
         let run = Run::of(&mut ws, Mode::Messages, [&wire[..]]);
         assert_eq!(ws.ready_state(), ReadyState::Closing);
         assert_eq!(ws.transport(), Transport::Keep);
@@ -74,7 +74,7 @@ fn manual_replies_are_left_to_the_caller() {
         assert_eq!(ws.ready_state(), ReadyState::Closed);
         ws.assert_refuses_to_send();
         // A violation is answered all the same: there is nobody else who could.
-        let run = Run::of(&mut side.connection(config), Mode::Messages, [&[0xff][..]]);
+        let run = Run::of(&mut manual(), Mode::Messages, [&[0xff][..]]);
         assert_eq!(run.out.0, side.close_frame(1002, ""));
     }
 }
@@ -83,7 +83,7 @@ fn manual_replies_are_left_to_the_caller() {
 fn replies_after_the_last_close_are_dropped() {
     // RFC 6455 §5.5.1: after both Close frames the connection is closed.
     for side in BOTH {
-        let mut ws = side.connection(Config::default().manual_replies());
+        let mut ws = side.manual_connection(Config::default());
         let wire = [side.incoming(0x89, b"1"), side.incoming(0x88, b"")].concat();
         let run = Run::of(&mut ws, Mode::Messages, [&wire[..]]);
         let [pong, close] =
@@ -97,7 +97,7 @@ fn replies_after_the_last_close_are_dropped() {
         assert_eq!(Hex(&out), Hex(&[]));
 
         // The same if our Close had gone out first: the peer's reply to it owes nothing.
-        let mut ws = side.connection(Config::default().manual_replies());
+        let mut ws = side.manual_connection(Config::default());
         ws.close(CloseCode::NORMAL, "", &mut out).unwrap();
         out.clear();
         Run::of(&mut ws, Mode::Messages, [&wire[..]]);
@@ -184,6 +184,56 @@ fn a_held_back_pong_goes_out_with_the_next_call_in_either_way() {
 }
 
 #[test]
+fn a_held_back_pong_stays_with_the_writer() {
+    let config = Config::default().limits(Limits::default().reply_backlog_max(3));
+    let mut ws = Connection::server(config);
+    let mut out = Outbox::new();
+    out.append(b"full");
+    let mut ping = Side::Server.incoming(0x89, b"1");
+    assert!(ws.receive(&mut Input::new(&mut ping), &mut out).unwrap().is_some());
+    let (_reader, mut writer) = ws.split();
+    writer.flush_replies(&mut out);
+    assert_eq!(out, b"full", "there is no room yet");
+    out.clear();
+    writer.flush_replies(&mut out);
+    assert_eq!(out, Side::Server.outgoing(0x8a, b"1"));
+    out.clear();
+    writer.flush_replies(&mut out);
+    assert!(out.is_empty(), "answered once");
+}
+
+#[test]
+fn each_half_says_how_its_direction_stands() {
+    let halves = || Connection::server(Config::default()).split();
+    let mut out = Outbox::new();
+    let state = |(reader, writer): &(Reader<Server>, Writer<Server>)| {
+        (reader.ready_state(), writer.ready_state())
+    };
+
+    let mut closing = halves();
+    assert_eq!(state(&closing), (ReadyState::Open, ReadyState::Open));
+    closing.1.close(CloseCode::NORMAL, "", &mut out).unwrap();
+    assert_eq!(state(&closing), (ReadyState::Open, ReadyState::Closing));
+    let mut close = Side::Server.incoming(0x88, b"");
+    let event = closing.0.receive(&mut Input::new(&mut close)).unwrap().unwrap();
+    assert_eq!(state(&closing), (ReadyState::Closing, ReadyState::Closing));
+    closing.1.reply(&event.reply().unwrap(), &mut out);
+    assert_eq!(state(&closing), (ReadyState::Closing, ReadyState::Closed));
+    assert_eq!(Connection::join(closing.0, closing.1).ready_state(), ReadyState::Closed);
+
+    let mut failed = halves();
+    let violation = failed.0.receive(&mut Input::new(&mut [0xff])).unwrap_err();
+    assert_eq!(state(&failed), (ReadyState::Closed, ReadyState::Open));
+    failed.1.reply(&violation.reply(), &mut out);
+    assert_eq!(state(&failed), (ReadyState::Closed, ReadyState::Closed));
+
+    let mut ended = halves();
+    ended.0.end_of_input().unwrap_err();
+    ended.1.end_of_output();
+    assert_eq!(state(&ended), (ReadyState::Closed, ReadyState::Closed));
+}
+
+#[test]
 fn a_close_is_answered_however_full_the_output_is() {
     for side in BOTH {
         let config = Config::default().limits(Limits::default().reply_backlog_max(0));
@@ -228,17 +278,17 @@ fn halves_are_as_good_as_the_whole() {
                 wire.chunks(len),
             );
 
-            let (mut receiver, mut sender) = Connection::server(Config::default()).split();
+            let (mut reader, mut writer) = Connection::server(Config::default()).split();
             let mut halves = Run::default();
             for piece in wire.chunks(len) {
                 let mut inbox = piece.to_vec();
                 let mut input = Input::new(&mut inbox);
                 loop {
-                    let reply = match receiver.receive(&mut input) {
+                    let reply = match reader.receive(&mut input) {
                         Ok(None) => break,
                         Ok(Some(event)) => {
                             let reply = event.reply();
-                            halves.items.push(Item::Event(owned(event)));
+                            halves.items.push(Item::Event(event.into_owned()));
                             reply
                         }
                         Err(violation) => {
@@ -247,30 +297,31 @@ fn halves_are_as_good_as_the_whole() {
                         }
                     };
                     if let Some(reply) = reply {
-                        sender.reply(&reply, &mut halves.out.0);
+                        through_outbox(&mut halves.out.0, |out| writer.reply(&reply, out));
                     }
                 }
             }
             assert_eq!(halves, whole);
-            assert_eq!(receiver.end_of_input(), Ok(()));
-            let closed = Err(hybi::Misuse::Closed);
-            assert_eq!(sender.send("late", &mut halves.out.0), closed);
-            sender.reply(&ping(b"").reply().unwrap(), &mut halves.out.0);
-            assert_eq!(halves, whole, "nothing was written");
+            assert_eq!(reader.end_of_input(), Ok(()));
+            let closed = Err(hybi::UsageError::Closed);
+            let mut out = Outbox::new();
+            assert_eq!(writer.send("late", &mut out), closed);
+            writer.reply(&ping(b"").reply().unwrap(), &mut out);
+            assert_eq!(halves, whole);
+            assert!(out.is_empty(), "nothing was written");
         }
     }
 }
 
 #[test]
 fn halves_of_a_client_mask_and_close() {
-    let (mut receiver, mut sender) =
-        Connection::client_with_keys(Config::default(), || KEY).split();
-    let mut out = Vec::new();
-    sender.send("hi", &mut out).unwrap();
-    sender.send_part("a", &mut out).unwrap();
-    sender.ping(b"?", &mut out).unwrap();
-    sender.send_last_part("b", &mut out).unwrap();
-    sender.close(CloseCode::NORMAL, "", &mut out).unwrap();
+    let (mut reader, mut writer) = Connection::client_with_keys(Config::default(), || KEY).split();
+    let mut out = Outbox::new();
+    writer.send("hi", &mut out).unwrap();
+    writer.send_part("a", &mut out).unwrap();
+    writer.ping(b"?", &mut out).unwrap();
+    writer.send_last_part("b", &mut out).unwrap();
+    writer.close(CloseCode::NORMAL, "", &mut out).unwrap();
     let want = [
         Side::Client.outgoing(0x81, b"hi"),
         Side::Client.outgoing(0x01, b"a"),
@@ -278,16 +329,16 @@ fn halves_of_a_client_mask_and_close() {
         Side::Client.outgoing(0x80, b"b"),
         Side::Client.close_frame(1000, ""),
     ];
-    assert_eq!(Hex(&out), Hex(&want.concat()));
+    assert_eq!(out, want.concat());
     // §5.5.2: pongs are still owed until the peer's Close.
     out.clear();
     let mut inbox = [Side::Client.incoming(0x89, b"x"), Side::Client.incoming(0x88, b"")].concat();
     let mut input = Input::new(&mut inbox);
-    while let Some(event) = receiver.receive(&mut input).unwrap() {
-        sender.reply(&event.reply().unwrap(), &mut out);
+    while let Some(event) = reader.receive(&mut input).unwrap() {
+        writer.reply(&event.reply().unwrap(), &mut out);
     }
-    assert_eq!(Hex(&out), Hex(&Side::Client.outgoing(0x8a, b"x")));
-    sender.end_of_output();
-    sender.reply(&ping(b"").reply().unwrap(), &mut out);
-    assert_eq!(Hex(&out), Hex(&Side::Client.outgoing(0x8a, b"x")));
+    assert_eq!(out, Side::Client.outgoing(0x8a, b"x"));
+    writer.end_of_output();
+    writer.reply(&ping(b"").reply().unwrap(), &mut out);
+    assert_eq!(out, Side::Client.outgoing(0x8a, b"x"));
 }

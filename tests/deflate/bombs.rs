@@ -5,10 +5,10 @@ use super::*;
 /// A message of `len` zeros, as compressed by the other end.
 fn zeros(len: usize) -> Vec<u8> {
     let config = DeflateConfig::default().level(9);
-    let (mut ws, mut out) = (server(NO_TAKEOVER, &config), Vec::new());
-    ws.set_compression(Compression::Always);
+    let (mut ws, mut out) = (server(NO_TAKEOVER, &config), Outbox::new());
+    ws.writer().set_compression(Compression::Always);
     ws.send(&*vec![0u8; len], &mut out).unwrap();
-    out
+    out.take()
 }
 
 /// One message of `len` zeros: compared here, because a failed `assert_eq!` would print them.
@@ -27,12 +27,12 @@ fn exactly_the_limit_passes_and_one_byte_more_is_too_big() {
         assert!(are_zeros(&receive(&mut limited(len as u64), &wire, usize::MAX), len), "{len}");
         if let Some(less) = (len as u64).checked_sub(1) {
             for piece_len in [usize::MAX, 7] {
-                let failed = Seen::Failed(Violation::InflatedTooBig);
+                let failed = Seen::Failed(ProtocolError::InflatedTooBig);
                 assert_eq!(receive(&mut limited(less), &wire, piece_len), [failed], "{len}");
             }
         }
     }
-    assert_eq!(Violation::InflatedTooBig.close_code(), CloseCode::TOO_BIG);
+    assert_eq!(ProtocolError::InflatedTooBig.close_code(), CloseCode::TOO_BIG);
 }
 
 #[test]
@@ -45,7 +45,10 @@ fn the_limit_is_on_the_sum_over_fragments() {
     }
     wire.extend(frame(true, false, OpCode::CONTINUATION, b""));
     assert!(are_zeros(&receive(&mut limited(100_000), &wire, usize::MAX), 100_000));
-    assert_eq!(receive(&mut limited(99_999), &wire, 1), [Seen::Failed(Violation::InflatedTooBig)]);
+    assert_eq!(
+        receive(&mut limited(99_999), &wire, 1),
+        [Seen::Failed(ProtocolError::InflatedTooBig)]
+    );
 }
 
 #[test]
@@ -61,14 +64,17 @@ fn the_expansion_has_a_limit_of_its_own() {
     for piece_len in [1, usize::MAX] {
         assert_eq!(
             receive(&mut with(ratio - 1), &wire, piece_len),
-            [Seen::Failed(Violation::ExpansionTooHigh)]
+            [Seen::Failed(ProtocolError::ExpansionTooHigh)]
         );
     }
     // Each message on its own: harmless ones before do not make up for a bomb.
     let harmless = frame(true, true, OpCode::BINARY, &stored(&[7; 10_000]));
     let wire = [harmless, wire].concat();
     let seen = receive(&mut with(ratio - 1), &wire, usize::MAX);
-    assert_eq!(seen, [Seen::Binary(vec![7; 10_000]), Seen::Failed(Violation::ExpansionTooHigh)]);
+    assert_eq!(
+        seen,
+        [Seen::Binary(vec![7; 10_000]), Seen::Failed(ProtocolError::ExpansionTooHigh)]
+    );
 }
 
 #[test]
@@ -76,7 +82,7 @@ fn final_blocks_cannot_be_used_to_make_us_work() {
     // An empty final block of two bytes (RFC 1951 §3.2.6), over and over: each asks for a new decompressor.
     let blocks = [0x03, 0x00].repeat(10_000);
     let wire = frame(true, true, OpCode::BINARY, &blocks);
-    let failed = [Seen::Failed(Violation::TooManyFinalBlocks)];
+    let failed = [Seen::Failed(ProtocolError::TooManyFinalBlocks)];
     check(|| client(DEFAULT, &DeflateConfig::default()), &wire, &failed);
 }
 
@@ -90,9 +96,10 @@ fn a_message_may_have_64_final_blocks_whatever_came_before_and_comes_behind() {
             &[0xf3, 0x48, 0xcd, 0xc9, 0xc9, 0x07, 0x00],
         ] {
             for behind in [&[][..], &[0x00]] {
-                for (blocks, expected) in
-                    [(64, Seen::Binary(vec![])), (65, Seen::Failed(Violation::TooManyFinalBlocks))]
-                {
+                for (blocks, expected) in [
+                    (64, Seen::Binary(vec![])),
+                    (65, Seen::Failed(ProtocolError::TooManyFinalBlocks)),
+                ] {
                     let message = [&[0x03, 0x00].repeat(blocks)[..], behind].concat();
                     let wire = [
                         frame(true, true, OpCode::TEXT, before),
@@ -112,7 +119,7 @@ fn chunks_come_out_while_the_rest_is_on_its_way_and_are_bounded() {
     let mut ws = limited(u64::MAX);
     let (mut total, mut most, mut before_end) = (0, 0, 0);
     for (i, piece) in wire.chunks(100).enumerate() {
-        let (mut inbox, mut out) = (piece.to_vec(), Vec::new());
+        let (mut inbox, mut out) = (piece.to_vec(), Outbox::new());
         let mut input = Input::new(&mut inbox);
         while let Some(event) = ws.receive_chunk(&mut input, &mut out).unwrap() {
             let ChunkEvent::Chunk(chunk) = event else { panic!("data") };
@@ -139,7 +146,7 @@ fn limits_on_the_wire_are_separate() {
             .with_deflate(&agree(NO_TAKEOVER), &DeflateConfig::default())
     };
     let eleven = frame(true, true, OpCode::BINARY, &stored(b"12345"));
-    check(fresh, &eleven, &[Seen::Failed(Violation::MessageTooBig { len: 11 })]);
+    check(fresh, &eleven, &[Seen::Failed(ProtocolError::MessageTooBig { len: 11 })]);
     check(
         fresh,
         &frame(true, true, OpCode::BINARY, &stored(b"1234")),

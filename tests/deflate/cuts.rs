@@ -3,8 +3,12 @@
 use super::*;
 
 /// The data of the chunks before each control frame, and what ended it.
-fn chunks(ws: &mut Ws, wire: &[u8], piece_len: usize) -> (Vec<(usize, bool)>, Option<Violation>) {
-    let (mut seen, mut len, mut out) = (Vec::new(), 0, Vec::new());
+fn chunks(
+    ws: &mut Ws,
+    wire: &[u8],
+    piece_len: usize,
+) -> (Vec<(usize, bool)>, Option<ProtocolError>) {
+    let (mut seen, mut len, mut out) = (Vec::new(), 0, Outbox::new());
     for piece in wire.chunks(piece_len) {
         let mut inbox = piece.to_vec();
         let mut input = Input::new(&mut inbox);
@@ -89,8 +93,9 @@ fn the_expansion_is_judged_at_the_same_bytes() {
 
 /// `len` zeros as another compressor's flushed blocks, with the tail.
 fn stored_zeros(len: usize) -> Vec<u8> {
-    let (mut ws, mut out) = (server(DEFAULT, &DeflateConfig::default()), Vec::new());
+    let (mut ws, mut out) = (server(DEFAULT, &DeflateConfig::default()), Outbox::new());
     ws.send_part(&*vec![0; len], &mut out).unwrap();
+    let mut out = out.take();
     let (_, header) = Header::decode(&out).unwrap();
     out.split_off(header)
 }
@@ -104,10 +109,10 @@ fn what_came_before_a_fault_is_handed_out() {
     let whole = frame(true, true, OpCode::BINARY, &stored(&[7; 300]));
     for piece_len in [1, 5, usize::MAX] {
         let mut ws = client(DEFAULT, &DeflateConfig::default());
-        let expected = (vec![(300, false)], Some(Violation::NotDeflate));
+        let expected = (vec![(300, false)], Some(ProtocolError::NotDeflate));
         assert_eq!(chunks(&mut ws, &broken, piece_len), expected);
         let mut ws = client(DEFAULT, &DeflateConfig::default().inflated_bytes_max(299));
-        let expected = (vec![(299, false)], Some(Violation::InflatedTooBig));
+        let expected = (vec![(299, false)], Some(ProtocolError::InflatedTooBig));
         assert_eq!(chunks(&mut ws, &whole, piece_len), expected);
     }
 }
@@ -118,7 +123,7 @@ fn a_compressed_message_without_a_byte_is_not_deflate() {
     let wire = frame(true, true, OpCode::TEXT, b"");
     for offer in [DEFAULT, NO_TAKEOVER] {
         let fresh = || client(offer, &DeflateConfig::default());
-        check(fresh, &wire, &[Seen::Failed(Violation::NotDeflate)]);
+        check(fresh, &wire, &[Seen::Failed(ProtocolError::NotDeflate)]);
     }
 }
 
@@ -135,7 +140,7 @@ fn a_message_that_ends_inside_a_block_is_not_deflate() {
                     frame(true, true, OpCode::BINARY, &deflated[..end]),
                 ]
                 .concat();
-                let expected = [text("Hello"), Seen::Failed(Violation::NotDeflate)];
+                let expected = [text("Hello"), Seen::Failed(ProtocolError::NotDeflate)];
                 check(|| client(DEFAULT, &DeflateConfig::default()), &wire, &expected);
             }
         }
@@ -153,8 +158,9 @@ fn a_larger_window_than_agreed_is_read_however_it_is_cut() {
     .take(3000)
     .collect();
     let twice = noise.repeat(2);
-    let (mut ws, mut wire) = (server(DEFAULT, &DeflateConfig::default()), Vec::new());
+    let (mut ws, mut wire) = (server(DEFAULT, &DeflateConfig::default()), Outbox::new());
     ws.send(&*twice, &mut wire).unwrap();
+    let wire = wire.take();
     assert!(wire.len() < 3200);
     let small = "permessage-deflate; server_max_window_bits=9";
     for piece_len in [1, 100, usize::MAX] {

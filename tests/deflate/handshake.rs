@@ -1,18 +1,22 @@
 //! The negotiation in the opening handshake.
 
 use super::*;
-use hybi::handshake::{Accept, Answer, ClientRequest, ResponseError};
+use hybi::handshake::{Acceptance, Answer, ClientRequest, HeadLimits, ResponseError};
 use hybi::{ClientHandshake, ServerHandshake, Uri};
 
 const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
 
+fn deflating() -> Config {
+    Config::default().deflate(DeflateConfig::default())
+}
+
 fn answer(extensions: &str) -> Result<bool, ResponseError> {
     let uri = Uri::parse("ws://example.com/").unwrap();
-    let request = ClientRequest::new(&uri).deflate(DeflateConfig::default());
+    let request = ClientRequest::new(&uri).config(deflating());
     let keys: fn() -> [u8; 4] = || [0; 4];
-    let (config, nonce) = (Config::default(), *b"the sample nonce");
+    let nonce = *b"the sample nonce";
     let mut handshake =
-        ClientHandshake::with_keys(&request, config, nonce, keys, &mut Vec::new()).unwrap();
+        ClientHandshake::with_keys(&request, nonce, keys, &mut Outbox::new()).unwrap();
     let mut inbox = format!(
         "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
          Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n{extensions}\r\n"
@@ -31,9 +35,10 @@ fn answer(extensions: &str) -> Result<bool, ResponseError> {
 #[test]
 fn the_machines_negotiate_it_and_hand_it_to_their_connections() {
     let uri = Uri::parse("ws://example.com/").unwrap();
-    let request = ClientRequest::new(&uri).deflate(DeflateConfig::default());
-    let (config, mut out) = (Config::default(), Vec::new());
-    let mut client = ClientHandshake::new(&request, config, &mut out).unwrap();
+    let request = ClientRequest::new(&uri).config(deflating());
+    let mut out = Outbox::new();
+    let mut client = ClientHandshake::new(&request, &mut out).unwrap();
+    let mut out = out.take();
     let head = String::from_utf8(out.clone()).unwrap();
     assert!(
         head.contains(
@@ -42,10 +47,11 @@ fn the_machines_negotiate_it_and_hand_it_to_their_connections() {
         "{head}"
     );
 
-    let (mut server, mut response) = (ServerHandshake::new(config), Vec::new());
+    let (mut server, mut response) = (ServerHandshake::new(HeadLimits::default()), Outbox::new());
     let request = server.receive(&mut Input::new(&mut out), &mut response).unwrap().unwrap();
-    let accept = Accept::from_any_origin().deflate(DeflateConfig::default());
+    let accept = Acceptance::from_any_origin().config(deflating());
     let mut server = server.accept(&request, &accept, &mut response).unwrap();
+    let mut response = response.take();
     let head = String::from_utf8(response.clone()).unwrap();
     assert!(head.contains("\r\nSec-WebSocket-Extensions: permessage-deflate\r\n"), "{head}");
 
@@ -53,9 +59,15 @@ fn the_machines_negotiate_it_and_hand_it_to_their_connections() {
     else {
         panic!("open");
     };
+    // What was agreed on can be asked.
+    let agreed = client.deflate().copied();
+    assert_eq!(agreed.map(|agreed| agreed.to_string()).as_deref(), Some("permessage-deflate"));
+    assert_eq!(server.deflate().copied(), agreed);
+
     let long = "hello ".repeat(100);
-    let mut wire = Vec::new();
+    let mut wire = Outbox::new();
     client.send(&*long, &mut wire).unwrap();
+    let wire = wire.take();
     assert_eq!(wire[0], 0xc1);
     assert!(wire.len() < 100);
     assert_eq!(receive(&mut server, &wire, usize::MAX), [text(&long)]);
@@ -68,10 +80,11 @@ fn a_server_that_was_not_told_to_does_not_accept_it() {
          Sec-WebSocket-Version: 13\r\nSec-WebSocket-Extensions: permessage-deflate\r\n\r\n"
     )
     .into_bytes();
-    let (mut server, mut out) = (ServerHandshake::new(Config::default()), Vec::new());
+    let (mut server, mut out) = (ServerHandshake::new(HeadLimits::default()), Outbox::new());
     let request = server.receive(&mut Input::new(&mut inbox), &mut out).unwrap().unwrap();
-    server.accept(&request, &Accept::from_any_origin(), &mut out).unwrap();
-    assert!(!String::from_utf8(out).unwrap().contains("Extensions"));
+    let ws = server.accept(&request, &Acceptance::from_any_origin(), &mut out).unwrap();
+    assert_eq!(ws.deflate(), None);
+    assert!(!String::from_utf8(out.take()).unwrap().contains("Extensions"));
 }
 
 #[test]
@@ -92,7 +105,7 @@ fn a_client_judges_the_answer_to_its_offer() {
         ),
         (
             "Sec-WebSocket-Extensions: permessage-deflate; x\r\n",
-            Err(ResponseError::Deflate(Disagreement::Unknown)),
+            Err(ResponseError::Deflate(NegotiationError::Unknown)),
         ),
         (
             "Sec-WebSocket-Extensions: permessage-deflate;\r\n",

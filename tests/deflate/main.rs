@@ -1,12 +1,5 @@
 //! permessage-deflate (RFC 7692) through the public API.
 #![cfg(feature = "deflate")]
-#![allow(
-    clippy::indexing_slicing,
-    clippy::arithmetic_side_effects,
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic
-)]
 
 #[path = "../../fuzz/src/lib.rs"]
 #[allow(dead_code, unreachable_pub, reason = "a crate of its own elsewhere")]
@@ -24,11 +17,14 @@ mod replay;
 
 use std::num::NonZeroU32;
 
-use hybi::connection::{ChunkData, ChunkEvent, Kind};
-use hybi::extension::deflate::{self, Agreed, Compression, DeflateConfig, Disagreement};
+use hybi::connection::{ChunkData, ChunkEvent};
+use hybi::extension::deflate::{self, Agreed, Compression, DeflateConfig, NegotiationError};
 use hybi::extension::{Offer, Offers};
-use hybi::frame::{Header, Mask, OpCode, Reserved};
-use hybi::{Client, CloseCode, Config, Connection, Event, Input, Limits, Role, Server, Violation};
+use hybi::frame::{Header, OpCode, Reserved};
+use hybi::{
+    Client, CloseCode, Config, Connection, Event, Input, Limits, Outbox, ProtocolError, Role,
+    Server,
+};
 
 /// What a client learns from a message, a ping or an error; text and bytes alike.
 #[derive(Clone, Debug, PartialEq)]
@@ -36,14 +32,14 @@ enum Seen {
     Text(String),
     Binary(Vec<u8>),
     Other(String),
-    Failed(Violation),
+    Failed(ProtocolError),
 }
 
 type Ws = Connection<Client<fn() -> [u8; 4]>>;
 
 fn agree(offer: &str) -> Agreed {
     let offers = Offers::new(offer.as_bytes()).map(Result::unwrap);
-    deflate::accept(&DeflateConfig::default(), offers).expect("acceptable")
+    deflate::respond(&DeflateConfig::default(), offers).expect("acceptable")
 }
 
 /// A client's connection, so that input need not be masked.
@@ -58,7 +54,7 @@ fn server(offer: &str, config: &DeflateConfig) -> Connection<Server> {
 
 /// Feeds `wire` in pieces of `piece_len`.
 fn receive<R: Role>(ws: &mut Connection<R>, wire: &[u8], piece_len: usize) -> Vec<Seen> {
-    let (mut seen, mut out) = (Vec::new(), Vec::new());
+    let (mut seen, mut out) = (Vec::new(), Outbox::new());
     for piece in wire.chunks(piece_len.max(1)) {
         let mut inbox = piece.to_vec();
         let mut input = Input::new(&mut inbox);

@@ -28,7 +28,7 @@ fn a_server_answers_each_offer_as_the_rfc_says() {
         ),
         (
             "permessage-deflate",
-            default.context_takeover(false, false),
+            default.outgoing_context_takeover(false).incoming_context_takeover(false),
             Some("permessage-deflate; server_no_context_takeover; client_no_context_takeover"),
         ),
         // §7.1.2.1: the same or a smaller window.
@@ -39,7 +39,7 @@ fn a_server_answers_each_offer_as_the_rfc_says() {
         ),
         (
             "permessage-deflate; server_max_window_bits=\"10\"",
-            default.window_bits(9, 15),
+            default.outgoing_window_bits(9),
             Some("permessage-deflate; server_max_window_bits=9"),
         ),
         (
@@ -55,7 +55,7 @@ fn a_server_answers_each_offer_as_the_rfc_says() {
         // §7.1.2.2: only a client that says so can be limited.
         (
             "permessage-deflate; client_max_window_bits",
-            default.window_bits(15, 11),
+            default.incoming_window_bits(11),
             Some("permessage-deflate; client_max_window_bits=11"),
         ),
         (
@@ -63,7 +63,7 @@ fn a_server_answers_each_offer_as_the_rfc_says() {
             default,
             Some("permessage-deflate; client_max_window_bits=10"),
         ),
-        ("permessage-deflate", default.window_bits(15, 11), None),
+        ("permessage-deflate", default.incoming_window_bits(11), None),
         // §7: a preference list; the first that will do.
         (
             "permessage-deflate; server_max_window_bits=7, permessage-deflate; server_max_window_bits=9, permessage-deflate",
@@ -91,7 +91,7 @@ fn a_server_answers_each_offer_as_the_rfc_says() {
         ("permessage-deflate; client_max_window_bits=256", default, None),
         ("permessage-deflate; client_max_window_bits; client_max_window_bits=9", default, None),
     ] {
-        let agreed = deflate::accept(&config, offers(offered));
+        let agreed = deflate::respond(&config, offers(offered));
         assert_eq!(agreed.map(|agreed| agreed.to_string()).as_deref(), answer, "{offered}");
     }
 }
@@ -107,27 +107,35 @@ fn a_client_judges_each_response_as_the_rfc_says() {
         ("permessage-deflate; client_no_context_takeover", default, None),
         ("permessage-deflate; server_no_context_takeover", default, None),
         ("permessage-deflate; server_max_window_bits=8; client_max_window_bits=8", default, None),
-        ("permessage-deflate; server_max_window_bits=10", default.window_bits(15, 10), None),
+        ("permessage-deflate; server_max_window_bits=10", default.incoming_window_bits(10), None),
         (
             "permessage-deflate; server_max_window_bits=11",
-            default.window_bits(15, 10),
-            Some(Disagreement::ServerWindow),
+            default.incoming_window_bits(10),
+            Some(NegotiationError::ServerWindow),
         ),
-        ("permessage-deflate", default.window_bits(15, 10), Some(Disagreement::ServerWindow)),
         (
             "permessage-deflate",
-            default.context_takeover(true, false),
-            Some(Disagreement::ServerTakeover),
+            default.incoming_window_bits(10),
+            Some(NegotiationError::ServerWindow),
         ),
-        ("permessage-deflate; x", default, Some(Disagreement::Unknown)),
-        ("permessage-deflate; client_max_window_bits", default, Some(Disagreement::Value)),
-        ("permessage-deflate; server_max_window_bits", default, Some(Disagreement::Value)),
-        ("permessage-deflate; client_max_window_bits=16", default, Some(Disagreement::Value)),
-        ("permessage-deflate; server_no_context_takeover=x", default, Some(Disagreement::Value)),
+        (
+            "permessage-deflate",
+            default.incoming_context_takeover(false),
+            Some(NegotiationError::ServerTakeover),
+        ),
+        ("permessage-deflate; x", default, Some(NegotiationError::Unknown)),
+        ("permessage-deflate; client_max_window_bits", default, Some(NegotiationError::Value)),
+        ("permessage-deflate; server_max_window_bits", default, Some(NegotiationError::Value)),
+        ("permessage-deflate; client_max_window_bits=16", default, Some(NegotiationError::Value)),
+        (
+            "permessage-deflate; server_no_context_takeover=x",
+            default,
+            Some(NegotiationError::Value),
+        ),
         (
             "permessage-deflate; client_no_context_takeover; client_no_context_takeover",
             default,
-            Some(Disagreement::Repeated),
+            Some(NegotiationError::Repeated),
         ),
     ] {
         assert_eq!(conclude(&config, response).err(), error, "{response}");
@@ -149,14 +157,55 @@ fn a_client_offers_what_its_caller_wants() {
     for (config, offer) in [
         (default, "permessage-deflate; client_max_window_bits"),
         (
-            default.window_bits(9, 15).context_takeover(false, true),
+            default.outgoing_window_bits(9).outgoing_context_takeover(false),
             "permessage-deflate; client_no_context_takeover; client_max_window_bits=9",
         ),
         (
-            default.window_bits(15, 10).context_takeover(true, false),
+            default.incoming_window_bits(10).incoming_context_takeover(false),
             "permessage-deflate; server_no_context_takeover; server_max_window_bits=10; client_max_window_bits",
         ),
     ] {
         assert_eq!(deflate::offer(&config), offer);
     }
+}
+
+#[test]
+fn a_setting_out_of_range_counts_as_the_nearest() {
+    let default = DeflateConfig::default();
+    assert_eq!(default.level(77), default.level(9));
+    assert_ne!(default.level(9), default.level(8));
+    assert_eq!(default.memory_level(0), default.memory_level(1));
+    assert_eq!(default.memory_level(255), default.memory_level(9));
+    assert_ne!(default.memory_level(2), default.memory_level(1));
+    for (bits, nearest) in [(0, 8), (3, 8), (8, 8), (9, 9), (15, 15), (16, 15), (255, 15)] {
+        assert_eq!(default.outgoing_window_bits(bits), default.outgoing_window_bits(nearest));
+        assert_eq!(default.incoming_window_bits(bits), default.incoming_window_bits(nearest));
+        let offer = deflate::offer(&default.outgoing_window_bits(bits).incoming_window_bits(bits));
+        let window = |name: &str| format!("; {name}_max_window_bits={nearest}");
+        let want = match nearest {
+            15 => "; client_max_window_bits".to_owned(),
+            _ => window("server") + &window("client"),
+        };
+        assert_eq!(offer, format!("permessage-deflate{want}"));
+    }
+}
+
+#[test]
+fn a_setting_can_be_unset() {
+    let default = DeflateConfig::default();
+    let limited = default.expansion_max(NonZeroU32::MIN);
+    assert_eq!(default.expansion_max(NonZeroU32::new(1)), limited);
+    assert_ne!(limited, default);
+    assert_eq!(limited.expansion_max(None), default);
+    assert_eq!(limited.expansion_max(NonZeroU32::new(0)), default, "zero times is no limit");
+}
+
+/// A window of 8 bits can be agreed upon, but not compressed with.
+#[test]
+fn with_the_smallest_window_messages_are_sent_uncompressed() {
+    let config = DeflateConfig::default().outgoing_window_bits(8).compress_from(0);
+    let mut ws = server("permessage-deflate", &config);
+    let mut out = Outbox::new();
+    ws.send(&[7; 100], &mut out).unwrap();
+    assert_eq!(out.front()[..2], [0x82, 100], "RSV1 is not set");
 }

@@ -3,28 +3,24 @@
 use std::num::NonZeroU32;
 
 use hybi::extension::deflate::{Compression, DeflateConfig};
-use hybi::{Config, Violation};
+use hybi::{Config, ProtocolError};
 use proptest::prelude::*;
 
 use crate::bodies;
 use crate::bodies::common::{BOTH, Mode, Run, pieces};
-use crate::bodies::deflate::{Negotiated, Sent, round_trip};
+use crate::bodies::deflate::{Negotiated, Sent, Wishes, round_trip};
 
-fn config() -> impl Strategy<Value = DeflateConfig> {
+fn wishes() -> impl Strategy<Value = Wishes> {
     (8u8..=15, 8u8..=15, any::<(bool, bool)>(), 0u8..=9, 1u8..=9, 0usize..100).prop_map(
         |(outgoing, incoming, takeover, level, memory, from)| {
-            DeflateConfig::default()
-                .window_bits(outgoing, incoming)
-                .context_takeover(takeover.0, takeover.1)
-                .level(level)
-                .memory_level(memory)
-                .compress_from(from)
+            Wishes::new(outgoing, incoming, takeover)
+                .with(|config| config.level(level).memory_level(memory).compress_from(from))
         },
     )
 }
 
 fn negotiated() -> impl Strategy<Value = Negotiated> {
-    (config(), config()).prop_map(|(client, server)| Negotiated::new(client, server))
+    (wishes(), wishes()).prop_map(|(client, server)| Negotiated::new(client, server))
 }
 
 /// What compresses well, badly and not at all.
@@ -88,12 +84,12 @@ proptest! {
                 config.inflated_bytes_max(limit).expansion_max(times.and_then(NonZeroU32::new))
             };
             let limited = Negotiated {
-                client: limited(negotiated.client),
-                server: limited(negotiated.server),
+                client: negotiated.client.with(limited),
+                server: negotiated.server.with(limited),
                 ..negotiated
             };
             let fresh = || limited.connection(side, Config::default());
-            bodies::same_for_every_cut_on(&fresh, Config::default(), &wire, &cuts);
+            bodies::same_for_every_cut_on(&fresh, bodies::BACKLOG, &wire, &cuts);
         }
     }
 
@@ -110,13 +106,13 @@ proptest! {
             sender.send(&*vec![7; len], &mut wire).unwrap();
             let is_compressed = wire[0] & 0x40 != 0;
             let limited = Negotiated {
-                client: negotiated.client.inflated_bytes_max(limit),
-                server: negotiated.server.inflated_bytes_max(limit),
+                client: negotiated.client.with(|config| config.inflated_bytes_max(limit)),
+                server: negotiated.server.with(|config| config.inflated_bytes_max(limit)),
                 ..negotiated
             };
             let run = Run::of(&mut limited.connection(side, Config::default()), Mode::Chunks, pieces(&wire, &cuts));
             let too_big = is_compressed && len as u64 > limit;
-            prop_assert_eq!(run.error, too_big.then_some(Violation::InflatedTooBig));
+            prop_assert_eq!(run.error, too_big.then_some(ProtocolError::InflatedTooBig));
             let expected = if too_big { limit } else { len as u64 };
             let got: usize = run.items.iter().map(|item| match item {
                 bodies::common::Item::Chunks { data, .. } => data.0.len(),
@@ -133,7 +129,7 @@ proptest! {
     }
 
     #[test]
-    fn every_two_configurations_agree(client in config(), server in config()) {
+    fn every_two_configurations_agree(client in wishes(), server in wishes()) {
         Negotiated::new(client, server); // asserts it
     }
 }

@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// Each of these is refused with its last byte, neither before nor behind it.
+/// Each of these is refused with its last byte, neither before nor after it.
 #[test]
 fn what_cannot_become_a_request_is_refused_at_once() {
     for (start, want) in [
@@ -16,14 +16,14 @@ fn what_cannot_become_a_request_is_refused_at_once() {
         ("GET / HTTP/1.2", Bad::HttpVersion),
         ("GET / HTTP/1.1\n", Bad::LineEnding),
         ("GET / HTTP/1.1 ", Bad::RequestLine),
-        ("GET / HTTP/1.1\r\n ", Bad::FoldedHeader),
-        ("GET / HTTP/1.1\r\n:", Bad::HeaderName),
-        ("GET / HTTP/1.1\r\na ", Bad::HeaderName),
-        ("GET / HTTP/1.1\r\na:\0", Bad::HeaderValue),
+        ("GET / HTTP/1.1\r\n ", Bad::FoldedField),
+        ("GET / HTTP/1.1\r\n:", Bad::FieldName),
+        ("GET / HTTP/1.1\r\na ", Bad::FieldName),
+        ("GET / HTTP/1.1\r\na:\0", Bad::FieldValue),
         ("GET / HTTP/1.1\r\na:\n", Bad::LineEnding),
         ("GET / HTTP/1.1\r\n\r\r", Bad::LineEnding),
     ] {
-        let (mut server, mut out) = (server(), Vec::new());
+        let (mut server, mut out) = (server(), Outbox::new());
         let last = start.chars().next_back().unwrap().len_utf8();
         let mut bytes = start.as_bytes()[..=start.len() - last].to_vec();
         let decides = bytes.pop().unwrap();
@@ -43,15 +43,15 @@ fn limits_of_responses_hold_to_the_byte() {
     for (limits, want) in [
         (HeadLimits::default().head_bytes_max(len), None),
         (HeadLimits::default().head_bytes_max(len - 1), Some(ResponseError::HeadTooLong)),
-        (HeadLimits::default().headers_max(lines), None),
-        (HeadLimits::default().headers_max(lines - 1), Some(ResponseError::TooManyHeaders)),
+        (HeadLimits::default().fields_max(lines), None),
+        (HeadLimits::default().fields_max(lines - 1), Some(ResponseError::TooManyFields)),
     ] {
         for size in [1, RESPONSE.len()] {
             let uri = Uri::parse("ws://a/").unwrap();
-            let request = ClientRequest::new(&uri).subprotocol("chat");
-            let mut client = client_of(&request, &mut Vec::new()).unwrap().with_limits(limits);
-            let mut proxy =
-                ProxyHandshake::new("a", 80, None, &mut Vec::new()).unwrap().with_limits(limits);
+            let request = ClientRequest::new(&uri).subprotocol("chat").head_limits(limits);
+            let mut client = client_of(&request, &mut Outbox::new()).unwrap();
+            let request = ProxyRequest::new("a", 80).head_limits(limits);
+            let mut proxy = ProxyHandshake::new(&request, &mut Outbox::new()).unwrap();
             let (mut from_server, mut from_proxy) = (Ok(false), Ok(false));
             for piece in RESPONSE.as_bytes().to_vec().chunks_mut(size) {
                 from_server = client
@@ -72,9 +72,9 @@ fn every_request_has_a_key_of_its_own() {
     let uri = Uri::parse("ws://a/").unwrap();
     let keys: std::collections::HashSet<String> = (0..64)
         .map(|_| {
-            let mut out = Vec::new();
-            ClientHandshake::new(&ClientRequest::new(&uri), Config::default(), &mut out).unwrap();
-            let request = String::from_utf8(out).unwrap();
+            let mut out = Outbox::new();
+            ClientHandshake::new(&ClientRequest::new(&uri), &mut out).unwrap();
+            let request = String::from_utf8(out.take()).unwrap();
             let key = request.split("Sec-WebSocket-Key: ").nth(1).unwrap();
             key.split_once("\r\n").unwrap().0.to_owned()
         })
@@ -89,21 +89,21 @@ fn a_client_that_is_misused_writes_nothing() {
     let (colon, control) =
         (Uri::parse("ws://a%3Ab:c@d").unwrap(), Uri::parse("ws://a:%0D%0A@d").unwrap());
     let mut rows = vec![
-        (new().subprotocol("a").subprotocol("a"), Misuse::SubprotocolRepeated),
-        (new().subprotocol("a").subprotocol("A"), Misuse::SubprotocolRepeated),
-        (new().origin(""), Misuse::Origin),
-        (new().origin("http://a\r\n"), Misuse::Origin),
-        (new().origin("http://a b"), Misuse::Origin),
-        (new().origin("http://\u{e4}"), Misuse::Origin),
-        (new().header("Origin", "http://a"), Misuse::HeaderReserved),
-        (new().header("a", "b\r"), Misuse::HeaderValue),
-        (new().header("a", "b\0"), Misuse::HeaderValue),
-        (new().header("a\n", "b"), Misuse::HeaderName),
-        (ClientRequest::new(&colon), Misuse::Credentials),
-        (ClientRequest::new(&control), Misuse::Credentials),
+        (new().subprotocol("a").subprotocol("a"), UsageError::SubprotocolRepeated),
+        (new().subprotocol("a").subprotocol("A"), UsageError::SubprotocolRepeated),
+        (new().origin(""), UsageError::Origin),
+        (new().origin("http://a\r\n"), UsageError::Origin),
+        (new().origin("http://a b"), UsageError::Origin),
+        (new().origin("http://\u{e4}"), UsageError::Origin),
+        (new().field("Origin", "http://a"), UsageError::FieldReserved),
+        (new().field("a", "b\r"), UsageError::FieldValue),
+        (new().field("a", "b\0"), UsageError::FieldValue),
+        (new().field("a\n", "b"), UsageError::FieldName),
+        (ClientRequest::new(&colon), UsageError::Credentials),
+        (ClientRequest::new(&control), UsageError::Credentials),
     ];
     for subprotocol in ["", "a/b", "a b", "a,b", "\0", "\u{e4}", "a\r\n"] {
-        rows.push((new().subprotocol(subprotocol), Misuse::Subprotocol));
+        rows.push((new().subprotocol(subprotocol), UsageError::Subprotocol));
     }
     for name in [
         "HOST",
@@ -113,24 +113,25 @@ fn a_client_that_is_misused_writes_nothing() {
         "Content-Length",
         "Transfer-Encoding",
     ] {
-        rows.push((new().header(name, "x"), Misuse::HeaderReserved));
+        rows.push((new().field(name, "x"), UsageError::FieldReserved));
     }
-    let mut out = Vec::new();
+    let mut out = Outbox::new();
     for (request, want) in rows {
         assert_eq!(client_of(&request, &mut out).err(), Some(want), "{request:?}");
         assert!(out.is_empty());
     }
     // The caller's own credentials take the place of the URI's.
-    client_of(&ClientRequest::new(&colon).header("authorization", "Bearer x"), &mut out).unwrap();
-    assert_eq!(String::from_utf8(out).unwrap().matches("uthorization").count(), 1);
+    client_of(&ClientRequest::new(&colon).field("authorization", "Bearer x"), &mut out).unwrap();
+    assert_eq!(String::from_utf8(out.take()).unwrap().matches("uthorization").count(), 1);
 }
 
-/// What a client is shown of a refusal: all that the server said, and what of the body came with the head.
+/// What a client is shown of a refusal: all that the server said, and what of the body came with
+/// the head.
 #[test]
 fn a_refusal_is_shown_as_it_is() {
     let uri = Uri::parse("ws://a/").unwrap();
     let mut client =
-        client_of(&ClientRequest::new(&uri).subprotocol("chat"), &mut Vec::new()).unwrap();
+        client_of(&ClientRequest::new(&uri).subprotocol("chat"), &mut Outbox::new()).unwrap();
     let mut inbox =
         b"HTTP/1.1 401 Who are you?\r\nWWW-Authenticate: a\r\nwww-authenticate:b\r\nUpgrade: x\r\n\
         Sec-WebSocket-Protocol: chat\r\nSec-WebSocket-Extensions: foo; bar=1, baz\r\n\r\nbody"
@@ -149,11 +150,11 @@ fn a_refusal_is_shown_as_it_is() {
         ("Sec-WebSocket-Protocol", b"chat"),
         ("Sec-WebSocket-Extensions", b"foo; bar=1, baz"),
     ];
-    assert_eq!(response.headers().collect::<Vec<_>>(), want);
-    assert_eq!(response.header("Www-Authenticate"), Some(&b"a"[..]));
-    assert_eq!(response.header("UPGRADE"), Some(&b"x"[..]));
+    assert_eq!(response.fields().collect::<Vec<_>>(), want);
+    assert_eq!(response.field("Www-Authenticate"), Some(&b"a"[..]));
+    assert_eq!(response.field("UPGRADE"), Some(&b"x"[..]));
     for name in ["Server", "Host", "Sec\rWebSocket-Protocol", ""] {
-        assert_eq!(response.header(name), None, "{name:?}");
+        assert_eq!(response.field(name), None, "{name:?}");
     }
     assert_eq!(response.subprotocol(), None, "nothing was agreed on");
     let extensions: Vec<_> = response.extensions().map(|extension| extension.unwrap()).collect();
@@ -162,22 +163,4 @@ fn a_refusal_is_shown_as_it_is() {
         ["foo", "baz"]
     );
     assert!(client.receive(&mut Input::new(&mut [0])).unwrap().is_none(), "it has been given out");
-}
-
-/// Values may be credentials or cookies: what is printed, into a log perhaps, has the names only.
-#[test]
-fn what_is_printed_of_a_header_is_its_name() {
-    let uri = Uri::parse("ws://a/").unwrap();
-    let (client, server) = (
-        format!(
-            "{:?}",
-            ClientRequest::new(&uri).header("Cookie", "secret").header("X-Token", "secret")
-        ),
-        format!("{:?}", Accept::from_any_origin().header("Set-Cookie", "secret")),
-    );
-    assert!(
-        client.contains("Cookie") && client.contains("X-Token") && !client.contains("secret"),
-        "{client}"
-    );
-    assert!(server.contains("Set-Cookie") && !server.contains("secret"), "{server}");
 }

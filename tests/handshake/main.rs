@@ -1,12 +1,5 @@
-//! The opening handshake through the public API: the RFC's examples, limits, origins, and the caller's mistakes. What peers may
-//! and may not send is in `conformance/handshake/`.
-#![allow(
-    clippy::indexing_slicing,
-    clippy::arithmetic_side_effects,
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic
-)]
+//! The opening handshake through the public API: the RFC's examples, limits, origins, and the
+//! caller's mistakes. What peers may and may not send is in `conformance/handshake/`.
 
 #[path = "../../fuzz/src/lib.rs"]
 #[allow(dead_code, unreachable_pub, reason = "a crate of its own elsewhere")]
@@ -14,17 +7,21 @@ mod bodies;
 mod client;
 #[path = "../common/corpus.rs"]
 mod corpus;
+mod errors;
+mod printing;
 mod proxies;
 mod replay;
 mod server;
 mod uris;
+mod values;
 
 use hybi::handshake::{
-    Accept, Answer, ClientRequest, HandshakeMisuse as Misuse, HeadLimits, ProxyAnswer,
-    ProxyHandshake, Rejection, RequestError as Bad, ResponseError, ServerError, choose_subprotocol,
+    Acceptance, Answer, ClientRequest, HandshakeUsageError as UsageError, HeadLimits, ProxyAnswer,
+    ProxyHandshake, ProxyRequest, Rejection, Request, RequestError, RequestError as Bad, Response,
+    ResponseError, ServerHandshakeError,
 };
 use hybi::uri::UriError;
-use hybi::{ClientHandshake, Config, Event, Input, ServerHandshake, Uri};
+use hybi::{ClientHandshake, Event, Input, Outbox, ServerHandshake, Uri};
 
 /// RFC 6455 §1.2.
 const REQUEST: &str = "GET /chat HTTP/1.1\r\nHost: server.example.com\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
@@ -34,12 +31,12 @@ const RESPONSE: &str = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r
     Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\nSec-WebSocket-Protocol: chat\r\n\r\n";
 
 fn server() -> ServerHandshake {
-    ServerHandshake::new(Config::default())
+    ServerHandshake::new(HeadLimits::default())
 }
 
 #[test]
 fn the_example_of_rfc_6455() {
-    let (mut server, mut out) = (server(), Vec::new());
+    let (mut server, mut out) = (server(), Outbox::new());
     let mut inbox = [REQUEST.as_bytes(), b"\x81\x80\0\0\0\0"].concat();
     let mut input = Input::new(&mut inbox);
     let request = server.receive(&mut input, &mut out).unwrap().unwrap();
@@ -48,14 +45,15 @@ fn the_example_of_rfc_6455() {
     assert_eq!(request.origin(), Some(&b"http://example.com"[..]));
     assert_eq!(request.subprotocols().collect::<Vec<_>>(), ["chat", "superchat"]);
     assert_eq!(request.extensions().count(), 0);
-    assert_eq!(request.header("SEC-WEBSOCKET-VERSION"), Some(&b"13"[..]));
-    assert_eq!(request.headers().count(), 7);
+    assert_eq!(request.field("SEC-WEBSOCKET-VERSION"), Some(&b"13"[..]));
+    assert_eq!(request.fields().count(), 7);
     assert!(request.is_upgrade());
     assert_eq!(request.check(), Ok(()));
-    assert_eq!(choose_subprotocol(&request, &["v3", "superchat", "chat"]), Some("superchat"));
-    assert_eq!(choose_subprotocol(&request, &["Chat"]), None);
-    let mut ws =
-        server.accept(&request, &Accept::from_any_origin().subprotocol("chat"), &mut out).unwrap();
+    assert_eq!(request.choose_subprotocol(&["v3", "superchat", "chat"]), Some("superchat"));
+    assert_eq!(request.choose_subprotocol(&["Chat"]), None);
+    let mut ws = server
+        .accept(&request, &Acceptance::from_any_origin().subprotocol("chat"), &mut out)
+        .unwrap();
     assert_eq!(out, RESPONSE.as_bytes());
     let owned = request.into_owned();
     assert_eq!(ws.receive(&mut input, &mut out), Ok(Some(Event::Text("".into()))));
@@ -72,35 +70,31 @@ fn our_client_and_our_server_understand_each_other() {
     let request = ClientRequest::new(&uri)
         .subprotocol("a")
         .origin("http://[::1]:8080")
-        .header("Cookie", "c=d");
-    let mut out = Vec::new();
-    let mut client = ClientHandshake::with_keys(
-        &request,
-        Config::default(),
-        *b"the sample nonce",
-        || [0; 4],
-        &mut out,
-    )
-    .unwrap();
+        .field("Cookie", "c=d");
+    let mut out = Outbox::new();
+    let mut client =
+        ClientHandshake::with_keys(&request, *b"the sample nonce", || [0; 4], &mut out).unwrap();
     // The order that RFC 6455 §4.1 lists; dXNlcjpwOnNz is base64 of user:p:ss.
     let want = "GET /?x=%20 HTTP/1.1\r\nHost: [::1]:8080\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
         Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\nOrigin: http://[::1]:8080\r\n\
         Sec-WebSocket-Protocol: a\r\nAuthorization: Basic dXNlcjpwOnNz\r\nCookie: c=d\r\n\r\n";
+    let mut out = out.take();
     assert_eq!(String::from_utf8(out.clone()).unwrap(), want);
-    let (mut server, mut back) = (server(), Vec::new());
+    let (mut server, mut back) = (server(), Outbox::new());
     let request = server.receive(&mut Input::new(&mut out), &mut back).unwrap().unwrap();
     assert_eq!((request.path(), request.query()), ("/", Some("x=%20")));
-    let accept = Accept::from_same_origin().subprotocol("a").header("Set-Cookie", b"\xff");
-    assert_eq!((accept.chosen(), Accept::from_any_origin().chosen()), (Some("a"), None));
+    let accept = Acceptance::from_same_origin().subprotocol("a").field("Set-Cookie", b"\xff");
+    assert_eq!((accept.chosen(), Acceptance::from_any_origin().chosen()), (Some("a"), None));
     server.accept(&request, &accept, &mut back).unwrap();
-    back.extend_from_slice(b"\x88\x02\x03\xe8"); // a Close in the same segment
+    back.append(b"\x88\x02\x03\xe8"); // a Close in the same segment
+    let mut back = back.take();
     let mut input = Input::new(&mut back);
     let Some(Answer::Open(mut ws, response)) = client.receive(&mut input).unwrap() else {
         panic!()
     };
     assert_eq!((response.status(), response.subprotocol()), (101, Some("a")));
-    assert_eq!(response.header("set-cookie"), Some(&b"\xff"[..]));
-    let mut out = Vec::new();
+    assert_eq!(response.field("set-cookie"), Some(&b"\xff"[..]));
+    let mut out = Outbox::new();
     assert!(matches!(ws.receive(&mut input, &mut out), Ok(Some(Event::Close(Some(_))))));
     assert!(client.receive(&mut Input::new(&mut [0])).unwrap().is_none());
 }
@@ -119,7 +113,7 @@ type Keys = fn() -> [u8; 4];
 
 fn client_of(
     request: &ClientRequest<'_>,
-    out: &mut Vec<u8>,
-) -> Result<ClientHandshake<Keys>, Misuse> {
-    ClientHandshake::with_keys(request, Config::default(), *b"the sample nonce", || [0; 4], out)
+    out: &mut Outbox,
+) -> Result<ClientHandshake<Keys>, UsageError> {
+    ClientHandshake::with_keys(request, *b"the sample nonce", || [0; 4], out)
 }

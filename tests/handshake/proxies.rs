@@ -4,30 +4,34 @@ use super::*;
 
 #[test]
 fn proxies() {
-    let mut out = Vec::new();
-    ProxyHandshake::new("::1", 443, Some(("user", "a:b")), &mut out).unwrap();
+    let mut out = Outbox::new();
+    let request = ProxyRequest::new("::1", 443).credentials("user", "a:b");
+    ProxyHandshake::new(&request, &mut out).unwrap();
     // dXNlcjphOmI= is base64 of user:a:b.
     let want = "CONNECT [::1]:443 HTTP/1.1\r\nHost: [::1]:443\r\nProxy-Authorization: Basic dXNlcjphOmI=\r\n\r\n";
-    assert_eq!(String::from_utf8(out).unwrap(), want);
-    let mut out = Vec::new();
-    ProxyHandshake::new("[::1]", 443, Some(("user", "a:b")), &mut out).unwrap();
-    assert_eq!(String::from_utf8(out).unwrap(), want, "an address may have its brackets already");
-    let mut out = Vec::new();
+    assert_eq!(String::from_utf8(out.take()).unwrap(), want);
+    let request = ProxyRequest::new("[::1]", 443).credentials("user", "a:b");
+    ProxyHandshake::new(&request, &mut out).unwrap();
+    assert_eq!(
+        String::from_utf8(out.take()).unwrap(),
+        want,
+        "an address may have its brackets already"
+    );
     for (host, port, credentials, want) in [
-        ("", 80, None, Misuse::Host),
-        ("a b", 80, None, Misuse::Host),
-        ("a\r\nb", 80, None, Misuse::Host),
-        ("a:1", 80, None, Misuse::Host),
-        ("a/b", 80, None, Misuse::Host),
-        ("a", 0, None, Misuse::Host),
-        ("a", 80, Some(("a:b", "c")), Misuse::Credentials),
-        ("a", 80, Some(("a", "c\n")), Misuse::Credentials),
+        ("", 80, None, UsageError::Host),
+        ("a b", 80, None, UsageError::Host),
+        ("a\r\nb", 80, None, UsageError::Host),
+        ("a:1", 80, None, UsageError::Host),
+        ("a/b", 80, None, UsageError::Host),
+        ("a", 0, None, UsageError::Host),
+        ("a", 80, Some(("a:b", "c")), UsageError::Credentials),
+        ("a", 80, Some(("a", "c\n")), UsageError::Credentials),
     ] {
-        assert_eq!(
-            ProxyHandshake::new(host, port, credentials, &mut out).err(),
-            Some(want),
-            "{host:?}"
-        );
+        let mut request = ProxyRequest::new(host, port);
+        if let Some((user, password)) = credentials {
+            request = request.credentials(user, password);
+        }
+        assert_eq!(ProxyHandshake::new(&request, &mut out).err(), Some(want), "{host:?}");
     }
     assert!(out.is_empty());
     let after = |interim, head| "HTTP/1.1 199 x\r\n\r\n".repeat(interim) + head;
@@ -44,7 +48,8 @@ fn proxies() {
         ("HTTP/1.1 200 OK\n\n", Err(ResponseError::LineEnding)),
     ] {
         for size in [1, bytes.len()] {
-            let mut proxy = ProxyHandshake::new("a", 80, None, &mut Vec::new()).unwrap();
+            let request = ProxyRequest::new("a", 80);
+            let mut proxy = ProxyHandshake::new(&request, &mut Outbox::new()).unwrap();
             let (mut verdict, mut rest) = (None, 0);
             for chunk in bytes.as_bytes().chunks(size) {
                 let mut chunk = chunk.to_vec();

@@ -23,9 +23,9 @@ fn any_byte_in_a_value_is_shown_or_refused() {
     for byte in 0..=u8::MAX {
         let bytes =
             [b"GET / HTTP/1.1\r\nHost: a\r\nx: y".as_slice(), &[byte], b"z\r\n\r\n"].concat();
-        let (mut server, mut out, mut inbox) = (server(), Vec::new(), bytes);
+        let (mut server, mut out, mut inbox) = (server(), Outbox::new(), bytes);
         match server.receive(&mut Input::new(&mut inbox), &mut out) {
-            Ok(request) => assert_eq!(request.unwrap().header("X"), Some(&[b'y', byte, b'z'][..])),
+            Ok(request) => assert_eq!(request.unwrap().field("X"), Some(&[b'y', byte, b'z'][..])),
             Err(_) => assert!(byte.is_ascii_control() && byte != b'\t'),
         }
     }
@@ -39,11 +39,11 @@ fn limits_hold_to_the_byte() {
         (HeadLimits::default().head_bytes_max(10), Some(Bad::TargetTooLong)),
         (HeadLimits::default().target_bytes_max(5), None),
         (HeadLimits::default().target_bytes_max(4), Some(Bad::TargetTooLong)),
-        (HeadLimits::default().headers_max(7), None),
-        (HeadLimits::default().headers_max(6), Some(Bad::TooManyHeaders)),
+        (HeadLimits::default().fields_max(7), None),
+        (HeadLimits::default().fields_max(6), Some(Bad::TooManyFields)),
     ] {
         for size in [1, REQUEST.len()] {
-            let (mut server, mut out) = (server().with_limits(limits), Vec::new());
+            let (mut server, mut out) = (ServerHandshake::new(limits), Outbox::new());
             let mut error = None;
             for chunk in REQUEST.as_bytes().chunks(size) {
                 let mut chunk = chunk.to_vec();
@@ -56,19 +56,20 @@ fn limits_hold_to_the_byte() {
     }
 }
 
-/// A header name counts as a whole, letters in any case (RFC 9110 §5.1): these have the length and the first letter of `Host`, and
-/// differ from it in as many bits of one letter as of another.
+/// A field name counts as a whole, letters in any case (RFC 9110 §5.1): these have the length and
+/// the first letter of `Host`, and differ from it in as many bits of one letter as of another.
 #[test]
 fn no_other_name_is_taken_for_host() {
     for (name, ok) in [("hOST", true), ("Hnrt", false), ("Hosu", false), ("Hpqt", false)] {
-        let (mut server, mut out) = (server(), Vec::new());
+        let (mut server, mut out) = (server(), Outbox::new());
         let mut inbox = with("Host", &format!("{name}: server.example.com\r\n"));
         let error = server.receive(&mut Input::new(&mut inbox), &mut out).err();
         assert_eq!(error.is_none(), ok, "{name}: {error:?}");
     }
 }
 
-/// `HeadLimits::head_bytes_max`: 431, or 414 if the request line alone is longer; seen with the first byte beyond.
+/// `HeadLimits::head_bytes_max`: 431, or 414 if the request line alone is longer; seen with the
+/// first byte beyond.
 #[test]
 fn a_request_beyond_the_limit_is_refused_for_its_longer_part() {
     let request_line = "GET /chat HTTP/1.1\r\n".len();
@@ -76,7 +77,7 @@ fn a_request_beyond_the_limit_is_refused_for_its_longer_part() {
         let want = if max < request_line { Bad::TargetTooLong } else { Bad::HeadTooLong };
         let limits = HeadLimits::default().head_bytes_max(max as u32);
         for size in [1, REQUEST.len()] {
-            let (mut server, mut out) = (server().with_limits(limits), Vec::new());
+            let (mut server, mut out) = (ServerHandshake::new(limits), Outbox::new());
             let (mut read, mut bytes) = (0, REQUEST.as_bytes().to_vec());
             let error = bytes.chunks_mut(size).find_map(|piece| {
                 read += piece.len();
@@ -90,26 +91,33 @@ fn a_request_beyond_the_limit_is_refused_for_its_longer_part() {
 
 #[test]
 fn origins() {
+    fn from<const N: usize>(origins: [&str; N]) -> Acceptance<'static> {
+        Acceptance::from_origins(origins).unwrap()
+    }
     for (origin, accept, ok) in [
-        ("", Accept::from_origins(&[]), true),
-        ("Origin: http://a\r\n", Accept::from_origins(&["https://a", "HTTP://A"]), true),
-        ("Origin: http://a\r\n", Accept::from_origins(&["https://a"]), false),
-        ("Origin: http://a.b\r\n", Accept::from_origins(&["http://a"]), false),
-        ("Origin: http://a\r\nOrigin: http://a\r\n", Accept::from_origins(&["http://a"]), false),
-        ("Origin: null\r\n", Accept::from_origins(&["null"]), true),
-        ("Origin: null\r\n", Accept::from_same_origin(), false),
-        ("Origin: http://example.com\r\n", Accept::from_same_origin(), false),
-        ("Origin: https://server.example.com\r\n", Accept::from_same_origin(), true),
-        ("Origin: https://server.example.com:444\r\n", Accept::from_same_origin(), false),
-        ("Origin: evil\r\n", Accept::from_any_origin(), true),
+        ("", from([]), true),
+        ("Origin: http://a\r\n", from(["https://a", "HTTP://A"]), true),
+        ("Origin: http://a\r\n", from(["https://a"]), false),
+        ("Origin: http://a.b\r\n", from(["http://a"]), false),
+        ("Origin: http://a\r\nOrigin: http://a\r\n", from(["http://a"]), false),
+        ("Origin: null\r\n", from(["null"]), true),
+        ("Origin: null\r\n", Acceptance::from_same_origin(), false),
+        ("Origin: http://example.com\r\n", Acceptance::from_same_origin(), false),
+        ("Origin: https://server.example.com\r\n", Acceptance::from_same_origin(), true),
+        ("Origin: https://server.example.com:444\r\n", Acceptance::from_same_origin(), false),
+        ("Origin: evil\r\n", Acceptance::from_any_origin(), true),
     ] {
-        let (mut server, mut out, mut inbox) = (server(), Vec::new(), with("Origin", origin));
+        let (mut server, mut out, mut inbox) = (server(), Outbox::new(), with("Origin", origin));
         let request = server.receive(&mut Input::new(&mut inbox), &mut out).unwrap().unwrap();
         match server.accept(&request, &accept, &mut out) {
             Ok(_) => assert!(ok, "{origin}"),
             Err(error) => {
-                assert_eq!((error, ok), (ServerError::Request(Bad::Origin), false), "{origin}");
-                check_refusal(&out, 403);
+                assert_eq!(
+                    (error, ok),
+                    (ServerHandshakeError::Request(Bad::Origin), false),
+                    "{origin}"
+                );
+                check_refusal(&out.take(), 403);
             }
         }
     }
@@ -117,23 +125,23 @@ fn origins() {
 
 #[test]
 fn a_server_that_is_misused_is_unharmed() {
-    let (mut server, mut out) = (server(), Vec::new());
-    assert_eq!(server.reject(&Rejection::new(404), &mut out), Err(Misuse::NoRequest));
+    let (mut server, mut out) = (server(), Outbox::new());
+    assert_eq!(server.reject(&Rejection::new(404), &mut out), Err(UsageError::NoRequest));
     let mut inbox = REQUEST.as_bytes().to_vec();
     let request = server.receive(&mut Input::new(&mut inbox), &mut out).unwrap().unwrap();
-    let any = Accept::from_any_origin;
+    let any = Acceptance::from_any_origin;
     let mut accepts = vec![
-        (any().subprotocol("Chat"), Misuse::SubprotocolNotOffered),
-        (any().subprotocol(""), Misuse::Subprotocol),
-        (any().subprotocol("chat\r\nx: y"), Misuse::Subprotocol),
-        (any().header("", "x"), Misuse::HeaderName),
-        (any().header("a b", "x"), Misuse::HeaderName),
-        (any().header("a:", "x"), Misuse::HeaderName),
-        (any().header("\u{e4}", "x"), Misuse::HeaderName),
-        (any().header("a\r\n", "x"), Misuse::HeaderName),
-        (any().header("a", "x\r\nb: c"), Misuse::HeaderValue),
-        (any().header("a", "x\n"), Misuse::HeaderValue),
-        (any().header("a", "\0"), Misuse::HeaderValue),
+        (any().subprotocol("Chat"), UsageError::SubprotocolNotOffered),
+        (any().subprotocol(""), UsageError::Subprotocol),
+        (any().subprotocol("chat\r\nx: y"), UsageError::Subprotocol),
+        (any().field("", "x"), UsageError::FieldName),
+        (any().field("a b", "x"), UsageError::FieldName),
+        (any().field("a:", "x"), UsageError::FieldName),
+        (any().field("\u{e4}", "x"), UsageError::FieldName),
+        (any().field("a\r\n", "x"), UsageError::FieldName),
+        (any().field("a", "x\r\nb: c"), UsageError::FieldValue),
+        (any().field("a", "x\n"), UsageError::FieldValue),
+        (any().field("a", "\0"), UsageError::FieldValue),
     ];
     for name in [
         "Host",
@@ -143,21 +151,21 @@ fn a_server_that_is_misused_is_unharmed() {
         "transfer-encoding",
         "Sec-WebSocket-Foo",
     ] {
-        accepts.push((any().header(name, "x"), Misuse::HeaderReserved));
+        accepts.push((any().field(name, "x"), UsageError::FieldReserved));
     }
     for (accept, want) in accepts {
         let error = server.accept(&request, &accept, &mut out).unwrap_err();
-        assert_eq!(error, ServerError::Misuse(want), "{accept:?}");
+        assert_eq!(error, ServerHandshakeError::Usage(want), "{accept:?}");
     }
     for (rejection, want) in [
-        (Rejection::new(101), Misuse::Status),
-        (Rejection::new(199), Misuse::Status),
-        (Rejection::new(600), Misuse::Status),
-        (Rejection::new(204).body("a/b", "x"), Misuse::Body),
-        (Rejection::new(200).body("a/b\r\n", "x"), Misuse::ContentType),
-        (Rejection::new(200).header("content-type", "a/b"), Misuse::HeaderReserved),
-        (Rejection::new(200).header("Content-Length", "1"), Misuse::HeaderReserved),
-        (Rejection::new(302).header("Location", "/\r\n"), Misuse::HeaderValue),
+        (Rejection::new(101), UsageError::Status),
+        (Rejection::new(199), UsageError::Status),
+        (Rejection::new(600), UsageError::Status),
+        (Rejection::new(204).body("a/b", "x"), UsageError::Body),
+        (Rejection::new(200).body("a/b\r\n", "x"), UsageError::ContentType),
+        (Rejection::new(200).field("content-type", "a/b"), UsageError::FieldReserved),
+        (Rejection::new(200).field("Content-Length", "1"), UsageError::FieldReserved),
+        (Rejection::new(302).field("Location", "/\r\n"), UsageError::FieldValue),
     ] {
         assert_eq!(server.reject(&rejection, &mut out), Err(want), "{rejection:?}");
     }
@@ -165,28 +173,31 @@ fn a_server_that_is_misused_is_unharmed() {
     server.accept(&request, &any(), &mut out).unwrap();
     let len = out.len();
     let error = server.accept(&request, &any(), &mut out).unwrap_err();
-    assert_eq!(error, ServerError::Misuse(Misuse::Answered));
-    assert_eq!(server.reject(&Rejection::new(404), &mut out), Err(Misuse::Answered));
+    assert_eq!(error, ServerHandshakeError::Usage(UsageError::Answered));
+    assert_eq!(server.reject(&Rejection::new(404), &mut out), Err(UsageError::Answered));
     assert_eq!(out.len(), len);
 }
 
 /// RFC 6455 §4.2.2: a refusal ends the handshake, whoever decided on it.
 #[test]
 fn a_refused_request_cannot_be_accepted() {
-    let answered = ServerError::Misuse(Misuse::Answered);
-    let any = Accept::from_any_origin;
+    let answered = ServerHandshakeError::Usage(UsageError::Answered);
+    let any = Acceptance::from_any_origin;
     for (bytes, first) in
-        [(with("Sec-WebSocket-Key", ""), any()), (REQUEST.into(), Accept::from_same_origin())]
+        [(with("Sec-WebSocket-Key", ""), any()), (REQUEST.into(), Acceptance::from_same_origin())]
     {
-        let (mut server, mut out, mut inbox) = (server(), Vec::new(), bytes);
+        let (mut server, mut out, mut inbox) = (server(), Outbox::new(), bytes);
         let request = server.receive(&mut Input::new(&mut inbox), &mut out).unwrap().unwrap();
-        assert!(matches!(server.accept(&request, &first, &mut out), Err(ServerError::Request(_))));
+        assert!(matches!(
+            server.accept(&request, &first, &mut out),
+            Err(ServerHandshakeError::Request(_))
+        ));
         let len = out.len();
         assert_eq!(server.accept(&request, &any(), &mut out).unwrap_err(), answered);
-        assert_eq!(server.reject(&Rejection::new(404), &mut out), Err(Misuse::Answered));
+        assert_eq!(server.reject(&Rejection::new(404), &mut out), Err(UsageError::Answered));
         assert_eq!(out.len(), len);
     }
-    let (mut server, mut out, mut inbox) = (server(), Vec::new(), REQUEST.as_bytes().to_vec());
+    let (mut server, mut out, mut inbox) = (server(), Outbox::new(), REQUEST.as_bytes().to_vec());
     let request = server.receive(&mut Input::new(&mut inbox), &mut out).unwrap().unwrap();
     server.reject(&Rejection::new(403), &mut out).unwrap();
     assert_eq!(server.accept(&request, &any(), &mut out).unwrap_err(), answered);
@@ -207,7 +218,7 @@ fn pages_and_refusals() {
         ),
         (
             "POST",
-            Rejection::new(307).header("Location", "/x"),
+            Rejection::new(307).field("Location", "/x"),
             "HTTP/1.1 307 Temporary Redirect\r\nConnection: close\r\nLocation: /x\r\nContent-Length: 0\r\n\r\n",
         ),
         ("GET", Rejection::new(204), "HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n"),
@@ -217,22 +228,22 @@ fn pages_and_refusals() {
             "HTTP/1.1 299 \r\nConnection: close\r\nContent-Length: 0\r\n\r\n",
         ),
     ] {
-        let (mut server, mut out) = (server(), Vec::new());
+        let (mut server, mut out) = (server(), Outbox::new());
         let mut inbox = format!("{method} / HTTP/1.1\r\nHost: a\r\n\r\n").into_bytes();
         let request = server.receive(&mut Input::new(&mut inbox), &mut out).unwrap().unwrap();
         assert!(!request.is_upgrade());
         server.reject(&rejection, &mut out).unwrap();
-        assert_eq!(String::from_utf8(out).unwrap(), want);
+        assert_eq!(String::from_utf8(out.take()).unwrap(), want);
     }
     // RFC 9112 §3.2: the Host of a target without an authority is empty.
-    let (mut empty, mut out) = (server(), Vec::new());
+    let (mut empty, mut out) = (server(), Outbox::new());
     let mut inbox = *b"OPTIONS * HTTP/1.1\r\nHost:\r\n\r\n";
     let request = empty.receive(&mut Input::new(&mut inbox), &mut out).unwrap().unwrap();
     assert_eq!(
         (request.host(), request.path(), request.check()),
         (Some(""), "*", Err(Bad::Method))
     );
-    let (mut server, mut out) = (server(), Vec::new());
+    let (mut server, mut out) = (server(), Outbox::new());
     let mut inbox = *b"GET / HTTP/1.0\r\n\r\n"; // a health check, say
     let request = server.receive(&mut Input::new(&mut inbox), &mut out).unwrap().unwrap();
     assert_eq!((request.host(), request.check()), (None, Err(Bad::Http10)));
@@ -269,10 +280,11 @@ fn rejections_have_the_usual_reason_phrase() {
         "505 HTTP Version Not Supported",
         "599 ",
     ] {
-        let (mut server, mut out, mut inbox) = (server(), Vec::new(), REQUEST.as_bytes().to_vec());
+        let (mut server, mut out, mut inbox) =
+            (server(), Outbox::new(), REQUEST.as_bytes().to_vec());
         server.receive(&mut Input::new(&mut inbox), &mut out).unwrap().unwrap();
         server.reject(&Rejection::new(line[..3].parse().unwrap()), &mut out).unwrap();
-        let response = String::from_utf8(out).unwrap();
+        let response = String::from_utf8(out.take()).unwrap();
         assert_eq!(response.lines().next(), Some(&*format!("HTTP/1.1 {line}")));
     }
 }

@@ -35,7 +35,7 @@ fn uris() {
         let uri: Uri = text.parse().unwrap();
         assert_eq!((uri.is_secure(), uri.host(), uri.port()), (secure, host, port), "{text}");
         assert_eq!(
-            (&*uri.authority(), uri.resource_name(), uri.userinfo()),
+            (uri.authority(), uri.resource_name(), uri.userinfo()),
             (authority, resource, None)
         );
         assert_eq!(Uri::parse(&uri.to_string()).as_ref(), Ok(&uri));

@@ -219,7 +219,7 @@ impl Model {
     fn transport(&self) -> Transport {
         let is_clean = self.close_sent && self.close_received;
         match self.state() {
-            ReadyState::Open | ReadyState::Closing => Transport::Keep,
+            ReadyState::Connecting | ReadyState::Open | ReadyState::Closing => Transport::Keep,
             ReadyState::Closed if self.side == Side::Client && is_clean => Transport::AwaitClose,
             ReadyState::Closed => Transport::Close,
         }
@@ -278,7 +278,7 @@ impl Real {
             if let Some(violation) = run.error {
                 return (Outcome::Failed(violation.close_code().number()), run.out.0);
             }
-            let ending = self.ws.end_of_input();
+            let ending = self.ws.end_of_input(&mut Vec::new());
             return (if ending.is_ok() { Outcome::Done } else { Outcome::Unclean }, run.out.0);
         }
         let outcome = match (&run.events()[..], run.error) {
@@ -297,7 +297,10 @@ impl Real {
 /// Runs the commands through both, comparing everything that can be seen after each.
 #[track_caller]
 fn check(side: Side, manual: bool, commands: &[Do]) {
-    let config = if manual { Config::default().manual_replies() } else { Config::default() };
+    let ws = match manual {
+        true => side.manual_connection(Config::default()),
+        false => side.connection(Config::default()),
+    };
     let mut model = Model {
         side,
         manual,
@@ -309,8 +312,7 @@ fn check(side: Side, manual: bool, commands: &[Do]) {
         receiving_parts: false,
         owed: VecDeque::new(),
     };
-    let mut real =
-        Real { ws: side.connection(config), owed: VecDeque::new(), receiving_parts: false };
+    let mut real = Real { ws, owed: VecDeque::new(), receiving_parts: false };
     let mut parts = 0;
     for (at, &command) in commands.iter().enumerate() {
         let was_receiving = model.receiving_parts;

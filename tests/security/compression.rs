@@ -2,16 +2,21 @@
 //! `tests/allocation/deflate.rs`, the negotiation as functions in `tests/deflate/`.
 
 use hybi::extension::Offers;
-use hybi::extension::deflate::{self, Compression, DeflateConfig, Disagreement};
-use hybi::handshake::{Accept, Answer, ClientRequest, RequestError, ResponseError, ServerError};
-use hybi::{ClientHandshake, Config, Event, Input, Limits, ServerHandshake, Uri, Violation};
+use hybi::extension::deflate::{self, Compression, DeflateConfig, NegotiationError};
+use hybi::handshake::{
+    Acceptance, Answer, ClientRequest, HeadLimits, RequestError, ResponseError,
+    ServerHandshakeError,
+};
+use hybi::{
+    ClientHandshake, Config, Event, Input, Limits, Outbox, ProtocolError, ServerHandshake, Uri,
+};
 
 use crate::common::*;
 use crate::counting::{LIVE, cost};
 
 fn negotiated(side: Side, config: &DeflateConfig, limits: Limits) -> Ws {
     let offer = deflate::offer(config);
-    let agreed = deflate::accept(config, Offers::new(offer.as_bytes()).flatten()).unwrap();
+    let agreed = deflate::respond(config, Offers::new(offer.as_bytes()).flatten()).unwrap();
     side.connection(Config::default().limits(limits)).with_deflate(&agreed, config)
 }
 
@@ -23,8 +28,9 @@ fn compressed<'a>(
     let mut ws = negotiated(Side::Server, &config.level(9), Limits::default());
     ws.set_compression(Compression::Always);
     let compress = |message| {
-        let mut out = Vec::new();
+        let mut out = Outbox::new();
         ws.send(message, &mut out).unwrap();
+        let mut out = out.take();
         assert_eq!(out[0], 0xc2);
         let (_, header) = hybi::frame::Header::decode(&out).unwrap();
         out.split_off(header)
@@ -58,7 +64,8 @@ fn class_05_a_bomb_is_stopped_at_the_limit_however_it_arrives() {
     let before = [0u8; 1000];
     for takeover in [true, false] {
         let config = DeflateConfig::default()
-            .context_takeover(takeover, takeover)
+            .outgoing_context_takeover(takeover)
+            .incoming_context_takeover(takeover)
             .inflated_bytes_max(LIMIT as u64);
         for (len, passes) in [(LIMIT, true), (LIMIT + 1, false), (20 * LIMIT, false)] {
             let zeros = vec![0u8; len];
@@ -86,7 +93,7 @@ fn class_05_a_bomb_is_stopped_at_the_limit_however_it_arrives() {
                     if passes {
                         assert_eq!(result, Ok(len), "{context}");
                     } else {
-                        assert_eq!(result, Err(Violation::InflatedTooBig), "{context}");
+                        assert_eq!(result, Err(ProtocolError::InflatedTooBig), "{context}");
                         assert_eq!(Hex(&out), Hex(&side.close_frame(1009, "")), "{context}");
                         assert!(
                             LIVE.get() <= live,
@@ -104,7 +111,8 @@ fn class_05_a_bomb_is_stopped_at_the_limit_however_it_arrives() {
 #[test]
 fn class_05_the_four_limits_are_four() {
     let message = vec![b'x'; 10_000];
-    let config = DeflateConfig::default().context_takeover(false, false);
+    let config =
+        DeflateConfig::default().outgoing_context_takeover(false).incoming_context_takeover(false);
     let payload = compressed(&config, [&message[..]]).remove(0);
     let wire_len = payload.len() as u64;
     assert!(wire_len < 100);
@@ -115,29 +123,29 @@ fn class_05_the_four_limits_are_four() {
             default.frame_bytes_max(wire_len - 1),
             10_000,
             0,
-            Some(Violation::FrameTooBig { len: wire_len }),
+            Some(ProtocolError::FrameTooBig { len: wire_len }),
         ),
         (default.frame_bytes_max(1), 10_000, 1, None),
         (
             default.message_bytes_max(wire_len - 1),
             10_000,
             0,
-            Some(Violation::MessageTooBig { len: wire_len }),
+            Some(ProtocolError::MessageTooBig { len: wire_len }),
         ),
         (
             default.message_bytes_max(wire_len - 1),
             10_000,
             1,
-            Some(Violation::MessageTooBig { len: wire_len }),
+            Some(ProtocolError::MessageTooBig { len: wire_len }),
         ),
-        (default, 9_999, 0, Some(Violation::InflatedTooBig)),
-        (default, 9_999, 1, Some(Violation::InflatedTooBig)),
+        (default, 9_999, 0, Some(ProtocolError::InflatedTooBig)),
+        (default, 9_999, 1, Some(ProtocolError::InflatedTooBig)),
         (default.fragments_max(payload.len() as u32 + 2), 10_000, 1, None),
         (
             default.fragments_max(payload.len() as u32 + 1),
             10_000,
             1,
-            Some(Violation::TooManyFragments),
+            Some(ProtocolError::TooManyFragments),
         ),
     ] {
         for side in BOTH {
@@ -169,7 +177,7 @@ fn class_05_fragments_of_a_compressed_message_cost_linear_work() {
         let mut wire = side.incoming(0x42, b"");
         wire.extend(side.incoming(0x00, b"").repeat(COUNT));
         wire.extend(side.incoming(0x80, &payload));
-        let mut out = Vec::new();
+        let mut out = Outbox::new();
         let (spent, len) =
             cost(|| match ws.receive(&mut Input::new(&mut wire), &mut out).unwrap() {
                 Some(Event::Binary(data)) => data.len(),
@@ -196,12 +204,13 @@ fn offer(extensions: &str) -> Result<bool, RequestError> {
          Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n{extensions}\r\n"
     )
     .into_bytes();
-    let (mut server, mut out) = (ServerHandshake::new(Config::default()), Vec::new());
+    let (mut server, mut out) = (ServerHandshake::new(HeadLimits::default()), Outbox::new());
     let request = server.receive(&mut Input::new(&mut bytes), &mut out).unwrap().unwrap();
-    let accept = Accept::from_any_origin().deflate(DeflateConfig::default());
+    let accept =
+        Acceptance::from_any_origin().config(Config::default().deflate(DeflateConfig::default()));
     match server.accept(&request, &accept, &mut out) {
         Ok(mut ws) => {
-            let named = String::from_utf8(out.clone())
+            let named = String::from_utf8(out.take())
                 .unwrap()
                 .contains("\r\nSec-WebSocket-Extensions: permessage-");
             // The connection does what the response says: it knows RSV1, or does not.
@@ -209,13 +218,13 @@ fn offer(extensions: &str) -> Result<bool, RequestError> {
             match ws.receive(&mut Input::new(&mut wire), &mut out) {
                 Ok(event) => assert!(named && event == Some(text("Hello"))),
                 Err(violation) => {
-                    assert!(!named && matches!(violation, Violation::ReservedBits { .. }))
+                    assert!(!named && matches!(violation, ProtocolError::ReservedBits { .. }))
                 }
             }
             Ok(named)
         }
-        Err(ServerError::Request(error)) => Err(error),
-        Err(ServerError::Misuse(misuse)) => panic!("{misuse}"),
+        Err(ServerHandshakeError::Request(error)) => Err(error),
+        Err(error) => panic!("{error}"),
     }
 }
 
@@ -297,7 +306,7 @@ fn class_06_odd_offers_are_declined_or_refused() {
 #[test]
 fn class_06_odd_answers_open_nothing() {
     let uri = Uri::parse("ws://a/").unwrap();
-    let config = DeflateConfig::default().window_bits(15, 10).context_takeover(true, false);
+    let config = DeflateConfig::default().incoming_window_bits(10).incoming_context_takeover(false);
     let good = "permessage-deflate; server_no_context_takeover; server_max_window_bits=10";
     let open = Ok(true);
     let fails = |why| Err(ResponseError::Deflate(why));
@@ -306,37 +315,32 @@ fn class_06_odd_answers_open_nothing() {
         (good.replace("10", "8"), open),
         (good.replace("10", "\"9\""), open),
         (format!("{good}; client_max_window_bits=8"), open),
-        (good.replace("10", "11"), fails(Disagreement::ServerWindow)),
+        (good.replace("10", "11"), fails(NegotiationError::ServerWindow)),
         (
             "permessage-deflate; server_no_context_takeover".into(),
-            fails(Disagreement::ServerWindow),
+            fails(NegotiationError::ServerWindow),
         ),
         (
             "permessage-deflate; server_max_window_bits=10".into(),
-            fails(Disagreement::ServerTakeover),
+            fails(NegotiationError::ServerTakeover),
         ),
-        (good.replace("10", "7"), fails(Disagreement::Value)),
-        (good.replace("10", "16"), fails(Disagreement::Value)),
-        (good.replace("10", "010"), fails(Disagreement::Value)),
-        (good.replace("=10", ""), fails(Disagreement::Value)),
-        (format!("{good}; client_max_window_bits"), fails(Disagreement::Value)),
-        (format!("{good}; server_max_window_bits=10"), fails(Disagreement::Repeated)),
-        (format!("{good}; __proto__=x"), fails(Disagreement::Unknown)),
+        (good.replace("10", "7"), fails(NegotiationError::Value)),
+        (good.replace("10", "16"), fails(NegotiationError::Value)),
+        (good.replace("10", "010"), fails(NegotiationError::Value)),
+        (good.replace("=10", ""), fails(NegotiationError::Value)),
+        (format!("{good}; client_max_window_bits"), fails(NegotiationError::Value)),
+        (format!("{good}; server_max_window_bits=10"), fails(NegotiationError::Repeated)),
+        (format!("{good}; __proto__=x"), fails(NegotiationError::Unknown)),
         (format!("{good}, {good}"), Err(ResponseError::ExtensionRepeated)),
         (format!("x, {good}"), Err(ResponseError::ExtensionNotOffered)),
         ("__proto__".into(), Err(ResponseError::ExtensionNotOffered)),
         (good.replace("=10", "="), Err(ResponseError::ExtensionsMalformed)),
         ("".into(), Err(ResponseError::ExtensionsMalformed)),
     ] {
-        let request = ClientRequest::new(&uri).deflate(config);
-        let mut client = ClientHandshake::with_keys(
-            &request,
-            Config::default(),
-            *b"the sample nonce",
-            || KEY,
-            &mut Vec::new(),
-        )
-        .unwrap();
+        let request = ClientRequest::new(&uri).config(Config::default().deflate(config));
+        let mut client =
+            ClientHandshake::with_keys(&request, *b"the sample nonce", || KEY, &mut Outbox::new())
+                .unwrap();
         let mut bytes = format!(
             "HTTP/1.1 101 x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
              Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\nSec-WebSocket-Extensions: {line}\r\n\r\n"
@@ -372,7 +376,7 @@ fn class_06_rsv1_elsewhere_fails_at_the_first_byte() {
                 let wire = [&before[..], &[first]].concat();
                 let run = run_fresh_every_way(&fresh, Mode::Messages, &wire, &[]);
                 assert!(
-                    matches!(run.error, Some(Violation::ReservedBits { .. })),
+                    matches!(run.error, Some(ProtocolError::ReservedBits { .. })),
                     "{side:?}, {first:#x}"
                 );
                 assert_eq!(Hex(&run.out.0), Hex(&side.close_frame(1002, "")));
@@ -386,7 +390,9 @@ fn class_06_rsv1_elsewhere_fails_at_the_first_byte() {
 #[test]
 fn class_06_what_follows_a_compressed_message_is_unharmed() {
     for takeover in [true, false] {
-        let config = DeflateConfig::default().context_takeover(takeover, takeover);
+        let config = DeflateConfig::default()
+            .outgoing_context_takeover(takeover)
+            .incoming_context_takeover(takeover);
         let large: Vec<u8> = (0..300_000u32).map(|i| (i / 1000) as u8).collect();
         let payloads = compressed(&config, [&large[..], b"second", b"", &large]);
         for side in BOTH {

@@ -1,9 +1,10 @@
 //! Class 14: line breaks and other bytes that a caller's string could smuggle into a head.
 
 use hybi::handshake::{
-    Accept, ClientRequest, HandshakeMisuse as Misuse, ProxyHandshake, Rejection, ServerError,
+    Acceptance, ClientRequest, HandshakeUsageError as UsageError, HeadLimits, ProxyHandshake,
+    ProxyRequest, Rejection, ServerHandshakeError,
 };
-use hybi::{ClientHandshake, Config, Input, ServerHandshake, Uri};
+use hybi::{ClientHandshake, Input, Outbox, ServerHandshake, Uri};
 
 use crate::common::KEY;
 
@@ -50,10 +51,10 @@ fn lines(head: &[u8]) -> Vec<&[u8]> {
     clean
 }
 
-fn ask(request: &ClientRequest<'_>) -> Result<Vec<u8>, Misuse> {
-    let mut out = Vec::new();
-    match ClientHandshake::with_keys(request, Config::default(), [1; 16], || KEY, &mut out) {
-        Ok(_) => Ok(out),
+fn ask(request: &ClientRequest<'_>) -> Result<Vec<u8>, UsageError> {
+    let mut out = Outbox::new();
+    match ClientHandshake::with_keys(request, [1; 16], || KEY, &mut out) {
+        Ok(_) => Ok(out.take()),
         Err(misuse) => {
             assert!(out.is_empty(), "a mistake writes nothing");
             Err(misuse)
@@ -64,8 +65,8 @@ fn ask(request: &ClientRequest<'_>) -> Result<Vec<u8>, Misuse> {
 /// Checks one string of the client's request: refused with this error, or exactly the one line that it is meant for has it.
 #[track_caller]
 fn check_line(
-    result: Result<Vec<u8>, Misuse>,
-    error: Misuse,
+    result: Result<Vec<u8>, UsageError>,
+    error: UsageError,
     count: usize,
     line: &str,
     must_fail: bool,
@@ -100,7 +101,7 @@ fn class_14_no_string_of_a_clients_request_breaks_out_of_its_line() {
             let line = format!("Sec-WebSocket-Protocol: {text}");
             check_line(
                 ask(&new().subprotocol(&text)),
-                Misuse::Subprotocol,
+                UsageError::Subprotocol,
                 plain + 1,
                 &line,
                 must_fail,
@@ -109,8 +110,8 @@ fn class_14_no_string_of_a_clients_request_breaks_out_of_its_line() {
         for text in variants("http://b", odd) {
             let line = format!("Origin: {text}");
             check_line(
-                ask(&new().origin(&text)),
-                Misuse::Origin,
+                ask(&new().origin(&*text)),
+                UsageError::Origin,
                 plain + 1,
                 &line,
                 !odd.is_ascii_graphic(),
@@ -120,8 +121,8 @@ fn class_14_no_string_of_a_clients_request_breaks_out_of_its_line() {
             let must_fail = !odd.is_ascii_graphic() || "()<>@,;:\\\"/[]?={}".contains(odd);
             let line = format!("{text}: value");
             check_line(
-                ask(&new().header(&text, "value")),
-                Misuse::HeaderName,
+                ask(&new().field(&text, "value")),
+                UsageError::FieldName,
                 plain + 1,
                 &line,
                 must_fail,
@@ -130,8 +131,8 @@ fn class_14_no_string_of_a_clients_request_breaks_out_of_its_line() {
         for text in variants("value", odd) {
             let line = format!("x: {text}");
             check_line(
-                ask(&new().header("x", &text)),
-                Misuse::HeaderValue,
+                ask(&new().field("x", &text)),
+                UsageError::FieldValue,
                 plain + 1,
                 &line,
                 is_control(odd),
@@ -142,7 +143,7 @@ fn class_14_no_string_of_a_clients_request_breaks_out_of_its_line() {
     for name in
         ["Host", "hOST", "Upgrade", "Connection", "Content-Length", "Transfer-Encoding", "Origin"]
     {
-        assert_eq!(ask(&new().header(name, "x")), Err(Misuse::HeaderReserved), "{name}");
+        assert_eq!(ask(&new().field(name, "x")), Err(UsageError::FieldReserved), "{name}");
     }
     for name in [
         "Sec-WebSocket-Key",
@@ -150,7 +151,7 @@ fn class_14_no_string_of_a_clients_request_breaks_out_of_its_line() {
         "Sec-WebSocket-Extensions",
         "SEC-WEBSOCKET-X",
     ] {
-        assert_eq!(ask(&new().header(name, "x")), Err(Misuse::HeaderReserved), "{name}");
+        assert_eq!(ask(&new().field(name, "x")), Err(UsageError::FieldReserved), "{name}");
     }
 }
 
@@ -172,7 +173,7 @@ fn class_14_no_part_of_a_uri_breaks_out_of_its_line() {
                 let count = if uri.userinfo().is_some() { 7 } else { 6 };
                 match ask(&ClientRequest::new(&uri)) {
                     Ok(head) => assert_eq!(lines(&head).len(), count, "{text:?}"),
-                    Err(misuse) => assert_eq!(misuse, Misuse::Credentials),
+                    Err(misuse) => assert_eq!(misuse, UsageError::Credentials),
                 }
             }
         }
@@ -190,7 +191,8 @@ fn class_14_no_part_of_a_uri_breaks_out_of_its_line() {
                 Ok(head) => assert_eq!(lines(&head).len(), 7),
                 Err(misuse) => {
                     assert!(
-                        misuse == Misuse::Credentials && (byte < 32 || byte == 127 || byte == b':')
+                        misuse == UsageError::Credentials
+                            && (byte < 32 || byte == 127 || byte == b':')
                     )
                 }
             }
@@ -200,11 +202,15 @@ fn class_14_no_part_of_a_uri_breaks_out_of_its_line() {
 
 #[test]
 fn class_14_no_string_for_a_proxy_breaks_out_of_its_line() {
-    fn ask(host: &str, credentials: Option<(&str, &str)>) -> Result<Vec<u8>, Misuse> {
-        let mut out = Vec::new();
-        let result = ProxyHandshake::new(host, 80, credentials, &mut out);
+    fn ask(host: &str, credentials: Option<(&str, &str)>) -> Result<Vec<u8>, UsageError> {
+        let mut out = Outbox::new();
+        let mut request = ProxyRequest::new(host, 80);
+        if let Some((user, password)) = credentials {
+            request = request.credentials(user, password);
+        }
+        let result = ProxyHandshake::new(&request, &mut out);
         assert!(result.is_ok() || out.is_empty());
-        result.map(|_| out)
+        result.map(|_| out.take())
     }
     for odd in characters() {
         for text in variants("example", odd) {
@@ -213,7 +219,7 @@ fn class_14_no_string_for_a_proxy_breaks_out_of_its_line() {
                     assert!(odd.is_ascii_graphic() && !"/?#@:[]%\\".contains(odd), "{text:?}");
                     assert_eq!(lines(&head).len(), 2);
                 }
-                Err(misuse) => assert_eq!(misuse, Misuse::Host),
+                Err(misuse) => assert_eq!(misuse, UsageError::Host),
             }
             for credentials in [(&*text, "x"), ("x", &*text)] {
                 match ask("a", Some(credentials)) {
@@ -222,7 +228,7 @@ fn class_14_no_string_for_a_proxy_breaks_out_of_its_line() {
                         assert_eq!(lines(&head).len(), 3);
                     }
                     Err(misuse) => {
-                        assert_eq!(misuse, Misuse::Credentials);
+                        assert_eq!(misuse, UsageError::Credentials);
                         assert!(odd.is_ascii_control() || odd == ':');
                     }
                 }
@@ -234,70 +240,70 @@ fn class_14_no_string_for_a_proxy_breaks_out_of_its_line() {
 const REQUEST: &str = "GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
     Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Protocol: chat\r\n\r\n";
 
-fn accept(accept: &Accept<'_>) -> Result<Vec<u8>, Misuse> {
-    let (mut server, mut out) = (ServerHandshake::new(Config::default()), Vec::new());
+fn accept(accept: &Acceptance<'_>) -> Result<Vec<u8>, UsageError> {
+    let (mut server, mut out) = (ServerHandshake::new(HeadLimits::default()), Outbox::new());
     let mut inbox = REQUEST.as_bytes().to_vec();
     let request = server.receive(&mut Input::new(&mut inbox), &mut out).unwrap().unwrap();
     match server.accept(&request, accept, &mut out) {
-        Ok(_) => Ok(out),
-        Err(ServerError::Misuse(misuse)) => {
+        Ok(_) => Ok(out.take()),
+        Err(ServerHandshakeError::Usage(misuse)) => {
             assert!(out.is_empty(), "a mistake writes nothing");
             Err(misuse)
         }
-        Err(ServerError::Request(error)) => panic!("{error}"),
+        Err(error) => panic!("{error}"),
     }
 }
 
-fn reject(rejection: &Rejection<'_>) -> Result<Vec<u8>, Misuse> {
-    let (mut server, mut out) = (ServerHandshake::new(Config::default()), Vec::new());
+fn reject(rejection: &Rejection<'_>) -> Result<Vec<u8>, UsageError> {
+    let (mut server, mut out) = (ServerHandshake::new(HeadLimits::default()), Outbox::new());
     let mut inbox = REQUEST.as_bytes().to_vec();
     server.receive(&mut Input::new(&mut inbox), &mut out).unwrap().unwrap();
     let result = server.reject(rejection, &mut out);
     assert!(result.is_ok() || out.is_empty(), "a mistake writes nothing");
-    result.map(|()| out)
+    result.map(|()| out.take())
 }
 
 #[test]
 fn class_14_no_string_of_a_servers_response_breaks_out_of_its_line() {
-    let accepted = lines(&accept(&Accept::from_any_origin()).unwrap()).len();
+    let accepted = lines(&accept(&Acceptance::from_any_origin()).unwrap()).len();
     let rejected = lines(&reject(&Rejection::new(403)).unwrap()).len();
     assert_eq!((accepted, rejected), (4, 3));
-    let any = Accept::from_any_origin;
+    let any = Acceptance::from_any_origin;
     for odd in characters() {
         for text in variants("chat", odd) {
             // A token that was not offered is no more accepted than what is no token.
-            let misuse = accept(&any().subprotocol(&text)).unwrap_err();
+            let misuse = accept(&any().subprotocol(&*text)).unwrap_err();
             let is_token = odd.is_ascii_graphic() && !"()<>@,;:\\\"/[]?={}".contains(odd);
             assert_eq!(
                 misuse,
-                if is_token { Misuse::SubprotocolNotOffered } else { Misuse::Subprotocol }
+                if is_token { UsageError::SubprotocolNotOffered } else { UsageError::Subprotocol }
             );
         }
         for text in variants("x-name", odd) {
             let must_fail = !odd.is_ascii_graphic() || "()<>@,;:\\\"/[]?={}".contains(odd);
             let line = format!("{text}: value");
-            let misuse = Misuse::HeaderName;
+            let misuse = UsageError::FieldName;
             check_line(
-                accept(&any().header(&text, "value")),
+                accept(&any().field(&text, "value")),
                 misuse,
                 accepted + 1,
                 &line,
                 must_fail,
             );
-            let rejection = Rejection::new(403).header(&text, "value");
+            let rejection = Rejection::new(403).field(&text, "value");
             check_line(reject(&rejection), misuse, rejected + 1, &line, must_fail);
         }
         for text in variants("value", odd) {
             let line = format!("x: {text}");
-            let misuse = Misuse::HeaderValue;
+            let misuse = UsageError::FieldValue;
             check_line(
-                accept(&any().header("x", &text)),
+                accept(&any().field("x", &text)),
                 misuse,
                 accepted + 1,
                 &line,
                 is_control(odd),
             );
-            let rejection = Rejection::new(302).header("x", &text);
+            let rejection = Rejection::new(302).field("x", &text);
             check_line(reject(&rejection), misuse, rejected + 1, &line, is_control(odd));
         }
         for text in variants("text/html", odd) {
@@ -305,7 +311,7 @@ fn class_14_no_string_of_a_servers_response_breaks_out_of_its_line() {
             let rejection = Rejection::new(200).body(&text, "");
             check_line(
                 reject(&rejection),
-                Misuse::ContentType,
+                UsageError::ContentType,
                 rejected + 1,
                 &line,
                 is_control(odd),
@@ -320,10 +326,10 @@ fn class_14_no_string_of_a_servers_response_breaks_out_of_its_line() {
         "Sec-WebSocket-Accept",
         "Host",
     ] {
-        assert_eq!(accept(&any().header(name, "x")), Err(Misuse::HeaderReserved), "{name}");
+        assert_eq!(accept(&any().field(name, "x")), Err(UsageError::FieldReserved), "{name}");
         assert_eq!(
-            reject(&Rejection::new(403).header(name, "x")),
-            Err(Misuse::HeaderReserved),
+            reject(&Rejection::new(403).field(name, "x")),
+            Err(UsageError::FieldReserved),
             "{name}"
         );
     }
@@ -338,7 +344,7 @@ fn class_14_a_body_is_as_long_as_it_says() {
                 (200..=599).contains(&status)
                     && out.starts_with(format!("HTTP/1.1 {status} ").as_bytes())
             ),
-            Err(misuse) => assert!(misuse == Misuse::Status && !(200..=599).contains(&status)),
+            Err(misuse) => assert!(misuse == UsageError::Status && !(200..=599).contains(&status)),
         }
     }
     let body = b"\r\n\r\nHTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\r\n\x81\x00";

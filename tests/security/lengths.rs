@@ -1,8 +1,9 @@
 //! Classes 1, 3 and 4: lengths that overflow, lengths that are believed, and messages of very many pieces.
 
-use hybi::handshake::{Answer, ClientRequest};
+use hybi::handshake::{Answer, ClientRequest, HeadLimits};
 use hybi::{
-    ClientHandshake, Config, CutOff, Event, Input, Limits, ServerHandshake, Uri, Violation,
+    ClientHandshake, Config, CutOff, Event, Input, Limits, Outbox, ProtocolError, ServerHandshake,
+    Uri,
 };
 
 use crate::common::*;
@@ -37,11 +38,11 @@ fn class_01_no_length_and_no_sum_of_lengths_overflows() {
                     {
                         let sum = arrived as u128 + u128::from(len);
                         let want = if len > I64_MAX {
-                            Some(Violation::LengthTopBit { len })
+                            Some(ProtocolError::LengthTopBit { len })
                         } else if len > frame_max {
-                            Some(Violation::FrameTooBig { len })
+                            Some(ProtocolError::FrameTooBig { len })
                         } else if sum > u128::from(message_max) {
-                            Some(Violation::MessageTooBig { len: u64::try_from(sum).unwrap() })
+                            Some(ProtocolError::MessageTooBig { len: u64::try_from(sum).unwrap() })
                         } else {
                             None
                         };
@@ -55,8 +56,8 @@ fn class_01_no_length_and_no_sum_of_lengths_overflows() {
                             // Only what has arrived is there, and more is waited for.
                             let received = arrived as u64 + 3;
                             assert_eq!(
-                                ws.end_of_input(),
-                                Err(CutOff::InMessage { received }),
+                                ws.end_of_input(&mut Vec::new()),
+                                Err(CutOff::InMessage { received }.into()),
                                 "{context}"
                             );
                         }
@@ -80,7 +81,7 @@ fn class_03_a_limit_is_tested_before_anything_is_buffered() {
         ] {
             let live = LIVE.get();
             let mut ws = side.connection(config);
-            let mut out = Vec::with_capacity(100);
+            let mut out = Outbox::with_capacity(100);
             if begun > 0 {
                 let mut wire = side.incoming(0x02, &vec![7; begun]);
                 assert_eq!(ws.receive(&mut Input::new(&mut wire), &mut out), Ok(None));
@@ -103,15 +104,9 @@ fn class_03_a_limit_is_tested_before_anything_is_buffered() {
 fn class_03_no_room_is_made_for_a_content_length() {
     const HUGE: &str = "Content-Length: 18446744073709551615\r\n";
     let uri = Uri::parse("ws://a/").unwrap();
-    let mut sent = Vec::new();
-    let mut client = ClientHandshake::with_keys(
-        &ClientRequest::new(&uri),
-        Config::default(),
-        [1; 16],
-        || KEY,
-        &mut sent,
-    )
-    .unwrap();
+    let mut sent = Outbox::new();
+    let mut client =
+        ClientHandshake::with_keys(&ClientRequest::new(&uri), [1; 16], || KEY, &mut sent).unwrap();
     let mut inbox = format!("HTTP/1.1 403 No\r\n{HUGE}\r\nabc").into_bytes();
     let (spent, body) =
         cost(|| match client.receive(&mut Input::new(&mut inbox)).unwrap().unwrap() {
@@ -122,7 +117,7 @@ fn class_03_no_room_is_made_for_a_content_length() {
     assert!(spent.total <= 8, "{spent:?}"); // the copy made here
 
     let mut inbox = format!("POST / HTTP/1.1\r\nHost: a\r\n{HUGE}\r\nabc").into_bytes();
-    let (mut server, mut out) = (ServerHandshake::new(Config::default()), Vec::new());
+    let (mut server, mut out) = (ServerHandshake::new(HeadLimits::default()), Outbox::new());
     let mut input = Input::new(&mut inbox);
     let (spent, request) = cost(|| server.receive(&mut input, &mut out).unwrap().unwrap());
     assert_eq!(request.method(), "POST");
@@ -222,10 +217,10 @@ fn class_04_fragments_are_limited_by_number_and_their_bytes_by_sum() {
         let between = [side.incoming(0x89, b"1"), side.incoming(0x8a, b"2")].concat();
         for (payload, fragments, want) in [
             (&b""[..], 5, None),
-            (b"", 6, Some(Violation::TooManyFragments)),
+            (b"", 6, Some(ProtocolError::TooManyFragments)),
             (b"ab", 4, None),
-            (b"ab", 5, Some(Violation::MessageTooBig { len: 10 })),
-            (b"abc", 3, Some(Violation::MessageTooBig { len: 9 })),
+            (b"ab", 5, Some(ProtocolError::MessageTooBig { len: 10 })),
+            (b"abc", 3, Some(ProtocolError::MessageTooBig { len: 9 })),
         ] {
             for _ in 0..2 {
                 let mut wire = side.incoming(0x02, payload);

@@ -3,13 +3,6 @@
 //! allocations; nothing here measures time.
 //!
 //! What other tests show already is not repeated: `docs/security.md` names them.
-#![allow(
-    clippy::indexing_slicing,
-    clippy::arithmetic_side_effects,
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic
-)]
 
 #[path = "../common/mod.rs"]
 mod common;

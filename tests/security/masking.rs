@@ -1,10 +1,11 @@
 //! Classes 10, 11 and 13: frames masked in the wrong direction, masking keys that can be guessed, and bytes that are not ours.
 
 use std::fs;
+use std::num::NonZeroU32;
 
-use hybi::connection::{Kind, Prepared};
+use hybi::connection::Prepared;
 use hybi::frame::{Header, Mask};
-use hybi::{CloseCode, Config, Connection, Event, Input, Violation};
+use hybi::{CloseCode, Config, Connection, Event, Input, Outbox, ProtocolError};
 
 use crate::common::*;
 use crate::sources::{root, sources};
@@ -14,7 +15,8 @@ use crate::sources::{root, sources};
 #[test]
 fn class_10_nothing_is_delivered_of_a_frame_masked_in_the_wrong_direction() {
     for side in BOTH {
-        let want = if side == Side::Server { Violation::Unmasked } else { Violation::Masked };
+        let want =
+            if side == Side::Server { ProtocolError::Unmasked } else { ProtocolError::Masked };
         for (before, events) in [
             (vec![], vec![]),
             (side.incoming(0x81, b"good"), vec![text("good")]),
@@ -61,28 +63,26 @@ fn class_10_nothing_is_delivered_of_a_frame_masked_in_the_wrong_direction() {
 #[test]
 fn class_11_every_frame_of_a_client_takes_a_fresh_key_from_the_source() {
     let mut asked = 0u32;
-    let config = Config::default().fragment_bytes(2.try_into().unwrap());
+    let config = Config::default().fragment_bytes(NonZeroU32::new(2));
     let mut ws = Connection::client_with_keys(config, || {
         asked += 1;
         asked.to_be_bytes()
     });
-    let (mut out, server) = (Vec::new(), Side::Client); // what the client receives
+    let (mut out, server) = (Outbox::new(), Side::Client); // what the client receives
     ws.send("three", &mut out).unwrap(); // in three fragments
     ws.send_part("a", &mut out).unwrap();
     ws.ping(b"b", &mut out).unwrap();
-    ws.pong(b"c", &mut out).unwrap();
+    ws.writer().pong(b"c", &mut out).unwrap();
     ws.send_last_part("", &mut out).unwrap();
     ws.send_prepared(&Prepared::new(b"d"), &mut out).unwrap();
-    let mut payload = *b"e";
-    let header = ws.mask_in_place(Kind::Binary, &mut payload).unwrap();
-    out.extend_from_slice(&header);
-    out.extend_from_slice(&payload);
+    ws.send_owned(b"e".to_vec(), &mut out).unwrap();
     // Replies: to a ping and to a Close, or to a violation.
     let mut wire = [server.incoming(0x89, b"f"), server.incoming(0x88, b"")].concat();
     let mut input = Input::new(&mut wire);
     while ws.receive(&mut input, &mut out).unwrap().is_some() {}
 
     let mut payloads = Vec::new();
+    let out = out.take();
     let mut rest = &out[..];
     for number in 1u32.. {
         let Some((header, used)) = Header::decode(rest) else { break };
@@ -105,7 +105,7 @@ fn class_11_every_frame_of_a_client_takes_a_fresh_key_from_the_source() {
         asked += 1;
         [asked; 4]
     });
-    let (mut wire, mut out) = (vec![0xff], Vec::new());
+    let (mut wire, mut out) = (vec![0xff], Outbox::new());
     ws.receive(&mut Input::new(&mut wire), &mut out).unwrap_err();
     assert_eq!(out, [0x88, 0x82, 1, 1, 1, 1, 3 ^ 1, 0xea ^ 1]);
 }
@@ -116,12 +116,12 @@ fn class_11_every_frame_of_a_client_takes_a_fresh_key_from_the_source() {
 #[test]
 fn class_11_keys_of_the_default_source_do_not_repeat() {
     fn keys() -> Vec<[u8; 4]> {
-        let (mut ws, mut out) = (Connection::client(Config::default()), Vec::new());
+        let (mut ws, mut out) = (Connection::client(Config::default()), Outbox::new());
         (0..1000)
             .map(|_| {
                 out.clear();
                 ws.send(b"", &mut out).unwrap();
-                out[2..6].try_into().unwrap()
+                out.front()[2..6].try_into().unwrap()
             })
             .collect()
     }
@@ -143,17 +143,17 @@ fn class_11_keys_of_the_default_source_do_not_repeat() {
 fn class_11_keys_and_passwords_stay_out_of_debug_output() {
     let uri = hybi::Uri::parse("ws://user:hunter2@a/").unwrap();
     let request =
-        hybi::handshake::ClientRequest::new(&uri).header("Authorization", "Bearer hunter2");
+        hybi::handshake::ClientRequest::new(&uri).field("Authorization", "Bearer hunter2");
     assert_eq!(format!("{:?}", Mask::new([0x68, 0x75, 0x6e, 0x74])), "Mask(..)");
     // As text, and as bytes are printed.
     let is_in = |text: String| text.contains("hunter2") || text.contains("104, 117, 110, 116");
     assert!(!is_in(format!("{uri} {uri:?} {request:?}")), "{request:?}");
-    let accept = hybi::handshake::Accept::from_same_origin().header("Set-Cookie", "id=hunter2");
+    let accept = hybi::handshake::Acceptance::from_same_origin().field("Set-Cookie", "id=hunter2");
     assert!(!is_in(format!("{accept:?}")), "{accept:?}");
     #[cfg(feature = "rand")]
     {
-        let connector =
-            hybi::blocking::Connector::new().proxy("a", 80).proxy_credentials("user", "hunter2");
+        let connector = hybi::blocking::Connector::new()
+            .proxy(hybi::blocking::Proxy::http("a", 80).credentials("user", "hunter2"));
         assert!(!is_in(format!("{connector:?}")), "{connector:?}");
     }
 }

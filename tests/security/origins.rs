@@ -1,9 +1,10 @@
 //! Classes 16, 17 and 18: credentials that follow a redirect, web pages that connect in their visitors' names, and TLS.
 
 use hybi::handshake::{
-    Accept, Answer, ClientRequest, ProxyAnswer, ProxyHandshake, RequestError as Bad, ServerError,
+    Acceptance, Answer, ClientRequest, HeadLimits, ProxyAnswer, ProxyHandshake, ProxyRequest,
+    RequestError as Bad, ServerHandshakeError,
 };
-use hybi::{ClientHandshake, Config, Input, ServerHandshake, Uri};
+use hybi::{ClientHandshake, Input, Outbox, ServerHandshake, Uri};
 
 use crate::common::KEY;
 
@@ -13,18 +14,16 @@ use crate::common::KEY;
 fn class_16_a_redirect_is_handed_out_and_never_followed() {
     for status in [301, 302, 303, 307, 308] {
         let uri = Uri::parse("ws://user:secret@a.example/").unwrap();
-        let request = ClientRequest::new(&uri).header("Cookie", "id=secret");
-        let mut out = Vec::new();
-        let mut client =
-            ClientHandshake::with_keys(&request, Config::default(), [1; 16], || KEY, &mut out)
-                .unwrap();
+        let request = ClientRequest::new(&uri).field("Cookie", "id=secret");
+        let mut out = Outbox::new();
+        let mut client = ClientHandshake::with_keys(&request, [1; 16], || KEY, &mut out).unwrap();
         let written = out.clone();
         let mut bytes =
             format!("HTTP/1.1 {status} x\r\nLocation: ws://evil.example/\r\n\r\n").into_bytes();
         match client.receive(&mut Input::new(&mut bytes)).unwrap().unwrap() {
             Answer::Refused(refused) => {
                 assert_eq!(refused.response().status(), status);
-                assert_eq!(refused.response().header("location"), Some(&b"ws://evil.example/"[..]));
+                assert_eq!(refused.response().field("location"), Some(&b"ws://evil.example/"[..]));
             }
             Answer::Open(..) => panic!("open"),
         }
@@ -43,33 +42,27 @@ fn class_16_a_redirect_is_handed_out_and_never_followed() {
 #[test]
 fn class_16_credentials_go_where_they_belong() {
     let uri = Uri::parse("ws://user:secret@server.example/").unwrap();
-    let mut to_proxy = Vec::new();
-    let mut proxy =
-        ProxyHandshake::new(uri.host(), uri.port(), Some(("proxy-user", "x")), &mut to_proxy)
-            .unwrap();
-    let to_proxy = String::from_utf8(to_proxy).unwrap();
+    let mut to_proxy = Outbox::new();
+    let request = ProxyRequest::new(uri.host(), uri.port()).credentials("proxy-user", "x");
+    let mut proxy = ProxyHandshake::new(&request, &mut to_proxy).unwrap();
+    let to_proxy = String::from_utf8(to_proxy.take()).unwrap();
     assert!(
         to_proxy.contains("\r\nProxy-Authorization: Basic ")
             && !to_proxy.contains("\r\nAuthorization")
     );
     let mut bytes = *b"HTTP/1.1 200 OK\r\n\r\n";
     assert!(matches!(proxy.receive(&mut Input::new(&mut bytes)), Ok(Some(ProxyAnswer::Open(_)))));
-    let mut to_server = Vec::new();
-    ClientHandshake::with_keys(
-        &ClientRequest::new(&uri),
-        Config::default(),
-        [1; 16],
-        || KEY,
-        &mut to_server,
-    )
-    .unwrap();
-    let to_server = String::from_utf8(to_server).unwrap();
+    let mut to_server = Outbox::new();
+    ClientHandshake::with_keys(&ClientRequest::new(&uri), [1; 16], || KEY, &mut to_server).unwrap();
+    let to_server = String::from_utf8(to_server.take()).unwrap();
     assert!(to_server.contains("\r\nAuthorization: Basic ") && !to_server.contains("Proxy-"));
     // And nothing of it is in the request line or the Host, where it would get into logs.
     assert!(!to_server.contains("secret") && to_server.contains("\r\nHost: server.example\r\n"));
 
     // A proxy that redirects is not followed, either.
-    let mut proxy = ProxyHandshake::new("a", 80, Some(("u", "p")), &mut Vec::new()).unwrap();
+    let mut proxy =
+        ProxyHandshake::new(&ProxyRequest::new("a", 80).credentials("u", "p"), &mut Outbox::new())
+            .unwrap();
     let mut bytes = *b"HTTP/1.1 302 x\r\nLocation: http://evil.example/\r\n\r\n";
     assert!(matches!(
         proxy.receive(&mut Input::new(&mut bytes)),
@@ -78,24 +71,24 @@ fn class_16_credentials_go_where_they_belong() {
 }
 
 /// The verdict on a request with these lines.
-fn connect(host: &str, origins: &str, accept: &Accept<'_>) -> Result<(), Bad> {
+fn connect(host: &str, origins: &str, accept: &Acceptance<'_>) -> Result<(), Bad> {
     let mut bytes = format!(
         "GET / HTTP/1.1\r\nHost: {host}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n{origins}\
          Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\nCookie: id=1\r\n\r\n"
     )
     .into_bytes();
-    let (mut server, mut out) = (ServerHandshake::new(Config::default()), Vec::new());
+    let (mut server, mut out) = (ServerHandshake::new(HeadLimits::default()), Outbox::new());
     let request = server.receive(&mut Input::new(&mut bytes), &mut out).unwrap().unwrap();
     match server.accept(&request, accept, &mut out) {
         Ok(_) => {
-            assert!(out.starts_with(b"HTTP/1.1 101 "));
+            assert!(out.front().starts_with(b"HTTP/1.1 101 "));
             Ok(())
         }
-        Err(ServerError::Request(error)) => {
-            assert!(out.starts_with(b"HTTP/1.1 403 "), "{}", out.escape_ascii());
+        Err(ServerHandshakeError::Request(error)) => {
+            assert!(out.front().starts_with(b"HTTP/1.1 403 "), "{}", out.front().escape_ascii());
             Err(error)
         }
-        Err(ServerError::Misuse(misuse)) => panic!("{misuse}"),
+        Err(error) => panic!("{error}"),
     }
 }
 
@@ -146,11 +139,12 @@ const TRICKS: [&str; 41] = [
 
 #[test]
 fn class_17_origins_that_only_look_alike_are_refused() {
-    let list = Accept::from_origins(&["https://example.com", "https://other.example:8443"]);
+    let list =
+        Acceptance::from_origins(["https://example.com", "https://other.example:8443"]).unwrap();
     for origin in TRICKS {
         let line = format!("Origin: {origin}\r\n");
         assert_eq!(
-            connect("example.com", &line, &Accept::from_same_origin()),
+            connect("example.com", &line, &Acceptance::from_same_origin()),
             Err(Bad::Origin),
             "{origin:?}"
         );
@@ -159,7 +153,7 @@ fn class_17_origins_that_only_look_alike_are_refused() {
     // The policies can also say yes.
     for origin in ["https://example.com", "HTTPS://Example.COM"] {
         let line = format!("Origin: {origin}\r\n");
-        assert_eq!(connect("example.com", &line, &Accept::from_same_origin()), Ok(()));
+        assert_eq!(connect("example.com", &line, &Acceptance::from_same_origin()), Ok(()));
         assert_eq!(connect("elsewhere.example", &line, &list), Ok(()));
     }
     // A list means what it says: the scheme and the port are part of an origin.
@@ -180,7 +174,10 @@ fn class_17_origins_that_only_look_alike_are_refused() {
         [("evil.net", "example.com"), ("example.com", "evil.net"), ("example.com", "example.com")]
     {
         let lines = format!("Origin: https://{a}\r\nORIGIN: https://{b}\r\n");
-        assert_eq!(connect("example.com", &lines, &Accept::from_same_origin()), Err(Bad::Origin));
+        assert_eq!(
+            connect("example.com", &lines, &Acceptance::from_same_origin()),
+            Err(Bad::Origin)
+        );
         assert_eq!(connect("example.com", &lines, &list), Err(Bad::Origin));
     }
 }
@@ -188,7 +185,7 @@ fn class_17_origins_that_only_look_alike_are_refused() {
 /// The same name at another port is another origin, whichever of the two names the port.
 #[test]
 fn class_17_the_port_is_part_of_an_origin() {
-    let same = Accept::from_same_origin();
+    let same = Acceptance::from_same_origin();
     for (host, origin, ok) in [
         ("a:8080", "http://a:8080", true),
         ("a:8080", "http://a", false),
@@ -213,10 +210,13 @@ fn class_17_the_port_is_part_of_an_origin() {
 #[test]
 fn class_17_null_is_an_origin_only_if_it_is_listed() {
     let line = "Origin: null\r\n";
-    assert_eq!(connect("null", line, &Accept::from_same_origin()), Err(Bad::Origin));
-    assert_eq!(connect("a", line, &Accept::from_origins(&[])), Err(Bad::Origin));
-    assert_eq!(connect("a", line, &Accept::from_origins(&["null"])), Ok(()));
-    assert_eq!(connect("a", line, &Accept::from_any_origin()), Ok(()));
+    assert_eq!(connect("null", line, &Acceptance::from_same_origin()), Err(Bad::Origin));
+    assert_eq!(
+        connect("a", line, &Acceptance::from_origins::<&str>([]).unwrap()),
+        Err(Bad::Origin)
+    );
+    assert_eq!(connect("a", line, &Acceptance::from_origins(["null"]).unwrap()), Ok(()));
+    assert_eq!(connect("a", line, &Acceptance::from_any_origin()), Ok(()));
 }
 
 /// What the policies cannot know, as docs/security.md says: a name that an attacker points at our address is the same origin as
@@ -224,8 +224,8 @@ fn class_17_null_is_an_origin_only_if_it_is_listed() {
 #[test]
 fn class_17_the_same_origin_of_a_foreign_name_is_what_a_list_refuses() {
     let line = "Origin: http://rebound.evil.net:8080\r\n";
-    assert_eq!(connect("rebound.evil.net:8080", line, &Accept::from_same_origin()), Ok(()));
-    let list = Accept::from_origins(&["http://localhost:8080"]);
+    assert_eq!(connect("rebound.evil.net:8080", line, &Acceptance::from_same_origin()), Ok(()));
+    let list = Acceptance::from_origins(["http://localhost:8080"]).unwrap();
     assert_eq!(connect("rebound.evil.net:8080", line, &list), Err(Bad::Origin));
 }
 
@@ -233,7 +233,7 @@ fn class_17_the_same_origin_of_a_foreign_name_is_what_a_list_refuses() {
 #[cfg(feature = "rand")]
 #[test]
 fn class_18_a_secure_uri_is_never_spoken_to_in_the_clear() {
-    use hybi::blocking::{ConnectError, Connector, connect};
+    use hybi::blocking::{ConnectError, Connector, Proxy, connect};
     use std::net::TcpListener;
 
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -243,8 +243,10 @@ fn class_18_a_secure_uri_is_never_spoken_to_in_the_clear() {
     assert!(matches!(error, ConnectError::NeedsTls));
     assert!(matches!(connect(&uri.to_string()), Err(ConnectError::NeedsTls)));
     // Through a proxy, either: it is not even asked.
-    let error =
-        Connector::new().proxy("127.0.0.1", port).connect(&ClientRequest::new(&uri)).unwrap_err();
+    let error = Connector::new()
+        .proxy(Proxy::http("127.0.0.1", port))
+        .connect(&ClientRequest::new(&uri))
+        .unwrap_err();
     assert!(matches!(error, ConnectError::NeedsTls));
     listener.set_nonblocking(true).unwrap();
     assert_eq!(

@@ -2,8 +2,8 @@
 //! themselves fall silent.
 
 use hybi::connection::ChunkEvent;
-use hybi::handshake::{Accept, ServerError};
-use hybi::{CloseCode, Config, Input, Limits, ServerHandshake};
+use hybi::handshake::{Acceptance, HeadLimits, ServerHandshakeError};
+use hybi::{CloseCode, Config, Input, Limits, Outbox, ServerHandshake};
 
 use crate::Numbers;
 use crate::common::*;
@@ -137,7 +137,8 @@ fn class_02_a_handshake_reads_everything_or_has_an_answer() {
         }
         bytes.extend(b"behind");
         for piece_len in [1, 5, 1000] {
-            let (mut server, mut out) = (ServerHandshake::new(Config::default()), Vec::new());
+            let (mut server, mut out) =
+                (ServerHandshake::new(HeadLimits::default()), Outbox::new());
             let mut answered = false;
             for piece in bytes.clone().chunks_mut(piece_len) {
                 let mut input = Input::new(piece);
@@ -150,9 +151,9 @@ fn class_02_a_handshake_reads_everything_or_has_an_answer() {
                     Ok(Some(request)) => {
                         assert!(!answered && input.len() < before);
                         answered = true;
-                        match server.accept(&request, &Accept::from_any_origin(), &mut out) {
-                            Ok(_) | Err(ServerError::Request(_)) => {}
-                            Err(ServerError::Misuse(misuse)) => panic!("{misuse}"),
+                        match server.accept(&request, &Acceptance::from_any_origin(), &mut out) {
+                            Ok(_) | Err(ServerHandshakeError::Request(_)) => {}
+                            Err(error) => panic!("{error}"),
                         }
                         let written = out.len();
                         assert!(

@@ -2,9 +2,10 @@
 //! another request or response. The conformance suite has the many ways of announcing a body (`requests_of_the_suite`).
 
 use hybi::handshake::{
-    Accept, Answer, ClientRequest, HandshakeMisuse, Rejection, RequestError as Bad, ServerError,
+    Acceptance, Answer, ClientRequest, HandshakeUsageError, HeadLimits, Rejection,
+    RequestError as Bad, ServerHandshakeError,
 };
-use hybi::{ClientHandshake, Config, Input, ServerHandshake, Uri, Violation};
+use hybi::{ClientHandshake, Input, Outbox, ProtocolError, ServerHandshake, Uri};
 
 use crate::common::KEY;
 
@@ -33,7 +34,8 @@ fn class_15_a_handshake_with_a_body_is_refused_and_the_connection_closed() {
         "Content-Length: 00000000000000000000000033\r\n",
     ] {
         for piece_len in [1, 1000] {
-            let (mut server, mut out) = (ServerHandshake::new(Config::default()), Vec::new());
+            let (mut server, mut out) =
+                (ServerHandshake::new(HeadLimits::default()), Outbox::new());
             let mut bytes = [request(extra), SMUGGLED.to_vec()].concat();
             let mut requests = 0;
             for piece in bytes.chunks_mut(piece_len) {
@@ -43,9 +45,9 @@ fn class_15_a_handshake_with_a_body_is_refused_and_the_connection_closed() {
                     Ok(Some(request)) => {
                         requests += 1;
                         let error = server
-                            .accept(&request, &Accept::from_any_origin(), &mut out)
+                            .accept(&request, &Acceptance::from_any_origin(), &mut out)
                             .unwrap_err();
-                        assert_eq!(error, ServerError::Request(Bad::Body), "{extra}");
+                        assert_eq!(error, ServerHandshakeError::Request(Bad::Body), "{extra}");
                     }
                     Err(error) => {
                         assert_eq!((error, requests, input.len()), (Bad::Body, 1, 0), "{extra}")
@@ -53,7 +55,7 @@ fn class_15_a_handshake_with_a_body_is_refused_and_the_connection_closed() {
                 }
             }
             assert_eq!(requests, 1, "what follows is not another request: {extra}");
-            check_last_response(&out, 400);
+            check_last_response(out.front(), 400);
         }
     }
 }
@@ -82,17 +84,20 @@ fn check_last_response(out: &[u8], status: u16) {
 #[test]
 fn class_15_every_rejection_closes_the_connection() {
     for status in 200..=599 {
-        let (mut server, mut out) = (ServerHandshake::new(Config::default()), Vec::new());
+        let (mut server, mut out) = (ServerHandshake::new(HeadLimits::default()), Outbox::new());
         let mut bytes = [request(""), SMUGGLED.to_vec()].concat();
         let mut input = Input::new(&mut bytes);
         let shown = server.receive(&mut input, &mut out).unwrap().unwrap();
         server.reject(&Rejection::new(status), &mut out).unwrap();
-        check_last_response(&out, status);
+        check_last_response(out.front(), status);
         let written = out.len();
         assert!(server.receive(&mut input, &mut out).unwrap().is_none());
-        assert_eq!(server.reject(&Rejection::new(200), &mut out), Err(HandshakeMisuse::Answered));
-        let again = server.accept(&shown, &Accept::from_any_origin(), &mut out).unwrap_err();
-        assert_eq!(again, ServerError::Misuse(HandshakeMisuse::Answered));
+        assert_eq!(
+            server.reject(&Rejection::new(200), &mut out),
+            Err(HandshakeUsageError::Answered)
+        );
+        let again = server.accept(&shown, &Acceptance::from_any_origin(), &mut out).unwrap_err();
+        assert_eq!(again, ServerHandshakeError::Usage(HandshakeUsageError::Answered));
         assert_eq!(out.len(), written);
     }
 }
@@ -109,7 +114,8 @@ fn class_15_nothing_behind_a_malformed_head_is_read() {
         "GET / HTTP/2.0\r\nHost: a\r\n\r\n",
     ] {
         for piece_len in [1, 1000] {
-            let (mut server, mut out) = (ServerHandshake::new(Config::default()), Vec::new());
+            let (mut server, mut out) =
+                (ServerHandshake::new(HeadLimits::default()), Outbox::new());
             let mut bytes = [bad.as_bytes(), &request("")].concat();
             let mut errors = 0;
             for piece in bytes.chunks_mut(piece_len) {
@@ -122,8 +128,11 @@ fn class_15_nothing_behind_a_malformed_head_is_read() {
                 assert!(input.is_empty());
             }
             assert!(errors > 0);
-            assert!(out.starts_with(b"HTTP/1.1 400 ") || out.starts_with(b"HTTP/1.1 505 "));
-            assert_eq!(str::from_utf8(&out).unwrap().matches("HTTP/1.1").count(), 1);
+            assert!(
+                out.front().starts_with(b"HTTP/1.1 400 ")
+                    || out.front().starts_with(b"HTTP/1.1 505 ")
+            );
+            assert_eq!(str::from_utf8(out.front()).unwrap().matches("HTTP/1.1").count(), 1);
         }
     }
 }
@@ -131,15 +140,15 @@ fn class_15_nothing_behind_a_malformed_head_is_read() {
 /// Behind a good head comes WebSocket: HTTP there is a violation of it, for a server and for a client.
 #[test]
 fn class_15_bytes_behind_the_handshake_are_never_read_as_http() {
-    let (mut server, mut out) = (ServerHandshake::new(Config::default()), Vec::new());
+    let (mut server, mut out) = (ServerHandshake::new(HeadLimits::default()), Outbox::new());
     let mut bytes = [request(""), SMUGGLED.to_vec()].concat();
     let mut input = Input::new(&mut bytes);
     let shown = server.receive(&mut input, &mut out).unwrap().unwrap();
-    let mut ws = server.accept(&shown, &Accept::from_any_origin(), &mut out).unwrap();
+    let mut ws = server.accept(&shown, &Acceptance::from_any_origin(), &mut out).unwrap();
     assert_eq!(input.remaining(), SMUGGLED);
     out.clear();
     // "G" is 0x47: a reserved bit.
-    assert!(matches!(ws.receive(&mut input, &mut out), Err(Violation::ReservedBits { .. })));
+    assert!(matches!(ws.receive(&mut input, &mut out), Err(ProtocolError::ReservedBits { .. })));
     assert_eq!(out, b"\x88\x02\x03\xea");
     assert_eq!(ws.receive(&mut input, &mut out), Ok(None));
     assert!(input.is_empty() && out == b"\x88\x02\x03\xea");
@@ -149,16 +158,10 @@ fn class_15_bytes_behind_the_handshake_are_never_read_as_http() {
         Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n";
     // A length in a 101 means nothing (RFC 9110 §15.2): what follows are frames.
     for extra in ["", "Content-Length: 40\r\n", "Transfer-Encoding: chunked\r\n"] {
-        let config = Config::default();
         let request = ClientRequest::new(&uri);
-        let mut client = ClientHandshake::with_keys(
-            &request,
-            config,
-            *b"the sample nonce",
-            || KEY,
-            &mut Vec::new(),
-        )
-        .unwrap();
+        let mut client =
+            ClientHandshake::with_keys(&request, *b"the sample nonce", || KEY, &mut Outbox::new())
+                .unwrap();
         let mut bytes =
             format!("{accepted}{extra}\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
                 .into_bytes();
@@ -168,21 +171,16 @@ fn class_15_bytes_behind_the_handshake_are_never_read_as_http() {
         };
         // "H" is 0x48, another.
         assert!(matches!(
-            ws.receive(&mut input, &mut Vec::new()),
-            Err(Violation::ReservedBits { .. })
+            ws.receive(&mut input, &mut Outbox::new()),
+            Err(ProtocolError::ReservedBits { .. })
         ));
     }
 
     // Behind a refusal comes its body, which is handed out as it is, also if it looks like an answer.
     let request = ClientRequest::new(&uri);
-    let mut client = ClientHandshake::with_keys(
-        &request,
-        Config::default(),
-        *b"the sample nonce",
-        || KEY,
-        &mut Vec::new(),
-    )
-    .unwrap();
+    let mut client =
+        ClientHandshake::with_keys(&request, *b"the sample nonce", || KEY, &mut Outbox::new())
+            .unwrap();
     let mut bytes =
         format!("HTTP/1.1 404 x\r\nContent-Length: 0\r\n\r\n{accepted}\r\n").into_bytes();
     let mut input = Input::new(&mut bytes);

@@ -2,9 +2,10 @@
 //! docs/security.md says where it is.
 
 use hybi::connection::{ReadyState, Transport};
-use hybi::handshake::{Answer, ClientRequest, HandshakeMisuse, ResponseError};
+use hybi::handshake::{Answer, ClientRequest, HandshakeUsageError, ResponseError};
 use hybi::{
-    Client, ClientHandshake, CloseCode, Config, Connection, CutOff, Event, Input, Misuse, Uri,
+    Client, ClientHandshake, CloseCode, Config, Connection, CutOff, Event, Input, Outbox, Uri,
+    UsageError,
 };
 
 use crate::common::*;
@@ -15,16 +16,11 @@ type Opened = (Connection<Client<Keys>>, Option<String>);
 fn answer(offers: &[&str], response: &[u8], rest: &mut Vec<u8>) -> Result<Opened, ResponseError> {
     let uri = Uri::parse("ws://server.example.com/chat").unwrap();
     let request =
-        offers.iter().fold(ClientRequest::new(&uri), |request, offer| request.subprotocol(offer));
+        offers.iter().fold(ClientRequest::new(&uri), |request, offer| request.subprotocol(*offer));
     let keys: Keys = || KEY;
-    let mut client = ClientHandshake::with_keys(
-        &request,
-        Config::default(),
-        *b"the sample nonce",
-        keys,
-        &mut Vec::new(),
-    )
-    .unwrap();
+    let mut client =
+        ClientHandshake::with_keys(&request, *b"the sample nonce", keys, &mut Outbox::new())
+            .unwrap();
     let mut bytes = response.to_vec();
     let mut input = Input::new(&mut bytes);
     match client.receive(&mut input)? {
@@ -84,7 +80,7 @@ fn wpt_an_answer_and_a_close_in_one_segment() {
                 (ws.ready_state(), ws.transport()),
                 (ReadyState::Closed, Transport::AwaitClose)
             );
-            assert_eq!(ws.end_of_input(), Ok(()));
+            assert_eq!(ws.end_of_input(&mut Outbox::new()), Ok(()));
         }
     }
 }
@@ -113,21 +109,20 @@ fn wpt_subprotocols_offered_and_answered() {
     // The syntax of an offer, before a byte is written.
     let uri = Uri::parse("ws://a/").unwrap();
     for (offers, want) in [
-        (&["a/b"][..], HandshakeMisuse::Subprotocol),
-        (&["a b"], HandshakeMisuse::Subprotocol),
-        (&["a\0b"], HandshakeMisuse::Subprotocol),
-        (&["\u{e4}"], HandshakeMisuse::Subprotocol),
-        (&[""], HandshakeMisuse::Subprotocol),
-        (&["a,b"], HandshakeMisuse::Subprotocol),
-        (&["a", "b", "a"], HandshakeMisuse::SubprotocolRepeated),
-        (&["a", "A"], HandshakeMisuse::SubprotocolRepeated),
+        (&["a/b"][..], HandshakeUsageError::Subprotocol),
+        (&["a b"], HandshakeUsageError::Subprotocol),
+        (&["a\0b"], HandshakeUsageError::Subprotocol),
+        (&["\u{e4}"], HandshakeUsageError::Subprotocol),
+        (&[""], HandshakeUsageError::Subprotocol),
+        (&["a,b"], HandshakeUsageError::Subprotocol),
+        (&["a", "b", "a"], HandshakeUsageError::SubprotocolRepeated),
+        (&["a", "A"], HandshakeUsageError::SubprotocolRepeated),
     ] {
         let request = offers
             .iter()
-            .fold(ClientRequest::new(&uri), |request, offer| request.subprotocol(offer));
-        let mut out = Vec::new();
-        let result =
-            ClientHandshake::with_keys(&request, Config::default(), [1; 16], || KEY, &mut out);
+            .fold(ClientRequest::new(&uri), |request, offer| request.subprotocol(*offer));
+        let mut out = Outbox::new();
+        let result = ClientHandshake::with_keys(&request, [1; 16], || KEY, &mut out);
         assert_eq!((result.err(), out.len()), (Some(want), 0), "{offers:?}");
     }
 }
@@ -137,7 +132,7 @@ fn wpt_subprotocols_offered_and_answered() {
 #[test]
 fn wpt_close_codes_and_reasons_at_their_bounds() {
     for refused in [0, 500, 999, 1004, 1005, 1006, 1015, 1016, 2999, 5000, 65_535] {
-        assert_eq!(CloseCode::try_from(refused), Err(Misuse::CloseCode { number: refused }));
+        assert_eq!(CloseCode::try_from(refused).map_err(|error| error.number), Err(refused));
     }
     for side in BOTH {
         for code in [1000, 1001, 3000, 4999] {
@@ -152,7 +147,7 @@ fn wpt_close_codes_and_reasons_at_their_bounds() {
                 if fits {
                     assert_eq!(Hex(&out), Hex(&side.close_frame(code, &reason)));
                 } else {
-                    assert_eq!(result, Err(Misuse::CloseReasonTooLong { len: reason.len() }));
+                    assert_eq!(result, Err(UsageError::CloseReasonTooLong { len: reason.len() }));
                     assert!(out.is_empty() && ws.ready_state() == ReadyState::Open);
                 }
             }
@@ -198,7 +193,11 @@ fn wpt_a_close_that_is_not_answered_is_unclean() {
         assert_eq!((ws.ready_state(), ws.transport()), (ReadyState::Closing, Transport::Keep));
         let mut patient = side.connection(Config::default());
         patient.close(CloseCode::NORMAL, "", &mut out).unwrap();
-        assert_eq!(ws.end_of_input(), Err(CutOff::BetweenMessages), "1006");
+        assert_eq!(
+            ws.end_of_input(&mut Outbox::new()),
+            Err(CutOff::BetweenMessages.into()),
+            "1006"
+        );
         assert_eq!((ws.ready_state(), ws.transport()), (ReadyState::Closed, Transport::Close));
         run.feed(&mut ws, Mode::Messages, &side.incoming(0x88, b""));
         assert_eq!(run.events(), [text("still"), ping(b"?")], "too late");
@@ -209,6 +208,6 @@ fn wpt_a_close_that_is_not_answered_is_unclean() {
             [&side.incoming(0x88, &close_body(1000, ""))[..]],
         );
         assert_eq!(answered.events(), [closed(1000, "")]);
-        assert_eq!(patient.end_of_input(), Ok(()));
+        assert_eq!(patient.end_of_input(&mut Outbox::new()), Ok(()));
     }
 }

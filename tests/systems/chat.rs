@@ -2,10 +2,9 @@
 
 use std::io::{Read, Write};
 use std::net::Shutdown;
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use hybi::CloseCode;
-use hybi::blocking::Incoming;
+use hybi::{CloseCode, Message};
 use serde_json::{Value, json};
 
 use crate::program::{Program, Talker, example};
@@ -142,7 +141,8 @@ fn what_cannot_be_is_told_to_its_author_only() {
 
 #[test]
 fn the_list_is_kept_current_however_somebody_leaves() {
-    // Silence is noticed after a fifth of a second and given up three seconds later: the talkers answer in time, surely.
+    // Silence is noticed after a fifth of a second and given up three seconds later: the talkers
+    // answer in time, surely.
     let chat = Program::start("chat", &["--keepalive", "0.2,3"]);
     let watcher = User::come(&chat);
     let left = |id: u64| assert_eq!(watcher.next_of("left"), json!({ "type": "left", "id": id }));
@@ -152,7 +152,8 @@ fn the_list_is_kept_current_however_somebody_leaves() {
     left(closing.id);
 
     let killed = User::come(&chat);
-    killed.talker.writer.terminate(); // a browser is killed: its system ends the stream
+    // A browser is killed: its system ends the stream.
+    killed.talker.writer.terminate(Duration::ZERO);
     left(killed.id);
 
     let mut cut = chat.mute("/chat");
@@ -164,7 +165,8 @@ fn the_list_is_kept_current_however_somebody_leaves() {
     rude.write_all(b"\x81\x05Hello").unwrap(); // not masked
     left(killed.id + 2);
 
-    let _vanished = chat.mute("/chat"); // nothing more comes from it, no pong and no end of the stream
+    // Nothing more comes from it, no pong and no end of the stream.
+    let _vanished = chat.mute("/chat");
     left(killed.id + 3);
 
     let newcomer = User::come(&chat);
@@ -201,7 +203,7 @@ fn who_does_not_read_is_dropped_with_1013_and_nobody_waits_for_him() {
         // As long as it takes to drop somebody who never comes back.
         let chat = Program::start("chat", &["--patience", if comes_back { "30" } else { "0.2" }]);
         let mut slow = chat.connect("/chat").unwrap();
-        let Incoming::Text(welcome) = slow.read().unwrap() else { panic!("no welcome") };
+        let Some(Message::Text(welcome)) = slow.receive().unwrap() else { panic!("no welcome") };
         let slow_id = serde_json::from_str::<Value>(&welcome).unwrap()["id"].clone();
         let talker = User::come(&chat);
         let line = "\u{1f600}".repeat(1000);
@@ -218,11 +220,8 @@ fn who_does_not_read_is_dropped_with_1013_and_nobody_waits_for_him() {
         }
         if comes_back {
             // It reads after all: what had been sent before, and why it is dropped.
-            let closed = loop {
-                if let Incoming::Closed(closed) = slow.read().unwrap() {
-                    break closed;
-                }
-            };
+            while slow.receive().unwrap().is_some() {}
+            let closed = slow.closed().unwrap();
             assert_eq!(closed.code(), 1013);
             assert!(closed.reason().contains("too slowly"));
         }
@@ -322,7 +321,7 @@ fn five_hundred_clients_and_the_memory_of_each() {
     let mut clients: Vec<_> = (0..CLIENTS).map(|_| chat.connect("/chat").unwrap()).collect();
     let mut read_until = |wanted: &str| {
         for ws in &mut clients {
-            while !matches!(ws.read().unwrap(), Incoming::Text(text) if text.contains(wanted)) {}
+            while !ws.receive().unwrap().unwrap().as_text().unwrap().contains(wanted) {}
         }
     };
     read_until(&format!("guest {CLIENTS}"));

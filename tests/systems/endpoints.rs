@@ -2,8 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use hybi::CloseCode;
-use hybi::blocking::Incoming;
+use hybi::{CloseCode, Message};
 
 use crate::program::{Program, example};
 
@@ -65,7 +64,7 @@ fn drive(endpoints: &mut Program) {
     clients[0].send("to all");
     clients.iter().for_each(|client| assert_eq!(client.text(), "to all"));
     clients[1].writer.send(&[1, 2, 3]).unwrap();
-    clients.iter().for_each(|client| assert_eq!(client.next(), Incoming::Binary(vec![1, 2, 3])));
+    clients.iter().for_each(|client| assert_eq!(client.next(), Message::from(vec![1, 2, 3])));
     ask(endpoints, &format!("send {here} from the server"), "sent to 2");
     clients.iter().for_each(|client| assert_eq!(client.text(), "from the server"));
 

@@ -5,9 +5,9 @@ use std::net::{Shutdown, TcpListener, TcpStream};
 use std::process::{Child, ChildStdout, Output, Stdio};
 use std::thread;
 
-use hybi::blocking::{self, Connector, Incoming};
-use hybi::handshake::{Accept, ClientRequest};
-use hybi::{CloseCode, Uri};
+use hybi::blocking::{self, Connector};
+use hybi::handshake::{Acceptance, ClientRequest};
+use hybi::{CloseCode, Message, Uri};
 use serde_json::{Value, json};
 
 use crate::program::example;
@@ -85,20 +85,14 @@ fn the_echo_server_echoes_at_any_path_and_chooses_a_subprotocol() {
     let mut ws = Connector::new().connect(&request).unwrap();
     assert_eq!(ws.subprotocol(), Some("echo"));
     ws.send("gr\u{fc}\u{df}e").unwrap();
-    assert_eq!(ws.read().unwrap(), Incoming::Text("gr\u{fc}\u{df}e".into()));
+    assert_eq!(ws.receive().unwrap(), Some("gr\u{fc}\u{df}e".into()));
     let large: Vec<u8> = (0..16 << 20).map(|i| i as u8).collect();
     ws.send(&*large).unwrap();
-    assert_eq!(ws.read().unwrap(), Incoming::Binary(large));
+    assert_eq!(ws.receive().unwrap(), Some(Message::from(large)));
     ws.close(CloseCode::new(4001).unwrap(), "enough").unwrap();
-    match ws.read().unwrap() {
-        Incoming::Closed(closed) => {
-            assert_eq!(
-                (closed.code(), closed.reason(), closed.was_clean()),
-                (4001, "enough", true)
-            );
-        }
-        other => panic!("{other:?}"),
-    }
+    assert_eq!(ws.receive().unwrap(), None);
+    let closed = ws.closed().unwrap();
+    assert_eq!((closed.code(), closed.reason(), closed.was_clean()), (4001, "enough", true));
 }
 
 #[test]
@@ -109,7 +103,7 @@ fn the_echo_server_tells_what_went_over_the_wire() {
     let _nameless = blocking::connect(&server.uri()).unwrap();
     let mut ws = blocking::connect(&(server.uri() + "echo?a=b&id=page1")).unwrap();
     ws.send("Hello").unwrap();
-    ws.read().unwrap();
+    ws.receive().unwrap();
     let wire = wire(&server, "page1");
     let head = |name: &str| {
         let bytes = unhex(wire[name].as_str().unwrap());
@@ -140,7 +134,7 @@ fn what_the_echo_server_keeps_of_the_wire_is_bounded() {
     let message = vec![b'x'; 1 << 20];
     for _ in 0..20 {
         ws.send(&*message).unwrap();
-        ws.read().unwrap();
+        ws.receive().unwrap();
     }
     let kept = wire(&server, "long");
     let frames = kept["frames"].as_array().unwrap();
@@ -154,7 +148,8 @@ fn what_the_echo_server_keeps_of_the_wire_is_bounded() {
     blocking::connect(&(server.uri() + "?id=99")).unwrap();
     assert!(server.http("GET /wire?id=long HTTP/1.1").starts_with("HTTP/1.1 404 "));
     assert!(server.http("GET /wire?id=0 HTTP/1.1").starts_with("HTTP/1.1 200 "));
-    // No id at all, an empty one, one too long, and one with other characters than letters and digits.
+    // No id at all, an empty one, one too long, and one with other characters than letters and
+    // digits.
     for query in ["", "?id=", &format!("?id={}", "a".repeat(33)), "?id=a%20b", "?id=a/b"] {
         blocking::connect(&(server.uri() + query)).unwrap();
         assert!(
@@ -205,11 +200,11 @@ fn misbehaving_clients_disturb_nobody() {
         .collect();
     for _ in 0..100 {
         good.send("still there?").unwrap();
-        assert_eq!(good.read().unwrap(), Incoming::Text("still there?".into()));
+        assert_eq!(good.receive().unwrap(), Some("still there?".into()));
     }
     drop(bad);
     good.send("and now?").unwrap();
-    assert_eq!(good.read().unwrap(), Incoming::Text("and now?".into()));
+    assert_eq!(good.receive().unwrap(), Some("and now?".into()));
 }
 
 #[test]
@@ -227,20 +222,22 @@ fn the_client_talks_to_the_echo_server() {
 }
 
 #[test]
-fn the_client_sends_its_headers_and_tells_an_unclean_end() {
+fn the_client_sends_its_fields_and_tells_an_unclean_end() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let uri = format!("ws://{}/", listener.local_addr().unwrap());
     let server = thread::spawn(move || {
-        let pending = blocking::accept(listener.accept().unwrap().0).unwrap();
+        let pending = blocking::receive_request(listener.accept().unwrap().0).unwrap();
         let request = pending.request();
         assert_eq!(request.origin(), Some(&b"https://example.com"[..]));
-        assert_eq!(request.header("X-Token"), Some(&b"a:b"[..]));
-        let mut ws = pending.accept(&Accept::from_origins(&["https://example.com"])).unwrap();
+        assert_eq!(request.field("X-Token"), Some(&b"a:b"[..]));
+        let mut ws =
+            pending.accept(&Acceptance::from_origins(["https://example.com"]).unwrap()).unwrap();
         ws.send("bye").unwrap();
-        // Takes the client's Close frame, without an answer; left unread, it would make a reset of our end.
+        // Takes the client's Close frame, without an answer; left unread, it would make a reset of
+        // our end.
         ws.into_stream().read_exact(&mut [0; 8]).unwrap();
     });
-    let arguments = [&*uri, "--origin", "https://example.com", "--header", "X-Token: a:b"];
+    let arguments = [&*uri, "--origin", "https://example.com", "--field", "X-Token: a:b"];
     let (output, out, err) = client(&arguments, "");
     server.join().unwrap();
     assert_eq!((output.status.code(), &*out), (Some(1), "bye\n"), "{err}");
@@ -260,9 +257,12 @@ fn the_client_goes_through_a_proxy() {
         }
         assert!(head.starts_with(b"CONNECT server.invalid:80 HTTP/1.1\r\n"));
         stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n").unwrap();
-        let mut ws = blocking::accept(stream).unwrap().accept(&Accept::from_any_origin()).unwrap();
+        let mut ws = blocking::receive_request(stream)
+            .unwrap()
+            .accept(&Acceptance::from_any_origin())
+            .unwrap();
         ws.send("through").unwrap();
-        while !matches!(ws.read().unwrap(), Incoming::Closed(_)) {}
+        while ws.receive().unwrap().is_some() {}
     });
     let (output, out, err) =
         client(&["ws://server.invalid/", "--proxy", &proxy_address, "--timeout", "60"], "");
@@ -276,7 +276,7 @@ fn wrong_usage_is_told_from_failure() {
         &[][..],
         &["--close", "1005", "x", "ws://a/"],
         &["--close", "bye", "x", "ws://a/"],
-        &["--header", "no colon", "ws://a/"],
+        &["--field", "no colon", "ws://a/"],
         &["--proxy", "host", "ws://a/"],
         &["--timeout", "-1", "ws://a/"],
         &["--nothing", "ws://a/"],

@@ -1,17 +1,10 @@
-//! The programs of `examples/`, tested from outside as their users would: started as programs, driven over WebSocket
-//! and over their terminals.
+//! The programs of `examples/`, tested from outside as their users would: started as programs,
+//! driven over WebSocket and over their terminals.
 //!
-//! `cargo test` builds the examples before it runs this; with `--test systems` alone, build them first.
+//! `cargo test` builds the examples before it runs this; with `--test systems` alone, build them
+//! first.
 #![cfg(feature = "rand")]
-#![allow(
-    missing_docs,
-    unreachable_pub,
-    clippy::indexing_slicing,
-    clippy::arithmetic_side_effects,
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic
-)]
+#![allow(missing_docs, unreachable_pub)]
 
 mod chat;
 mod endpoints;

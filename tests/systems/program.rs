@@ -8,9 +8,9 @@ use std::sync::mpsc::{self, Receiver};
 use std::thread;
 use std::time::Duration;
 
-use hybi::blocking::{Closed, ConnectError, Connector, Error, Incoming, WebSocket, Writer};
+use hybi::blocking::{Closed, ConnectError, Connector, Error, WebSocket, Writer};
 use hybi::handshake::ClientRequest;
-use hybi::{Client, Uri};
+use hybi::{Client, Message, Uri};
 
 /// Longer than anything takes on a busy machine: passing it is a failure, never how a test goes on.
 pub const PATIENCE: Duration = Duration::from_secs(60);
@@ -146,12 +146,9 @@ impl Program {
     #[track_caller]
     pub fn refusal(&self, path: &str, origin: Option<&str>) -> u16 {
         let uri = Uri::parse(&format!("ws://{}{path}", self.address)).unwrap();
-        let mut request = ClientRequest::new(&uri);
-        if let Some(origin) = origin {
-            request = request.origin(origin);
-        }
+        let request = ClientRequest::new(&uri).origin(origin);
         match Connector::new().connect(&request) {
-            Err(ConnectError::Refused(refusal)) => refusal.response.status(),
+            Err(ConnectError::Refused(refusal)) => refusal.response().status(),
             Err(other) => panic!("{other}"),
             Ok(_) => panic!("not refused"),
         }
@@ -175,10 +172,16 @@ impl Drop for Program {
     }
 }
 
-/// A client that reads all the time in a thread of its own, so that it answers pings whatever the test does.
+/// A client that reads all the time in a thread of its own, so that it answers pings whatever the
+/// test does.
 pub struct Talker {
     pub writer: Writer<TcpStream, Client>,
-    incoming: Receiver<Result<Incoming, Error>>,
+    incoming: Receiver<Incoming>,
+}
+
+enum Incoming {
+    Message(Message),
+    End(Result<Closed, Error>),
 }
 
 impl Talker {
@@ -186,13 +189,18 @@ impl Talker {
         let (mut reader, writer) = ws.split().unwrap();
         let (sender, incoming) = mpsc::channel();
         thread::spawn(move || {
-            loop {
-                let next = reader.read();
-                let last = matches!(next, Ok(Incoming::Closed(_)) | Err(_));
-                if sender.send(next).is_err() || last {
-                    return;
+            let end = loop {
+                match reader.receive() {
+                    Ok(Some(message)) => {
+                        if sender.send(Incoming::Message(message)).is_err() {
+                            return;
+                        }
+                    }
+                    Ok(None) => break Ok(reader.closed().unwrap().clone()),
+                    Err(error) => break Err(error),
                 }
-            }
+            };
+            let _ = sender.send(Incoming::End(end));
         });
         Self { writer, incoming }
     }
@@ -201,24 +209,21 @@ impl Talker {
         self.writer.send(text).unwrap();
     }
 
-    /// The next of whatever.
+    /// The next message.
     #[track_caller]
-    pub fn next(&self) -> Incoming {
-        match self.incoming.recv_timeout(PATIENCE) {
-            Ok(next) => next.unwrap(),
-            Err(error) => panic!("nothing came: {error}"),
+    pub fn next(&self) -> Message {
+        match self.incoming() {
+            Incoming::Message(message) => message,
+            Incoming::End(end) => panic!("the end: {end:?}"),
         }
     }
 
-    /// The next text.
+    /// The next message, which is text.
     #[track_caller]
     pub fn text(&self) -> String {
-        loop {
-            match self.next() {
-                Incoming::Text(text) => return text,
-                Incoming::Pong(_) => {}
-                other => panic!("{other:?}"),
-            }
+        match self.next() {
+            Message::Text(text) => text.into(),
+            other => panic!("{other:?}"),
         }
     }
 
@@ -226,9 +231,17 @@ impl Talker {
     #[track_caller]
     pub fn end(&self) -> Closed {
         loop {
-            if let Incoming::Closed(closed) = self.next() {
-                return closed;
+            if let Incoming::End(end) = self.incoming() {
+                return end.unwrap();
             }
+        }
+    }
+
+    #[track_caller]
+    fn incoming(&self) -> Incoming {
+        match self.incoming.recv_timeout(PATIENCE) {
+            Ok(incoming) => incoming,
+            Err(error) => panic!("nothing came: {error}"),
         }
     }
 }

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use hybi::CloseCode;
-use hybi::blocking::Incoming;
+use hybi::blocking::Error;
+use hybi::{CloseCode, Message};
 
 use crate::program::{Program, example};
 
@@ -17,27 +17,23 @@ fn the_synchronous_server_pushes_at_each_time_out_echoes_and_exits() {
         time.split(':').map(|part| part.parse::<u8>().unwrap()).collect::<Vec<_>>().len() == 3
     };
     for _ in 0..3 {
-        assert!(matches!(ws.read().unwrap(), Incoming::Text(text) if is_time(&text)));
+        assert!(is_time(ws.receive().unwrap().unwrap().as_text().unwrap()));
     }
     ws.send("gr\u{fc}\u{df}e").unwrap();
     loop {
-        match ws.read().unwrap() {
-            Incoming::Text(text) if text == "gr\u{fc}\u{df}e" => break,
-            Incoming::Text(text) => assert!(is_time(&text)),
-            other => panic!("{other:?}"),
+        match ws.receive().unwrap().unwrap().as_text().unwrap() {
+            "gr\u{fc}\u{df}e" => break,
+            text => assert!(is_time(text)),
         }
     }
     // What follows `exit` harms nothing.
     for text in ["exit", "exit", "more"] {
         ws.send(text).unwrap();
     }
-    let closed = loop {
-        match ws.read().unwrap() {
-            Incoming::Text(text) => assert!(is_time(&text)),
-            Incoming::Closed(closed) => break closed,
-            other => panic!("{other:?}"),
-        }
-    };
+    while let Some(message) = ws.receive().unwrap() {
+        assert!(is_time(message.as_text().unwrap()));
+    }
+    let closed = ws.closed().unwrap();
     assert_eq!((closed.code(), closed.reason(), closed.was_clean()), (1000, "bye", true));
     push.line("a connection ended: 1000 \"bye\"");
 }
@@ -46,16 +42,16 @@ fn the_synchronous_server_pushes_at_each_time_out_echoes_and_exits() {
 fn the_synchronous_server_speaks_binary_on_request() {
     let push = Program::start("push", &["--timeout", "0.05"]);
     let mut ws = push.connect("/?binary").unwrap();
-    assert!(
-        matches!(ws.read().unwrap(), Incoming::Binary(data) if data.starts_with(b"timed out at "))
-    );
+    let Some(Message::Binary(data)) = ws.receive().unwrap() else { panic!("not binary") };
+    assert!(data.starts_with(b"timed out at "));
     ws.send(&[0, 255]).unwrap();
     ws.send("text").unwrap();
     for wanted in [&[0, 255][..], b"text"] {
-        while !matches!(ws.read().unwrap(), Incoming::Binary(data) if data == wanted) {}
+        while ws.receive().unwrap() != Some(wanted.into()) {}
     }
     ws.send(b"exit").unwrap();
-    while !matches!(ws.read().unwrap(), Incoming::Closed(closed) if closed.code() == 1000) {}
+    while ws.receive().unwrap().is_some() {}
+    assert_eq!(ws.closed().unwrap().code(), 1000);
 }
 
 #[test]
@@ -136,8 +132,8 @@ fn other_paths_and_wrong_usage_are_refused() {
 fn the_time_out_is_ten_seconds_if_nothing_else_is_said() {
     let push = Program::start("push", &[]);
     let mut ws = push.connect("/").unwrap();
-    ws.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
-    assert_eq!(ws.read().unwrap(), Incoming::TimedOut);
+    ws.set_read_timeout(Duration::from_secs(5)).unwrap();
+    assert!(matches!(ws.receive(), Err(Error::TimedOut)));
     ws.set_read_timeout(None).unwrap();
-    assert!(matches!(ws.read().unwrap(), Incoming::Text(_)));
+    assert!(matches!(ws.receive(), Ok(Some(Message::Text(_)))));
 }

@@ -2,16 +2,16 @@
 //!
 //!     cd interop/autobahn-peer && cargo run --release -- ws://127.0.0.1:9002
 //!
-//! It shows a client in its simplest form: connect, echo, until the connection is closed. A case in which the server
-//! breaks the protocol on purpose ends with an error here; the server decides from what came over the wire whether the
-//! client was right, and writes the report.
+//! It shows a client in its simplest form: connect, then echo until the connection is closed. A
+//! case in which the server breaks the protocol on purpose ends with an error here. The server
+//! decides from what came over the wire whether the client was right, and writes the report.
 
 use std::process::ExitCode;
 
-use hybi::Uri;
-use hybi::blocking::{ConnectError, Connector, Incoming};
+use hybi::blocking::{ConnectError, Connector};
 use hybi::extension::deflate::DeflateConfig;
 use hybi::handshake::ClientRequest;
+use hybi::{Config, Message, Uri};
 
 fn main() -> ExitCode {
     let mut arguments = std::env::args().skip(1);
@@ -34,9 +34,7 @@ fn main() -> ExitCode {
 fn run(url: &str) -> Result<u32, Box<dyn std::error::Error>> {
     let mut count = None;
     conversation(&format!("{url}/getCaseCount"), |message| {
-        if let Incoming::Text(text) = message {
-            count = text.parse().ok();
-        }
+        count = message.as_text().and_then(|text| text.parse().ok());
     })?;
     let count = count.ok_or("the server has not said how many cases there are")?;
     for case in 1..=count {
@@ -49,13 +47,14 @@ fn run(url: &str) -> Result<u32, Box<dyn std::error::Error>> {
 /// Echoes until the connection is over, however it ends.
 fn conversation(
     uri: &str,
-    mut look: impl FnMut(&Incoming),
+    mut look: impl FnMut(&Message),
 ) -> Result<(), Box<dyn std::error::Error>> {
     let uri = Uri::parse(uri)?;
-    let request = ClientRequest::new(&uri).deflate(DeflateConfig::default());
+    let config = Config::default().deflate(DeflateConfig::default());
+    let request = ClientRequest::new(&uri).config(config);
     let mut ws = match Connector::new().connect(&request) {
         Ok(ws) => ws,
-        // A case may fail the handshake; a server that is not there is worth stopping for.
+        // A case may fail the handshake. Without a server there is nothing to do.
         Err(error @ (ConnectError::Resolve(_) | ConnectError::Connect(_))) => {
             return Err(error.into());
         }
@@ -64,16 +63,10 @@ fn conversation(
             return Ok(());
         }
     };
-    while let Ok(message) = ws.read() {
+    while let Ok(Some(message)) = ws.receive() {
         look(&message);
-        let echoed = match &message {
-            Incoming::Text(text) => ws.send(&**text),
-            Incoming::Binary(data) => ws.send(&**data),
-            Incoming::Closed(_) => return Ok(()),
-            Incoming::Pong(_) | Incoming::TimedOut => Ok(()),
-        };
-        // The server may close in the middle of our answer. Reading tells how.
-        drop(echoed);
+        // The server may close while we answer. The next call that receives tells how.
+        let _ = ws.send(&message);
     }
     Ok(())
 }

@@ -5,8 +5,8 @@ use std::process::Command;
 use std::thread;
 use std::time::Duration;
 
-use hybi::blocking::{self, Incoming};
-use hybi::handshake::Accept;
+use hybi::blocking;
+use hybi::handshake::Acceptance;
 
 fn peer() -> Command {
     Command::new(env!("CARGO_BIN_EXE_hybi-autobahn-peer"))
@@ -26,16 +26,16 @@ fn it_runs_all_cases() {
     let server = thread::spawn(move || {
         let mut asked = Vec::new();
         for _ in 0..4 {
-            let pending = blocking::accept(listener.accept().unwrap().0).unwrap();
+            let pending = blocking::receive_request(listener.accept().unwrap().0).unwrap();
             let target = pending.request().target().to_owned();
-            let mut ws = pending.accept(&Accept::from_any_origin()).unwrap();
+            let mut ws = pending.accept(&Acceptance::from_any_origin()).unwrap();
             if target == "/getCaseCount" {
                 ws.send("2").unwrap();
             } else if target.starts_with("/runCase") {
                 ws.send(b"echo me").unwrap();
-                assert_eq!(ws.read().unwrap(), Incoming::Binary(b"echo me".to_vec()));
+                assert_eq!(ws.receive().unwrap(), Some(b"echo me"[..].into()));
             }
-            ws.terminate(Duration::from_secs(60)).unwrap();
+            assert!(ws.terminate(Duration::from_secs(60)).was_clean());
             asked.push(target);
         }
         asked

@@ -1,5 +1,5 @@
 //! The cases of `tests/conformance` against tungstenite, over streams in memory: prints every case whose verdict is
-//! not `OK`, and the counts. It has no expectations: a difference is for `docs/conformance.md`.
+//! not `OK`, and the counts. It has no expectations: a difference is for `docs/evidence/autobahn.md`.
 //!
 //! ```sh
 //! cd interop/conformance && cargo run --release

@@ -1,7 +1,8 @@
 //! Our side of the conversations with other implementations: `server` and `client`, see `run.sh`.
 //!
-//! A server prints a line for each mode it serves, `MODE PORT`, and echoes; a client reads such lines, sends messages in each
-//! mode and compares what comes back. A mode is `plain`, or window bits and whether there is context takeover: `9+`, `15-`.
+//! A server prints a line for each mode that it serves, `MODE PORT`, and echoes. A client reads
+//! such lines, sends messages in each mode, and compares what comes back. A mode is `plain`, or
+//! window bits and whether there is context takeover: `9+`, `15-`.
 
 use std::error::Error;
 use std::io::{self, BufRead, Write};
@@ -9,11 +10,11 @@ use std::net::{TcpListener, TcpStream};
 use std::num::NonZeroU32;
 use std::thread;
 
-use hybi::blocking::{self, Connector, Incoming};
+use hybi::blocking::{self, Connector, WebSocket};
 use hybi::connection::Data;
 use hybi::extension::deflate::DeflateConfig;
-use hybi::handshake::{Accept, ClientRequest};
-use hybi::{CloseCode, Config, Limits, Uri};
+use hybi::handshake::{Acceptance, ClientRequest};
+use hybi::{Client, CloseCode, Config, Limits, Message, Uri};
 
 type Outcome<T> = Result<T, Box<dyn Error>>;
 
@@ -35,7 +36,7 @@ fn main() -> Outcome<()> {
     }
 }
 
-/// The configuration of a mode, none for plain.
+/// Returns the compression of a mode, none for plain.
 fn deflate(mode: &str) -> Outcome<Option<DeflateConfig>> {
     if mode == "plain" {
         return Ok(None);
@@ -44,8 +45,10 @@ fn deflate(mode: &str) -> Outcome<Option<DeflateConfig>> {
     let (bits, takeover) = (bits.parse()?, takeover == "+");
     Ok(Some(
         DeflateConfig::default()
-            .window_bits(bits, bits)
-            .context_takeover(takeover, takeover)
+            .outgoing_window_bits(bits)
+            .incoming_window_bits(bits)
+            .outgoing_context_takeover(takeover)
+            .incoming_context_takeover(takeover)
             .compress_from(0),
     ))
 }
@@ -55,10 +58,11 @@ fn modes() -> impl Iterator<Item = String> {
     std::iter::once("plain".to_owned()).chain(deflate)
 }
 
-/// Messages go out in fragments of a size that is no round number.
-fn config() -> Config {
+/// Messages are sent in fragments of a size that is no round number.
+fn config(mode: &str) -> Outcome<Config> {
     let limits = Limits::default().message_bytes_max(64 << 20);
-    Config::default().limits(limits).fragment_bytes(NonZeroU32::new(30_011).expect("not zero"))
+    let config = Config::default().limits(limits).fragment_bytes(NonZeroU32::new(30_011));
+    Ok(config.deflate(deflate(mode)?))
 }
 
 fn serve() -> Outcome<()> {
@@ -85,44 +89,18 @@ fn serve() -> Outcome<()> {
 }
 
 fn echo(stream: TcpStream, mode: &str) -> Outcome<()> {
-    let pending = blocking::Acceptor::new().config(config()).receive(stream)?;
-    let mut accept = Accept::from_any_origin();
-    if let Some(config) = deflate(mode)? {
-        accept = accept.deflate(config);
+    let acceptance = Acceptance::from_any_origin().config(config(mode)?);
+    let mut ws = blocking::receive_request(stream)?.accept(&acceptance)?;
+    while let Some(message) = ws.receive()? {
+        ws.send(&message)?;
     }
-    let mut ws = pending.accept(&accept)?;
-    loop {
-        match ws.read()? {
-            Incoming::Text(text) => ws.send(&*text)?,
-            Incoming::Binary(data) => ws.send(&*data)?,
-            Incoming::Closed(_) => return Ok(()),
-            Incoming::Pong(_) | Incoming::TimedOut => {}
-        }
-    }
+    Ok(())
 }
 
 fn converse(mode: &str, port: &str) -> Outcome<()> {
     let uri = format!("ws://127.0.0.1:{port}/");
     let uri = Uri::parse(&uri)?;
-    let mut request = ClientRequest::new(&uri);
-    if let Some(config) = deflate(mode)? {
-        request = request.deflate(config);
-    }
-    let mut ws = Connector::new().config(config()).connect(&request)?;
-
-    let expect = |ws: &mut blocking::WebSocket<TcpStream, _>, sent: Data<'_>| -> Outcome<()> {
-        loop {
-            let same = match (ws.read()?, sent) {
-                (Incoming::Pong(_), _) => continue,
-                (Incoming::Text(text), Data::Text(sent)) => *text == *sent,
-                (Incoming::Binary(data), Data::Binary(sent)) => *data == *sent,
-                (other, _) => {
-                    return Err(format!("not an echo: {:.200}", format!("{other:?}")).into());
-                }
-            };
-            return if same { Ok(()) } else { Err("an echo is not what was sent".into()) };
-        }
-    };
+    let mut ws = Connector::new().connect(&ClientRequest::new(&uri).config(config(mode)?))?;
     let text = "{\"id\":17,\"name\":\"Grüße 😀\"},".repeat((1 << 20) / 30 + 1);
     let text = &text[..text.floor_char_boundary(1 << 20)];
     let noise = noise(1 << 20);
@@ -131,7 +109,7 @@ fn converse(mode: &str, port: &str) -> Outcome<()> {
             [Data::Text(&text[..text.floor_char_boundary(len)]), Data::Binary(&noise[..len])]
         {
             ws.send(data)?;
-            expect(&mut ws, data)?;
+            expect_echo(&mut ws, data)?;
             // In three parts with pings between them.
             let third = text.floor_char_boundary(len / 3);
             let (parts, last) = match data {
@@ -147,22 +125,30 @@ fn converse(mode: &str, port: &str) -> Outcome<()> {
                 ws.ping(b"between")?;
             }
             ws.send_last_part(last)?;
-            expect(&mut ws, data)?;
+            expect_echo(&mut ws, data)?;
         }
     }
     for i in 0..500 {
         let message = format!("{{\"number\":{i},\"text\":\"message {}\"}}", i * 7919 % 1000);
         ws.send(&*message)?;
-        expect(&mut ws, Data::Text(&message))?;
+        expect_echo(&mut ws, Data::Text(&message))?;
     }
     ws.close(CloseCode::NORMAL, "done")?;
-    loop {
-        match ws.read()? {
-            Incoming::Closed(closed) if closed.was_clean() => return Ok(()),
-            Incoming::Closed(closed) => return Err(format!("closed: {closed}").into()),
-            _ => {}
-        }
+    while ws.receive()?.is_some() {}
+    match ws.closed() {
+        Some(closed) if closed.was_clean() => Ok(()),
+        closed => Err(format!("closed: {closed:?}").into()),
     }
+}
+
+fn expect_echo(ws: &mut WebSocket<TcpStream, Client>, sent: Data<'_>) -> Outcome<()> {
+    let Some(message) = ws.receive()? else { return Err("no echo".into()) };
+    let same = match (&message, sent) {
+        (Message::Text(text), Data::Text(sent)) => **text == *sent,
+        (Message::Binary(bytes), Data::Binary(sent)) => **bytes == *sent,
+        _ => return Err(format!("not an echo: {:.200}", format!("{message:?}")).into()),
+    };
+    if same { Ok(()) } else { Err("an echo is not what was sent".into()) }
 }
 
 fn noise(len: usize) -> Vec<u8> {

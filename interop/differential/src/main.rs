@@ -343,7 +343,7 @@ impl Run {
         smallest
     }
 
-    /// As tables for `docs/conformance.md`.
+    /// As tables for `docs/evidence/differential.md`.
     fn report(&self, cases: usize, seed: u64) {
         println!("{cases} cases from seed {seed}\n");
         println!("| | frames | compressed | handshakes | differ |\n|---|---|---|---|---|");

@@ -407,7 +407,7 @@ pub const ANSWER_RULES: &[AnswerRule] = &[
     answer_rule!("an empty Upgrade: 400, not 426", "RFC 9110 §15.5.22",
         ["UpgradeMissing"], 400, [], WEBSOCKETS),
     answer_rule!("a head over the limits: 400, not 431", "RFC 6585 §5",
-        ["HeadTooLong", "TooManyHeaders"], 400, [], TOKIO_WEBSOCKETS),
+        ["HeadTooLong", "TooManyFields"], 400, [], TOKIO_WEBSOCKETS),
     answer_rule!("426 with Upgrade, but not in Connection", "RFC 9110 §7.8",
         ["UpgradeMissing"], 426, ["Connection"], WEBSOCKETS),
     answer_rule!("no Upgrade in Connection: 426, not 400", "RFC 6455 §4.2.1",

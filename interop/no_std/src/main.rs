@@ -7,11 +7,10 @@
 
 extern crate alloc;
 
-use alloc::vec::Vec;
 use core::alloc::{GlobalAlloc, Layout};
 use core::panic::PanicInfo;
 
-use hybi::{Config, Connection, Event, Input};
+use hybi::{Config, Connection, Event, Input, Outbox};
 
 struct Malloc;
 
@@ -47,10 +46,10 @@ extern "C" fn rust_eh_personality() {}
 extern "C" fn main() -> i32 {
     let mut ws = Connection::server(Config::default());
     let mut inbox = *b"\x81\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58";
-    let (mut input, mut out) = (Input::new(&mut inbox), Vec::new());
+    let (mut input, mut out) = (Input::new(&mut inbox), Outbox::new());
     while let Ok(Some(event)) = ws.receive(&mut input, &mut out) {
         if let Event::Text(text) = event
-            && ws.send_text(&text, &mut out).is_err()
+            && ws.send(&text, &mut out).is_err()
         {
             return 1;
         }

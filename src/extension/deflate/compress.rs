@@ -10,12 +10,13 @@ use crate::length::in_memory;
 use super::inflate::TAIL;
 use super::{Compression, DeflateConfig};
 
-/// A message that compresses to nothing: an empty stored block without its tail (RFC 7692 §7.2.3.6).
+/// A message that compresses to nothing: an empty stored block without its tail (RFC 7692
+/// §7.2.3.6).
 const EMPTY: [u8; 1] = [0x00];
 
 /// The sending side of permessage-deflate on one connection.
 pub(crate) struct Deflater {
-    /// Absent between messages without context takeover.
+    /// `None` between messages without context takeover.
     stream: Option<Deflate>,
     backend: zlib_rs::DeflateConfig,
     takeover: bool,
@@ -24,16 +25,17 @@ pub(crate) struct Deflater {
 }
 
 impl Deflater {
-    /// `None` for a window that the backend cannot compress with: then all messages go out uncompressed, which is
-    /// always allowed (RFC 7692 §6).
+    /// Returns `None` for a window that the backend cannot compress with. All messages are then
+    /// sent uncompressed, which is always allowed (RFC 7692 §6).
     pub(super) fn new(window_bits: u8, takeover: bool, config: &DeflateConfig) -> Option<Self> {
         if window_bits < 9 {
             return None;
         }
         let backend = zlib_rs::DeflateConfig {
-            level: i32::from(config.level.min(9)),
-            window_bits: i32::from(window_bits.min(15)).saturating_neg(), // negative: without a zlib header
-            mem_level: i32::from(config.memory_level.clamp(1, 9)),
+            level: i32::from(config.level),
+            // Negative: without a zlib header.
+            window_bits: i32::from(window_bits).saturating_neg(),
+            mem_level: i32::from(config.memory_level),
             ..zlib_rs::DeflateConfig::default()
         };
         Some(Self {
@@ -49,7 +51,7 @@ impl Deflater {
         self.compression = compression;
     }
 
-    /// Whether a message is to be compressed of which these are the bytes, or (`None`) the parts are still to come.
+    /// Returns whether to compress a message of this many bytes, or one in parts (`None`).
     pub(crate) fn wants(&self, bytes: Option<usize>) -> bool {
         match self.compression {
             Compression::Auto => bytes.is_none_or(|bytes| bytes >= self.compress_from),
@@ -58,14 +60,14 @@ impl Deflater {
         }
     }
 
-    /// Compresses a message or the next part of one. All that went in can be decompressed from what comes out.
+    /// Compresses a message or the next part of one. The peer can decompress all of it at once.
     pub(crate) fn compress(&mut self, part: &[u8], last: bool) -> Vec<u8> {
         let mut compressed = Vec::new();
         if !part.is_empty() {
             self.compress_into(part, &mut compressed);
         }
         if last {
-            // Every flush ends with the tail, which the last frame of a message leaves out (RFC 7692 §7.2.1).
+            // Every flush ends with the tail, which is omitted from a message (RFC 7692 §7.2.1).
             match compressed.strip_suffix(&TAIL).map(<[u8]>::len) {
                 Some(len) => compressed.truncate(len),
                 None => compressed.extend_from_slice(&EMPTY),
@@ -95,7 +97,7 @@ impl Deflater {
             rest = rest.get(read..).unwrap_or_default();
             out.truncate(begin.saturating_add(written));
             debug_assert!(matches!(status, Ok(Status::Ok | Status::BufError)));
-            // With room left, the flush is complete.
+            // If room is left, the flush is complete.
             if status.is_err() || (rest.is_empty() && written < room) {
                 return;
             }

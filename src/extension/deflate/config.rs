@@ -2,46 +2,35 @@
 
 use core::num::NonZeroU32;
 
-/// How we want to compress, and what compressed messages may cost us.
+use super::negotiate::{WINDOW_BITS_MAX, WINDOW_BITS_MIN};
+
+/// How to compress, and what compressed messages may cost us.
+///
+/// *Outgoing* settings are about the messages that we send, *incoming* ones about those that we
+/// receive, whether we are the client or the server.
 ///
 /// ```
 /// use hybi::extension::deflate::DeflateConfig;
 ///
-/// // Small windows, dropped between messages: next to nothing per idle connection.
-/// let thrifty = DeflateConfig::default().window_bits(10, 10).context_takeover(false, false).memory_level(2);
+/// // Small windows that are dropped between messages: an idle connection costs next to nothing.
+/// let thrifty = DeflateConfig::default()
+///     .outgoing_window_bits(10)
+///     .outgoing_context_takeover(false)
+///     .incoming_context_takeover(false)
+///     .memory_level(2);
 /// # drop(thrifty);
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct DeflateConfig {
-    /// How hard to try: 0 (not at all) to 9. Default: 6, zlib's own.
-    pub level: u8,
-    /// How much memory the compressor spends besides its window, from 1 (least) to 9. Default: 8, zlib's own.
-    pub memory_level: u8,
-    /// The window of what we send, at most 2 to the power of this many bytes: 9 to 15, default 15.
-    pub outgoing_window_bits: u8,
-    /// The window of what we receive, at most 2 to the power of this many bytes: 9 to 15, default 15.
-    ///
-    /// Below 15, a server declines the offer of a client that cannot be told so (RFC 7692 §7.1.2.2). The backend needs
-    /// the same memory for any; what a smaller window saves us is the copy that is kept for blocks behind a final one.
-    pub incoming_window_bits: u8,
-    /// Whether a message that we send may refer to those before, which compresses better and keeps the compressor's
-    /// memory between messages. Default: yes.
-    pub outgoing_takeover: bool,
-    /// Whether a message that we receive may refer to those before, which keeps the decompressor's memory between
-    /// messages. Default: yes.
-    pub incoming_takeover: bool,
-    /// The shortest message that is compressed, in bytes. Default: 64; less seldom gets shorter.
-    pub compress_from: usize,
-    /// The longest message after decompression, in bytes. Default: 16 MiB. The lengths on the wire have
-    /// [limits](crate::Limits) of their own.
-    pub inflated_bytes_max: u64,
-    /// How many times longer a message may get by decompression, counted with the four bytes that every message leaves
-    /// out. Default: any; DEFLATE itself stops at 1,032, and what stops a bomb below that stops a page of blanks.
-    ///
-    /// Judged at the end of the message, and before that for every 1,024 compressed bytes, as soon as more has come out
-    /// than even the last of them would allow.
-    pub expansion_max: Option<NonZeroU32>,
+    pub(crate) level: u8,                // Invariant: 0 to 9
+    pub(crate) memory_level: u8,         // Invariant: 1 to 9
+    pub(crate) outgoing_window_bits: u8, // Invariant: 8 to 15; so is the next
+    pub(crate) incoming_window_bits: u8,
+    pub(crate) outgoing_context_takeover: bool,
+    pub(crate) incoming_context_takeover: bool,
+    pub(crate) compress_from: usize,
+    pub(crate) inflated_bytes_max: u64,
+    pub(crate) expansion_max: Option<NonZeroU32>,
 }
 
 impl Default for DeflateConfig {
@@ -49,10 +38,10 @@ impl Default for DeflateConfig {
         Self {
             level: 6,
             memory_level: 8,
-            outgoing_window_bits: 15,
-            incoming_window_bits: 15,
-            outgoing_takeover: true,
-            incoming_takeover: true,
+            outgoing_window_bits: WINDOW_BITS_MAX,
+            incoming_window_bits: WINDOW_BITS_MAX,
+            outgoing_context_takeover: true,
+            incoming_context_takeover: true,
             compress_from: 64,
             inflated_bytes_max: 16 << 20,
             expansion_max: None,
@@ -61,67 +50,103 @@ impl Default for DeflateConfig {
 }
 
 impl DeflateConfig {
-    /// Sets [`level`](Self::level).
+    /// Sets how hard to compress, from 0 (not at all) to 9. A larger value counts as 9. Default: 6,
+    /// as in zlib.
     #[must_use]
-    pub const fn level(mut self, level: u8) -> Self {
-        self.level = level;
+    pub fn level(mut self, level: u8) -> Self {
+        self.level = level.min(9);
         self
     }
 
-    /// Sets [`memory_level`](Self::memory_level).
+    /// Sets how much memory the compressor may spend besides its window, from 1 (least) to 9. Other
+    /// values count as the nearest of these. Default: 8, as in zlib.
     #[must_use]
-    pub const fn memory_level(mut self, level: u8) -> Self {
-        self.memory_level = level;
+    pub fn memory_level(mut self, level: u8) -> Self {
+        self.memory_level = level.clamp(1, 9);
         self
     }
 
-    /// Sets [`outgoing_window_bits`](Self::outgoing_window_bits) and
-    /// [`incoming_window_bits`](Self::incoming_window_bits).
+    /// Sets the largest window of the messages that we send: 2 to the power of this many bytes,
+    /// from 8 to 15. Other values count as the nearest of these. Default: 15.
+    ///
+    /// The compressor needs at least 9. With 8, messages are sent uncompressed.
     #[must_use]
-    pub const fn window_bits(mut self, outgoing: u8, incoming: u8) -> Self {
-        self.outgoing_window_bits = outgoing;
-        self.incoming_window_bits = incoming;
+    pub fn outgoing_window_bits(mut self, bits: u8) -> Self {
+        self.outgoing_window_bits = bits.clamp(WINDOW_BITS_MIN, WINDOW_BITS_MAX);
         self
     }
 
-    /// Sets [`outgoing_takeover`](Self::outgoing_takeover) and [`incoming_takeover`](Self::incoming_takeover).
+    /// Sets the largest window of the messages that we receive: 2 to the power of this many bytes,
+    /// from 8 to 15. Other values count as the nearest of these. Default: 15.
+    ///
+    /// Below 15, a server declines clients that do not support such a limit (RFC 7692 §7.1.2.2).
+    /// The decompressor needs the same memory for any window. A smaller one only saves the copy of
+    /// it that is kept for messages with final blocks (§7.2.3.4).
     #[must_use]
-    pub const fn context_takeover(mut self, outgoing: bool, incoming: bool) -> Self {
-        self.outgoing_takeover = outgoing;
-        self.incoming_takeover = incoming;
+    pub fn incoming_window_bits(mut self, bits: u8) -> Self {
+        self.incoming_window_bits = bits.clamp(WINDOW_BITS_MIN, WINDOW_BITS_MAX);
         self
     }
 
-    /// Sets [`compress_from`](Self::compress_from).
+    /// Sets whether a message that we send may refer to earlier ones. Default: `true`.
+    ///
+    /// That compresses better, and keeps the compressor's memory between messages.
+    #[must_use]
+    pub const fn outgoing_context_takeover(mut self, takeover: bool) -> Self {
+        self.outgoing_context_takeover = takeover;
+        self
+    }
+
+    /// Sets whether a message that we receive may refer to earlier ones. Default: `true`.
+    ///
+    /// That compresses better, and keeps the decompressor's memory between messages.
+    #[must_use]
+    pub const fn incoming_context_takeover(mut self, takeover: bool) -> Self {
+        self.incoming_context_takeover = takeover;
+        self
+    }
+
+    /// Sets the shortest message that [`Compression::Auto`] compresses, in bytes. Default: 64,
+    /// because compression rarely shortens less.
     #[must_use]
     pub const fn compress_from(mut self, bytes: usize) -> Self {
         self.compress_from = bytes;
         self
     }
 
-    /// Sets [`inflated_bytes_max`](Self::inflated_bytes_max).
+    /// Sets the longest message after decompression, in bytes. Default: 16 MiB. Zero allows only
+    /// empty messages.
+    ///
+    /// The lengths before decompression have [limits](crate::Limits) of their own.
     #[must_use]
     pub const fn inflated_bytes_max(mut self, bytes: u64) -> Self {
         self.inflated_bytes_max = bytes;
         self
     }
 
-    /// Sets [`expansion_max`](Self::expansion_max).
+    /// Sets how many times longer a message may become by decompression, the four bytes that every
+    /// message omits included. With `None`, the default, there is no limit.
+    ///
+    /// DEFLATE itself cannot exceed 1,032. A limit below that also stops harmless messages, such as
+    /// a page of blanks. It is checked at the end of the message, and before that for every 1,024
+    /// compressed bytes, as soon as the output exceeds what all of them would allow.
     #[must_use]
-    pub const fn expansion_max(mut self, times: Option<NonZeroU32>) -> Self {
-        self.expansion_max = times;
+    pub fn expansion_max(mut self, times: impl Into<Option<NonZeroU32>>) -> Self {
+        self.expansion_max = times.into();
         self
     }
 }
 
 /// Which messages are compressed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Compression {
-    /// Those of at least [`DeflateConfig::compress_from`] bytes, and those sent in parts.
+    /// Messages of at least [`DeflateConfig::compress_from`] bytes, and messages sent in parts.
     #[default]
     Auto,
-    /// All.
+    /// All messages.
     Always,
-    /// None: for what is compressed already, or for a secret next to what an attacker may choose.
+    /// No messages. Use it for data that is already compressed, and for a secret together with text
+    /// that an attacker may choose.
     Never,
 }

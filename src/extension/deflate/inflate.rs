@@ -1,4 +1,4 @@
-//! Decompression of messages (RFC 7692 §7.2.2), bounded while it runs.
+//! Decompression of messages (RFC 7692 §7.2.2), with limits that hold while it runs.
 
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
@@ -7,67 +7,75 @@ use core::num::NonZeroU32;
 
 use zlib_rs::{Inflate, InflateFlush, Status};
 
-use super::DeflateConfig;
-use crate::error::Violation;
+use super::{Agreed, DeflateConfig};
+use crate::error::ProtocolError;
 use crate::length::in_memory;
 
-/// What the sender took off the end of every message, and what the end is decompressed with.
+/// The end of every compressed message, which the sender omits and the receiver adds.
 pub(super) const TAIL: [u8; 4] = [0x00, 0x00, 0xff, 0xff];
 
-/// [`TAIL`], and a byte more that a complete message leaves alone.
+/// [`TAIL`], and one more byte that a complete message leaves unread.
 const TAIL_AND_PROBE: [u8; 5] = [0x00, 0x00, 0xff, 0xff, 0x00];
 
-/// The most bytes that one call hands out, and so the most that a chunk needs of memory.
+/// The most bytes that one call appends, and so the largest chunk.
 const PIECE_BYTES_MAX: usize = 64 << 10;
 
-/// The room to decompress into at first, besides some for each compressed byte, so that a short message comes out at
-/// once.
+/// The least room to decompress into, besides some for each compressed byte. Short messages then
+/// need one step.
 const ROOM_BYTES: usize = 1 << 10;
 
-/// The window that the backend decompresses with, whatever was agreed: it allocates this much in any case, and reads
-/// what a smaller window was enough for.
+/// The window that the backend decompresses with, whatever was agreed. It always allocates this
+/// much, and the largest window can decompress everything.
 const WINDOW_BITS: u8 = 15;
 
-/// How many bytes of a message are decompressed before their expansion is judged: at the same bytes however the input
-/// was cut.
+/// After how many compressed bytes the expansion is checked. The steps are counted from the start
+/// of the message, so that the result doesn't depend on how the input was split.
 const EXPANSION_STEP: u64 = 1 << 10;
 
-/// How many blocks with BFINAL set one message may have. Each costs a copy of the window; the implementations that use
-/// them at all use one a message (RFC 7692 §7.2.3.4).
+/// How many blocks with BFINAL set one message may have. Each costs a copy of the window.
+/// Implementations that use them at all use one per message (RFC 7692 §7.2.3.4).
 const FINAL_BLOCKS_MAX: u32 = 64;
 
 /// The receiving side of permessage-deflate on one connection.
 pub(crate) struct Inflater {
-    /// Absent between messages without context takeover.
+    /// The agreed parameters, kept for [`Connection::deflate`](crate::Connection::deflate).
+    agreed: Agreed,
+    /// `None` between messages without context takeover.
     stream: Option<Inflate>,
-    /// Whether the stream has ended with a final block, so that it must begin again before anything goes in.
+    /// Whether the stream has ended with a final block and must be restarted before more input.
     ended: bool,
     window_bits: u8,
     takeover: bool,
     inflated_bytes_max: u64,
     expansion_max: Option<NonZeroU32>,
-    /// The last bytes that came out, at most a window full: what a block behind a final one may refer to, which ends
-    /// the stream's own window.
+    /// The latest output, at most as long as the window. A block after a final one may refer to it,
+    /// but the backend drops its own window there.
     history: VecDeque<u8>,
     message: Message,
 }
 
-/// How far the message under way has come.
+/// The progress of the current message.
 #[derive(Default)]
 struct Message {
     compressed_bytes: u64,
     inflated_bytes: u64,
     final_blocks: u32,
-    /// Whether more may come out without anything going in.
+    /// Whether there may be more output without more input.
     pending: bool,
 }
 
 impl Inflater {
-    pub(super) fn new(window_bits: u8, takeover: bool, config: &DeflateConfig) -> Self {
+    pub(super) fn new(
+        agreed: Agreed,
+        window_bits: u8,
+        takeover: bool,
+        config: &DeflateConfig,
+    ) -> Self {
         Self {
+            agreed,
             stream: None,
             ended: false,
-            // Many compressors answer 8 with a window of 9 bits.
+            // Many compressors use a window of 9 bits where 8 were agreed.
             window_bits: window_bits.clamp(9, WINDOW_BITS),
             takeover,
             inflated_bytes_max: config.inflated_bytes_max,
@@ -77,22 +85,27 @@ impl Inflater {
         }
     }
 
-    /// Whether more may come out without anything going in.
+    pub(crate) const fn agreed(&self) -> &Agreed {
+        &self.agreed
+    }
+
+    /// Returns whether there may be more output without more input.
     pub(crate) fn is_pending(&self) -> bool {
         self.message.pending
     }
 
-    /// Decompresses from the front of `compressed` and appends to `out`, which grows by at most a piece. Returns how
-    /// many bytes it read: at least one, if there is one and no more output [is pending](Self::is_pending).
+    /// Decompresses from the front of `compressed` and appends at most a piece to `out`. Returns
+    /// how many bytes it read. That is at least one, unless `compressed` is empty or output
+    /// [is pending](Self::is_pending).
     ///
-    /// With an error, `out` has got what came before the fault.
+    /// On an error, the output before the fault has been appended.
     pub(crate) fn inflate(
         &mut self,
         compressed: &[u8],
         out: &mut Vec<u8>,
-    ) -> Result<usize, Violation> {
+    ) -> Result<usize, ProtocolError> {
         let before = self.message.compressed_bytes;
-        // What is pending belongs to the step before.
+        // Pending output belongs to the previous step.
         let next = if self.message.pending { before } else { before.saturating_add(1) };
         let step_end = next.next_multiple_of(EXPANSION_STEP);
         let compressed = match self.expansion_max {
@@ -110,15 +123,15 @@ impl Inflater {
         Ok(read)
     }
 
-    /// Ends the message: checks that it is complete, so that nothing comes out any more, and prepares for the next. Only when
-    /// nothing is pending.
-    pub(crate) fn finish(&mut self) -> Result<(), Violation> {
+    /// Ends the message. Checks that it is complete and prepares for the next one. No output may be
+    /// pending.
+    pub(crate) fn finish(&mut self) -> Result<(), ProtocolError> {
         debug_assert!(!self.message.pending);
         let bound = self.bound(self.message.compressed_bytes);
         if self.message.inflated_bytes > bound {
             return Err(self.excess(bound));
         }
-        // A final block ends a message as well as the tail does.
+        // A final block ends a message, too.
         if !(self.ended && self.message.compressed_bytes > 0) {
             self.read_tail()?;
         }
@@ -131,10 +144,11 @@ impl Inflater {
         Ok(())
     }
 
-    /// Reads the tail up to the end of a block: in a complete message, that is its last byte (RFC 7692 §7.2.1).
-    fn read_tail(&mut self) -> Result<(), Violation> {
+    /// Decompresses the tail. In a complete message a block ends with its last byte (RFC 7692
+    /// §7.2.1).
+    fn read_tail(&mut self) -> Result<(), ProtocolError> {
         if self.ended {
-            self.begin_again()?;
+            self.restart()?;
         }
         let stream = self.stream.get_or_insert_with(|| Inflate::new(false, WINDOW_BITS));
         let (in_before, out_before) = (stream.total_in(), stream.total_out());
@@ -144,12 +158,12 @@ impl Inflater {
         {
             Ok(())
         } else {
-            Err(Violation::NotDeflate)
+            Err(ProtocolError::NotDeflate)
         }
     }
 
-    /// The most that may come out of so many compressed bytes. The tail counts: without it, an empty message could
-    /// not be told from an endless expansion.
+    /// Returns the most output that this many compressed bytes may have. The tail counts as input;
+    /// otherwise the expansion of an empty message would be infinite.
     fn bound(&self, compressed_bytes: u64) -> u64 {
         let compressed = compressed_bytes.saturating_add(TAIL.len() as u64);
         let expanded =
@@ -157,26 +171,26 @@ impl Inflater {
         self.inflated_bytes_max.min(expanded.unwrap_or(u64::MAX))
     }
 
-    /// What it is called to exceed a [`bound`](Self::bound).
-    fn excess(&self, bound: u64) -> Violation {
+    /// Returns the error of output that exceeds this [`bound`](Self::bound).
+    fn excess(&self, bound: u64) -> ProtocolError {
         if bound == self.inflated_bytes_max {
-            Violation::InflatedTooBig
+            ProtocolError::InflatedTooBig
         } else {
-            Violation::ExpansionTooHigh
+            ProtocolError::ExpansionTooHigh
         }
     }
 
-    /// Decompresses until all has been read or a piece is full, and not past `bound` bytes of the message.
+    /// Decompresses until all input is read or a piece is full, up to `bound` bytes of the message.
     fn advance(
         &mut self,
         compressed: &[u8],
         bound: u64,
         out: &mut Vec<u8>,
-    ) -> Result<usize, Violation> {
+    ) -> Result<usize, ProtocolError> {
         let begin = out.len();
         let allowed = bound.saturating_sub(self.message.inflated_bytes);
         let allowed = in_memory(allowed);
-        // One byte more than is allowed, to see that there is more.
+        // One byte more than allowed shows that there is more.
         let room_max = PIECE_BYTES_MAX.min(allowed.saturating_add(1));
         let mut room = compressed.len().saturating_mul(8).saturating_add(ROOM_BYTES).min(room_max);
         let (mut read, mut written, mut remembered) = (0usize, 0usize, begin);
@@ -190,12 +204,12 @@ impl Inflater {
                 let end = begin.saturating_add(written);
                 self.remember(out.get(remembered..end).unwrap_or_default());
                 remembered = end;
-                if let Err(violation) = self.begin_again() {
-                    break Err(violation);
+                if let Err(error) = self.restart() {
+                    break Err(error);
                 }
             }
             let end = begin.saturating_add(room);
-            // A piece grows in steps that are given here, and so never past its size.
+            // Reserves exactly, so that the buffer never grows beyond a piece.
             out.reserve_exact(end.saturating_sub(out.len()));
             out.resize(end, 0);
             let free = out.get_mut(begin.saturating_add(written)..).unwrap_or_default();
@@ -208,15 +222,15 @@ impl Inflater {
             read = read.saturating_add(now_read);
             written = written.saturating_add(now_written);
             match status {
-                Err(_) => break Err(Violation::NotDeflate),
+                Err(_) => break Err(ProtocolError::NotDeflate),
                 Ok(Status::StreamEnd) => {
                     self.ended = true;
                     self.message.final_blocks = self.message.final_blocks.saturating_add(1);
                     if self.message.final_blocks > FINAL_BLOCKS_MAX {
-                        break Err(Violation::TooManyFinalBlocks);
+                        break Err(ProtocolError::TooManyFinalBlocks);
                     }
                 }
-                // There was room left: all that can come out has.
+                // Room is left, so there is no more output.
                 Ok(_) if now_written < free_bytes => {
                     self.message.pending = false;
                     break Ok(());
@@ -238,22 +252,22 @@ impl Inflater {
         outcome.map(|()| read)
     }
 
-    /// Goes on behind a final block with the window as it was (RFC 7692 §7.2.1 allows such blocks and lets the next
-    /// refer back across them).
+    /// Restarts the stream after a final block, with the same window. RFC 7692 §7.2.1 allows such
+    /// blocks, and lets later ones refer back across them.
     #[cold]
-    fn begin_again(&mut self) -> Result<(), Violation> {
+    fn restart(&mut self) -> Result<(), ProtocolError> {
         self.ended = false;
         if let Some(stream) = &mut self.stream {
             stream.reset(false);
             if !self.history.is_empty() {
                 let window = self.history.make_contiguous();
-                stream.set_dictionary(window).map_err(|_| Violation::NotDeflate)?;
+                stream.set_dictionary(window).map_err(|_| ProtocolError::NotDeflate)?;
             }
         }
         Ok(())
     }
 
-    /// Appends to the history, and forgets what no longer fits into a window.
+    /// Appends to the history, and drops what no longer fits into the window.
     fn remember(&mut self, latest: &[u8]) {
         let history = &mut self.history;
         let most = 1usize << self.window_bits.min(WINDOW_BITS);
@@ -262,7 +276,7 @@ impl Inflater {
         history.drain(..surplus.min(history.len()));
         let needed = history.len().saturating_add(latest.len());
         if needed > history.capacity() {
-            // Doubling, but never past a window.
+            // Doubles, but never beyond the window.
             let capacity = needed.max(history.capacity().saturating_mul(2)).min(most);
             history.reserve_exact(capacity.saturating_sub(history.len()));
         }

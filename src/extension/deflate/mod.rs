@@ -1,7 +1,7 @@
-//! permessage-deflate (RFC 7692): messages compressed one by one.
+//! permessage-deflate (RFC 7692): each message is compressed by itself.
 //!
-//! What is negotiated is [`Agreed`], what the caller decides is [`DeflateConfig`]; the transform itself is zlib-rs, a decompressor and
-//! a compressor for each connection, which a [`Connection`](crate::Connection) holds once it was given both.
+//! [`DeflateConfig`] is what the caller wants, [`Agreed`] what was negotiated. A
+//! [`Connection`](crate::Connection) then owns a decompressor and a compressor, both of zlib-rs.
 
 mod compress;
 mod config;
@@ -11,9 +11,10 @@ mod negotiate;
 pub(crate) use compress::Deflater;
 pub use config::{Compression, DeflateConfig};
 pub(crate) use inflate::Inflater;
-pub use negotiate::{Agreed, Disagreement, NAME, accept, conclude, offer};
+pub use negotiate::{Agreed, NAME, NegotiationError, conclude, offer, respond};
 
-/// The two sides of the transform, for one endpoint. Without a compressor all messages go out uncompressed.
+/// Creates the decompressor and the compressor of one endpoint. Without a compressor, all messages
+/// are sent uncompressed.
 pub(crate) fn transform(
     is_server: bool,
     agreed: &Agreed,
@@ -22,7 +23,11 @@ pub(crate) fn transform(
     let server = (agreed.server_max_window_bits(), !agreed.server_no_context_takeover());
     let client = (agreed.client_max_window_bits(), !agreed.client_no_context_takeover());
     let (ours, theirs) = if is_server { (server, client) } else { (client, server) };
-    // We may do with less than was agreed upon: with a smaller window, and without takeover.
-    let ours = (ours.0.min(config.outgoing_window_bits), ours.1 && config.outgoing_takeover);
-    (Some(Inflater::new(theirs.0, theirs.1, config)), Deflater::new(ours.0, ours.1, config))
+    // We may use less than was agreed: a smaller window, and no context takeover.
+    let ours =
+        (ours.0.min(config.outgoing_window_bits), ours.1 && config.outgoing_context_takeover);
+    (
+        Some(Inflater::new(*agreed, theirs.0, theirs.1, config)),
+        Deflater::new(ours.0, ours.1, config),
+    )
 }

@@ -1,4 +1,5 @@
-//! The negotiation of permessage-deflate (RFC 7692 §5, §7.1), as functions from what was offered to what is agreed.
+//! The negotiation of permessage-deflate (RFC 7692 §5, §7.1), as functions from offers to
+//! agreements.
 
 use core::fmt::{self, Write};
 
@@ -11,21 +12,26 @@ use crate::extension::Offer;
 /// The name under which the extension is registered (RFC 7692 §9.1).
 pub const NAME: &str = "permessage-deflate";
 
-const WINDOW_BITS_MAX: u8 = 15;
+/// The windows that can be negotiated, as logarithms of their bytes (RFC 7692 §7.1.2).
+pub(super) const WINDOW_BITS_MIN: u8 = 8;
+pub(super) const WINDOW_BITS_MAX: u8 = 15;
 
-/// What both endpoints have agreed upon: the parameters of the server's response.
+/// The agreement of both endpoints: the parameters in the server's response.
 ///
-/// Displayed, it is the element that goes into the response's `Sec-WebSocket-Extensions`. A caller who speaks HTTP by other
-/// means than [`handshake`](crate::handshake) computes it with [`accept`] or [`conclude`] and hands it to
+/// `Display` prints the element for the response's `Sec-WebSocket-Extensions`. If you do without
+/// [`handshake`](crate::handshake), compute it with [`respond`] or [`conclude`], and pass it to
 /// [`Connection::with_deflate`](crate::Connection::with_deflate).
 ///
 /// ```
 /// use hybi::extension::{Offers, deflate};
 ///
-/// let config = deflate::DeflateConfig::default().window_bits(12, 15);
-/// let offers = Offers::new(b"permessage-deflate; client_max_window_bits").flatten();
-/// let agreed = deflate::accept(&config, offers).unwrap();
-/// assert_eq!(agreed.to_string(), "permessage-deflate; server_max_window_bits=12");
+/// let config = deflate::DeflateConfig::default().outgoing_window_bits(12);
+/// let field = b"permessage-deflate; client_max_window_bits";
+/// let offers = Offers::new(field).collect::<Result<Vec<_>, _>>()?; // malformed: a bad request
+/// let agreed = deflate::respond(&config, offers); // `None`: do without compression
+/// let response = agreed.map(|agreed| agreed.to_string());
+/// assert_eq!(response.as_deref(), Some("permessage-deflate; server_max_window_bits=12"));
+/// # Ok::<(), hybi::extension::ExtensionsError>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Agreed {
@@ -36,19 +42,20 @@ pub struct Agreed {
 }
 
 impl Agreed {
-    /// Whether the server starts every message with an empty window (RFC 7692 §7.1.1.1).
+    /// Returns whether the server compresses each message on its own (RFC 7692 §7.1.1.1).
     #[must_use]
     pub const fn server_no_context_takeover(&self) -> bool {
         self.server_no_context_takeover
     }
 
-    /// Whether the client starts every message with an empty window (RFC 7692 §7.1.1.2).
+    /// Returns whether the client compresses each message on its own (RFC 7692 §7.1.1.2).
     #[must_use]
     pub const fn client_no_context_takeover(&self) -> bool {
         self.client_no_context_takeover
     }
 
-    /// The window of what the server sends, as the logarithm of its bytes: 8 to 15 (RFC 7692 §7.1.2.1).
+    /// Returns the window of the messages from the server: 2 to the power of this many bytes, from
+    /// 8 to 15 (RFC 7692 §7.1.2.1).
     #[must_use]
     pub const fn server_max_window_bits(&self) -> u8 {
         match self.server_max_window_bits {
@@ -57,7 +64,8 @@ impl Agreed {
         }
     }
 
-    /// The window of what the client sends, as the logarithm of its bytes: 8 to 15 (RFC 7692 §7.1.2.2).
+    /// Returns the window of the messages from the client: 2 to the power of this many bytes, from
+    /// 8 to 15 (RFC 7692 §7.1.2.2).
     #[must_use]
     pub const fn client_max_window_bits(&self) -> u8 {
         match self.client_max_window_bits {
@@ -86,20 +94,21 @@ impl fmt::Display for Agreed {
     }
 }
 
-/// The client's offer: the element that goes into the request's `Sec-WebSocket-Extensions`.
+/// Returns the client's offer: the element for the request's `Sec-WebSocket-Extensions`.
 ///
 /// ```
 /// use hybi::extension::deflate::{self, DeflateConfig};
 ///
-/// assert_eq!(deflate::offer(&DeflateConfig::default()), "permessage-deflate; client_max_window_bits");
+/// let offer = deflate::offer(&DeflateConfig::default());
+/// assert_eq!(offer, "permessage-deflate; client_max_window_bits");
 /// ```
 #[must_use]
 pub fn offer(config: &DeflateConfig) -> String {
     let mut offer = String::from(NAME);
-    if !config.incoming_takeover {
+    if !config.incoming_context_takeover {
         offer.push_str("; server_no_context_takeover");
     }
-    if !config.outgoing_takeover {
+    if !config.outgoing_context_takeover {
         offer.push_str("; client_no_context_takeover");
     }
     // Writing to a `String` cannot fail.
@@ -113,13 +122,14 @@ pub fn offer(config: &DeflateConfig) -> String {
     offer
 }
 
-/// The server's decision about a client's offers: the first, and so most preferred, that it can accept, or `None`.
+/// Decides for the server about a client's offers. Accepts the first one that it can, which is the
+/// one that the client prefers. Returns `None` if it can accept none.
 ///
-/// Offers of other extensions are passed over. An offer with a parameter that is unknown, repeated or out of range is
-/// declined (RFC 7692 §7), and so is one that would let the client use a larger window than
-/// [`incoming_window_bits`](DeflateConfig::incoming_window_bits). A window of 8 bits is agreed to; as the backend cannot compress
-/// with one, our messages then go out uncompressed.
-pub fn accept<'a>(
+/// Ignores offers of other extensions. Declines an offer with a parameter that is unknown, repeated
+/// or out of range (RFC 7692 §7), and one that would let the client use a larger window than
+/// [`incoming_window_bits`](DeflateConfig::incoming_window_bits). Accepts a window of 8 bits,
+/// although the backend cannot compress with it; our messages are then sent uncompressed.
+pub fn respond<'a>(
     config: &DeflateConfig,
     offers: impl IntoIterator<Item = Offer<'a>>,
 ) -> Option<Agreed> {
@@ -131,38 +141,38 @@ pub fn accept<'a>(
 
 fn accept_one(config: &DeflateConfig, offer: &Offer<'_>) -> Option<Agreed> {
     let offered = Parameters::parse(offer).ok()?;
-    // RFC 7692 §7.1.2.1: the answer to a limit is the same or a smaller one, and so never none.
+    // RFC 7692 §7.1.2.1: a limit must be answered with the same or a smaller one.
     let server_bits = match offered.server_max_window_bits {
         None => below_max(config.outgoing_window_bits),
-        Some(Some(limit)) => Some(clamped(config.outgoing_window_bits).min(limit)),
+        Some(Some(limit)) => Some(config.outgoing_window_bits.min(limit)),
         Some(None) => return None,
     };
-    // RFC 7692 §7.1.2.2: only who offers this can be limited.
+    // RFC 7692 §7.1.2.2: only a client that offers this can be limited.
     let client_bits = match offered.client_max_window_bits {
         None if below_max(config.incoming_window_bits).is_some() => return None,
         None => None,
-        Some(hint) => {
-            below_max(clamped(config.incoming_window_bits).min(hint.unwrap_or(WINDOW_BITS_MAX)))
-        }
+        Some(hint) => below_max(config.incoming_window_bits.min(hint.unwrap_or(WINDOW_BITS_MAX))),
     };
     Some(Agreed {
-        server_no_context_takeover: offered.server_no_context_takeover || !config.outgoing_takeover,
-        client_no_context_takeover: offered.client_no_context_takeover || !config.incoming_takeover,
+        server_no_context_takeover: offered.server_no_context_takeover
+            || !config.outgoing_context_takeover,
+        client_no_context_takeover: offered.client_no_context_takeover
+            || !config.incoming_context_takeover,
         server_max_window_bits: server_bits,
         client_max_window_bits: client_bits,
     })
 }
 
-/// The client's verdict on the server's response to its [`offer`].
+/// Checks for the client the server's response to its [`offer`].
 ///
 /// # Errors
 ///
-/// The response has a parameter that is unknown, repeated or out of range, or does not honour what was asked for; the client
-/// must fail the connection (RFC 7692 §7.1).
-pub fn conclude(config: &DeflateConfig, response: &Offer<'_>) -> Result<Agreed, Disagreement> {
+/// A parameter of the response is unknown, repeated or out of range, or ignores a demand of the
+/// offer. The client must fail the connection (RFC 7692 §7.1).
+pub fn conclude(config: &DeflateConfig, response: &Offer<'_>) -> Result<Agreed, NegotiationError> {
     let agreed = Parameters::parse(response)?;
     if agreed.server_max_window_bits == Some(None) || agreed.client_max_window_bits == Some(None) {
-        return Err(Disagreement::Value);
+        return Err(NegotiationError::Value);
     }
     let agreed = Agreed {
         server_no_context_takeover: agreed.server_no_context_takeover,
@@ -170,33 +180,34 @@ pub fn conclude(config: &DeflateConfig, response: &Offer<'_>) -> Result<Agreed, 
         server_max_window_bits: agreed.server_max_window_bits.flatten(),
         client_max_window_bits: agreed.client_max_window_bits.flatten(),
     };
-    if agreed.server_max_window_bits() > clamped(config.incoming_window_bits) {
-        return Err(Disagreement::ServerWindow);
+    if agreed.server_max_window_bits() > config.incoming_window_bits {
+        return Err(NegotiationError::ServerWindow);
     }
-    if !config.incoming_takeover && !agreed.server_no_context_takeover {
-        return Err(Disagreement::ServerTakeover);
+    if !config.incoming_context_takeover && !agreed.server_no_context_takeover {
+        return Err(NegotiationError::ServerTakeover);
     }
     Ok(agreed)
 }
 
-/// Why a client cannot accept the server's response: the server's mistake.
+/// Why a client cannot accept the server's response. It is the server's mistake.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub enum Disagreement {
+pub enum NegotiationError {
     /// A parameter that RFC 7692 does not define.
     Unknown,
-    /// The same parameter twice.
+    /// The same parameter appears twice.
     Repeated,
-    /// A value where none may be, none where one must be, or one that is not 8 to 15 without leading zeros.
+    /// A parameter has a value but may not, lacks its value, or has one other than 8 to 15 without
+    /// leading zeros.
     Value,
-    /// A larger `server_max_window_bits` than was asked for, or none.
+    /// `server_max_window_bits` is larger than we demanded, or missing.
     ServerWindow,
-    /// No `server_no_context_takeover`, although it was asked for.
+    /// `server_no_context_takeover` is missing although we demanded it.
     ServerTakeover,
 }
 
-impl Disagreement {
-    /// Where the rule stands, such as `"RFC 7692 §7.1.2.1"`.
+impl NegotiationError {
+    /// Returns the section that has the rule, such as `"RFC 7692 §7.1.2.1"`.
     #[must_use]
     pub const fn section(self) -> &'static str {
         match self {
@@ -205,24 +216,43 @@ impl Disagreement {
             Self::ServerTakeover => "RFC 7692 §7.1.1.1",
         }
     }
+
+    /// Returns a code for logs, metrics and other languages, such as `"deflate-server-window"`. It
+    /// is as stable as [`ProtocolError::name`](crate::ProtocolError::name).
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Unknown => "deflate-unknown-parameter",
+            Self::Repeated => "deflate-repeated-parameter",
+            Self::Value => "deflate-invalid-value",
+            Self::ServerWindow => "deflate-server-window",
+            Self::ServerTakeover => "deflate-server-takeover",
+        }
+    }
 }
 
-impl fmt::Display for Disagreement {
+impl fmt::Display for NegotiationError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let what = match self {
             Self::Unknown => "the server answered permessage-deflate with an unknown parameter",
             Self::Repeated => "the server answered permessage-deflate with a repeated parameter",
             Self::Value => "the server answered permessage-deflate with an invalid value",
-            Self::ServerWindow => "the server wants a larger window than was offered to it",
-            Self::ServerTakeover => "the server does not renounce context takeover as asked",
+            Self::ServerWindow => {
+                "the server wants a larger window than DeflateConfig::incoming_window_bits allows"
+            }
+            Self::ServerTakeover => {
+                "the server insists on context takeover, which \
+                 DeflateConfig::incoming_context_takeover does not allow"
+            }
         };
         write!(f, "{what} ({})", self.section())
     }
 }
 
-impl core::error::Error for Disagreement {}
+impl core::error::Error for NegotiationError {}
 
-/// The parameters of an offer or a response. The outer `Option` of a window: whether it is there; the inner: its value.
+/// The parameters of an offer or a response. The outer `Option` of a window is its presence, the
+/// inner one its value.
 #[derive(Default)]
 struct Parameters {
     server_no_context_takeover: bool,
@@ -232,7 +262,7 @@ struct Parameters {
 }
 
 impl Parameters {
-    fn parse(offer: &Offer<'_>) -> Result<Self, Disagreement> {
+    fn parse(offer: &Offer<'_>) -> Result<Self, NegotiationError> {
         let mut parsed = Self::default();
         for (name, value) in offer.params() {
             match name {
@@ -244,38 +274,34 @@ impl Parameters {
                 }
                 "server_max_window_bits" => set_bits(&mut parsed.server_max_window_bits, value)?,
                 "client_max_window_bits" => set_bits(&mut parsed.client_max_window_bits, value)?,
-                _ => return Err(Disagreement::Unknown),
+                _ => return Err(NegotiationError::Unknown),
             }
         }
         Ok(parsed)
     }
 }
 
-fn set_flag(flag: &mut bool, value: Option<Cow<'_, str>>) -> Result<(), Disagreement> {
+fn set_flag(flag: &mut bool, value: Option<Cow<'_, str>>) -> Result<(), NegotiationError> {
     if value.is_some() {
-        return Err(Disagreement::Value);
+        return Err(NegotiationError::Value);
     }
-    if core::mem::replace(flag, true) { Err(Disagreement::Repeated) } else { Ok(()) }
+    if core::mem::replace(flag, true) { Err(NegotiationError::Repeated) } else { Ok(()) }
 }
 
 fn set_bits(
     bits: &mut Option<Option<u8>>,
     value: Option<Cow<'_, str>>,
-) -> Result<(), Disagreement> {
+) -> Result<(), NegotiationError> {
     let value = match value.as_deref() {
         None => None,
         // RFC 7692 §7.1.2: decimal, without leading zeros.
         Some(digits @ ("8" | "9" | "10" | "11" | "12" | "13" | "14" | "15")) => digits.parse().ok(),
-        Some(_) => return Err(Disagreement::Value),
+        Some(_) => return Err(NegotiationError::Value),
     };
-    if bits.replace(value).is_some() { Err(Disagreement::Repeated) } else { Ok(()) }
+    if bits.replace(value).is_some() { Err(NegotiationError::Repeated) } else { Ok(()) }
 }
 
-fn clamped(bits: u8) -> u8 {
-    bits.clamp(8, WINDOW_BITS_MAX)
-}
-
-/// A window that needs to be mentioned.
+/// Returns the window if it must be mentioned, as the largest need not be.
 fn below_max(bits: u8) -> Option<u8> {
-    Some(clamped(bits)).filter(|&bits| bits < WINDOW_BITS_MAX)
+    Some(bits).filter(|&bits| bits < WINDOW_BITS_MAX)
 }

@@ -331,7 +331,7 @@ fn the_codec_is_that_of_the_rfc() {
         let (mut deflater, mut inflater) =
             (Deflater::new(bits, takeover), Inflater::new(bits, takeover));
         for len in [0, 1, 1000, 70_000] {
-            let payload: Vec<u8> = (0..len).map(|i: usize| (i * i / 77 % 251) as u8).collect();
+            let payload: Vec<u8> = (0..len as u64).map(|i| (i * i / 77 % 251) as u8).collect();
             assert_eq!(inflater.message(&deflater.message(&payload)).unwrap(), payload);
         }
     }

@@ -280,7 +280,7 @@ impl Session {
         for step in &case.steps {
             match step {
                 Step::Frame(first, payload) => self.frame(*first, payload),
-                Step::Header(first, len) => self.encoder.header(*first, *len, &mut self.wire),
+                Step::Header(first, len) => self.encoder.field(*first, *len, &mut self.wire),
                 Step::Payload(payload) => self.encoder.payload(payload, &mut self.wire),
                 Step::Message { binary, payload, fragment } => {
                     self.message(*binary, payload, *fragment)
@@ -317,7 +317,7 @@ impl Session {
     }
 
     fn frame(&mut self, first: u8, payload: &[u8]) {
-        self.encoder.header(first, payload.len(), &mut self.wire);
+        self.encoder.field(first, payload.len(), &mut self.wire);
         self.encoder.payload(payload, &mut self.wire);
         self.borders.push(self.wire.len());
     }

@@ -19,7 +19,7 @@ impl Encoder {
     }
 
     /// A header that announces `len` bytes. Legal or not: `first` is the whole first byte.
-    pub fn header(&mut self, first: u8, len: usize, wire: &mut Vec<u8>) {
+    pub fn field(&mut self, first: u8, len: usize, wire: &mut Vec<u8>) {
         let mask_bit = if self.masks { 0x80 } else { 0 };
         wire.push(first);
         match len {

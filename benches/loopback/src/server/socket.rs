@@ -196,6 +196,11 @@ impl Write for Socket {
     }
 
     #[inline]
+    fn write_vectored(&mut self, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
+        (&self.0.stream).write_vectored(pieces)
+    }
+
+    #[inline]
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }

@@ -1,8 +1,8 @@
 //! A thread per connection, blocking.
 
 use super::{ANSWER, MESSAGE_BYTES_MAX, Result};
-use hybi::blocking::{self, Incoming};
-use hybi::handshake::Accept;
+use hybi::blocking;
+use hybi::handshake::Acceptance;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::thread;
@@ -20,15 +20,12 @@ fn serve(listener: &TcpListener, echo: fn(TcpStream) -> Result<()>) -> Result<()
 
 pub fn serve_hybi(listener: TcpListener) -> Result<()> {
     serve(&listener, |stream| {
-        let mut ws = blocking::accept(stream)?.accept(&Accept::from_same_origin())?;
-        loop {
-            match ws.read()? {
-                Incoming::Text(text) => ws.queue(&text)?,
-                Incoming::Binary(data) => ws.queue(&data)?,
-                Incoming::Closed(_) => return Ok(()),
-                Incoming::Pong(_) | Incoming::TimedOut => {}
-            }
+        let pending = blocking::receive_request(stream)?;
+        let mut ws = pending.accept(&Acceptance::from_same_origin())?;
+        while let Some(message) = ws.receive()? {
+            ws.feed(&message)?;
         }
+        Ok(())
     })
 }
 

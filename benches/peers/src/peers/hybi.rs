@@ -5,12 +5,13 @@
 use crate::peer::{Kind, Peer, Receive, Receiver, Role, Sender, Sink};
 use crate::pipe::Pipe;
 use crate::workload::{Load, NONCE};
-use ::hybi::connection::Kind as TheirKind;
-use ::hybi::handshake::{Accept, Answer, ClientHandshake, ClientRequest, ServerHandshake};
-use ::hybi::{Config, Connection, Event, Input, RandomKeys, Uri};
+use ::hybi::frame::{Header, OpCode};
+use ::hybi::handshake::{
+    Acceptance, Answer, ClientHandshake, ClientRequest, HeadLimits, ServerHandshake,
+};
+use ::hybi::{Config, Connection, Event, Inbox, Input, Outbox, RandomKeys, Uri};
 use std::any::Any;
 use std::hint::black_box;
-use std::ops::Range;
 
 pub struct Hybi;
 
@@ -20,7 +21,7 @@ impl Peer for Hybi {
     }
 
     fn receiver(&self, load: &'static Load, pipe: Pipe) -> Option<Box<dyn Receiver>> {
-        let (inbox, out) = (vec![0; pipe.read_size()], Vec::new());
+        let (inbox, out) = (vec![0; pipe.read_size()], Outbox::new());
         Some(match load.role {
             Role::Server => {
                 let ws = Connection::server(Config::default());
@@ -34,7 +35,7 @@ impl Peer for Hybi {
     }
 
     fn sender(&self, role: Role, payload: &'static [u8], pipe: Pipe) -> Option<Box<dyn Sender>> {
-        let out = Vec::new();
+        let out = Outbox::new();
         Some(match role {
             Role::Server => {
                 Box::new(Sending { ws: Connection::server(Config::default()), payload, pipe, out })
@@ -47,31 +48,32 @@ impl Peer for Hybi {
 
     fn deflating_sender(&self, texts: &[&'static str], pipe: Pipe) -> Option<Box<dyn Sender>> {
         let ws = with_deflate(Connection::server(Config::default()));
-        Some(Box::new(SendingTexts { ws, texts: texts.to_vec(), pipe, out: Vec::new() }))
+        Some(Box::new(SendingTexts { ws, texts: texts.to_vec(), pipe, out: Outbox::new() }))
     }
 
     fn acceptor(&self, pipe: Pipe) -> Option<Box<dyn FnMut()>> {
-        let (mut inbox, mut out) = (vec![0; pipe.read_size()], Vec::new());
+        let (mut inbox, mut out) = (vec![0; pipe.read_size()], Outbox::new());
         Some(Box::new(move || {
-            let mut handshake = ServerHandshake::new(Config::default());
+            let mut handshake = ServerHandshake::new(HeadLimits::default());
             let n = pipe.read_into(&mut inbox);
             let mut input = Input::new(&mut inbox[..n]);
             let request = handshake.receive(&mut input, &mut out).unwrap().unwrap();
-            black_box(handshake.accept(&request, &Accept::from_same_origin(), &mut out).unwrap());
-            pipe.give(&out);
+            black_box(
+                handshake.accept(&request, &Acceptance::from_same_origin(), &mut out).unwrap(),
+            );
+            pipe.give(out.front());
             out.clear();
         }))
     }
 
     fn connector(&self, pipe: Pipe) -> Option<Box<dyn FnMut()>> {
-        let (mut inbox, mut out) = (vec![0; pipe.read_size()], Vec::new());
+        let (mut inbox, mut out) = (vec![0; pipe.read_size()], Outbox::new());
         let uri = Uri::parse("wss://server.example.com/chat?room=42").unwrap();
         Some(Box::new(move || {
             let request = ClientRequest::new(&uri).origin("https://server.example.com");
-            let config = Config::default();
             let mut handshake =
-                ClientHandshake::with_keys(&request, config, NONCE, RandomKeys, &mut out).unwrap();
-            pipe.give(&out);
+                ClientHandshake::with_keys(&request, NONCE, RandomKeys, &mut out).unwrap();
+            pipe.give(out.front());
             out.clear();
             let n = pipe.read_into(&mut inbox);
             let answer = handshake.receive(&mut Input::new(&mut inbox[..n])).unwrap().unwrap();
@@ -99,7 +101,7 @@ struct Receiving<R> {
     ws: Connection<R>,
     pipe: Pipe,
     inbox: Vec<u8>,
-    out: Vec<u8>,
+    out: Outbox,
 }
 
 impl<R: ::hybi::Role> Receive for Receiving<R> {
@@ -117,18 +119,16 @@ impl<R: ::hybi::Role> Receive for Receiving<R> {
                 received += 1;
             }
             if !self.out.is_empty() {
-                self.pipe.give(&self.out);
+                self.pipe.give(self.out.front());
                 self.out.clear();
             }
         }
     }
 }
 
-/// hybi where the inbox belongs to the connection, and binary messages that reads cut are put together in it.
+/// hybi with an [`Inbox`] for the connection, in which binary messages that reads split stay until
+/// they are complete.
 pub struct InPlace;
-
-/// Has room for the longest message of these workloads and some reads of the next.
-const IN_PLACE_BYTES: usize = (1 << 20) + (256 << 10);
 
 impl Peer for InPlace {
     fn name(&self) -> &'static str {
@@ -136,16 +136,16 @@ impl Peer for InPlace {
     }
 
     fn receiver(&self, load: &'static Load, pipe: Pipe) -> Option<Box<dyn Receiver>> {
-        let (inbox, out) = (vec![0; IN_PLACE_BYTES], Vec::new());
+        let (inbox, out) = (Inbox::new(), Outbox::new());
         let applies = load.kind == Kind::Binary && load.fragments == 1 && !load.compressed;
         applies.then(|| match load.role {
             Role::Server => {
                 let ws = Connection::server(Config::default());
-                Box::new(ReceivingInPlace { ws, pipe, inbox, unread: 0..0, out }) as _
+                Box::new(ReceivingInPlace { ws, pipe, inbox, out }) as _
             }
             Role::Client => {
                 let ws = Connection::client(Config::default());
-                Box::new(ReceivingInPlace { ws, pipe, inbox, unread: 0..0, out }) as _
+                Box::new(ReceivingInPlace { ws, pipe, inbox, out }) as _
             }
         })
     }
@@ -154,40 +154,25 @@ impl Peer for InPlace {
 struct ReceivingInPlace<R> {
     ws: Connection<R>,
     pipe: Pipe,
-    inbox: Vec<u8>,
-    unread: Range<usize>,
-    out: Vec<u8>,
-}
-
-impl<R: ::hybi::Role> ReceivingInPlace<R> {
-    /// Reads behind what is unread. That goes to the front if that is cheap beside what was read since, which keeps the
-    /// part of the inbox that is in use small, and if there is no room behind it.
-    fn fill(&mut self) {
-        let Range { start, end } = self.unread;
-        if (end - start) * 4 <= start || end == self.inbox.len() {
-            self.inbox.copy_within(start..end, 0);
-            self.unread = 0..end - start;
-        }
-        self.unread.end += self.pipe.read_into(&mut self.inbox[self.unread.end..]);
-    }
+    inbox: Inbox,
+    out: Outbox,
 }
 
 impl<R: ::hybi::Role> Receive for ReceivingInPlace<R> {
     fn receive<S: Sink>(&mut self, messages: usize, sink: &mut S) {
         let mut received = 0;
         while received < messages {
-            self.fill();
-            let mut input =
-                Input::new(&mut self.inbox[self.unread.clone()]).in_place_up_to(IN_PLACE_BYTES);
+            let n = self.pipe.read_into(self.inbox.room());
+            self.inbox.filled(n);
+            let mut input = self.inbox.input();
             while let Some(event) = self.ws.receive(&mut input, &mut self.out).unwrap() {
                 if let Event::Binary(data) = event {
                     sink.message(Kind::Binary, &data);
                     received += 1;
                 }
             }
-            self.unread.start = self.unread.end - input.len();
             if !self.out.is_empty() {
-                self.pipe.give(&self.out);
+                self.pipe.give(self.out.front());
                 self.out.clear();
             }
         }
@@ -198,7 +183,7 @@ struct Sending<R> {
     ws: Connection<R>,
     payload: &'static [u8],
     pipe: Pipe,
-    out: Vec<u8>,
+    out: Outbox,
 }
 
 impl<R: ::hybi::Role> Sender for Sending<R> {
@@ -206,7 +191,7 @@ impl<R: ::hybi::Role> Sender for Sending<R> {
         for _ in 0..messages {
             self.ws.send(self.payload, &mut self.out).unwrap();
         }
-        self.pipe.give(&self.out);
+        self.pipe.give(self.out.front());
         self.out.clear();
     }
 }
@@ -215,7 +200,7 @@ struct SendingTexts<R> {
     ws: Connection<R>,
     texts: Vec<&'static str>,
     pipe: Pipe,
-    out: Vec<u8>,
+    out: Outbox,
 }
 
 impl<R: ::hybi::Role> Sender for SendingTexts<R> {
@@ -223,7 +208,7 @@ impl<R: ::hybi::Role> Sender for SendingTexts<R> {
         for text in self.texts.iter().copied().cycle().take(messages) {
             self.ws.send(text, &mut self.out).unwrap();
         }
-        self.pipe.give(&self.out);
+        self.pipe.give(self.out.front());
         self.out.clear();
     }
 }
@@ -232,12 +217,11 @@ fn with_deflate<R: ::hybi::Role>(ws: Connection<R>) -> Connection<R> {
     use ::hybi::extension::{Offers, deflate};
     let config = deflate::DeflateConfig::default();
     let offers = Offers::new(b"permessage-deflate; client_max_window_bits").flatten();
-    let agreed = deflate::accept(&config, offers).unwrap();
+    let agreed = deflate::respond(&config, offers).unwrap();
     ws.with_deflate(&agreed, &config)
 }
 
-/// hybi where the caller writes header and payload with one vectored write. A client masks in place: the message is
-/// written into a buffer that it may change.
+/// hybi where a server writes header and payload with one vectored write.
 pub struct Vectored;
 
 impl Peer for Vectored {
@@ -246,53 +230,24 @@ impl Peer for Vectored {
     }
 
     fn sender(&self, role: Role, payload: &'static [u8], pipe: Pipe) -> Option<Box<dyn Sender>> {
-        let scratch = payload.to_vec();
-        Some(match role {
-            Role::Server => Box::new(ServerVectored {
-                ws: Connection::server(Config::default()),
-                payload,
-                pipe,
-            }),
-            Role::Client => Box::new(ClientVectored {
-                ws: Connection::client(Config::default()),
-                payload,
-                scratch,
-                pipe,
-            }),
-        })
+        let ws = Connection::server(Config::default());
+        (role == Role::Server).then(|| Box::new(SendingVectored { ws, payload, pipe }) as _)
     }
 }
 
-struct ServerVectored {
+struct SendingVectored {
     ws: Connection<::hybi::Server>,
     payload: &'static [u8],
     pipe: Pipe,
 }
 
-impl Sender for ServerVectored {
+impl Sender for SendingVectored {
     fn send(&mut self, messages: usize) {
         for _ in 0..messages {
-            let header = self.ws.header(self.payload).unwrap();
+            self.ws.writer().may_send_message().unwrap();
+            let header = Header::new(OpCode::BINARY, self.payload.len() as u64).encode();
             self.pipe.give(&header);
             self.pipe.give(self.payload);
-        }
-    }
-}
-
-struct ClientVectored {
-    ws: Connection<::hybi::Client>,
-    payload: &'static [u8],
-    scratch: Vec<u8>,
-    pipe: Pipe,
-}
-
-impl Sender for ClientVectored {
-    fn send(&mut self, messages: usize) {
-        for _ in 0..messages {
-            self.scratch.copy_from_slice(self.payload);
-            let header = self.ws.mask_in_place(TheirKind::Binary, &mut self.scratch).unwrap();
-            self.pipe.give(&header);
-            self.pipe.give(&self.scratch);
         }
     }
 }

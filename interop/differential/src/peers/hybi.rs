@@ -4,8 +4,8 @@ use hybi::connection::Connection;
 use hybi::extension::Offers;
 use hybi::extension::deflate::{self, DeflateConfig};
 use hybi::frame::CloseReason;
-use hybi::handshake::{Accept, Answer, ClientRequest};
-use hybi::{ClientHandshake, Config, Event, Input, Limits, ServerHandshake, Uri};
+use hybi::handshake::{Acceptance, Answer, ClientRequest, HeadLimits};
+use hybi::{ClientHandshake, Config, Event, Input, Limits, Outbox, ServerHandshake, Uri};
 
 use super::{Peer, accepted, body};
 use crate::case::{Case, Deflate, End, Outcome, Role};
@@ -52,33 +52,33 @@ impl Peer for Hybi {
     }
 
     fn head(&self, case: &Case) -> Option<Outcome> {
-        let (mut out, config) = (Vec::new(), Config::default());
+        let mut out = Outbox::new();
         match case.role {
             Role::Server => {
-                let mut handshake = ServerHandshake::new(config);
+                let mut handshake = ServerHandshake::new(HeadLimits::default());
                 for read in case.reads(&case.wire) {
                     let mut inbox = read.to_vec();
                     match handshake.receive(&mut Input::new(&mut inbox), &mut out) {
                         Ok(None) => {}
                         Ok(Some(request)) => {
-                            let mut accept = Accept::from_any_origin();
+                            let mut accept = Acceptance::from_any_origin();
                             if request.subprotocols().next() == Some(heads::SUBPROTOCOL) {
                                 accept = accept.subprotocol(heads::SUBPROTOCOL);
                             }
                             let result = handshake.accept(&request, &accept, &mut out);
                             let is_accepted = result.is_ok();
-                            return Some(accepted(is_accepted, out));
+                            return Some(accepted(is_accepted, out.take()));
                         }
-                        Err(_) => return Some(accepted(false, out)),
+                        Err(_) => return Some(accepted(false, out.take())),
                     }
                 }
             }
             Role::Client => {
                 let uri = Uri::parse(heads::URI).expect("it is one");
                 let request = ClientRequest::new(&uri).subprotocol(heads::SUBPROTOCOL);
-                let mut handshake = ClientHandshake::new(&request, config, &mut out)
-                    .expect("nothing is wrong with it");
-                let wire = heads::with_accept(&case.wire, &out);
+                let mut handshake =
+                    ClientHandshake::new(&request, &mut out).expect("nothing is wrong with it");
+                let wire = heads::with_accept(&case.wire, &out.take());
                 for read in case.reads(&wire) {
                     let mut inbox = read.to_vec();
                     match handshake.receive(&mut Input::new(&mut inbox)) {
@@ -101,7 +101,7 @@ fn config() -> Config {
 }
 
 fn receive<R: hybi::Role>(mut ws: Connection<R>, role: Role, reads: &[&[u8]]) -> Outcome {
-    let (mut outcome, mut out, mut sent) = (Outcome::default(), Vec::new(), Vec::new());
+    let (mut outcome, mut out, mut sent) = (Outcome::default(), Outbox::new(), Vec::new());
     for read in reads {
         let mut inbox = read.to_vec();
         let mut input = Input::new(&mut inbox);
@@ -122,7 +122,7 @@ fn receive<R: hybi::Role>(mut ws: Connection<R>, role: Role, reads: &[&[u8]]) ->
             }
         }
         // Written.
-        sent.append(&mut out);
+        sent.append(&mut out.take());
     }
     outcome.sent(role, &sent)
 }

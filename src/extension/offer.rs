@@ -1,18 +1,23 @@
-//! The grammar of `Sec-WebSocket-Extensions`, and the tokens and lists that it shares with other header fields.
+//! The grammar of `Sec-WebSocket-Extensions` (RFC 6455 §9.1).
 
 use alloc::borrow::Cow;
 use alloc::string::String;
 use core::fmt;
 
-/// An extension as one element of a `Sec-WebSocket-Extensions` list names it: in a request an offer, in a response the
+use crate::http::list::{is_token_byte, text};
+
+/// An element of a `Sec-WebSocket-Extensions` list: in a request an offer, in a response the
 /// server's choice.
 ///
-/// Its grammar has been checked; whether the extension is known and its parameters make sense has not.
+/// Its grammar has been checked, but not whether the extension is known and its parameters make
+/// sense.
 ///
 /// ```
 /// use hybi::extension::Offers;
 ///
-/// let mut offers = Offers::new(b"permessage-deflate; client_max_window_bits; server_max_window_bits=\"10\", x");
+/// let mut offers = Offers::new(
+///     b"permessage-deflate; client_max_window_bits; server_max_window_bits=\"10\", x",
+/// );
 /// let offer = offers.next().unwrap()?;
 /// assert_eq!(offer.name(), "permessage-deflate");
 /// let params: Vec<_> = offer.params().collect();
@@ -20,9 +25,9 @@ use core::fmt;
 /// assert_eq!(params[1], ("server_max_window_bits", Some("10".into())));
 /// assert_eq!(offers.next().unwrap()?.name(), "x");
 /// assert!(offers.next().is_none());
-/// # Ok::<(), hybi::extension::Malformed>(())
+/// # Ok::<(), hybi::extension::ExtensionsError>(())
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Offer<'a> {
     name: &'a str,
     /// From the first `;` to the end of the element. Invariant: follows the grammar.
@@ -30,22 +35,24 @@ pub struct Offer<'a> {
 }
 
 impl<'a> Offer<'a> {
-    /// The extension's token, as it was written.
+    /// Returns the extension's token, as it was written.
     #[must_use]
     pub fn name(&self) -> &'a str {
         self.name
     }
 
-    /// Its parameters in their order, repeats kept. A value that was a quoted string comes unquoted.
+    /// Returns its parameters in their order, repeats kept. A value that was a quoted string is
+    /// returned unquoted.
     #[must_use]
     pub fn params(&self) -> Params<'a> {
         Params { rest: self.params }
     }
 }
 
-/// The list in one `Sec-WebSocket-Extensions` header line: an iterator over its elements.
+/// The list in one `Sec-WebSocket-Extensions` field line: an iterator over its elements.
 ///
-/// Empty elements are skipped (RFC 9110 §5.6.1.2). After the first malformed element there is nothing more.
+/// Empty elements are skipped (RFC 9110 §5.6.1.2). The first malformed element ends it, with an
+/// error.
 #[derive(Clone, Debug)]
 pub struct Offers<'a> {
     /// `None` after an error.
@@ -53,7 +60,7 @@ pub struct Offers<'a> {
 }
 
 impl<'a> Offers<'a> {
-    /// Reads the value of one header line. Several lines are the same as one list (RFC 6455 §9.1).
+    /// Reads the value of one field line. Several lines are the same as one list (RFC 6455 §9.1).
     #[must_use]
     pub fn new(value: &'a [u8]) -> Self {
         Self { rest: Some(value) }
@@ -61,7 +68,7 @@ impl<'a> Offers<'a> {
 }
 
 impl<'a> Iterator for Offers<'a> {
-    type Item = Result<Offer<'a>, Malformed>;
+    type Item = Result<Offer<'a>, ExtensionsError>;
 
     fn next(&mut self) -> Option<Self::Item> {
         let rest = skip_empty_elements(self.rest?);
@@ -71,7 +78,7 @@ impl<'a> Iterator for Offers<'a> {
         }
         let parsed = parse_offer(rest);
         self.rest = parsed.map(|(_, rest)| rest);
-        Some(parsed.map(|(offer, _)| offer).ok_or(Malformed))
+        Some(parsed.map(|(offer, _)| offer).ok_or(ExtensionsError))
     }
 }
 
@@ -93,20 +100,37 @@ impl<'a> Iterator for Params<'a> {
     }
 }
 
-/// A `Sec-WebSocket-Extensions` value that does not follow its grammar (RFC 6455 §9.1): the peer's mistake, and the
-/// end of the handshake.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Malformed;
+/// A `Sec-WebSocket-Extensions` value that does not follow its grammar (RFC 6455 §9.1): the peer's
+/// mistake, which ends the handshake.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct ExtensionsError;
 
-impl fmt::Display for Malformed {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the peer sent a Sec-WebSocket-Extensions header that is not a list of extensions (RFC 6455 §9.1)")
+impl ExtensionsError {
+    /// Returns a code for logs, metrics and other languages: `"extensions-malformed"`. It is as
+    /// stable as [`ProtocolError::name`](crate::ProtocolError::name).
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        "extensions-malformed"
+    }
+
+    /// Returns the section that has the rule: `"RFC 6455 §9.1"`.
+    #[must_use]
+    pub const fn section(self) -> &'static str {
+        "RFC 6455 §9.1"
     }
 }
 
-impl core::error::Error for Malformed {}
+impl fmt::Display for ExtensionsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let what = "a Sec-WebSocket-Extensions field that is not a list of extensions";
+        write!(f, "the peer sent {what} ({})", self.section())
+    }
+}
 
-/// One element and what follows its comma.
+impl core::error::Error for ExtensionsError {}
+
+/// Parses one element. Returns it and what follows its comma.
 fn parse_offer(element: &[u8]) -> Option<(Offer<'_>, &[u8])> {
     let mut cursor = Cursor(element);
     let name = text(cursor.token()?);
@@ -123,7 +147,7 @@ fn parse_offer(element: &[u8]) -> Option<(Offer<'_>, &[u8])> {
     }
 }
 
-/// What is left to parse of an element.
+/// The rest of an element, to be parsed.
 struct Cursor<'a>(&'a [u8]);
 
 struct Param<'a> {
@@ -133,7 +157,7 @@ struct Param<'a> {
 
 enum Value<'a> {
     Token(&'a [u8]),
-    /// Without its quotes; every character, behind a backslash or not, is one of a token.
+    /// Without its quotes. Every character, after a backslash or not, is one of a token.
     Quoted(&'a [u8]),
 }
 
@@ -161,7 +185,8 @@ impl<'a> Cursor<'a> {
         (!token.is_empty()).then_some(token)
     }
 
-    /// `";" token [ "=" ( token / quoted-string ) ]`, with the white space that RFC 2616's grammar implies.
+    /// `";" token [ "=" ( token / quoted-string ) ]`, with the white space that the grammar of RFC
+    /// 2616 implies.
     fn param(&mut self) -> Option<Param<'a>> {
         if !self.eat(b';') {
             return None;
@@ -218,50 +243,6 @@ impl<'a> Value<'a> {
     }
 }
 
-/// Bytes that are known to be ASCII.
-pub(crate) fn text(ascii: &[u8]) -> &str {
-    core::str::from_utf8(ascii).unwrap_or_default()
-}
-
-/// Whether the byte may be in a token (RFC 9110 §5.6.2).
-#[inline]
-pub(crate) fn is_token_byte(byte: u8) -> bool {
-    /// Looked up, because heads are mostly tokens.
-    const TABLE: [bool; 256] = {
-        let mut table = [false; 256];
-        let mut alphabet: &[u8] =
-            b"!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
-        while let [byte, rest @ ..] = alphabet {
-            // A byte is below 256, and this runs in the compiler.
-            #[expect(clippy::indexing_slicing)]
-            {
-                table[*byte as usize] = true;
-            }
-            alphabet = rest;
-        }
-        table
-    };
-    TABLE.get(usize::from(byte)).copied().unwrap_or(false)
-}
-
-/// Whether this is a token (RFC 9110 §5.6.2), so not empty either.
-pub(crate) fn is_token(bytes: &[u8]) -> bool {
-    !bytes.is_empty() && bytes.iter().all(|&byte| is_token_byte(byte))
-}
-
-/// Bytes without the spaces and tabs at both ends.
-pub(crate) fn trim(mut bytes: &[u8]) -> &[u8] {
-    while let [b' ' | b'\t', rest @ ..] | [rest @ .., b' ' | b'\t'] = bytes {
-        bytes = rest;
-    }
-    bytes
-}
-
-/// The elements of a comma-separated list without quoted strings, trimmed; empty ones are skipped (RFC 9110 §5.6.1.2).
-pub(crate) fn elements(value: &[u8]) -> impl Iterator<Item = &[u8]> + Clone {
-    value.split(|&byte| byte == b',').map(trim).filter(|element| !element.is_empty())
-}
-
 fn skip_empty_elements(mut list: &[u8]) -> &[u8] {
     while let [b' ' | b'\t' | b',', rest @ ..] = list {
         list = rest;
@@ -305,7 +286,8 @@ mod tests {
                 Some("mux;max-channels=4;flow-control|deflate-stream"),
             ),
             ("private-extension", Some("private-extension")),
-            ("permessage-foo; use_x, permessage-foo", Some("permessage-foo;use_x|permessage-foo")), // RFC 7692 §5
+            // RFC 7692 §5.
+            ("permessage-foo; use_x, permessage-foo", Some("permessage-foo;use_x|permessage-foo")),
             ("a;b=\"c\"", Some("a;b=c")),
             ("a;b=\"\\c\\d\"", Some("a;b=cd")),
             ("a ; b = c ;d\t,e", Some("a;b=c;d|e")),
@@ -355,24 +337,7 @@ mod tests {
     fn nothing_comes_after_a_malformed_element() {
         let mut offers = Offers::new(b"a, b c, d");
         assert_eq!(offers.next().unwrap().unwrap().name(), "a");
-        assert_eq!(offers.next(), Some(Err(Malformed)));
+        assert_eq!(offers.next(), Some(Err(ExtensionsError)));
         assert_eq!(offers.next(), None);
-    }
-
-    #[test]
-    fn elements_are_trimmed_and_not_empty() {
-        let got: Vec<_> = elements(b" a ,, b\t,\t").collect();
-        assert_eq!(got, [b"a", b"b"]);
-    }
-
-    #[test]
-    fn tokens_are_those_of_the_grammar() {
-        // RFC 9110 §5.6.2: any visible character but these delimiters.
-        let delimiters = b"(),/:;<=>?@[\\]{}\"";
-        for byte in 0..=u8::MAX {
-            let want = byte.is_ascii_graphic() && !delimiters.contains(&byte);
-            assert_eq!(is_token_byte(byte), want, "{byte:#x}");
-        }
-        assert!(!is_token(b""));
     }
 }

@@ -1,19 +1,19 @@
-//! The form of an HTTP/1.1 head (RFC 9112), one byte after another: says where it ends, or at the first byte that cannot
-//! be in a head what is wrong.
+//! Scans an HTTP/1.1 head (RFC 9112) byte by byte: finds its end, or at the first bad byte its
+//! fault.
 
 use super::limits::HeadLimits;
-use crate::extension::grammar::is_token_byte;
+use crate::http::list::is_token_byte;
 
-/// Which kind of line a head begins with.
+/// The kind of line that a head begins with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum StartLine {
+pub(crate) enum StartLine {
     Request,
     Status,
 }
 
-/// What is wrong with the form of a head.
+/// A fault in the form of a head.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Fault {
+pub(crate) enum Fault {
     /// Neither a request line nor a status line.
     StartLine,
     /// A character in the target that is in none.
@@ -22,33 +22,33 @@ pub(super) enum Fault {
     Version,
     /// A CR without a LF or a LF without a CR.
     LineEnding,
-    /// A header line that begins with white space.
+    /// A field line that begins with white space.
     Folded,
-    /// A header name that is not a token, or not followed by a colon.
-    HeaderName,
-    /// A control character in a header value.
-    HeaderValue,
+    /// A field name that is not a token, or not followed by a colon.
+    FieldName,
+    /// A control character in a field value.
+    FieldValue,
     /// The start line is too long.
     StartLineTooLong,
     /// The head is too long.
     HeadTooLong,
-    /// Too many header lines.
-    TooManyHeaders,
+    /// Too many field lines.
+    TooManyFields,
 }
 
-/// How far a head has been read.
+/// Progress through a head.
 #[derive(Debug)]
-pub(super) struct Scan {
+pub(crate) struct Scan {
     state: State,
     /// The bytes so far.
     scanned: usize,
     /// The bytes of the target so far.
     target_len: usize,
-    /// The header lines so far, the current one included.
-    headers: usize,
+    /// The field lines so far, the current one included.
+    fields: usize,
 }
 
-/// What the last byte was part of.
+/// The part of the head that the last byte belonged to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     /// Nothing, or an empty line before the request line.
@@ -71,36 +71,37 @@ enum State {
     LineCr,
     /// The LF of such a line.
     LineLf,
-    /// A header name: at least one byte of it.
+    /// A field name: at least one byte of it.
     Name,
-    /// A header value, or the colon before it.
+    /// A field value, or the colon before it.
     Value,
     /// The CR of the empty line at the end.
     EndCr,
 }
 
 impl Scan {
-    pub(super) const fn new(kind: StartLine) -> Self {
+    pub(crate) const fn new(kind: StartLine) -> Self {
         let state = match kind {
             StartLine::Request => State::BeforeRequest,
             StartLine::Status => State::ResponseVersion(0),
         };
-        Self { state, scanned: 0, target_len: 0, headers: 0 }
+        Self { state, scanned: 0, target_len: 0, fields: 0 }
     }
 
     /// How many bytes have been looked at.
     #[cfg(test)]
-    pub(super) const fn scanned(&self) -> usize {
+    pub(crate) const fn scanned(&self) -> usize {
         self.scanned
     }
 
-    /// Looks at the next byte: whether it is the last of the head. Spent after that or a fault.
+    /// Looks at the next byte. Returns whether it is the last of the head. Unusable after that, and
+    /// after a fault.
     #[inline]
-    pub(super) fn step(&mut self, byte: u8, limits: &HeadLimits) -> Result<bool, Fault> {
+    pub(crate) fn step(&mut self, byte: u8, limits: &HeadLimits) -> Result<bool, Fault> {
         if self.scanned >= limits.head_bytes_max as usize {
             return Err(match self.state {
                 State::LineLf | State::Name | State::Value | State::EndCr => Fault::HeadTooLong,
-                State::LineCr if self.headers > 0 => Fault::HeadTooLong,
+                State::LineCr if self.fields > 0 => Fault::HeadTooLong,
                 _ => Fault::StartLineTooLong,
             });
         }
@@ -134,7 +135,8 @@ impl Scan {
             // RFC 9110 §15: a status has three digits, the first of which is its class.
             (State::Status(0), b'1'..=b'9') => State::Status(1),
             (State::Status(read @ 1..=2), b'0'..=b'9') => State::Status(read.saturating_add(1)),
-            // The space is part of the line even without a reason phrase (RFC 9112 §4), but often forgotten.
+            // The space is part of the line even without a reason phrase (RFC 9112 §4), but often
+            // forgotten.
             (State::Status(3), b' ') => State::Reason,
             (State::Reason, b'\t' | b' '..=b'~' | 0x80..) => State::Reason,
             (
@@ -157,18 +159,18 @@ impl Scan {
             }
             (State::LineLf, b' ' | b'\t') => return Err(Fault::Folded),
             (State::LineLf, _) if is_token_byte(byte) => {
-                self.headers = self.headers.saturating_add(1);
-                if self.headers > limits.headers_in_effect() {
-                    return Err(Fault::TooManyHeaders);
+                self.fields = self.fields.saturating_add(1);
+                if self.fields > limits.fields_in_effect() {
+                    return Err(Fault::TooManyFields);
                 }
                 State::Name
             }
             (State::Name, b':') => State::Value,
             (State::Name, _) if is_token_byte(byte) => State::Name,
-            (State::LineLf | State::Name, _) => return Err(Fault::HeaderName),
+            (State::LineLf | State::Name, _) => return Err(Fault::FieldName),
             (State::Value, b'\r') => State::LineCr,
             (State::Value, b'\t' | b' '..=b'~' | 0x80..) => State::Value,
-            (State::Value, _) => return Err(Fault::HeaderValue),
+            (State::Value, _) => return Err(Fault::FieldValue),
         };
         Ok(false)
     }

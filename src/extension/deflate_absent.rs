@@ -1,11 +1,11 @@
-//! What stands for permessage-deflate without feature `deflate`: types that have no value, so that the connection
-//! is written once and the compiler strikes out what cannot happen.
+//! Stands in for permessage-deflate without feature `deflate`. Its types have no values, so that
+//! the connection is written once and the compiler removes what cannot happen.
 
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 
-use crate::error::Violation;
+use crate::error::ProtocolError;
 use crate::extension::Offer;
 
 #[derive(Debug)]
@@ -16,11 +16,11 @@ impl Inflater {
         match *self {}
     }
 
-    pub(crate) fn inflate(&mut self, _: &[u8], _: &mut Vec<u8>) -> Result<usize, Violation> {
+    pub(crate) fn inflate(&mut self, _: &[u8], _: &mut Vec<u8>) -> Result<usize, ProtocolError> {
         match *self {}
     }
 
-    pub(crate) fn finish(&mut self) -> Result<(), Violation> {
+    pub(crate) fn finish(&mut self) -> Result<(), ProtocolError> {
         match *self {}
     }
 }
@@ -40,7 +40,7 @@ impl Deflater {
 
 pub(crate) const NAME: &str = "permessage-deflate";
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum DeflateConfig {}
 
 #[derive(Clone, Copy, Debug)]
@@ -53,20 +53,20 @@ impl fmt::Display for Agreed {
 }
 
 #[derive(Debug)]
-pub(crate) enum Disagreement {}
+pub(crate) enum NegotiationError {}
 
 pub(crate) fn offer(config: &DeflateConfig) -> String {
     match *config {}
 }
 
-pub(crate) fn accept<'a>(
+pub(crate) fn respond<'a>(
     config: &DeflateConfig,
     _: impl IntoIterator<Item = Offer<'a>>,
 ) -> Option<Agreed> {
     match *config {}
 }
 
-pub(crate) fn conclude(config: &DeflateConfig, _: &Offer<'_>) -> Result<Agreed, Disagreement> {
+pub(crate) fn conclude(config: &DeflateConfig, _: &Offer<'_>) -> Result<Agreed, NegotiationError> {
     match *config {}
 }
 

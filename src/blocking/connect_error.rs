@@ -1,0 +1,95 @@
+//! The errors of connecting.
+
+use core::fmt;
+use std::boxed::Box;
+use std::io;
+
+use crate::handshake::{HandshakeUsageError, Refusal, ResponseError};
+use crate::uri::UriError;
+
+/// Why a client did not get a connection.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum ConnectError {
+    /// The URI is not a WebSocket URI.
+    Uri(UriError),
+    /// The URI is `wss:`, and TLS is not built in: [`Connector`](super::Connector) shows how to
+    /// bring a stream that does it.
+    NeedsTls,
+    /// The request cannot be sent as it is: the caller's mistake. Nothing was written.
+    Usage(HandshakeUsageError),
+    /// The name of the host could not be looked up.
+    Resolve(io::Error),
+    /// No address of the host could be reached; the error is that of the last one.
+    Connect(io::Error),
+    /// The time-out has passed.
+    TimedOut,
+    /// The stream failed or ended during the handshake.
+    Io(io::Error),
+    /// The response of the server or proxy broke a rule.
+    Response(ResponseError),
+    /// The server refused: an error, a redirect (which is never followed), a demand for
+    /// credentials.
+    Refused(Box<Refusal<'static>>),
+    /// The proxy refused.
+    ProxyRefused(Box<Refusal<'static>>),
+}
+
+impl From<HandshakeUsageError> for ConnectError {
+    fn from(error: HandshakeUsageError) -> Self {
+        Self::Usage(error)
+    }
+}
+
+impl From<ResponseError> for ConnectError {
+    fn from(error: ResponseError) -> Self {
+        Self::Response(error)
+    }
+}
+
+/// Converts a time-out into [`ConnectError::TimedOut`].
+impl From<io::Error> for ConnectError {
+    fn from(error: io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::TimedOut => Self::TimedOut,
+            _ => Self::Io(error),
+        }
+    }
+}
+
+impl fmt::Display for ConnectError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Uri(error) => error.fmt(f),
+            Self::NeedsTls => f.write_str(
+                "wss: needs TLS, which is not built in: open a TCP connection with \
+                 Connector::connect_tcp, wrap it with a TLS crate, and pass that stream to \
+                 Connector::connect_over",
+            ),
+            Self::Usage(error) => error.fmt(f),
+            Self::Resolve(error) => write!(f, "the host could not be looked up: {error}"),
+            Self::Connect(error) => write!(f, "the host could not be reached: {error}"),
+            Self::TimedOut => f.write_str("connecting took too long"),
+            Self::Io(error) => write!(f, "the stream failed during the handshake: {error}"),
+            Self::Response(error) => error.fmt(f),
+            Self::Refused(refusal) => write!(f, "the server refused: {refusal}"),
+            Self::ProxyRefused(refusal) => write!(f, "the proxy refused: {refusal}"),
+        }
+    }
+}
+
+// `Display` prints the inner error, so `source` skips it.
+impl core::error::Error for ConnectError {
+    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
+        match self {
+            Self::Resolve(error) | Self::Connect(error) | Self::Io(error) => error.source(),
+            Self::Uri(_)
+            | Self::NeedsTls
+            | Self::Usage(_)
+            | Self::TimedOut
+            | Self::Response(_)
+            | Self::Refused(_)
+            | Self::ProxyRefused(_) => None,
+        }
+    }
+}

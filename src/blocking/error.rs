@@ -1,0 +1,142 @@
+//! The errors of an open connection and of accepting.
+
+use core::fmt;
+use std::io;
+use std::string::{String, ToString};
+
+use crate::error::{ProtocolError, UsageError};
+use crate::handshake::{HandshakeUsageError, RequestError};
+
+/// Why a call on an open connection failed.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Error {
+    /// The peer broke a rule of the protocol. It was sent the Close frame for that, as far as
+    /// possible, and the stream is closed. Final: every later call that receives fails the same.
+    Protocol(ProtocolError),
+    /// The caller made a mistake. Nothing was written, and the connection is as it was before.
+    Usage(UsageError),
+    /// The time-out has passed, or the stream is non-blocking and not ready. Nothing is lost: call
+    /// again.
+    TimedOut,
+    /// The stream failed.
+    ///
+    /// From a call that receives, it is final: every later one fails the same. From a call that
+    /// sends, it means that nothing can be sent any more, but go on receiving: a Close frame that
+    /// tells why may have arrived.
+    Io(io::Error),
+}
+
+impl From<ProtocolError> for Error {
+    fn from(error: ProtocolError) -> Self {
+        Self::Protocol(error)
+    }
+}
+
+impl From<UsageError> for Error {
+    fn from(error: UsageError) -> Self {
+        Self::Usage(error)
+    }
+}
+
+impl From<io::Error> for Error {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Protocol(error) => error.fmt(f),
+            Self::Usage(error) => error.fmt(f),
+            Self::TimedOut => f.write_str("the time-out has passed"),
+            Self::Io(error) => write!(f, "the stream failed: {error}"),
+        }
+    }
+}
+
+// `Display` prints the inner error, so `source` skips it.
+impl core::error::Error for Error {
+    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
+        match self {
+            Self::Io(error) => error.source(),
+            Self::Protocol(_) | Self::Usage(_) | Self::TimedOut => None,
+        }
+    }
+}
+
+/// Why a request did not become a connection.
+///
+/// It concerns one stream only: a server goes on with the next.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum AcceptError {
+    /// The request broke a rule, or its origin is not allowed. It has been answered with the right
+    /// status, as far as possible.
+    Request(RequestError),
+    /// The caller made a mistake. The client has received a 500.
+    Usage(HandshakeUsageError),
+    /// The client took too long.
+    TimedOut,
+    /// The stream failed, or ended (`UnexpectedEof`).
+    Io(io::Error),
+}
+
+impl From<RequestError> for AcceptError {
+    fn from(error: RequestError) -> Self {
+        Self::Request(error)
+    }
+}
+
+/// Converts a time-out into [`AcceptError::TimedOut`].
+impl From<io::Error> for AcceptError {
+    fn from(error: io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::TimedOut => Self::TimedOut,
+            _ => Self::Io(error),
+        }
+    }
+}
+
+impl fmt::Display for AcceptError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Request(error) => error.fmt(f),
+            Self::Usage(error) => error.fmt(f),
+            Self::TimedOut => f.write_str("the client took too long for the handshake"),
+            Self::Io(error) => write!(f, "the stream failed during the handshake: {error}"),
+        }
+    }
+}
+
+// `Display` prints the inner error, so `source` skips it.
+impl core::error::Error for AcceptError {
+    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
+        match self {
+            Self::Io(error) => error.source(),
+            Self::Request(_) | Self::Usage(_) | Self::TimedOut => None,
+        }
+    }
+}
+
+/// An I/O error that can be returned more than once.
+#[derive(Clone, Debug)]
+pub(super) struct IoFailure {
+    kind: io::ErrorKind,
+    os: Option<i32>,
+    text: String,
+}
+
+impl IoFailure {
+    pub(super) fn new(error: &io::Error) -> Self {
+        Self { kind: error.kind(), os: error.raw_os_error(), text: error.to_string() }
+    }
+
+    pub(super) fn to_error(&self) -> io::Error {
+        match self.os {
+            Some(os) => io::Error::from_raw_os_error(os),
+            None => io::Error::new(self.kind, self.text.as_str()),
+        }
+    }
+}

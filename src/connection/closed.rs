@@ -1,0 +1,121 @@
+//! How a connection ended, for programs.
+
+use core::fmt;
+
+use crate::error::{CutOff, EndOfInputError, KeepaliveError, ProtocolError};
+use crate::frame::CloseReason;
+
+/// How a connection ended, as a browser's `CloseEvent` reports it.
+///
+/// ```
+/// use hybi::CloseCode;
+/// use hybi::connection::{Abnormal, Closed};
+/// use hybi::frame::CloseReason;
+///
+/// let closed = Closed::Clean(Some(CloseReason { code: CloseCode::NORMAL, reason: "bye".into() }));
+/// assert_eq!((closed.code(), closed.reason(), closed.was_clean()), (1000, "bye", true));
+/// assert_eq!(Closed::Abnormal(Abnormal::Terminated).code(), 1006);
+/// ```
+///
+/// A connection ends with a Close frame or without one, so there will be no third variant.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Closed {
+    /// With the peer's Close frame, and what it said. `None`: it had no code, which programs call
+    /// 1005 (RFC 6455 §7.1.5).
+    Clean(Option<CloseReason<'static>>),
+    /// Without the peer's Close frame, which programs call 1006 (RFC 6455 §7.1.5).
+    Abnormal(Abnormal),
+}
+
+/// Why a connection ended without the peer's Close frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Abnormal {
+    /// The input ended.
+    CutOff(CutOff),
+    /// The peer missed a deadline: it did not answer a ping, or did not finish closing.
+    TimedOut(KeepaliveError),
+    /// The peer broke a rule.
+    Protocol(ProtocolError),
+    /// The transport failed, such as by a reset.
+    Transport,
+    /// The program dropped the connection.
+    Terminated,
+}
+
+impl Closed {
+    /// Returns the close code: the peer's, 1005 if its Close frame had none, or 1006 if there was
+    /// no Close frame.
+    #[must_use]
+    pub const fn code(&self) -> u16 {
+        match self {
+            Self::Clean(Some(reason)) => reason.code.number(),
+            Self::Clean(None) => 1005,
+            Self::Abnormal(_) => 1006,
+        }
+    }
+
+    /// Returns the peer's reason, which is empty if it gave none.
+    #[must_use]
+    pub fn reason(&self) -> &str {
+        match self {
+            Self::Clean(Some(reason)) => &reason.reason,
+            Self::Clean(None) | Self::Abnormal(_) => "",
+        }
+    }
+
+    /// Returns whether the peer's Close frame arrived.
+    #[must_use]
+    pub const fn was_clean(&self) -> bool {
+        matches!(self, Self::Clean(_))
+    }
+}
+
+impl Abnormal {
+    /// Returns a code for logs, metrics and other languages: the name of the error in it,
+    /// `"transport-failed"` or `"terminated"`. It is as stable as [`ProtocolError::name`].
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::CutOff(cut_off) => cut_off.name(),
+            Self::TimedOut(error) => error.name(),
+            Self::Protocol(error) => error.name(),
+            Self::Transport => "transport-failed",
+            Self::Terminated => "terminated",
+        }
+    }
+}
+
+/// Prints such as `1000 "bye"`, `1005 (no code)` or `1006: the connection ended without ...`. The
+/// peer's reason is quoted, with its control characters escaped.
+impl fmt::Display for Closed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Clean(Some(reason)) if reason.reason.is_empty() => write!(f, "{}", reason.code),
+            Self::Clean(Some(reason)) => write!(f, "{} {:?}", reason.code, reason.reason),
+            Self::Clean(None) => f.write_str("1005 (no code)"),
+            Self::Abnormal(why) => write!(f, "1006: {why}"),
+        }
+    }
+}
+
+impl fmt::Display for Abnormal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::CutOff(cut_off) => cut_off.fmt(f),
+            Self::TimedOut(error) => error.fmt(f),
+            Self::Protocol(error) => error.fmt(f),
+            Self::Transport => f.write_str("the transport failed"),
+            Self::Terminated => f.write_str("the program dropped the connection"),
+        }
+    }
+}
+
+impl From<EndOfInputError> for Abnormal {
+    fn from(error: EndOfInputError) -> Self {
+        match error {
+            EndOfInputError::Protocol(error) => Self::Protocol(error),
+            EndOfInputError::CutOff(cut_off) => Self::CutOff(cut_off),
+        }
+    }
+}

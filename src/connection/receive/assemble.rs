@@ -1,0 +1,268 @@
+//! The message in progress: what was announced of it, and what has been assembled (RFC 6455 §5.4).
+//!
+//! Headers are checked before they count here. Buffers grow with the bytes that have arrived.
+
+use alloc::borrow::Cow;
+use alloc::collections::TryReserveError;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::{fmt, mem};
+
+use super::unmask::PeerMask;
+use crate::connection::event::{ChunkData, Event};
+use crate::error::ProtocolError;
+use crate::frame::{HEADER_BYTES_MAX, Header, OpCode, Reserved};
+use crate::role::Role;
+use crate::utf8::{self, Checked, CutCodePoint};
+
+/// A message whose last frame has not ended.
+#[derive(Debug)]
+pub(super) struct MessageInProgress {
+    pub(super) assembly: Assembly,
+    /// The sum of the payload lengths of its frames so far.
+    announced: u64,
+    fragments: u32,
+    /// Whether some of it has been returned as a chunk.
+    chunked: bool,
+    /// Whether its payload is the output of permessage-deflate (RFC 7692 §6).
+    compressed: bool,
+}
+
+/// The part of a message that waits for the rest.
+pub(super) enum Assembly {
+    Text {
+        text: String,
+        /// The code point after `text`, if a frame or a read has split it.
+        cut: CutCodePoint,
+    },
+    Binary(Vec<u8>),
+}
+
+/// Prints the kind and the length only: the bytes are a user's.
+impl fmt::Debug for Assembly {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Text { text, cut } => {
+                let len = text.len().saturating_add(cut.bytes().len());
+                write!(f, "Text({len} bytes)")
+            }
+            Self::Binary(bytes) => write!(f, "Binary({} bytes)", bytes.len()),
+        }
+    }
+}
+
+impl MessageInProgress {
+    /// Starts the message that this header opens.
+    #[inline]
+    pub(super) fn new(header: &Header) -> Self {
+        let assembly = if header.opcode == OpCode::TEXT {
+            Assembly::Text { text: String::new(), cut: CutCodePoint::default() }
+        } else {
+            Assembly::Binary(Vec::new())
+        };
+        let compressed = header.reserved == Reserved::RSV1;
+        Self { assembly, announced: header.payload_len, fragments: 1, chunked: false, compressed }
+    }
+
+    /// Counts a further frame.
+    #[inline]
+    pub(super) fn count_frame(&mut self, payload_len: u64) {
+        self.announced = self.announced.saturating_add(payload_len);
+        self.fragments = self.fragments.saturating_add(1);
+    }
+
+    /// Counts a chunk that is returned. Returns whether it is the first.
+    pub(super) fn count_chunk(&mut self) -> bool {
+        !mem::replace(&mut self.chunked, true)
+    }
+
+    /// Appends a piece of payload that `mask` has masked. `rest` is how many bytes of the message
+    /// will follow it, if that is known.
+    #[inline(never)]
+    pub(super) fn push<R: Role>(
+        &mut self,
+        mut mask: PeerMask<R>,
+        piece: &mut [u8],
+        rest: Option<usize>,
+    ) -> Result<(), ProtocolError> {
+        let too_big = ProtocolError::MessageTooBig { len: self.announced };
+        match &mut self.assembly {
+            Assembly::Binary(bytes) => {
+                reserve(bytes, piece.len(), rest).map_err(|_| too_big)?;
+                mask.append(piece, bytes);
+                Ok(())
+            }
+            Assembly::Text { text, cut } => {
+                mask.apply(piece);
+                let arrived = cut.bytes().len().saturating_add(piece.len());
+                reserve_text(text, arrived, rest).map_err(|_| too_big)?;
+                push_text(text, cut, piece)
+            }
+        }
+    }
+
+    /// Appends a piece that was decompressed. A piece of text starts with the code point that was
+    /// split before it.
+    pub(super) fn push_inflated(&mut self, piece: Vec<u8>) -> Result<(), ProtocolError> {
+        match &mut self.assembly {
+            Assembly::Binary(bytes) if bytes.is_empty() => *bytes = piece,
+            Assembly::Binary(bytes) => {
+                bytes.try_reserve(piece.len()).map_err(|_| ProtocolError::InflatedTooBig)?;
+                bytes.extend_from_slice(&piece);
+            }
+            Assembly::Text { text, cut } => {
+                let (piece, rest) = utf8::check_owned(piece);
+                *cut = rest.ok_or(ProtocolError::TextNotUtf8)?;
+                if text.is_empty() {
+                    *text = piece;
+                } else {
+                    text.try_reserve(piece.len()).map_err(|_| ProtocolError::InflatedTooBig)?;
+                    text.push_str(&piece);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Checks that the message may end here: not inside a code point (RFC 6455 §8.1).
+    #[inline]
+    pub(super) fn check_end(&self) -> Result<(), ProtocolError> {
+        match self.assembly {
+            Assembly::Text { cut, .. } if !cut.is_none() => Err(ProtocolError::TextNotUtf8),
+            _ => Ok(()),
+        }
+    }
+
+    /// Returns the message that has been assembled.
+    #[inline]
+    pub(super) fn into_event(self) -> Event<'static> {
+        match self.assembly {
+            Assembly::Text { text, .. } => Event::Text(Cow::Owned(text)),
+            Assembly::Binary(bytes) => Event::Binary(Cow::Owned(bytes)),
+        }
+    }
+
+    /// Takes out what has been assembled so far, if that is not empty.
+    pub(super) fn take_chunk(&mut self) -> Option<ChunkData<'static>> {
+        match &mut self.assembly {
+            Assembly::Text { text, .. } if !text.is_empty() => {
+                Some(ChunkData::Text(Cow::Owned(mem::take(text))))
+            }
+            Assembly::Binary(bytes) if !bytes.is_empty() => {
+                Some(ChunkData::Binary(Cow::Owned(mem::take(bytes))))
+            }
+            _ => None,
+        }
+    }
+
+    /// Returns whether nothing is kept, not even the start of a code point.
+    pub(super) fn is_empty(&self) -> bool {
+        match &self.assembly {
+            Assembly::Text { text, cut } => text.is_empty() && cut.is_none(),
+            Assembly::Binary(bytes) => bytes.is_empty(),
+        }
+    }
+
+    /// Returns whether its bytes are those of its frames, and need no check.
+    #[inline]
+    pub(super) const fn is_plain_binary(&self) -> bool {
+        matches!(self.assembly, Assembly::Binary(_)) && !self.compressed
+    }
+
+    pub(super) const fn is_compressed(&self) -> bool {
+        self.compressed
+    }
+
+    #[inline]
+    pub(super) const fn announced(&self) -> u64 {
+        self.announced
+    }
+
+    #[inline]
+    pub(super) const fn fragments(&self) -> u32 {
+        self.fragments
+    }
+}
+
+/// Appends a piece of text. `cut` is the code point that is split at its start, then the one that
+/// is split at its end.
+fn push_text(text: &mut String, cut: &mut CutCodePoint, piece: &[u8]) -> Result<(), ProtocolError> {
+    let (next, piece) = piece.split_at_checked(cut.missing()).unwrap_or((piece, &[]));
+    if !next.is_empty() {
+        text.extend(cut.resume(next).map_err(|()| ProtocolError::TextNotUtf8)?);
+    }
+    if piece.is_empty() {
+        return Ok(());
+    }
+    match utf8::check(piece) {
+        Checked::Possible(valid, rest) => {
+            append_text(valid, text);
+            *cut = rest;
+            Ok(())
+        }
+        Checked::Impossible(_) => Err(ProtocolError::TextNotUtf8),
+    }
+}
+
+/// Makes room for a piece and perhaps for more: see [`growth`].
+#[inline(always)]
+fn reserve(bytes: &mut Vec<u8>, piece: usize, rest: Option<usize>) -> Result<(), TryReserveError> {
+    let more = growth(bytes.len(), bytes.capacity(), piece, rest);
+    bytes.try_reserve_exact(more).or_else(|_| bytes.try_reserve_exact(piece))
+}
+
+/// As [`reserve`].
+fn reserve_text(
+    text: &mut String,
+    piece: usize,
+    rest: Option<usize>,
+) -> Result<(), TryReserveError> {
+    let more = growth(text.len(), text.capacity(), piece, rest);
+    text.try_reserve_exact(more).or_else(|_| text.try_reserve_exact(piece))
+}
+
+/// Returns how much room to add for a piece. If the remaining length is known, that is room for
+/// all of it, but at most three times what has arrived: an announced length alone must not cause a
+/// large allocation. Otherwise room for as much again as has arrived.
+fn growth(len: usize, capacity: usize, piece: usize, rest: Option<usize>) -> usize {
+    if piece <= capacity.saturating_sub(len) {
+        return 0;
+    }
+    let arrived = len.saturating_add(piece);
+    // The header counts, so that a message of four equal reads fits after the first.
+    let most = arrived.saturating_add(HEADER_BYTES_MAX.min(arrived)).saturating_mul(3);
+    piece.saturating_add(rest.map_or(arrived, |rest| rest.min(most)))
+}
+
+/// Appends text in pieces of 2 KiB. Above that, glibc's `memcpy` uses `rep movs`, which on some
+/// processors is several times slower if the two addresses are close modulo 4 KiB.
+fn append_text(mut piece: &str, text: &mut String) {
+    while let Some((front, rest)) = split(piece) {
+        text.push_str(front);
+        piece = rest;
+    }
+    text.push_str(piece);
+}
+
+/// Splits off some 2 KiB of a longer text. A code point has at most four bytes, so one of four
+/// places is a boundary.
+fn split(text: &str) -> Option<(&str, &str)> {
+    (0..4).find_map(|back| text.split_at_checked((2usize << 10).saturating_sub(back)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_text_is_appended_whole_wherever_code_points_are_cut() {
+        for unit in ["a", "\u{e9}", "\u{20ac}", "\u{1f600}", "a\u{1f600}\u{20ac}"] {
+            for lead in ["", "b", "bb", "bbb"] {
+                let piece = lead.chars().chain(unit.chars().cycle().take(5000)).collect::<String>();
+                let mut text = String::from("before");
+                append_text(&piece, &mut text);
+                assert_eq!(text.strip_prefix("before"), Some(&*piece));
+            }
+        }
+    }
+}

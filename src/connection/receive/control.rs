@@ -1,0 +1,98 @@
+//! Control frames (RFC 6455 §5.5): pings, pongs, and the Close frame, which ends the stream.
+
+use alloc::borrow::Cow;
+use alloc::boxed::Box;
+use core::str;
+
+use super::partial::Partial;
+use super::unmask::PeerMask;
+use crate::connection::event::Event;
+use crate::error::ProtocolError;
+use crate::frame::{CONTROL_PAYLOAD_MAX, CloseCode, CloseReason, Header, OpCode};
+use crate::input::Input;
+use crate::role::Role;
+
+/// A control frame whose payload is being read.
+#[derive(Debug)]
+pub(super) struct ControlFrame<R> {
+    opcode: OpCode,
+    /// How many bytes of the payload have not been read.
+    remaining: u8, // Invariant: at most CONTROL_PAYLOAD_MAX
+    /// The mask at the next byte.
+    mask: PeerMask<R>,
+    /// The payload before that byte, if reads have split it. Rarely used, boxed to keep
+    /// connections small.
+    start: Option<Box<Partial<CONTROL_PAYLOAD_MAX>>>,
+}
+
+impl<R: Role> ControlFrame<R> {
+    /// Starts to read a frame. The rules have checked its length.
+    pub(super) fn new(header: &Header) -> Self {
+        debug_assert!(header.payload_len <= CONTROL_PAYLOAD_MAX as u64);
+        Self {
+            opcode: header.opcode,
+            remaining: header.payload_len as u8,
+            mask: PeerMask::of(header),
+            start: None,
+        }
+    }
+
+    /// Reads the payload that has arrived. Returns the event once that is all.
+    pub(super) fn read<'a>(
+        &mut self,
+        input: &mut Input<'a>,
+    ) -> Result<Option<Event<'a>>, ProtocolError> {
+        let piece = input.take_up_to(self.remaining.into());
+        self.remaining = self.remaining.saturating_sub(piece.len() as u8);
+        self.mask.apply(piece);
+        if self.remaining == 0 && self.start.is_none() {
+            return event(self.opcode, Cow::Borrowed(piece)).map(Some);
+        }
+        let start = self.start.get_or_insert_with(|| Box::new(Partial::EMPTY));
+        start.push(piece);
+        if self.remaining > 0 {
+            return Ok(None);
+        }
+        event(self.opcode, Cow::Owned(start.bytes().into())).map(Some)
+    }
+
+    /// Returns whether reading needs more input than there is.
+    pub(super) fn needs_input(&self, input: &Input<'_>) -> bool {
+        self.remaining > 0 && input.is_empty()
+    }
+
+    pub(super) const fn opcode(&self) -> OpCode {
+        self.opcode
+    }
+}
+
+/// Returns the event of a complete frame, which is not of a reserved opcode.
+fn event(opcode: OpCode, payload: Cow<'_, [u8]>) -> Result<Event<'_>, ProtocolError> {
+    match opcode {
+        OpCode::PING => Ok(Event::Ping(payload)),
+        OpCode::PONG => Ok(Event::Pong(payload)),
+        _ => close_reason(payload).map(Event::Close),
+    }
+}
+
+/// Parses the body of a Close frame (§5.5.1).
+fn close_reason(body: Cow<'_, [u8]>) -> Result<Option<CloseReason<'_>>, ProtocolError> {
+    let number = match *body {
+        [] => return Ok(None),
+        [_] => return Err(ProtocolError::CloseBodyTooShort),
+        [high, low, ..] => u16::from_be_bytes([high, low]),
+    };
+    // §7.4: not every code may be sent.
+    let code = CloseCode::new(number).ok_or(ProtocolError::CloseCode { number })?;
+    let reason = match body {
+        Cow::Borrowed(body) => {
+            let reason = body.get(2..).unwrap_or_default();
+            str::from_utf8(reason).map(Cow::Borrowed)
+        }
+        Cow::Owned(body) => {
+            let reason = body.get(2..).unwrap_or_default();
+            str::from_utf8(reason).map(|reason| Cow::Owned(reason.into()))
+        }
+    };
+    Ok(Some(CloseReason { code, reason: reason.map_err(|_| ProtocolError::CloseReasonNotUtf8)? }))
+}

@@ -1,0 +1,40 @@
+//! Something short that reads have split.
+
+use core::fmt;
+
+/// The bytes of something short that have arrived so far, `N` at most.
+#[derive(Clone, Copy)]
+pub(super) struct Partial<const N: usize> {
+    bytes: [u8; N],
+    len: u8, // Invariant: at most N
+}
+
+/// Prints the length only: the bytes may be a user's, or a masking key.
+impl<const N: usize> fmt::Debug for Partial<N> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Partial({} bytes)", self.len)
+    }
+}
+
+impl<const N: usize> Partial<N> {
+    pub(super) const EMPTY: Self = Self { bytes: [0; N], len: 0 };
+
+    /// Appends the next bytes. `N` bytes are kept; there are never more.
+    pub(super) fn push(&mut self, more: &[u8]) {
+        debug_assert!(usize::from(self.len).saturating_add(more.len()) <= N);
+        let free = self.bytes.iter_mut().skip(usize::from(self.len));
+        for (slot, byte) in free.zip(more) {
+            *slot = *byte;
+            self.len = self.len.saturating_add(1);
+        }
+    }
+
+    pub(super) fn bytes(&self) -> &[u8] {
+        self.bytes.get(..usize::from(self.len)).unwrap_or_default()
+    }
+
+    #[inline]
+    pub(super) const fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+}

@@ -1,0 +1,60 @@
+//! The masking of frames from the peer (RFC 6455 §5.3): only a client masks.
+
+use alloc::vec::Vec;
+use core::marker::PhantomData;
+
+use crate::frame::{Header, Mask};
+use crate::role::Role;
+
+/// The mask of a frame that a reader of role `R` receives. It does nothing if the reader is the
+/// client: a server does not mask.
+#[derive(Debug)]
+pub(super) struct PeerMask<R> {
+    mask: Mask,
+    role: PhantomData<fn() -> R>,
+}
+
+impl<R: Role> PeerMask<R> {
+    #[inline]
+    pub(super) const fn new(key: [u8; 4]) -> Self {
+        Self { mask: Mask::new(key), role: PhantomData }
+    }
+
+    #[inline]
+    pub(super) fn of(header: &Header) -> Self {
+        Self::new(header.masking_key.unwrap_or_default())
+    }
+
+    /// Unmasks (or masks) the next piece of the payload in place.
+    #[inline(always)]
+    pub(super) fn apply(&mut self, piece: &mut [u8]) {
+        if R::IS_SERVER {
+            self.mask.apply(piece);
+        }
+    }
+
+    /// Appends the next piece of the payload to `out`, unmasked.
+    #[inline(always)]
+    pub(super) fn append(&mut self, piece: &[u8], out: &mut Vec<u8>) {
+        if R::IS_SERVER {
+            self.mask.append(piece, out);
+        } else {
+            out.extend_from_slice(piece);
+        }
+    }
+
+    /// Moves on as if `n` bytes had been unmasked.
+    #[inline(always)]
+    pub(super) fn skip(&mut self, n: usize) {
+        if R::IS_SERVER {
+            self.mask.skip(n);
+        }
+    }
+}
+
+impl<R> Clone for PeerMask<R> {
+    #[inline]
+    fn clone(&self) -> Self {
+        Self { mask: self.mask.clone(), role: PhantomData }
+    }
+}

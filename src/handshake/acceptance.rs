@@ -1,0 +1,268 @@
+//! The terms on which a server accepts a request, and what comes of them (RFC 6455 §4.2.2).
+
+use alloc::borrow::Cow;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+use core::fmt;
+use core::ops::Range;
+
+use super::allowed_origin::OriginError;
+use super::error::{HandshakeUsageError, ServerHandshakeError};
+use super::extra_fields::{ExtraFields, FieldValue};
+use super::key::accept_key;
+use super::known::Field;
+use super::origin::Origins;
+use super::request::Request;
+use crate::connection::{Config, Connection};
+use crate::extension::deflate::{self, Agreed, DeflateConfig};
+use crate::http::fields::Fields;
+use crate::http::list::is_token;
+use crate::role::Server;
+
+/// The terms on which a server accepts a handshake.
+///
+/// **Its constructor is a decision about origins.** Any web page can make a visitor's browser
+/// connect to any WebSocket server, and the browser adds the visitor's cookies. A server that
+/// identifies its users by cookies, or by their network, and accepts any origin lets every page act
+/// in their names (RFC 6455 §10.2). Requests without an `Origin` do not come from a web page, and
+/// pass.
+///
+/// Terms can be made once and used for many requests.
+///
+/// ```
+/// use hybi::handshake::Acceptance;
+/// use hybi::{Config, Limits};
+///
+/// let limits = Limits::default().message_bytes_max(64 << 10);
+/// let acceptance = Acceptance::from_origins(["https://example.com"])?
+///     .subprotocol("chat")
+///     .field("Set-Cookie", format!("session={}", 17))
+///     .config(Config::default().limits(limits));
+/// # Ok::<(), hybi::handshake::OriginError>(())
+/// ```
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct Acceptance<'a> {
+    origins: Origins,
+    subprotocol: Option<Cow<'a, str>>,
+    config: Config,
+    fields: ExtraFields<'a>,
+}
+
+impl<'a> Acceptance<'a> {
+    /// Allows any origin. Use this for public services, or if clients authenticate some other way.
+    pub fn from_any_origin() -> Self {
+        Self::new(Origins::Any)
+    }
+
+    /// Allows only web pages from the host and port that the request names as its `Host`.
+    ///
+    /// A `Host` without a port is taken to have the default port of the origin's scheme: behind a
+    /// proxy that ends TLS nobody else knows it. Name the [origins](Self::from_origins) instead if
+    /// you do not trust plain HTTP and HTTPS of one host alike, or if an attacker's name could be
+    /// made to point to this server (DNS rebinding): then origin and `Host` agree.
+    pub fn from_same_origin() -> Self {
+        Self::new(Origins::Same)
+    }
+
+    /// Allows only web pages from these origins, such as `https://example.com` or
+    /// `http://localhost:8080`. Upper case, the scheme's default port, one slash at the end and the
+    /// form of an IPv6 address make no difference. `null`, which sandboxed pages and local files
+    /// send, is allowed if it is listed. An empty list allows no web page at all.
+    ///
+    /// ```
+    /// use hybi::handshake::Acceptance;
+    ///
+    /// assert!(Acceptance::from_origins(["https://example.com/"]).is_ok());
+    /// let error = Acceptance::from_origins(["example.com"]).unwrap_err();
+    /// assert!(error.to_string().contains("scheme"));
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// The first entry that no browser could ever send.
+    pub fn from_origins<T: AsRef<str>>(
+        origins: impl IntoIterator<Item = T>,
+    ) -> Result<Self, OriginError> {
+        Origins::parse(origins).map(Self::new)
+    }
+
+    fn new(origins: Origins) -> Self {
+        Self {
+            origins,
+            subprotocol: None,
+            config: Config::default(),
+            fields: ExtraFields::default(),
+        }
+    }
+
+    /// Chooses one of the subprotocols that were offered, or none, which is the default. Takes the
+    /// result of [`Request::choose_subprotocol`] as it is.
+    pub fn subprotocol(mut self, subprotocol: impl Into<Option<&'a str>>) -> Self {
+        self.subprotocol = subprotocol.into().map(Cow::Borrowed);
+        self
+    }
+
+    /// Sets how the connection behaves: its limits, fragments and compression. They may depend on
+    /// the request, as path and user are known only now.
+    pub fn config(mut self, config: Config) -> Self {
+        self.config = config;
+        self
+    }
+
+    /// Adds a field to the response, such as `Set-Cookie`.
+    pub fn field(
+        mut self,
+        name: impl Into<Cow<'a, str>>,
+        value: impl Into<FieldValue<'a>>,
+    ) -> Self {
+        self.fields.push(name, value);
+        self
+    }
+
+    /// Returns the subprotocol that was chosen.
+    #[must_use]
+    pub fn chosen(&self) -> Option<&str> {
+        self.subprotocol.as_deref()
+    }
+
+    /// Copies what the terms borrow, so that they can be kept.
+    pub fn into_owned(self) -> Acceptance<'static> {
+        Acceptance {
+            origins: self.origins,
+            subprotocol: self.subprotocol.map(|it| Cow::Owned(it.into_owned())),
+            config: self.config,
+            fields: self.fields.into_owned(),
+        }
+    }
+
+    /// Checks a request against RFC 6455 §4.2.1 and these terms, without writing anything.
+    /// [`ServerHandshake::accept`](super::ServerHandshake::accept) does the same and writes the
+    /// response.
+    ///
+    /// ```
+    /// use hybi::handshake::{Acceptance, HeadLimits};
+    /// use hybi::{Input, Outbox, ServerHandshake};
+    ///
+    /// let mut received = *b"GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\n\
+    ///     Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
+    ///     Sec-WebSocket-Version: 13\r\n\r\n";
+    /// let mut handshake = ServerHandshake::new(HeadLimits::default());
+    /// let mut input = Input::new(&mut received);
+    /// let request = handshake.receive(&mut input, &mut Outbox::new())?.unwrap();
+    ///
+    /// let acceptance = Acceptance::from_same_origin();
+    /// let accepted = acceptance.check(&request)?;
+    /// assert_eq!(accepted.status(), 101);
+    /// assert_eq!(accepted.fields().count(), 3); // Upgrade, Connection, Sec-WebSocket-Accept
+    /// let ws = accepted.into_connection();
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`ServerHandshakeError::Request`]: the request breaks a rule, or its origin is not allowed;
+    /// [`RequestError::rejection`](super::RequestError::rejection) is the response.
+    /// [`ServerHandshakeError::Usage`]: the subprotocol or a field cannot be sent.
+    pub fn check(&self, request: &Request<'_>) -> Result<Accepted<'_>, ServerHandshakeError> {
+        self.fields.check(None)?;
+        let subprotocol = self.subprotocol.as_deref();
+        if subprotocol.is_some_and(|it| !is_token(it.as_bytes())) {
+            return Err(HandshakeUsageError::Subprotocol.into());
+        }
+        request.check()?;
+        self.origins.check(request)?;
+        if subprotocol.is_some_and(|it| !request.subprotocols().any(|offered| offered == it)) {
+            return Err(HandshakeUsageError::SubprotocolNotOffered.into());
+        }
+        let deflate = self.config.deflate.and_then(|config| {
+            // The offers have been checked.
+            let offers = request.extensions().flatten();
+            Some((deflate::respond(&config, offers)?, config))
+        });
+        let key = request.head.first(Field::Key).unwrap_or_default();
+        Ok(Accepted {
+            lines: accept_lines(key),
+            subprotocol,
+            deflate,
+            extensions: deflate.as_ref().map(|(agreed, _)| agreed.to_string()),
+            fields: &self.fields,
+            config: self.config,
+        })
+    }
+}
+
+/// An accepted handshake: the response to send, and the connection that then is open.
+#[must_use]
+pub struct Accepted<'a> {
+    /// The fields of every 101, as the lines that [`ServerHandshake`](super::ServerHandshake)
+    /// writes.
+    lines: [u8; LINES.len()],
+    subprotocol: Option<&'a str>,
+    deflate: Option<(Agreed, DeflateConfig)>,
+    /// What was agreed on, as in `Sec-WebSocket-Extensions`.
+    extensions: Option<String>,
+    fields: &'a ExtraFields<'a>,
+    config: Config,
+}
+
+impl Accepted<'_> {
+    /// Returns the status of the response: 101.
+    #[must_use]
+    pub const fn status(&self) -> u16 {
+        101
+    }
+
+    /// Returns the fields of the response: those of the handshake, then those that were added.
+    pub fn fields(&self) -> impl Iterator<Item = (&str, &[u8])> {
+        Fields::of_lines(&self.lines).chain(self.further_fields())
+    }
+
+    pub(super) const fn lines(&self) -> &[u8] {
+        &self.lines
+    }
+
+    /// Returns the fields after the [lines](Self::lines).
+    pub(super) fn further_fields(&self) -> impl Iterator<Item = (&str, &[u8])> {
+        let negotiated = [
+            ("Sec-WebSocket-Protocol", self.subprotocol),
+            ("Sec-WebSocket-Extensions", self.extensions.as_deref()),
+        ];
+        let negotiated =
+            negotiated.into_iter().filter_map(|(name, value)| Some((name, value?.as_bytes())));
+        negotiated.chain(self.fields.iter())
+    }
+
+    /// Returns the subprotocol that was agreed on.
+    #[must_use]
+    pub const fn subprotocol(&self) -> Option<&str> {
+        self.subprotocol
+    }
+
+    /// Returns the connection, which is open once the response has been sent.
+    #[must_use]
+    pub fn into_connection(self) -> Connection<Server> {
+        Connection::server(self.config).with_negotiated(self.deflate)
+    }
+}
+
+/// The fields of every 101, with digits in place of the answer to the key.
+const LINES: &[u8; 93] = b"Upgrade: websocket\r\nConnection: Upgrade\r\n\
+    Sec-WebSocket-Accept: 0123456789012345678901234567\r\n";
+
+fn accept_lines(key: &[u8]) -> [u8; LINES.len()] {
+    const VALUE: Range<usize> = LINES.len() - 30..LINES.len() - 2;
+    let mut lines = *LINES;
+    if let Some(value) = lines.get_mut(VALUE) {
+        value.copy_from_slice(&accept_key(key));
+    }
+    lines
+}
+
+/// Prints the names of the fields.
+impl fmt::Debug for Accepted<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<_> = self.fields().map(|(name, _)| name).collect();
+        f.debug_struct("Accepted").field("fields", &names).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,233 @@
+//! The entries of a list of allowed origins, made such as browsers send them.
+
+use alloc::borrow::ToOwned;
+use alloc::format;
+use alloc::string::{String, ToString};
+use core::fmt;
+use core::net::{Ipv4Addr, Ipv6Addr};
+
+use crate::http::authority::{AuthorityError, host_and_port};
+use crate::http::list::text;
+
+/// Parses a serialized origin (RFC 6454 §6.2) and returns it as a browser sends it: in lower case,
+/// without the scheme's default port, an address in its usual form. One slash at the end is
+/// dropped.
+pub(super) fn parse(origin: &str) -> Result<String, OriginError> {
+    let normalised = match origin {
+        "null" => Ok(origin.to_owned()),
+        _ => normalise(origin),
+    };
+    normalised.map_err(|reason| OriginError { origin: origin.escape_debug().to_string(), reason })
+}
+
+fn normalise(origin: &str) -> Result<String, Reason> {
+    if origin.contains('*') {
+        return Err(Reason::Wildcard);
+    }
+    let (scheme, rest) = origin.split_once("://").ok_or(Reason::Scheme)?;
+    let is_scheme_byte = |byte: u8| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte);
+    if !scheme.starts_with(|c: char| c.is_ascii_alphabetic()) || !scheme.bytes().all(is_scheme_byte)
+    {
+        return Err(Reason::Scheme);
+    }
+    let scheme = scheme.to_ascii_lowercase();
+    let authority = rest.strip_suffix('/').unwrap_or(rest);
+    if authority.contains(['/', '?', '#']) {
+        return Err(Reason::Path);
+    }
+    if authority.contains('@') {
+        return Err(Reason::Userinfo);
+    }
+    match &*scheme {
+        "ws" | "wss" => return Err(Reason::WebSocketScheme),
+        // Programs with a browser inside send this for their local pages.
+        "file" if authority.is_empty() => return Ok("file://".to_owned()),
+        _ => {}
+    }
+    let default_port = default_port(scheme.as_bytes());
+    let (host, port) = host_and_port(authority.as_bytes())?;
+    let host = text(host).to_ascii_lowercase();
+    let host = match host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
+        Some(address) => ipv6(address)?,
+        // Hosts of other schemes are only names.
+        None if default_port.is_some() && is_ipv4(&host) && host.parse::<Ipv4Addr>().is_err() => {
+            return Err(Reason::Ipv4);
+        }
+        None => host,
+    };
+    Ok(match port.filter(|_| port != default_port) {
+        Some(port) => format!("{scheme}://{host}:{port}"),
+        None => format!("{scheme}://{host}"),
+    })
+}
+
+pub(super) fn default_port(scheme: &[u8]) -> Option<u16> {
+    match scheme {
+        _ if scheme.eq_ignore_ascii_case(b"http") => Some(80),
+        _ if scheme.eq_ignore_ascii_case(b"https") => Some(443),
+        _ => None,
+    }
+}
+
+/// Prints an IPv6 address as browsers do, which know no dotted form.
+fn ipv6(address: &str) -> Result<String, Reason> {
+    let address: Ipv6Addr = address.parse().map_err(|_| Reason::Ipv6)?;
+    Ok(match (address.to_ipv4_mapped(), address.segments()) {
+        (Some(_), [.., a, b]) => format!("[::ffff:{a:x}:{b:x}]"),
+        (None, _) => format!("[{address}]"),
+    })
+}
+
+/// Returns whether browsers read the host as an IPv4 address: if its last label is a number.
+fn is_ipv4(host: &str) -> bool {
+    let last = host.strip_suffix('.').unwrap_or(host).rsplit('.').next().unwrap_or_default();
+    let hex =
+        last.strip_prefix("0x").is_some_and(|hex| hex.bytes().all(|byte| byte.is_ascii_hexdigit()));
+    hex || (!last.is_empty() && last.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
+/// An entry of a list of origins that no browser could ever send.
+///
+/// An origin is a scheme, a host, and a port unless it is the scheme's default one, such as
+/// `https://example.com` or `http://localhost:8080` (RFC 6454 §6.2); or `null`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct OriginError {
+    /// Without control characters.
+    origin: String,
+    reason: Reason,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Reason {
+    Scheme,
+    WebSocketScheme,
+    Wildcard,
+    Userinfo,
+    Path,
+    NoHost,
+    HostCharacter,
+    HostNotAscii,
+    Ipv4,
+    Ipv6,
+    Port,
+}
+
+impl From<AuthorityError> for Reason {
+    fn from(error: AuthorityError) -> Self {
+        match error {
+            AuthorityError::NoHost => Self::NoHost,
+            AuthorityError::HostCharacter => Self::HostCharacter,
+            AuthorityError::HostNotAscii => Self::HostNotAscii,
+            AuthorityError::Ipv6Address => Self::Ipv6,
+            AuthorityError::Port => Self::Port,
+        }
+    }
+}
+
+impl fmt::Display for OriginError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let why = match self.reason {
+            Reason::Scheme => "it does not begin with a scheme and ://",
+            Reason::WebSocketScheme => "web pages have the scheme http or https, not ws or wss",
+            Reason::Wildcard => "it has a *; list every origin, or allow any",
+            Reason::Userinfo => "it has a user name",
+            Reason::Path => "it has a path, a query or a fragment",
+            Reason::NoHost => "it names no host",
+            Reason::HostCharacter => "its host has a character that no host name has",
+            Reason::HostNotAscii => "its host is not ASCII; write it as browsers send it (xn--...)",
+            Reason::Ipv4 => {
+                "its host is not an IPv4 address as browsers write it, such as 127.0.0.1"
+            }
+            Reason::Ipv6 => "its brackets hold no IPv6 address",
+            Reason::Port => "its port is not a number from 1 to 65535",
+        };
+        write!(
+            f,
+            "\"{}\" is not an origin that a browser sends: {why} (RFC 6454 §6.2)",
+            self.origin
+        )
+    }
+}
+
+impl core::error::Error for OriginError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn entries_are_as_browsers_send_them() {
+        for (entry, want) in [
+            ("https://example.com", "https://example.com"),
+            ("https://example.com/", "https://example.com"),
+            ("HTTPS://Example.COM", "https://example.com"),
+            ("https://example.com:443", "https://example.com"),
+            ("https://example.com:0443/", "https://example.com"),
+            ("https://example.com:", "https://example.com"),
+            ("http://example.com:80", "http://example.com"),
+            ("http://example.com:443", "http://example.com:443"),
+            ("http://localhost:8080", "http://localhost:8080"),
+            ("http://127.0.0.1:8080", "http://127.0.0.1:8080"),
+            ("http://[::1]:8080", "http://[::1]:8080"),
+            ("http://[2001:DB8:0:0:0:0:0:1]", "http://[2001:db8::1]"),
+            ("http://[::ffff:1.2.3.4]", "http://[::ffff:102:304]"),
+            ("http://1.example", "http://1.example"),
+            ("http://0xy", "http://0xy"),
+            ("https://xn--bcher-kva.example", "https://xn--bcher-kva.example"),
+            ("chrome-extension://abcdef", "chrome-extension://abcdef"),
+            ("app://1.2", "app://1.2"),
+            ("file://", "file://"),
+            ("null", "null"),
+        ] {
+            assert_eq!(parse(entry).as_deref(), Ok(want), "{entry:?}");
+        }
+    }
+
+    #[test]
+    fn entries_that_can_never_match_are_errors() {
+        for (entry, reason) in [
+            ("example.com", Reason::Scheme),
+            ("", Reason::Scheme),
+            ("NULL", Reason::Scheme),
+            ("//example.com", Reason::Scheme),
+            ("://example.com", Reason::Scheme),
+            ("1http://example.com", Reason::Scheme),
+            ("https:example.com", Reason::Scheme),
+            ("ws://example.com", Reason::WebSocketScheme),
+            ("WSS://example.com", Reason::WebSocketScheme),
+            ("*", Reason::Wildcard),
+            ("https://*.example.com", Reason::Wildcard),
+            ("http://localhost:*", Reason::Wildcard),
+            ("https://user@example.com", Reason::Userinfo),
+            ("https://example.com//", Reason::Path),
+            ("https://example.com/chat", Reason::Path),
+            ("https://example.com?x", Reason::Path),
+            ("https://example.com#x", Reason::Path),
+            ("https://", Reason::NoHost),
+            ("https:///", Reason::NoHost),
+            ("https://:80", Reason::NoHost),
+            ("https:// example.com", Reason::HostCharacter),
+            ("https://example.com, https://example.net", Reason::Path),
+            ("https://example.com ", Reason::HostCharacter),
+            ("https://ex\u{e4}mple.com", Reason::HostNotAscii),
+            ("http://127.1", Reason::Ipv4),
+            ("http://127.0.0.01", Reason::Ipv4),
+            ("http://0x7f000001", Reason::Ipv4),
+            ("http://1.2.3.4.", Reason::Ipv4),
+            ("http://[::1", Reason::Ipv6),
+            ("http://[::g]", Reason::Ipv6),
+            ("https://example.com:0", Reason::Port),
+            ("https://example.com:65536", Reason::Port),
+        ] {
+            let error = parse(entry).unwrap_err();
+            assert_eq!(error.reason, reason, "{entry:?}");
+            assert!(error.to_string().contains(entry), "{error}");
+        }
+        // Nothing of the entry is printed raw.
+        let printed = parse("a\u{1b}[31m\u{202e}").unwrap_err().to_string();
+        assert!(
+            printed.chars().all(|c| c == '\u{a7}' || c.is_ascii_graphic() || c == ' '),
+            "{printed}"
+        );
+    }
+}

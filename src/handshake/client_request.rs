@@ -1,0 +1,310 @@
+//! The request of a client, as values (RFC 6455 §4.1).
+
+use alloc::borrow::Cow;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt;
+use core::iter;
+use core::ops::Range;
+
+use super::error::{HandshakeUsageError, ResponseError};
+use super::extra_fields::{ExtraFields, FieldValue};
+use super::key::{accept_key, encode_key};
+use super::response::Response;
+use super::response_rules::Expected;
+use crate::connection::{Config, Connection};
+use crate::extension::deflate;
+use crate::http::HeadLimits;
+use crate::http::credentials::{basic_credentials, percent_decode};
+use crate::http::fields::Fields;
+use crate::http::list::is_token;
+use crate::keys::MaskingKeys;
+use crate::role::Client;
+use crate::uri::Uri;
+
+/// A client's request to a server.
+///
+/// ```
+/// use hybi::handshake::ClientRequest;
+/// use hybi::{Config, Limits, Uri};
+///
+/// let uri = Uri::parse("ws://user:secret@example.com/chat")?; // sent as HTTP credentials
+/// let request = ClientRequest::new(&uri)
+///     .subprotocol("v2.chat")
+///     .subprotocol("v1.chat")
+///     .field("Cookie", "a=b")
+///     .config(Config::default().limits(Limits::default().message_bytes_max(64 << 10)));
+/// # Ok::<(), hybi::uri::UriError>(())
+/// ```
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct ClientRequest<'a> {
+    uri: &'a Uri,
+    subprotocols: Vec<Cow<'a, str>>,
+    origin: Option<&'a str>,
+    config: Config,
+    head_limits: HeadLimits,
+    fields: ExtraFields<'a>,
+}
+
+impl<'a> ClientRequest<'a> {
+    /// Creates a request for what the URI names. Its userinfo becomes an `Authorization: Basic`
+    /// field (RFC 7617), unless you add an `Authorization` of your own.
+    pub fn new(uri: &'a Uri) -> Self {
+        Self {
+            uri,
+            subprotocols: Vec::new(),
+            origin: None,
+            config: Config::default(),
+            head_limits: HeadLimits::default(),
+            fields: ExtraFields::default(),
+        }
+    }
+
+    /// Offers a subprotocol; the preferred one first.
+    pub fn subprotocol(mut self, subprotocol: impl Into<Cow<'a, str>>) -> Self {
+        self.subprotocols.push(subprotocol.into());
+        self
+    }
+
+    /// Sets the origin on behalf of which the request is made, such as `https://example.com`.
+    /// Browsers must send one; other clients need not (RFC 6455 §4.1).
+    pub fn origin(mut self, origin: impl Into<Option<&'a str>>) -> Self {
+        self.origin = origin.into();
+        self
+    }
+
+    /// Sets how the connection will behave: its limits, fragments and compression.
+    /// permessage-deflate is offered if it has settings for it.
+    pub fn config(mut self, config: Config) -> Self {
+        self.config = config;
+        self
+    }
+
+    /// Sets the limits for the head of the response.
+    pub fn head_limits(mut self, limits: HeadLimits) -> Self {
+        self.head_limits = limits;
+        self
+    }
+
+    /// Adds a field, such as `Cookie` or `Authorization`.
+    pub fn field(
+        mut self,
+        name: impl Into<Cow<'a, str>>,
+        value: impl Into<FieldValue<'a>>,
+    ) -> Self {
+        self.fields.push(name, value);
+        self
+    }
+
+    /// Returns the URI.
+    #[must_use]
+    pub const fn uri(&self) -> &'a Uri {
+        self.uri
+    }
+
+    /// Prepares the request for an HTTP stack of yours, with a random key.
+    /// [`ClientHandshake`](super::ClientHandshake) does this automatically.
+    ///
+    /// # Errors
+    ///
+    /// The request cannot be sent as it is.
+    #[cfg(feature = "rand")]
+    pub fn prepare(&self) -> Result<PreparedRequest<'_>, HandshakeUsageError> {
+        self.prepare_with_nonce(rand::random())
+    }
+
+    /// As `prepare`, with a nonce for the key, which must be random and used once (RFC 6455 §4.1).
+    ///
+    /// ```
+    /// use hybi::Uri;
+    /// use hybi::handshake::{ClientRequest, Response, ResponseParts};
+    ///
+    /// let uri = Uri::parse("ws://example.com/chat")?;
+    /// let request = ClientRequest::new(&uri);
+    /// // For tests only; outside of them use `prepare`.
+    /// let prepared = request.prepare_with_nonce(*b"the sample nonce")?;
+    /// assert_eq!((prepared.method(), prepared.target()), ("GET", "/chat"));
+    /// let fields: Vec<_> = prepared.fields().collect();
+    /// assert_eq!(fields[0], ("Host", &b"example.com"[..]));
+    /// assert_eq!(fields[3], ("Sec-WebSocket-Key", &b"dGhlIHNhbXBsZSBub25jZQ=="[..]));
+    ///
+    /// // Later, what the HTTP stack has parsed of the response.
+    /// let response = Response::from_parts(&ResponseParts::new(101).fields(&[
+    ///     (b"upgrade", b"websocket"),
+    ///     (b"connection", b"Upgrade"),
+    ///     (b"sec-websocket-accept", b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo="),
+    /// ]))?;
+    /// let ws = prepared.open(&response, || [1, 2, 3, 4])?; // outside of tests: `RandomKeys`
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// The request cannot be sent as it is.
+    pub fn prepare_with_nonce(
+        &self,
+        nonce: [u8; 16],
+    ) -> Result<PreparedRequest<'_>, HandshakeUsageError> {
+        self.check()?;
+        let key = encode_key(nonce);
+        let mut lines = *LINES;
+        if let Some(value) = lines.get_mut(KEY) {
+            value.copy_from_slice(&key);
+        }
+        let expected = Expected {
+            accept: accept_key(&key),
+            subprotocols: self.subprotocols.join(", "),
+            config: self.config,
+        };
+        let extensions = self.config.deflate.as_ref().map(deflate::offer);
+        Ok(PreparedRequest {
+            request: self,
+            lines,
+            expected,
+            extensions,
+            credentials: self.credentials()?,
+        })
+    }
+
+    pub(super) const fn limits(&self) -> HeadLimits {
+        self.head_limits
+    }
+
+    fn check(&self) -> Result<(), HandshakeUsageError> {
+        for (at, subprotocol) in self.subprotocols.iter().enumerate() {
+            if !is_token(subprotocol.as_bytes()) {
+                return Err(HandshakeUsageError::Subprotocol);
+            }
+            // RFC 6455 §4.1: all different. Browsers treat those that differ only in case as the
+            // same, and so do we.
+            if self
+                .subprotocols
+                .iter()
+                .take(at)
+                .any(|before| before.eq_ignore_ascii_case(subprotocol))
+            {
+                return Err(HandshakeUsageError::SubprotocolRepeated);
+            }
+        }
+        if let Some(origin) = self.origin
+            && (origin.is_empty() || !origin.bytes().all(|byte| byte.is_ascii_graphic()))
+        {
+            return Err(HandshakeUsageError::Origin);
+        }
+        self.fields.check(Some("origin"))
+    }
+
+    fn credentials(&self) -> Result<Option<String>, HandshakeUsageError> {
+        match self.uri.userinfo() {
+            Some(userinfo) if !self.fields.has("authorization") => {
+                let (user, password) = userinfo.split_once(':').unwrap_or((userinfo, ""));
+                basic_credentials(&percent_decode(user), &percent_decode(password))
+                    .ok_or(HandshakeUsageError::Credentials)
+                    .map(Some)
+            }
+            _ => Ok(None),
+        }
+    }
+}
+
+/// A client's request with its key: the method, the target and the fields to send, and the check of
+/// the response. [`ClientRequest::prepare_with_nonce`] has an example.
+///
+/// It is for clients that send the request through an HTTP stack of their own;
+/// [`ClientHandshake`](super::ClientHandshake) writes it as HTTP/1.1.
+#[derive(Clone)]
+#[must_use]
+pub struct PreparedRequest<'a> {
+    request: &'a ClientRequest<'a>,
+    /// The fields of every request after its `Host`, as the lines that
+    /// [`ClientHandshake`](super::ClientHandshake) writes.
+    lines: [u8; LINES.len()],
+    expected: Expected,
+    /// What we offer, as in `Sec-WebSocket-Extensions`.
+    extensions: Option<String>,
+    /// As in `Authorization`.
+    credentials: Option<String>,
+}
+
+/// The fields of every request after its `Host`, with digits in place of the key.
+const LINES: &[u8; 113] = b"Upgrade: websocket\r\nConnection: Upgrade\r\n\
+    Sec-WebSocket-Key: 012345678901234567890123\r\nSec-WebSocket-Version: 13\r\n";
+
+/// Where the key is in them.
+const KEY: Range<usize> = 60..84;
+
+impl PreparedRequest<'_> {
+    /// Returns the method: `GET`.
+    #[must_use]
+    pub const fn method(&self) -> &str {
+        "GET"
+    }
+
+    /// Returns the target: the path and query of the URI.
+    #[must_use]
+    pub fn target(&self) -> &str {
+        self.request.uri.resource_name()
+    }
+
+    /// Returns the fields: those of the handshake, in the order of RFC 6455 §4.1, then those that
+    /// were added.
+    pub fn fields(&self) -> impl Iterator<Item = (&str, &[u8])> {
+        iter::once(self.host()).chain(Fields::of_lines(&self.lines)).chain(self.further_fields())
+    }
+
+    pub(super) fn host(&self) -> (&str, &[u8]) {
+        ("Host", self.request.uri.authority().as_bytes())
+    }
+
+    pub(super) const fn lines(&self) -> &[u8] {
+        &self.lines
+    }
+
+    /// Returns the fields after the [lines](Self::lines).
+    pub(super) fn further_fields(&self) -> impl Iterator<Item = (&str, &[u8])> {
+        let offered = Some(&*self.expected.subprotocols).filter(|offered| !offered.is_empty());
+        let optional = [
+            ("Origin", self.request.origin),
+            ("Sec-WebSocket-Protocol", offered),
+            ("Sec-WebSocket-Extensions", self.extensions.as_deref()),
+            ("Authorization", self.credentials.as_deref()),
+        ];
+        let optional =
+            optional.into_iter().filter_map(|(name, value)| Some((name, value?.as_bytes())));
+        optional.chain(self.request.fields.iter())
+    }
+
+    /// Checks the response against RFC 6455 §4.1, and opens the connection. Ask the
+    /// [response](Response::subprotocol) for the subprotocol.
+    ///
+    /// # Errors
+    ///
+    /// The first rule that is broken. [`ResponseError::Status`] if the server has not accepted: see
+    /// the response for its reasons. Interim responses (1xx other than 101) come before the answer;
+    /// skip them.
+    pub fn open<K: MaskingKeys>(
+        &self,
+        response: &Response<'_>,
+        keys: K,
+    ) -> Result<Connection<Client<K>>, ResponseError> {
+        let agreed = self.expected.check(&response.head)?;
+        Ok(self.expected.open(agreed, keys))
+    }
+
+    pub(super) fn into_expected(self) -> Expected {
+        self.expected
+    }
+}
+
+/// Prints the target's path and the names of the fields, and no key.
+impl fmt::Debug for PreparedRequest<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<_> = self.fields().map(|(name, _)| name).collect();
+        let path = self.target().split('?').next();
+        f.debug_struct("PreparedRequest")
+            .field("path", &path.unwrap_or_default())
+            .field("fields", &names)
+            .finish_non_exhaustive()
+    }
+}

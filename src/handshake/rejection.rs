@@ -1,0 +1,140 @@
+//! Any response but a 101 (RFC 6455 §4.2.2, RFC 9110 §15).
+
+use alloc::borrow::Cow;
+use alloc::format;
+use core::fmt;
+
+use super::error::{HandshakeUsageError, RequestError};
+use super::extra_fields::{ExtraFields, FieldValue};
+use crate::http::fields::is_field_value;
+
+/// A response that a server sends instead of accepting: a refusal, a redirect, a page.
+///
+/// ```
+/// use hybi::handshake::Rejection;
+///
+/// let redirect = Rejection::new(307).field("Location", "wss://example.com/chat");
+/// let page = Rejection::new(200).body("text/html", "<!doctype html><title>Hello</title>");
+/// let busy = Rejection::new(503).field("Retry-After", format!("{}", 30));
+/// ```
+#[derive(Clone)]
+#[must_use]
+pub struct Rejection<'a> {
+    status: u16,
+    fields: ExtraFields<'a>,
+    body: Option<Body<'a>>,
+}
+
+#[derive(Clone)]
+struct Body<'a> {
+    content_type: Cow<'a, str>,
+    content: Cow<'a, [u8]>,
+}
+
+impl<'a> Rejection<'a> {
+    /// Creates a response with a status from 200 to 599, without fields of its own and without a
+    /// body.
+    pub fn new(status: u16) -> Self {
+        Self { status, fields: ExtraFields::default(), body: None }
+    }
+
+    /// Adds a field.
+    pub fn field(
+        mut self,
+        name: impl Into<Cow<'a, str>>,
+        value: impl Into<FieldValue<'a>>,
+    ) -> Self {
+        self.fields.push(name, value);
+        self
+    }
+
+    /// Sets the body and its media type.
+    pub fn body(
+        mut self,
+        content_type: impl Into<Cow<'a, str>>,
+        content: impl Into<FieldValue<'a>>,
+    ) -> Self {
+        self.body = Some(Body { content_type: content_type.into(), content: content.into().0 });
+        self
+    }
+
+    /// Copies what the rejection borrows, so that it can be kept.
+    pub fn into_owned(self) -> Rejection<'static> {
+        Rejection {
+            status: self.status,
+            fields: self.fields.into_owned(),
+            body: self.body.map(|body| Body {
+                content_type: Cow::Owned(body.content_type.into_owned()),
+                content: Cow::Owned(body.content.into_owned()),
+            }),
+        }
+    }
+
+    /// Returns the status.
+    #[must_use]
+    pub const fn status(&self) -> u16 {
+        self.status
+    }
+
+    /// Returns the content of the body; empty if there is none.
+    #[must_use]
+    pub fn content(&self) -> &[u8] {
+        self.body.as_ref().map_or(&[], |body| &body.content)
+    }
+
+    /// Returns the fields of the response, but for those that HTTP/1.1 needs for its framing
+    /// (`Connection: close`, `Content-Length`).
+    pub fn fields(&self) -> impl Iterator<Item = (&str, &[u8])> {
+        // RFC 6455 §4.4, RFC 9110 §15.5.22.
+        let upgrade: &[(&str, &[u8])] = match self.status {
+            426 => &[("Upgrade", b"websocket"), ("Sec-WebSocket-Version", b"13")],
+            _ => &[],
+        };
+        let content_type = self.body.as_ref().map(|body| body.content_type.as_bytes());
+        upgrade
+            .iter()
+            .copied()
+            .chain(self.fields.iter())
+            .chain(content_type.map(|content_type| ("Content-Type", content_type)))
+    }
+
+    pub(super) fn check(&self) -> Result<(), HandshakeUsageError> {
+        if !(200..=599).contains(&self.status) {
+            return Err(HandshakeUsageError::Status);
+        }
+        if let Some(body) = &self.body {
+            // RFC 9110 §15.3.5, §15.3.6, §15.4.5.
+            if matches!(self.status, 204 | 205 | 304) {
+                return Err(HandshakeUsageError::Body);
+            }
+            if !is_field_value(body.content_type.as_bytes()) {
+                return Err(HandshakeUsageError::ContentType);
+            }
+        }
+        self.fields.check(Some("content-type"))
+    }
+}
+
+impl RequestError {
+    /// Returns the response to a request that breaks this rule: the [status](Self::status), the
+    /// fields that belong to it, and this error as text.
+    pub fn rejection(self) -> Rejection<'static> {
+        let rejection =
+            Rejection::new(self.status()).body("text/plain; charset=utf-8", format!("{self}\n"));
+        match self {
+            Self::Method => rejection.field("Allow", "GET"),
+            _ => rejection,
+        }
+    }
+}
+
+/// Prints the names of the fields and the length of the body.
+impl fmt::Debug for Rejection<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Rejection")
+            .field("status", &self.status)
+            .field("fields", &self.fields)
+            .field("content_bytes", &self.content().len())
+            .finish()
+    }
+}

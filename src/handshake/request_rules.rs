@@ -1,0 +1,91 @@
+//! The rules that a server checks (RFC 6455 §4.2.1): over a method, a target, a version and fields,
+//! whatever they came in.
+
+use super::error::RequestError;
+use super::key::is_key;
+use super::known::{Field, Head};
+use crate::extension::Offers;
+use crate::http::authority::host_and_port;
+use crate::http::head::HttpVersion;
+use crate::http::list::{elements, is_token};
+use crate::http::target::Target;
+
+/// Checks the `Host` (RFC 9112 §3.2), which every request needs, whatever it is for.
+pub(super) fn check_host(head: &Head<'_>) -> Result<(), RequestError> {
+    match (head.count(Field::Host), head.first(Field::Host)) {
+        (0, _) if head.version() == HttpVersion::Http10 => Ok(()),
+        (0, _) => Err(RequestError::HostMissing),
+        // An empty one is legal for targets without a host. `check_handshake` refuses it.
+        (1, Some(host)) if host.is_empty() || is_host_port(host) => Ok(()),
+        (1, _) => Err(RequestError::HostMalformed),
+        _ => Err(RequestError::HostRepeated),
+    }
+}
+
+/// Checks a request whose `Host` has been checked for a WebSocket handshake.
+pub(super) fn check_handshake(head: &Head<'_>) -> Result<(), RequestError> {
+    if head.word() != b"GET" {
+        return Err(RequestError::Method);
+    }
+    if head.version() == HttpVersion::Http10 {
+        return Err(RequestError::Http10);
+    }
+    let target = Target::of(head.target());
+    if !target.path.starts_with(b"/")
+        || target.authority.is_some_and(|authority| !is_host_port(authority))
+    {
+        return Err(RequestError::TargetForm);
+    }
+    // RFC 6455 §4.2.1: the server's authority, which is not empty.
+    if head.first(Field::Host).is_none_or(<[u8]>::is_empty) {
+        return Err(RequestError::HostMalformed);
+    }
+    // Stricter than RFC 6455, which says nothing of bodies: we would read the following bytes as
+    // frames where a proxy reads a body, which is request smuggling.
+    let no_body = |length: &[u8]| !length.is_empty() && length.iter().all(|&digit| digit == b'0');
+    if head.count(Field::TransferEncoding) > 0 || !head.all(Field::ContentLength).all(no_body) {
+        return Err(RequestError::Body);
+    }
+    if !asks_for_websocket(head) {
+        return Err(RequestError::UpgradeMissing);
+    }
+    if !head.has_token(Field::Connection, "upgrade") {
+        return Err(RequestError::ConnectionMissing);
+    }
+    // The version comes before the key, so that a client of another version learns ours.
+    match (head.count(Field::Version), head.first(Field::Version)) {
+        (0, _) => return Err(RequestError::VersionMissing),
+        (1, Some(b"13")) => {}
+        (1, _) => return Err(RequestError::Version),
+        _ => return Err(RequestError::VersionRepeated),
+    }
+    match (head.count(Field::Key), head.first(Field::Key)) {
+        (0, _) => return Err(RequestError::KeyMissing),
+        (1, Some(key)) if is_key(key) => {}
+        (1, _) => return Err(RequestError::KeyMalformed),
+        _ => return Err(RequestError::KeyRepeated),
+    }
+    // The grammar wants at least one element (RFC 6455 §4.3).
+    if head.count(Field::Protocol) > 0 {
+        let mut offered = head.all(Field::Protocol).flat_map(elements).peekable();
+        if offered.peek().is_none() || !offered.all(is_token) {
+            return Err(RequestError::SubprotocolsMalformed);
+        }
+    }
+    if head.count(Field::Extensions) > 0 {
+        let mut offered = head.all(Field::Extensions).flat_map(Offers::new).peekable();
+        if offered.peek().is_none() || !offered.all(|offer| offer.is_ok()) {
+            return Err(RequestError::ExtensionsMalformed);
+        }
+    }
+    Ok(())
+}
+
+/// Returns whether the client asks for WebSocket, correctly or not.
+pub(super) fn asks_for_websocket(head: &Head<'_>) -> bool {
+    head.has_token(Field::Upgrade, "websocket")
+}
+
+fn is_host_port(text: &[u8]) -> bool {
+    host_and_port(text).is_ok()
+}

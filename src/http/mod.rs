@@ -1,0 +1,16 @@
+//! HTTP/1.1 without WebSocket in it (RFC 9110, RFC 9112): tokens and lists, heads and fields,
+//! authorities, credentials.
+//!
+//! Private. It knows no role and no rule of RFC 6455, reads no body, and writes nothing.
+
+pub(crate) mod authority;
+pub(crate) mod credentials;
+pub(crate) mod fields;
+pub(crate) mod head;
+mod limits;
+pub(crate) mod list;
+pub(crate) mod reader;
+pub(crate) mod scan;
+pub(crate) mod target;
+
+pub use limits::HeadLimits;

@@ -1,0 +1,331 @@
+//! Reads an HTTP/1.1 head (RFC 9112 §2) from the input: incrementally, bounded, in linear time. The
+//! bytes after it stay there.
+//!
+//! `httparse` parses a head that arrives whole, without a copy. One that arrives in pieces is
+//! collected, and [`Scan`] reads each byte once. `Scan` also names the fault of a bad head, so the
+//! result does not depend on how the input was split.
+
+use alloc::borrow::Cow;
+use alloc::vec::Vec;
+use core::fmt;
+use core::mem::{self, MaybeUninit};
+
+use super::head::{Head, HttpVersion, Index, Layout, Span};
+use super::limits::HeadLimits;
+use super::scan::{Fault, Scan, StartLine};
+use crate::input::Input;
+
+/// Waits for a head.
+pub(crate) struct HeadReader {
+    kind: StartLine,
+    limits: HeadLimits,
+    /// The bytes of the head that have arrived and been scanned.
+    buffer: Vec<u8>,
+    scan: Scan,
+}
+
+impl HeadReader {
+    pub(crate) fn new(kind: StartLine, limits: HeadLimits) -> Self {
+        Self { kind, limits, buffer: Vec::new(), scan: Scan::new(kind) }
+    }
+
+    /// Reads the next head of the input, and leaves the bytes after it. Can read another head
+    /// afterwards, but not after a fault.
+    #[inline]
+    pub(crate) fn read<'a, I: Index>(
+        &mut self,
+        input: &mut Input<'a>,
+    ) -> Result<Option<Head<'a, I>>, Fault> {
+        if self.buffer.is_empty() {
+            // No more than a head may have, however much has arrived.
+            let bytes = input.remaining();
+            let bytes = bytes.get(..self.limits.head_bytes_max as usize).unwrap_or(bytes);
+            if let Some(parsed) = parse(self.kind, bytes, &self.limits)
+                && let Some(bytes) = input.take(parsed.len())
+            {
+                return Ok(Some(parsed.into_head(Cow::Borrowed(bytes))));
+            }
+        }
+        self.read_piece(input)
+    }
+
+    /// Reads a head that is not whole, or not well-formed.
+    #[cold]
+    #[inline(never)]
+    fn read_piece<'a, I: Index>(
+        &mut self,
+        input: &mut Input<'a>,
+    ) -> Result<Option<Head<'a, I>>, Fault> {
+        let mut len = None;
+        for (at, &byte) in input.remaining().iter().enumerate() {
+            match self.scan.step(byte, &self.limits) {
+                Ok(false) => {}
+                Ok(true) => {
+                    len = Some(at.saturating_add(1));
+                    break;
+                }
+                Err(fault) => {
+                    self.buffer = Vec::new();
+                    input.take_up_to(usize::MAX);
+                    return Err(fault);
+                }
+            }
+        }
+        self.buffer.extend_from_slice(input.take_up_to(len.unwrap_or(usize::MAX)));
+        if len.is_none() {
+            return Ok(None);
+        }
+        self.scan = Scan::new(self.kind);
+        let bytes = mem::take(&mut self.buffer);
+        match parse(self.kind, &bytes, &self.limits) {
+            Some(parsed) if parsed.len() == bytes.len() => {
+                Ok(Some(parsed.into_head(Cow::Owned(bytes))))
+            }
+            _ => {
+                debug_assert!(false, "Scan and httparse disagree");
+                Err(Fault::StartLine)
+            }
+        }
+    }
+}
+
+/// Prints how many bytes of a head have arrived, and none of them: they may be credentials.
+impl fmt::Debug for HeadReader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HeadReader")
+            .field("limits", &self.limits)
+            .field("arrived_bytes", &self.buffer.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// A head, apart from its bytes.
+struct Parsed<I> {
+    version: HttpVersion,
+    status: u16,
+    layout: Layout,
+    index: I,
+}
+
+/// Parses the head at the beginning of the bytes. Returns `None` if it is not complete, not
+/// well-formed, or beyond a limit; [`Scan`] tells which.
+fn parse<I: Index>(kind: StartLine, bytes: &[u8], limits: &HeadLimits) -> Option<Parsed<I>> {
+    match kind {
+        StartLine::Request => parse_request(bytes, limits),
+        StartLine::Status => parse_response(bytes, limits),
+    }
+}
+
+/// The fields that `httparse` has room for.
+const FIELDS: usize = HeadLimits::FIELDS_CEILING as usize;
+
+fn parse_request<I: Index>(bytes: &[u8], limits: &HeadLimits) -> Option<Parsed<I>> {
+    let mut room = [const { MaybeUninit::uninit() }; FIELDS];
+    let mut request = httparse::Request::new(&mut []);
+    let httparse::Status::Complete(len) =
+        request.parse_with_uninit_headers(bytes, &mut room).ok()?
+    else {
+        return None;
+    };
+    let head = bytes.get(..len)?;
+    let target = request.path?.as_bytes();
+    // httparse allows bytes beyond ASCII and a fragment; RFC 9112 §3.2 does not.
+    let misfit = |misfit, &byte: &u8| misfit | !byte.is_ascii() | (byte == b'#');
+    if target.len() > limits.target_bytes_max as usize || target.iter().fold(false, misfit) {
+        return None;
+    }
+    let word = Span::of(request.method?.as_bytes(), head);
+    // Empty lines before the request line are tolerated (RFC 9112 §2.2), with a CRLF each.
+    if !head.get(..word.start as usize)?.chunks(2).all(|line| line == b"\r\n") {
+        return None;
+    }
+    let (fields, index) = index_of(head, request.headers, limits)?;
+    let layout = Layout { word, target: Span::of(target, head), fields };
+    Some(Parsed { version: version(request.version?), status: 0, layout, index })
+}
+
+fn parse_response<I: Index>(bytes: &[u8], limits: &HeadLimits) -> Option<Parsed<I>> {
+    let mut room = [const { MaybeUninit::uninit() }; FIELDS];
+    let mut response = httparse::Response::new(&mut []);
+    let config = httparse::ParserConfig::default();
+    let httparse::Status::Complete(len) =
+        config.parse_response_with_uninit_headers(&mut response, bytes, &mut room).ok()?
+    else {
+        return None;
+    };
+    let head = bytes.get(..len)?;
+    if !head.starts_with(b"HTTP/") || response.code? < 100 {
+        return None;
+    }
+    // httparse returns no reason phrase that is not ASCII.
+    const REASON_AT: usize = "HTTP/1.1 101 ".len();
+    let end = head.iter().position(|&byte| byte == b'\r')?;
+    let word = Span { start: REASON_AT.min(end) as u32, end: end as u32 };
+    let (fields, index) = index_of(head, response.headers, limits)?;
+    let layout = Layout { word, target: Span::default(), fields };
+    Some(Parsed { version: version(response.version?), status: response.code?, layout, index })
+}
+
+const fn version(minor: u8) -> HttpVersion {
+    if minor == 0 { HttpVersion::Http10 } else { HttpVersion::Http11 }
+}
+
+/// Looks at each field once. Returns where the field lines are, and their index.
+fn index_of<I: Index>(
+    head: &[u8],
+    fields: &[httparse::Header<'_>],
+    limits: &HeadLimits,
+) -> Option<(Span, I)> {
+    if head.len() > limits.head_bytes_max as usize || fields.len() > limits.fields_in_effect() {
+        return None;
+    }
+    // httparse takes a bare LF for the end of a line. RFC 9112 §2.2 would allow that, but it is how
+    // requests are smuggled past a proxy that does not. So check the end of each line.
+    if !head.ends_with(b"\r\n\r\n") {
+        return None;
+    }
+    let mut index = I::default();
+    for field in fields {
+        let name = Span::of(field.name.as_bytes(), head);
+        if !head.get(..name.start as usize)?.ends_with(b"\r\n") {
+            return None;
+        }
+        index.note(field.name.as_bytes(), || Span::of(field.value, head));
+    }
+    let end = head.len().saturating_sub(2) as u32;
+    let start = fields.first().map_or(end, |field| Span::of(field.name.as_bytes(), head).start);
+    Some((Span { start, end }, index))
+}
+
+impl<I: Index> Parsed<I> {
+    /// Returns the length of the head, with the empty line at its end.
+    fn len(&self) -> usize {
+        (self.layout.fields.end as usize).saturating_add(2)
+    }
+
+    fn into_head(self, bytes: Cow<'_, [u8]>) -> Head<'_, I> {
+        Head::from_wire(bytes, self.layout, self.version, self.status, self.index)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::string::String;
+
+    use super::*;
+
+    type Verdict = Result<Option<(Vec<u8>, usize)>, Fault>;
+
+    #[derive(Default)]
+    struct Nothing;
+
+    impl Index for Nothing {
+        fn note(&mut self, _: &[u8], _: impl FnOnce() -> Span) {}
+    }
+
+    fn read<'a>(
+        reader: &mut HeadReader,
+        bytes: &'a mut [u8],
+    ) -> Result<Option<Head<'a, Nothing>>, Fault> {
+        reader.read(&mut Input::new(bytes))
+    }
+
+    fn read_whole(kind: StartLine, bytes: &[u8]) -> Verdict {
+        let mut bytes = bytes.to_vec();
+        let mut input = Input::new(&mut bytes);
+        let head = HeadReader::new(kind, HeadLimits::default()).read::<Nothing>(&mut input)?;
+        Ok(head.map(|head| (head.wire().to_vec(), input.len())))
+    }
+
+    fn read_by_byte(kind: StartLine, bytes: &[u8]) -> Verdict {
+        let mut reader = HeadReader::new(kind, HeadLimits::default());
+        for (at, &byte) in bytes.iter().enumerate() {
+            if let Some(head) = read(&mut reader, &mut [byte])? {
+                return Ok(Some((head.wire().to_vec(), bytes.len() - at - 1)));
+            }
+        }
+        Ok(None)
+    }
+
+    /// For every change of one byte of a good head, `httparse` and the scan agree.
+    #[test]
+    fn httparse_and_the_scan_agree() {
+        let request = b"\r\nGET /a?b HTTP/1.1\r\nHost: a\r\nx:\r\ny: \tz \r\n\r\n".as_slice();
+        let response = b"HTTP/1.1 101 Switching\r\nUpgrade: a\r\nx:\r\ny: \tz \r\n\r\n".as_slice();
+        for (kind, head) in [(StartLine::Request, request), (StartLine::Status, response)] {
+            for at in 0..head.len() {
+                for byte in 0..=u8::MAX {
+                    let mut changed = head.to_vec();
+                    changed[at] = byte;
+                    let whole = read_whole(kind, &changed);
+                    assert_eq!(
+                        read_by_byte(kind, &changed),
+                        whole,
+                        "{}",
+                        String::from_utf8_lossy(&changed)
+                    );
+                    let mut inserted = head.to_vec();
+                    inserted.insert(at, byte);
+                    let whole = read_whole(kind, &inserted);
+                    assert_eq!(
+                        read_by_byte(kind, &inserted),
+                        whole,
+                        "{}",
+                        String::from_utf8_lossy(&inserted)
+                    );
+                }
+                let mut removed = head.to_vec();
+                removed.remove(at);
+                assert_eq!(read_by_byte(kind, &removed), read_whole(kind, &removed));
+            }
+            assert_eq!(read_whole(kind, head), Ok(Some((head.to_vec(), 0))));
+        }
+    }
+
+    #[test]
+    fn each_byte_is_scanned_once() {
+        let mut bytes = b"GET / HTTP/1.1\r\na: b\r\nc: ".to_vec();
+        bytes.resize((16 << 10) - 4, b'x');
+        bytes.extend_from_slice(b"\r\n\r\n");
+        let mut reader = HeadReader::new(StartLine::Request, HeadLimits::default());
+        let last = bytes.len() - 1;
+        for (at, byte) in bytes.iter_mut().enumerate() {
+            assert_eq!(reader.scan.scanned(), at);
+            let head = read(&mut reader, core::slice::from_mut(byte)).unwrap();
+            assert_eq!(head.is_some(), at == last);
+        }
+    }
+
+    /// A head is full of credentials, and so is a part of one.
+    #[test]
+    fn a_reader_prints_nothing_of_a_head() {
+        let mut reader = HeadReader::new(StartLine::Request, HeadLimits::default());
+        read(&mut reader, &mut b"GET /secret HTTP/1.1\r\nCookie: secret".to_vec()).unwrap();
+        let printed = alloc::format!("{reader:?}");
+        assert!(printed.contains("arrived_bytes: 36"), "{printed}");
+        let as_bytes = alloc::format!("{:?}", b"secret");
+        assert!(
+            !printed.contains("secret") && !printed.contains(as_bytes.trim_matches(['[', ']']))
+        );
+    }
+
+    #[test]
+    fn only_what_arrived_is_held() {
+        let mut reader = HeadReader::new(StartLine::Request, HeadLimits::default());
+        assert!(read(&mut reader, &mut b"GET / HT".to_vec()).unwrap().is_none());
+        assert!(reader.buffer.capacity() <= 16);
+    }
+
+    #[test]
+    fn fields_keep_their_order_and_repeats() {
+        let mut bytes = *b"HTTP/1.1 200\r\nA: 1\r\nb:\xff\r\nA:\t 2 \r\nc: \r\n\r\nbody";
+        let mut input = Input::new(&mut bytes);
+        let mut reader = HeadReader::new(StartLine::Status, HeadLimits::default());
+        let head = reader.read::<Nothing>(&mut input).unwrap().unwrap();
+        assert_eq!(input.remaining(), b"body");
+        let fields: Vec<_> = head.fields().collect();
+        let want: [(&str, &[u8]); 4] = [("A", b"1"), ("b", b"\xff"), ("A", b"2"), ("c", b"")];
+        assert_eq!(fields, want);
+        assert_eq!((head.status(), head.word()), (200, &b""[..]));
+    }
+}

@@ -1,0 +1,182 @@
+//! Requests, responses and terms as values: made of parts, made once, owned.
+
+use std::sync::LazyLock;
+
+use hybi::handshake::{HttpVersion, RequestParts, ResponseParts};
+
+use super::*;
+
+type Fields = [(&'static [u8], &'static [u8])];
+
+/// `REQUEST`, as an HTTP stack hands it over: names in lower case, white space left in a value.
+const FIELDS: &Fields = &[
+    (b"host", b"server.example.com"),
+    (b"upgrade", b" websocket\t"),
+    (b"connection", b"keep-alive, Upgrade"),
+    (b"sec-websocket-key", b"dGhlIHNhbXBsZSBub25jZQ=="),
+    (b"origin", b"http://example.com"),
+    (b"sec-websocket-protocol", b"chat"),
+    (b"sec-websocket-protocol", b"superchat"),
+    (b"sec-websocket-version", b"13"),
+];
+
+fn parts() -> RequestParts<'static> {
+    RequestParts::new("GET", "/chat?x").fields(FIELDS)
+}
+
+#[test]
+fn a_request_from_parts_reads_like_one_from_bytes() {
+    let request = Request::from_parts(&parts()).unwrap();
+    for request in [request.clone(), request.into_owned()] {
+        assert_eq!(
+            (request.method(), request.path(), request.query()),
+            ("GET", "/chat", Some("x"))
+        );
+        assert_eq!((request.target(), request.version()), ("/chat?x", HttpVersion::Http11));
+        assert_eq!(
+            (request.host(), request.origin()),
+            (Some("server.example.com"), Some(&b"http://example.com"[..]))
+        );
+        assert_eq!(request.subprotocols().collect::<Vec<_>>(), ["chat", "superchat"]);
+        assert_eq!(request.field("Upgrade"), Some(&b"websocket"[..]));
+        assert_eq!(request.field("X"), None);
+        assert_eq!(request.fields().count(), FIELDS.len());
+        assert_eq!(request.fields().nth(1), Some(("upgrade", &b"websocket"[..])));
+        assert_eq!((request.is_upgrade(), request.check()), (true, Ok(())));
+    }
+}
+
+#[test]
+fn parts_that_are_no_request_are_refused() {
+    let host: (&[u8], &[u8]) = (b"host", b"a");
+    for (parts, want) in [
+        (RequestParts::new("GET", "/"), Err(Bad::HostMissing)),
+        (RequestParts::new("GET", "/").version(HttpVersion::Http10), Ok(())),
+        (RequestParts::new("GET", "/").fields(&[host, host]), Err(Bad::HostRepeated)),
+        (RequestParts::new("GET", "/").fields(&[(b"host", b"a/b")]), Err(Bad::HostMalformed)),
+        (RequestParts::new("GET /", "/").fields(&[host]), Err(Bad::RequestLine)),
+        (RequestParts::new("GET", "").fields(&[host]), Err(Bad::RequestLine)),
+        (RequestParts::new("GET", "/#").fields(&[host]), Err(Bad::TargetCharacter)),
+        (RequestParts::new("GET", "/ HTTP/1.1\r\n").fields(&[host]), Err(Bad::TargetCharacter)),
+        (RequestParts::new("GET", "/").fields(&[host, (b":path", b"/")]), Err(Bad::FieldName)),
+        (RequestParts::new("GET", "/").fields(&[host, (b"", b"")]), Err(Bad::FieldName)),
+        (RequestParts::new("GET", "/").fields(&[host, (b"a", b"b\r\nc: d")]), Err(Bad::FieldValue)),
+    ] {
+        let made = Request::from_parts(&parts).map(|_| ());
+        assert_eq!(made, want, "{parts:?}");
+    }
+    for (parts, want) in [
+        (ResponseParts::new(99), Err(ResponseError::StatusLine)),
+        (ResponseParts::new(1000), Err(ResponseError::StatusLine)),
+        (ResponseParts::new(999), Ok(())),
+        (ResponseParts::new(101).fields(&[(b"a b", b"")]), Err(ResponseError::FieldName)),
+        (ResponseParts::new(101).fields(&[(b"a", b"\n")]), Err(ResponseError::FieldValue)),
+    ] {
+        assert_eq!(Response::from_parts(&parts).map(|_| ()), want, "{parts:?}");
+    }
+}
+
+/// A server's terms, for all of its requests.
+static TERMS: LazyLock<Acceptance<'static>> = LazyLock::new(|| {
+    let origins = vec![format!("http://{}", "EXAMPLE.com:80/")];
+    Acceptance::from_origins(origins).unwrap().field("X-Served-By", format!("server {}", 7))
+});
+
+#[test]
+fn terms_are_made_once_and_serve_many_requests() {
+    let request = Request::from_parts(&parts()).unwrap();
+    let served_by = |terms: &Acceptance<'_>| {
+        let accepted = terms.check(&request).unwrap();
+        let last = accepted.fields().last().map(|(name, value)| (name.to_owned(), value.to_vec()));
+        (last.unwrap(), accepted.subprotocol().map(str::to_owned))
+    };
+    let field = ("X-Served-By".to_owned(), b"server 7".to_vec());
+    for _ in 0..2 {
+        assert_eq!(served_by(&TERMS), (field.clone(), None));
+        let chosen = request.choose_subprotocol(&["superchat"]);
+        assert_eq!(
+            served_by(&TERMS.clone().subprotocol(chosen)),
+            (field.clone(), Some("superchat".into()))
+        );
+    }
+    let kept = {
+        let (name, value) = (String::from("X-A"), vec![0xff]);
+        TERMS.clone().subprotocol("chat").field(&name, &value).into_owned()
+    };
+    assert_eq!(served_by(&kept), (("X-A".into(), vec![0xff]), Some("chat".into())));
+    assert_eq!(kept.subprotocol(None).chosen(), None);
+}
+
+#[test]
+fn a_rejection_can_own_what_it_says() {
+    let made = |code: u32| {
+        Rejection::new(503)
+            .field(format!("X-{code}"), format!("{code}"))
+            .body(String::from("text/plain"), format!("come back in {code} s\n").into_bytes())
+    };
+    let borrowed = {
+        let text = String::from("30");
+        Rejection::new(503)
+            .field("Retry-After", &text)
+            .body("text/plain", text.as_bytes())
+            .into_owned()
+    };
+    assert_eq!(made(7).fields().next(), Some(("X-7", &b"7"[..])));
+    assert_eq!((made(7).status(), made(7).content()), (503, &b"come back in 7 s\n"[..]));
+    let fields: Vec<_> = borrowed.fields().collect();
+    assert_eq!(fields, [("Retry-After", &b"30"[..]), ("Content-Type", b"text/plain")]);
+    assert_eq!(borrowed.content(), b"30");
+    assert_eq!(Rejection::new(404).content(), b"");
+}
+
+/// RFC 6455 §4.4, RFC 9110 §15.5.6, §15.5.22.
+#[test]
+fn a_refused_request_has_a_response_as_values() {
+    for (parts, status, want) in [
+        (
+            RequestParts::new("GET", "/").fields(&FIELDS[..1]),
+            426,
+            &[("Upgrade", &b"websocket"[..]), ("Sec-WebSocket-Version", b"13")][..],
+        ),
+        (RequestParts::new("POST", "/").fields(FIELDS), 405, &[("Allow", b"GET")]),
+        (parts(), 403, &[]),
+    ] {
+        let request = Request::from_parts(&parts).unwrap();
+        let terms = Acceptance::from_origins(["http://example.net"]).unwrap();
+        let ServerHandshakeError::Request(error) = terms.check(&request).unwrap_err() else {
+            panic!()
+        };
+        let rejection = error.rejection();
+        assert_eq!((error.status(), rejection.status()), (status, status));
+        let mut fields: Vec<_> = rejection.fields().collect();
+        assert_eq!(fields.pop(), Some(("Content-Type", &b"text/plain; charset=utf-8"[..])));
+        assert_eq!(fields, want);
+        assert_eq!(rejection.content(), format!("{error}\n").as_bytes());
+    }
+}
+
+/// RFC 6455 §4.1: any other status is an answer of HTTP's.
+#[test]
+fn a_prepared_request_opens_with_a_101_only() {
+    let uri = Uri::parse("ws://a/").unwrap();
+    let request = ClientRequest::new(&uri);
+    let prepared = request.prepare_with_nonce(*b"the sample nonce").unwrap();
+    let fields: &Fields = &[
+        (b"upgrade", b"WebSocket"),
+        (b"connection", b"upgrade"),
+        (b"sec-websocket-accept", b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo="),
+    ];
+    for (status, want) in [
+        (101, None),
+        (100, Some(ResponseError::Status)),
+        (200, Some(ResponseError::Status)),
+        (404, Some(ResponseError::Status)),
+    ] {
+        let response = Response::from_parts(&ResponseParts::new(status).fields(fields)).unwrap();
+        assert_eq!(prepared.open(&response, || [0; 4]).err(), want, "{status}");
+    }
+    let parts = ResponseParts::new(101).version(HttpVersion::Http10).fields(fields);
+    let response = Response::from_parts(&parts).unwrap();
+    assert_eq!(response.version(), HttpVersion::Http10);
+    assert_eq!(prepared.open(&response, || [0; 4]).err(), Some(ResponseError::Http10));
+}
