@@ -1,6 +1,6 @@
 //! The entries of a list of allowed origins, made such as browsers send them.
 
-use alloc::borrow::ToOwned;
+use alloc::borrow::{Cow, ToOwned};
 use alloc::format;
 use alloc::string::{String, ToString};
 use core::fmt;
@@ -17,7 +17,18 @@ pub(super) fn parse(origin: &str) -> Result<String, OriginError> {
         "null" => Ok(origin.to_owned()),
         _ => normalise(origin),
     };
-    normalised.map_err(|reason| OriginError { origin: origin.escape_debug().to_string(), reason })
+    normalised.map_err(|reason| {
+        let origin = without_userinfo(origin).escape_debug().to_string();
+        OriginError { origin, reason }
+    })
+}
+
+fn without_userinfo(origin: &str) -> Cow<'_, str> {
+    let Some((before, host)) = origin.rsplit_once('@') else { return origin.into() };
+    match before.split_once("://") {
+        Some((scheme, _)) => format!("{scheme}://{host}").into(),
+        None => host.into(),
+    }
 }
 
 fn normalise(origin: &str) -> Result<String, Reason> {
@@ -40,6 +51,7 @@ fn normalise(origin: &str) -> Result<String, Reason> {
     }
     match &*scheme {
         "ws" | "wss" => return Err(Reason::WebSocketScheme),
+        "about" | "blob" | "data" | "javascript" => return Err(Reason::OpaqueOrigin),
         // Programs with a browser inside send this for their local pages.
         "file" if authority.is_empty() => return Ok("file://".to_owned()),
         _ => {}
@@ -92,7 +104,7 @@ fn is_ipv4(host: &str) -> bool {
 /// `https://example.com` or `http://localhost:8080` (RFC 6454 §6.2); or `null`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct OriginError {
-    /// Without control characters.
+    /// Without userinfo, which may hold a password, and without control characters.
     origin: String,
     reason: Reason,
 }
@@ -101,6 +113,7 @@ pub struct OriginError {
 enum Reason {
     Scheme,
     WebSocketScheme,
+    OpaqueOrigin,
     Wildcard,
     Userinfo,
     Path,
@@ -129,6 +142,7 @@ impl fmt::Display for OriginError {
         let why = match self.reason {
             Reason::Scheme => "it does not begin with a scheme and ://",
             Reason::WebSocketScheme => "web pages have the scheme http or https, not ws or wss",
+            Reason::OpaqueOrigin => "pages with this scheme have the origin null",
             Reason::Wildcard => "it has a *; list every origin, or allow any",
             Reason::Userinfo => "it has a user name",
             Reason::Path => "it has a path, a query or a fragment",
@@ -198,7 +212,6 @@ mod tests {
             ("*", Reason::Wildcard),
             ("https://*.example.com", Reason::Wildcard),
             ("http://localhost:*", Reason::Wildcard),
-            ("https://user@example.com", Reason::Userinfo),
             ("https://example.com//", Reason::Path),
             ("https://example.com/chat", Reason::Path),
             ("https://example.com?x", Reason::Path),
@@ -222,6 +235,21 @@ mod tests {
             let error = parse(entry).unwrap_err();
             assert_eq!(error.reason, reason, "{entry:?}");
             assert!(error.to_string().contains(entry), "{error}");
+        }
+        for entry in ["data://a", "BLOB://a", "about://blank", "javascript://a"] {
+            assert_eq!(parse(entry).unwrap_err().reason, Reason::OpaqueOrigin, "{entry:?}");
+        }
+        // A password gets into no log.
+        for (entry, reason) in [
+            ("https://user:secret@example.com", Reason::Userinfo),
+            ("https://user:secret@example.com/chat", Reason::Path),
+            ("https://*:secret@example.com", Reason::Wildcard),
+            ("user:secret@example.com", Reason::Scheme),
+        ] {
+            let error = parse(entry).unwrap_err();
+            assert_eq!(error.reason, reason, "{entry:?}");
+            let printed = format!("{error} {error:?}");
+            assert!(printed.contains("example.com") && !printed.contains("secret"), "{printed}");
         }
         // Nothing of the entry is printed raw.
         let printed = parse("a\u{1b}[31m\u{202e}").unwrap_err().to_string();
