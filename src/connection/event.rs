@@ -16,12 +16,15 @@ pub enum Event<'a> {
     Text(Cow<'a, str>),
     /// A binary message.
     Binary(Cow<'a, [u8]>),
-    /// A ping with its payload, at most 125 bytes. The pong is already in the output.
+    /// A ping with its payload, at most 125 bytes. The pong is already in the output, or held back
+    /// until the output is below [`Limits::reply_backlog_max`](crate::Limits::reply_backlog_max). A
+    /// [`Reader`](crate::connection::Reader) has no output: take [`reply`](Self::reply).
     Ping(Cow<'a, [u8]>),
     /// A pong with its payload, at most 125 bytes: the answer to a ping, or unsolicited.
     Pong(Cow<'a, [u8]>),
     /// The peer's Close frame, the last event of a connection. `None`: it had no code, which
-    /// programs call 1005 (RFC 6455 §7.1.5). The reply is already in the output.
+    /// programs call 1005 (RFC 6455 §7.1.5). The reply is already in the output, but for a
+    /// [`Reader`](crate::connection::Reader), as with pings.
     Close(Option<CloseReason<'a>>),
 }
 

@@ -41,8 +41,9 @@ impl Default for Limits {
 impl Limits {
     /// Sets the longest payload of one data frame, in bytes. Default: 16 MiB, as for a message.
     ///
-    /// Frames are not buffered as such, so this limit only matters if your policy restricts the
-    /// size of frames.
+    /// The peer chooses how it cuts a message into frames, so this is rarely lower than
+    /// [`message_bytes_max`](Self::message_bytes_max). A higher limit of messages needs a higher one
+    /// of frames.
     #[must_use]
     pub const fn frame_bytes_max(mut self, bytes: u64) -> Self {
         self.frame_bytes_max = bytes;
@@ -55,6 +56,10 @@ impl Limits {
     ///
     /// It also holds for messages that are received in [chunks](crate::Connection::receive_chunk).
     /// Those cost no memory, so set it to `u64::MAX` for endless streams.
+    ///
+    /// If you raise it, raise [`frame_bytes_max`](Self::frame_bytes_max) too: many peers send a
+    /// message in one frame. With compression, also raise `DeflateConfig::inflated_bytes_max`, the
+    /// limit after decompression.
     #[must_use]
     pub const fn message_bytes_max(mut self, bytes: u64) -> Self {
         self.message_bytes_max = bytes;
