@@ -195,11 +195,13 @@ impl<'a> Request<'a> {
 /// Prints the method, the path and the names of the fields: values and queries may be credentials.
 impl fmt::Debug for Request<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Request")
-            .field("method", &self.method())
-            .field("path", &self.path())
-            .field("fields", &self.fields())
-            .finish_non_exhaustive()
+        let mut request = f.debug_struct("Request");
+        request.field("method", &self.method());
+        // Anything else has an authority, perhaps with a password in it.
+        if self.path().starts_with('/') {
+            request.field("path", &self.path());
+        }
+        request.field("fields", &self.fields()).finish_non_exhaustive()
     }
 }
 

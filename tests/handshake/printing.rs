@@ -50,6 +50,12 @@ fn requests_and_what_reads_them() {
     let parts = RequestParts::new("GET", request.target()).fields(&fields);
     check(&debug(&parts), &["GET", "fields: 4"]);
     check(&debug(&Request::from_parts(&parts).unwrap()), &words);
+    // Where the path of the usual form stands, other forms have an authority, perhaps with userinfo.
+    for (method, target) in [("CONNECT", "me:secret@a:80"), ("GET", "ftp://me:secret@a/")] {
+        let fields = [(&b"Host"[..], &b"a"[..])];
+        let request = Request::from_parts(&RequestParts::new(method, target).fields(&fields));
+        check(&debug(&request.unwrap()), &[method, "Host"]);
+    }
     // Parts are printed before they are checked, too.
     check(&debug(&RequestParts::new("G\r\n\u{202e}", "/")), &["G\\r\\n\\u{202e}"]);
 }
