@@ -42,8 +42,8 @@ impl Limits {
     /// Sets the longest payload of one data frame, in bytes. Default: 16 MiB, as for a message.
     ///
     /// The peer chooses how it cuts a message into frames, so this is rarely lower than
-    /// [`message_bytes_max`](Self::message_bytes_max). A higher limit of messages needs a higher one
-    /// of frames.
+    /// [`message_bytes_max`](Self::message_bytes_max). A higher limit of messages needs a higher
+    /// one of frames.
     #[must_use]
     pub const fn frame_bytes_max(mut self, bytes: u64) -> Self {
         self.frame_bytes_max = bytes;
