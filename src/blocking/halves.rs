@@ -18,6 +18,8 @@ use crate::connection::{
     self, Abnormal, Closed, Connection, Data, Event, Message, Prepared, ReadyState, Transport,
 };
 use crate::error::{ProtocolError, UsageError};
+#[cfg(feature = "deflate")]
+use crate::extension::deflate::Compression;
 use crate::frame::CloseCode;
 use crate::input::Input;
 use crate::keepalive::{KeepaliveConfig, KeepaliveError};
@@ -297,6 +299,13 @@ impl<S: Stream, R: Role> Writer<S, R> {
     #[must_use]
     pub fn unsent_bytes(&self) -> usize {
         self.link.writing_side().transfer.unsent()
+    }
+
+    /// Sets which messages are compressed from now on, for all writers: see
+    /// [`WebSocket::set_compression`]. Waits for a thread that is sending.
+    #[cfg(feature = "deflate")]
+    pub fn set_compression(&self, compression: Compression) {
+        self.link.writing_side().writer.set_compression(compression);
     }
 
     /// Sets how long one call that sends may take, for all writers: see

@@ -17,6 +17,8 @@ use crate::connection::{
     Abnormal, Closed, Connection, Data, Event, Message, Prepared, ReadyState, Transport,
 };
 use crate::error::{ProtocolError, UsageError};
+#[cfg(feature = "deflate")]
+use crate::extension::deflate::{Agreed, Compression};
 use crate::frame::CloseCode;
 use crate::handshake::Response;
 use crate::input::Input;
@@ -320,6 +322,20 @@ impl<S: Stream, R: Role> WebSocket<S, R> {
             Opening::Subprotocol(subprotocol) => Some(subprotocol),
             Opening::Response(response) => response.subprotocol(),
         }
+    }
+
+    /// Returns what the handshake has agreed on about compression: see [`Connection::deflate`].
+    #[cfg(feature = "deflate")]
+    #[must_use]
+    pub fn deflate(&self) -> Option<&Agreed> {
+        self.receiving.protocol.deflate()
+    }
+
+    /// Sets which messages are compressed from now on: see
+    /// [`Writer::set_compression`](crate::connection::Writer::set_compression).
+    #[cfg(feature = "deflate")]
+    pub fn set_compression(&mut self, compression: Compression) {
+        self.receiving.protocol.writer().set_compression(compression);
     }
 
     /// Sets how long one call that receives may take, however many bytes of an incomplete message

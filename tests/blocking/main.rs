@@ -3,6 +3,8 @@
 #![cfg(feature = "rand")]
 #![allow(missing_docs, unreachable_pub)]
 
+#[cfg(feature = "deflate")]
+mod compression;
 mod connection;
 mod errors;
 mod halves;
