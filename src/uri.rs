@@ -185,6 +185,27 @@ pub enum UriError {
     NotAscii,
 }
 
+impl UriError {
+    /// Returns a code for logs, metrics and other languages, such as `"uri-port"`. It is as
+    /// stable as [`ProtocolError::name`](crate::ProtocolError::name).
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Scheme => "uri-scheme",
+            Self::NoAuthority => "uri-no-authority",
+            Self::NoHost => "uri-no-host",
+            Self::HostCharacter => "uri-host-character",
+            Self::HostNotAscii => "uri-host-not-ascii",
+            Self::Ipv6Address => "uri-ipv6-address",
+            Self::Port => "uri-port",
+            Self::Fragment => "uri-fragment",
+            Self::PercentEncoding => "uri-percent-encoding",
+            Self::Character { .. } => "uri-character",
+            Self::NotAscii => "uri-not-ascii",
+        }
+    }
+}
+
 impl From<AuthorityError> for UriError {
     fn from(error: AuthorityError) -> Self {
         match error {

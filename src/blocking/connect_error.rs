@@ -35,6 +35,27 @@ pub enum ConnectError {
     ProxyRefused(Box<Refusal<'static>>),
 }
 
+impl ConnectError {
+    /// Returns a code for logs, metrics and other languages, such as `"connect-refused"`. It is as
+    /// stable as [`ProtocolError::name`](crate::ProtocolError::name). What is inside
+    /// keeps its own.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Uri(error) => error.name(),
+            Self::NeedsTls => "connect-needs-tls",
+            Self::Usage(error) => error.name(),
+            Self::Resolve(_) => "connect-resolve",
+            Self::Connect(_) => "connect-unreachable",
+            Self::TimedOut => "connect-timed-out",
+            Self::Io(_) => "connect-failed",
+            Self::Response(error) => error.name(),
+            Self::Refused(_) => "connect-refused",
+            Self::ProxyRefused(_) => "connect-proxy-refused",
+        }
+    }
+}
+
 impl From<HandshakeUsageError> for ConnectError {
     fn from(error: HandshakeUsageError) -> Self {
         Self::Usage(error)

@@ -27,6 +27,21 @@ pub enum Error {
     Io(io::Error),
 }
 
+impl Error {
+    /// Returns a code for logs, metrics and other languages, such as `"timed-out"`. It is as
+    /// stable as [`ProtocolError::name`](crate::ProtocolError::name). What is inside
+    /// keeps its own.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Protocol(error) => error.name(),
+            Self::Usage(error) => error.name(),
+            Self::TimedOut => "timed-out",
+            Self::Io(_) => "transport-failed",
+        }
+    }
+}
+
 impl From<ProtocolError> for Error {
     fn from(error: ProtocolError) -> Self {
         Self::Protocol(error)
@@ -81,6 +96,21 @@ pub enum AcceptError {
     TimedOut,
     /// The stream failed, or ended (`UnexpectedEof`).
     Io(io::Error),
+}
+
+impl AcceptError {
+    /// Returns a code for logs, metrics and other languages, such as `"accept-timed-out"`. It is as
+    /// stable as [`ProtocolError::name`](crate::ProtocolError::name). What is inside
+    /// keeps its own.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Request(error) => error.name(),
+            Self::Usage(error) => error.name(),
+            Self::TimedOut => "accept-timed-out",
+            Self::Io(_) => "accept-failed",
+        }
+    }
 }
 
 impl From<RequestError> for AcceptError {

@@ -6,11 +6,13 @@ use std::io::{self, ErrorKind};
 use std::net::TcpStream;
 
 use hybi::blocking::{
-    AcceptError, Acceptor, ConnectError, Connector, Error, Pending, Proxy, Reader, Shared, Untimed,
-    WebSocket, Writer,
+    Abnormal, AcceptError, Acceptor, ConnectError, Connector, Error, Pending, Proxy, Reader,
+    Shared, Untimed, WebSocket, Writer,
 };
-use hybi::handshake::{HandshakeUsageError, RequestError, ResponseError};
-use hybi::{Client, ProtocolError, Server, Uri, UsageError};
+use hybi::handshake::{
+    HandshakeUsageError, ProxyAnswer, ProxyHandshake, ProxyRequest, RequestError, ResponseError,
+};
+use hybi::{Client, Input, Outbox, ProtocolError, Server, Uri, UsageError};
 
 /// What a program prints that follows the sources, as `anyhow` does.
 fn chain(error: &(dyn std::error::Error + 'static)) -> Vec<String> {
@@ -50,6 +52,47 @@ fn each_error_is_printed_once() {
     ];
     for (error, text) in errors {
         assert_eq!(chain(&*error), [text]);
+    }
+}
+
+/// Logs and metrics keep these names, so a change here breaks their readers.
+#[test]
+fn the_errors_have_stable_names() {
+    let reset = || io::Error::from(ErrorKind::ConnectionReset);
+    let refusal = || {
+        let request = ProxyRequest::new("a", 80);
+        let mut handshake = ProxyHandshake::new(&request, &mut Outbox::new()).unwrap();
+        match handshake.receive(&mut Input::new(&mut b"HTTP/1.1 403 x\r\n\r\n".to_vec())) {
+            Ok(Some(ProxyAnswer::Refused(refusal))) => Box::new(refusal.into_owned()),
+            other => panic!("{other:?}"),
+        }
+    };
+    let uri = Uri::parse("http://a/").unwrap_err();
+    for (name, want) in [
+        // What is inside keeps its own.
+        (Error::Protocol(ProtocolError::Unmasked).name(), ProtocolError::Unmasked.name()),
+        (Error::Usage(UsageError::Closed).name(), UsageError::Closed.name()),
+        (AcceptError::Request(RequestError::Origin).name(), RequestError::Origin.name()),
+        (
+            AcceptError::Usage(HandshakeUsageError::Status).name(),
+            HandshakeUsageError::Status.name(),
+        ),
+        (ConnectError::Uri(uri).name(), uri.name()),
+        (ConnectError::Usage(HandshakeUsageError::Host).name(), HandshakeUsageError::Host.name()),
+        (ConnectError::Response(ResponseError::Accept).name(), ResponseError::Accept.name()),
+        (Error::Io(reset()).name(), Abnormal::Transport.name()),
+        (Error::TimedOut.name(), "timed-out"),
+        (AcceptError::TimedOut.name(), "accept-timed-out"),
+        (AcceptError::Io(reset()).name(), "accept-failed"),
+        (ConnectError::NeedsTls.name(), "connect-needs-tls"),
+        (ConnectError::Resolve(reset()).name(), "connect-resolve"),
+        (ConnectError::Connect(reset()).name(), "connect-unreachable"),
+        (ConnectError::TimedOut.name(), "connect-timed-out"),
+        (ConnectError::Io(reset()).name(), "connect-failed"),
+        (ConnectError::Refused(refusal()).name(), "connect-refused"),
+        (ConnectError::ProxyRefused(refusal()).name(), "connect-proxy-refused"),
+    ] {
+        assert_eq!(name, want);
     }
 }
 

@@ -85,3 +85,23 @@ fn uris() {
     assert_eq!(uri.userinfo(), Some("me:secret%20"));
     assert!(!format!("{uri} {uri:?}").contains("secret"));
 }
+
+/// Logs and metrics keep these names, so a change here breaks their readers.
+#[test]
+fn the_errors_have_stable_names() {
+    for (error, name) in [
+        (UriError::Scheme, "uri-scheme"),
+        (UriError::NoAuthority, "uri-no-authority"),
+        (UriError::NoHost, "uri-no-host"),
+        (UriError::HostCharacter, "uri-host-character"),
+        (UriError::HostNotAscii, "uri-host-not-ascii"),
+        (UriError::Ipv6Address, "uri-ipv6-address"),
+        (UriError::Port, "uri-port"),
+        (UriError::Fragment, "uri-fragment"),
+        (UriError::PercentEncoding, "uri-percent-encoding"),
+        (UriError::Character { byte: b' ' }, "uri-character"),
+        (UriError::NotAscii, "uri-not-ascii"),
+    ] {
+        assert_eq!(error.name(), name);
+    }
+}
