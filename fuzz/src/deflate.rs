@@ -51,9 +51,11 @@ impl Negotiated {
     pub fn new(client: Wishes, server: Wishes) -> Self {
         let offered = deflate::offer(&client.config);
         let offers = Offers::new(offered.as_bytes()).map(|offer| offer.expect("well-formed"));
-        // Our offer always lets a server choose any window, so that nothing stands against it.
+        // Nothing stands against a well-formed offer.
         let agreed = deflate::respond(&server.config, offers).expect("agreement");
         assert_kept_by_server(&server, &agreed);
+        // Our offer says that our window can be limited.
+        assert!(agreed.client_max_window_bits() <= server.incoming_bits);
         assert_eq!(deflate::conclude(&client.config, &only_offer(&agreed.to_string())), Ok(agreed));
         assert!(agreed.server_max_window_bits() <= client.incoming_bits);
         assert!(client.incoming_takeover || agreed.server_no_context_takeover());
@@ -79,7 +81,10 @@ fn only_offer(response: &str) -> Offer<'_> {
 
 fn assert_kept_by_server(wishes: &Wishes, agreed: &Agreed) {
     assert!(agreed.server_max_window_bits() <= wishes.outgoing_bits);
-    assert!(agreed.client_max_window_bits() <= wishes.incoming_bits);
+    // A client that did not offer to be limited is not: 15.
+    assert!(
+        matches!(agreed.client_max_window_bits(), bits if bits <= wishes.incoming_bits || bits == 15)
+    );
     assert!(agreed.server_max_window_bits() >= 8 && agreed.client_max_window_bits() >= 8);
     assert!(wishes.outgoing_takeover || agreed.server_no_context_takeover());
     assert!(wishes.incoming_takeover || agreed.client_no_context_takeover());

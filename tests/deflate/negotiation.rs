@@ -63,7 +63,18 @@ fn a_server_answers_each_offer_as_the_rfc_says() {
             default,
             Some("permessage-deflate; client_max_window_bits=10"),
         ),
-        ("permessage-deflate", default.incoming_window_bits(11), None),
+        (
+            "permessage-deflate; client_max_window_bits=12",
+            default.incoming_window_bits(11),
+            Some("permessage-deflate; client_max_window_bits=11"),
+        ),
+        // Any other is accepted without a limit: we can read the largest window.
+        ("permessage-deflate", default.incoming_window_bits(11), Some("permessage-deflate")),
+        (
+            "permessage-deflate; server_max_window_bits=9",
+            default.incoming_window_bits(8),
+            Some("permessage-deflate; server_max_window_bits=9"),
+        ),
         // §7: a preference list; the first that will do.
         (
             "permessage-deflate; server_max_window_bits=7, permessage-deflate; server_max_window_bits=9, permessage-deflate",
@@ -93,6 +104,89 @@ fn a_server_answers_each_offer_as_the_rfc_says() {
     ] {
         let agreed = deflate::respond(&config, offers(offered));
         assert_eq!(agreed.map(|agreed| agreed.to_string()).as_deref(), answer, "{offered}");
+    }
+}
+
+/// What deployed clients offer (November 2026), and what three servers answer: one without wishes,
+/// one with windows of 2 KiB, and one that keeps nothing between messages. None is declined.
+#[test]
+fn a_server_compresses_with_every_deployed_client() {
+    const CHROME: &str = "permessage-deflate; client_max_window_bits";
+    const FIREFOX: &str = "permessage-deflate";
+    const GORILLA: &str =
+        "permessage-deflate; server_no_context_takeover; client_no_context_takeover";
+    const AUTOBAHN: &str = "permessage-deflate; client_no_context_takeover; client_max_window_bits";
+    const BEAST: &str = "permessage-deflate; server_max_window_bits=15; client_max_window_bits=15";
+    let [small, fresh] = [DeflateConfig::default(); 2];
+    let small = small.outgoing_window_bits(11).incoming_window_bits(11);
+    let fresh = fresh.outgoing_context_takeover(false).incoming_context_takeover(false);
+    let neither = "server_no_context_takeover; client_no_context_takeover";
+    for (clients, offered, plain, with_small, with_fresh) in [
+        (
+            "Chrome, Edge, Node's ws and undici, Python's websockets, aiohttp and tornado, WebKitGTK",
+            CHROME,
+            "",
+            "server_max_window_bits=11; client_max_window_bits=11",
+            neither,
+        ),
+        ("Firefox, Safari, okhttp, nhooyr", FIREFOX, "", "server_max_window_bits=11", neither),
+        (
+            "gorilla",
+            GORILLA,
+            neither,
+            "server_no_context_takeover; client_no_context_takeover; server_max_window_bits=11",
+            neither,
+        ),
+        (
+            "Autobahn, libwebsockets",
+            AUTOBAHN,
+            "client_no_context_takeover",
+            "client_no_context_takeover; server_max_window_bits=11; client_max_window_bits=11",
+            neither,
+        ),
+        (
+            "Boost.Beast",
+            BEAST,
+            "server_max_window_bits=15",
+            "server_max_window_bits=11; client_max_window_bits=11",
+            "server_no_context_takeover; client_no_context_takeover; server_max_window_bits=15",
+        ),
+    ] {
+        let configs = [(DeflateConfig::default(), plain), (small, with_small), (fresh, with_fresh)];
+        for (config, parameters) in configs {
+            let separator = if parameters.is_empty() { "" } else { "; " };
+            let answer = format!("permessage-deflate{separator}{parameters}");
+            let agreed =
+                deflate::respond(&config, offers(offered)).map(|agreed| agreed.to_string());
+            assert_eq!(agreed, Some(answer), "{clients}: {offered}");
+        }
+    }
+    // Older Safari: another extension, which we have not got.
+    assert_eq!(deflate::respond(&small, offers("x-webkit-deflate-frame")), None);
+}
+
+/// A window that we could not limit is read in full: here a copy from 30,000 bytes back, where we
+/// would have liked 512.
+#[test]
+fn a_client_that_cannot_be_limited_is_read_all_the_same() {
+    let config = DeflateConfig::default().incoming_window_bits(9);
+    let agreed = deflate::respond(&config, offers("permessage-deflate")).unwrap();
+    assert_eq!(agreed.client_max_window_bits(), 15);
+    let mut state = 1u32;
+    let noise: Vec<u8> = std::iter::repeat_with(|| {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (state >> 24) as u8
+    })
+    .take(30_000)
+    .collect();
+    let keys: fn() -> [u8; 4] = || [1, 2, 3, 4];
+    let mut firefox = Connection::client_with_keys(Config::default(), keys)
+        .with_deflate(&agreed, &DeflateConfig::default());
+    let mut ws = Connection::server(Config::default()).with_deflate(&agreed, &config);
+    for _ in 0..2 {
+        let mut wire = Outbox::new();
+        firefox.send(&*noise, &mut wire).unwrap();
+        assert_eq!(receive(&mut ws, &wire.take(), 1000), [Seen::Binary(noise.clone())]);
     }
 }
 

@@ -267,6 +267,9 @@ fn class_06_odd_offers_are_declined_or_refused() {
         ("permessage-deflate; client_max_window_bits=08", Ok(false)),
         ("permessage-deflate; client_max_window_bits=", malformed),
         ("permessage-deflate; client_max_window_bits=\"\\1\\0\"", Ok(true)),
+        // What several implementations decline or ignore, and we do not.
+        ("permessage-deflate; server_no_context_takeover", Ok(true)),
+        ("permessage-deflate; client_no_context_takeover", Ok(true)),
         // Repeats, also of the same value, and unknown names, also such as mean something elsewhere.
         ("permessage-deflate; server_max_window_bits=9; server_max_window_bits=9", Ok(false)),
         ("permessage-deflate; client_no_context_takeover; client_no_context_takeover", Ok(false)),

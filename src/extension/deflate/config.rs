@@ -79,7 +79,9 @@ impl DeflateConfig {
     /// Sets the largest window of the messages that we receive: 2 to the power of this many bytes,
     /// from 8 to 15. Other values count as the nearest of these. Default: 15.
     ///
-    /// Below 15, a server declines clients that do not support such a limit (RFC 7692 §7.1.2.2).
+    /// A server can limit only clients that support it (RFC 7692 §7.1.2.2): Chrome does, Firefox and
+    /// Safari do not. The others keep the largest window.
+    ///
     /// The decompressor needs the same memory for any window. A smaller one only saves the copy of
     /// it that is kept for messages with final blocks (§7.2.3.4).
     #[must_use]

@@ -126,9 +126,13 @@ pub fn offer(config: &DeflateConfig) -> String {
 /// one that the client prefers. Returns `None` if it can accept none.
 ///
 /// Ignores offers of other extensions. Declines an offer with a parameter that is unknown, repeated
-/// or out of range (RFC 7692 §7), and one that would let the client use a larger window than
-/// [`incoming_window_bits`](DeflateConfig::incoming_window_bits). Accepts a window of 8 bits,
-/// although the backend cannot compress with it; our messages are then sent uncompressed.
+/// or out of range (RFC 7692 §7), and no other, whatever the settings:
+///
+/// - A client that does not offer `client_max_window_bits`, such as Firefox and Safari, may use the
+///   largest window, also if [`incoming_window_bits`](DeflateConfig::incoming_window_bits) is
+///   smaller. It must not be told a limit (§7.1.2.2), and we can decompress any window.
+/// - A window of 8 bits is accepted, although the backend cannot compress with it. Our messages are
+///   then sent uncompressed.
 pub fn respond<'a>(
     config: &DeflateConfig,
     offers: impl IntoIterator<Item = Offer<'a>>,
@@ -147,12 +151,11 @@ fn accept_one(config: &DeflateConfig, offer: &Offer<'_>) -> Option<Agreed> {
         Some(Some(limit)) => Some(config.outgoing_window_bits.min(limit)),
         Some(None) => return None,
     };
-    // RFC 7692 §7.1.2.2: only a client that offers this can be limited.
-    let client_bits = match offered.client_max_window_bits {
-        None if below_max(config.incoming_window_bits).is_some() => return None,
-        None => None,
-        Some(hint) => below_max(config.incoming_window_bits.min(hint.unwrap_or(WINDOW_BITS_MAX))),
-    };
+    // RFC 7692 §7.1.2.2: only a client that offers this can be limited. The others may use the
+    // largest window, which the decompressor has in any case.
+    let client_bits = offered.client_max_window_bits.and_then(|hint| {
+        below_max(config.incoming_window_bits.min(hint.unwrap_or(WINDOW_BITS_MAX)))
+    });
     Some(Agreed {
         server_no_context_takeover: offered.server_no_context_takeover
             || !config.outgoing_context_takeover,
