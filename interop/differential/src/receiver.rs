@@ -502,7 +502,10 @@ impl Receiver<'_> {
             return fails;
         }
         // A message may end with a final block (RFC 7692 §7.2.3.4); else its last block lacks its last four bytes.
-        if is_last && (inflated.stop != Stop::Final || is_empty) {
+        // Nor has a message without a byte: it is empty, and the window stays as it was.
+        let has_tail =
+            if is_empty { self.has(Habit::EndNotMissed) } else { inflated.stop != Stop::Final };
+        if is_last && has_tail {
             let out = inflated.out.len();
             stream.extend(TAIL);
             inflated = self.inflate(&stream, end + 1);

@@ -131,8 +131,10 @@ impl Inflater {
         if self.message.inflated_bytes > bound {
             return Err(self.excess(bound));
         }
-        // A final block ends a message, too.
-        if !(self.ended && self.message.compressed_bytes > 0) {
+        // A final block ends a message, too. And nothing is read of a message without a byte: RFC
+        // 7692 §7.2.3.6 gives even an empty one an octet, but some endpoints leave it out. The tail
+        // alone would begin a stored block.
+        if self.message.compressed_bytes > 0 && !self.ended {
             self.read_tail()?;
         }
         self.message = Message::default();
@@ -147,9 +149,6 @@ impl Inflater {
     /// Decompresses the tail. In a complete message a block ends with its last byte (RFC 7692
     /// §7.2.1).
     fn read_tail(&mut self) -> Result<(), ProtocolError> {
-        if self.ended {
-            self.restart()?;
-        }
         let stream = self.stream.get_or_insert_with(|| Inflate::new(false, WINDOW_BITS));
         let (in_before, out_before) = (stream.total_in(), stream.total_out());
         let status = stream.decompress(&TAIL_AND_PROBE, &mut [0; 64], InflateFlush::Block);
