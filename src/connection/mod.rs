@@ -327,7 +327,8 @@ impl<R: Role> Connection<R> {
         self.writer.send_last_part(part, out)
     }
 
-    /// Appends a message to `out` that was encoded once for many receivers.
+    /// Appends a message to `out` that was encoded once for many receivers, and compressed once for
+    /// all that can share that.
     ///
     /// # Errors
     ///

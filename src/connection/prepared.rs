@@ -1,16 +1,22 @@
 //! A message encoded once for many receivers.
 
 use core::fmt;
+use core::hash::{Hash, Hasher};
 
 use bytes::Bytes;
 
 use super::data::{Data, Kind};
+use crate::extension::deflate::SharedForm;
 use crate::frame::Header;
 
 /// A message encoded once, to be sent on any number of connections.
 ///
 /// A server's frames are not masked, so all receivers get the same bytes, and clones share them. A
 /// client masks its own copy.
+///
+/// Where permessage-deflate was negotiated, the message is compressed like any other. For
+/// connections without context takeover, that is done once too, and the compressed form is kept.
+/// With takeover, each connection compresses differently (RFC 7692 §7.2.1), so it is done for each.
 ///
 /// ```
 /// use hybi::{Config, Connection, Outbox, connection::Prepared};
@@ -23,11 +29,12 @@ use crate::frame::Header;
 /// }
 /// # Ok::<(), hybi::UsageError>(())
 /// ```
-#[derive(Clone, PartialEq, Eq, Hash)]
+#[derive(Clone)]
 pub struct Prepared {
     frame: Bytes,
     payload_start: u8, // Invariant: the length of the header
     kind: Kind,
+    compressed: SharedForm,
 }
 
 impl Prepared {
@@ -40,10 +47,12 @@ impl Prepared {
             frame: [&*header, message.as_bytes()].concat().into(),
             payload_start: header.len() as u8,
             kind: message.kind(),
+            compressed: SharedForm::default(),
         }
     }
 
-    /// Returns the frame as a server sends it.
+    /// Returns the frame as a server sends it, uncompressed. It may be sent on every connection of a
+    /// server, also where compression was negotiated.
     ///
     /// Before you queue it yourself, ask the connection whether it
     /// [may be sent](crate::connection::Writer::may_send_message).
@@ -58,6 +67,25 @@ impl Prepared {
 
     pub(super) fn payload(&self) -> &[u8] {
         self.frame.get(usize::from(self.payload_start)..).unwrap_or_default()
+    }
+
+    pub(super) const fn compressed(&self) -> &SharedForm {
+        &self.compressed
+    }
+}
+
+/// Equal if the messages are: everything else follows from the frame.
+impl PartialEq for Prepared {
+    fn eq(&self, other: &Self) -> bool {
+        self.frame == other.frame
+    }
+}
+
+impl Eq for Prepared {}
+
+impl Hash for Prepared {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.frame.hash(state);
     }
 }
 

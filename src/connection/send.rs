@@ -143,12 +143,10 @@ impl<R: Role> Writer<R> {
         out: &mut Outbox,
     ) -> Result<(), UsageError> {
         self.may_send_message()?;
-        if R::IS_SERVER && self.fragment_bytes.is_none() {
-            out.append(message.frame());
+        if self.rare.is_none() {
+            self.write_prepared(message, out);
         } else {
-            let start =
-                Start { fin: true, reserved: Reserved::NONE, opcode: message.kind().opcode() };
-            self.write_data(start, message.payload(), out);
+            self.write_compressible_prepared(message, out);
         }
         Ok(())
     }
@@ -367,8 +365,7 @@ impl<R: Role> Writer<R> {
 
     #[inline]
     fn write_message(&mut self, message: Data<'_>, out: &mut Outbox) {
-        let start = Start { fin: true, reserved: Reserved::NONE, opcode: message.kind().opcode() };
-        self.write_data(start, message.as_bytes(), out);
+        self.write_data(Start::whole(message.kind(), false), message.as_bytes(), out);
     }
 
     /// Writes a message, compressed if that was negotiated and is wanted.
@@ -379,9 +376,30 @@ impl<R: Role> Writer<R> {
             None => self.write_message(message, out),
             Some(deflater) => {
                 let compressed = deflater.compress(payload, true);
-                let start =
-                    Start { fin: true, reserved: Reserved::RSV1, opcode: message.kind().opcode() };
-                self.write_data(start, &compressed, out);
+                self.write_data(Start::whole(message.kind(), true), &compressed, out);
+            }
+        }
+    }
+
+    #[inline]
+    fn write_prepared(&mut self, message: &Prepared, out: &mut Outbox) {
+        if R::IS_SERVER && self.fragment_bytes.is_none() {
+            out.append(message.frame());
+        } else {
+            self.write_data(Start::whole(message.kind(), false), message.payload(), out);
+        }
+    }
+
+    /// As [`write_compressible`](Self::write_compressible), for a message that may be compressed
+    /// already.
+    #[cold]
+    fn write_compressible_prepared(&mut self, message: &Prepared, out: &mut Outbox) {
+        let payload = message.payload();
+        match self.deflater().filter(|deflater| deflater.wants(Some(payload.len()))) {
+            None => self.write_prepared(message, out),
+            Some(deflater) => {
+                let compressed = deflater.compress_shared(payload, message.compressed());
+                self.write_data(Start::whole(message.kind(), true), &compressed, out);
             }
         }
     }
@@ -460,6 +478,14 @@ impl<R: Role> Writer<R> {
 }
 
 impl Start {
+    /// The start of a message in one frame.
+    #[inline]
+    const fn whole(kind: Kind, compressed: bool) -> Self {
+        // RFC 7692 §6
+        let reserved = if compressed { Reserved::RSV1 } else { Reserved::NONE };
+        Self { fin: true, reserved, opcode: kind.opcode() }
+    }
+
     #[inline]
     const fn byte(self) -> u8 {
         first_byte(self.fin, self.reserved, self.opcode)

@@ -1,6 +1,7 @@
 //! Stands in for permessage-deflate without feature `deflate`. Its types have no values, so that
 //! the connection is written once and the compiler removes what cannot happen.
 
+use alloc::borrow::Cow;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
@@ -36,7 +37,14 @@ impl Deflater {
     pub(crate) fn compress(&mut self, _: &[u8], _: bool) -> Vec<u8> {
         match *self {}
     }
+
+    pub(crate) fn compress_shared<'m>(&mut self, _: &[u8], _: &'m SharedForm) -> Cow<'m, [u8]> {
+        match *self {}
+    }
 }
+
+#[derive(Clone, Default)]
+pub(crate) struct SharedForm(());
 
 pub(crate) const NAME: &str = "permessage-deflate";
 

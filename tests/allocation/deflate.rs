@@ -2,10 +2,10 @@
 
 use crate::common::{BOTH, Side, Ws};
 use crate::counting::{COUNT, LARGEST, LIVE, PEAK};
-use hybi::connection::ChunkEvent;
+use hybi::connection::{ChunkEvent, Prepared};
 use hybi::extension::Offers;
 use hybi::extension::deflate::{self, Compression, DeflateConfig};
-use hybi::{Config, Event, Input, ProtocolError};
+use hybi::{Config, Event, Input, Outbox, ProtocolError};
 
 /// A connection whose peer has the same configuration.
 fn connection(side: Side, config: &DeflateConfig) -> Ws {
@@ -61,6 +61,33 @@ fn an_idle_connection_without_takeover_holds_its_boxes_and_nothing_else() {
     let live = LIVE.get();
     server.send_last_part("", &mut out).unwrap();
     assert!(live - LIVE.get() == kept as isize);
+}
+
+#[test]
+fn a_prepared_message_is_compressed_once_for_all_connections_without_takeover() {
+    let message = "no takeover, no memory. ".repeat(1000);
+    let prepared = Prepared::new(&message);
+    let mut out = Outbox::with_capacity(2 * message.len());
+    let mut send = |prepared: &Prepared, config: &DeflateConfig| {
+        let mut ws = connection(Side::Server, config);
+        out.clear();
+        let count = COUNT.get();
+        let (kept, most, sent) = bytes(|| ws.send_prepared(prepared, &mut out));
+        assert_eq!((sent, out.front()[0]), (Ok(()), 0xc1), "compressed");
+        (COUNT.get() - count, kept, most)
+    };
+    // The first makes it, of a compressor's memory, and keeps nothing but it.
+    let (_, kept, most) = send(&prepared, &no_takeover());
+    assert!(kept < 1000 && most > 200_000, "{kept}, {most}");
+    // For the others, and for clones, it is there.
+    for _ in 0..3 {
+        assert_eq!(send(&prepared.clone(), &no_takeover()), (0, 0, 0));
+    }
+    // With takeover, each connection compresses for itself, and another window needs its own.
+    let (_, _, most) = send(&prepared, &DeflateConfig::default());
+    assert!(most > 200_000, "{most}");
+    let (_, kept, most) = send(&prepared, &no_takeover().outgoing_window_bits(9));
+    assert!(kept == 0 && most > 100_000, "{kept}, {most}");
 }
 
 /// A message of `len` zeros that `to` receives, as payload.

@@ -12,6 +12,7 @@ mod examples;
 mod handshake;
 mod messages;
 mod negotiation;
+mod peers;
 mod properties;
 mod replay;
 

@@ -1,6 +1,7 @@
 //! Messages, compressed or not: what is sent, what is accepted, and what the caller decides.
 
 use super::*;
+use hybi::connection::Prepared;
 
 #[test]
 fn a_final_block_in_the_middle_of_a_message_keeps_the_window() {
@@ -152,14 +153,8 @@ fn a_pair_agrees_in_every_configuration() {
 
 #[test]
 fn the_agreed_window_bounds_what_is_sent() {
-    // A message that repeats itself at a distance of 2,000 bytes: a window of 1,024 cannot see that.
-    let mut state = 1u64;
-    let mut noise = Vec::new();
-    noise.resize_with(2000, || {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-        (state >> 56) as u8
-    });
-    noise.extend_from_within(..);
+    // A window of 1,024 bytes cannot see a repetition at a distance of 2,000.
+    let noise = noise_twice(2000);
     let len = |offer: &str| {
         let (mut ws, mut out) = (server(offer, &DeflateConfig::default()), Outbox::new());
         ws.send(&*noise, &mut out).unwrap();
@@ -207,23 +202,132 @@ fn what_we_send_refers_back_only_if_that_was_agreed_and_is_wanted() {
     }
 }
 
+/// Whether a message of so many bytes goes out compressed.
+fn is_compressed(ws: &mut Connection<Server>, len: usize) -> bool {
+    let (mut sent, mut prepared) = (Outbox::new(), Outbox::new());
+    let message = vec![b'a'; len];
+    ws.send(&message, &mut sent).unwrap();
+    ws.send_prepared(&Prepared::new(&message), &mut prepared).unwrap();
+    let [sent, prepared] = [sent, prepared].map(|mut out| out.front()[0] & 0x40 != 0);
+    assert_eq!(sent, prepared, "a prepared message is compressed like any other");
+    sent
+}
+
 #[test]
 fn the_caller_decides_what_is_compressed() {
     let config = DeflateConfig::default().compress_from(100);
-    let (mut ws, mut out) = (server(DEFAULT, &config), Outbox::new());
-    let mut rsv1 = |ws: &mut Connection<Server>, len: usize| {
-        out.clear();
-        ws.send(&*vec![b'a'; len], &mut out).unwrap();
-        out.front()[0] & 0x40 != 0
+    for (offer, short) in [(DEFAULT, true), (NO_TAKEOVER, false)] {
+        let mut ws = server(offer, &config);
+        assert_eq!(is_compressed(&mut ws, 0), short);
+        assert_eq!(is_compressed(&mut ws, 99), short);
+        assert!(is_compressed(&mut ws, 100));
+        ws.writer().set_compression(Compression::Never);
+        assert!(!is_compressed(&mut ws, 0));
+        assert!(!is_compressed(&mut ws, 1000));
+        ws.writer().set_compression(Compression::Always);
+        assert!(is_compressed(&mut ws, 0));
+        assert!(is_compressed(&mut ws, 1));
+        ws.writer().set_compression(Compression::Auto);
+        assert_eq!(is_compressed(&mut ws, 1), short);
+    }
+}
+
+/// The sender's own parameter decides, and a sender that does without takeover although it may.
+#[test]
+fn short_messages_are_compressed_where_the_window_is_kept() {
+    let default = DeflateConfig::default();
+    for (offer, config, short) in [
+        ("permessage-deflate", default, true),
+        ("permessage-deflate; client_no_context_takeover", default, true),
+        ("permessage-deflate; server_no_context_takeover", default, false),
+        ("permessage-deflate", default.outgoing_context_takeover(false), false),
+        ("permessage-deflate", default.incoming_context_takeover(false), true),
+        ("permessage-deflate; server_no_context_takeover", default.compress_from(0), true),
+        ("permessage-deflate", default.compress_from(usize::MAX), true),
+    ] {
+        let mut ws = server(offer, &config);
+        assert_eq!(is_compressed(&mut ws, 1), short, "{offer}, {config:?}");
+        assert_eq!(is_compressed(&mut ws, 63), short, "{offer}, {config:?}");
+        assert!(is_compressed(&mut ws, 64) || config != default, "{offer}, {config:?}");
+    }
+}
+
+/// Short messages that resemble each other shrink to a few bytes.
+#[test]
+fn short_messages_shrink_where_the_window_is_kept() {
+    let (mut ws, mut out) = (server(DEFAULT, &DeflateConfig::default()), Outbox::new());
+    for i in 0..100 {
+        ws.send(&format!("{{\"price\":{i}}}"), &mut out).unwrap();
+    }
+    assert!(out.len() < 1000, "{}", out.len()); // 1,390 uncompressed
+}
+
+/// Bytes without a pattern, twice: only a window of more than `len` bytes sees the repetition.
+fn noise_twice(len: usize) -> Vec<u8> {
+    let mut state = 1u64;
+    let mut noise = Vec::new();
+    noise.resize_with(len, || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        (state >> 56) as u8
+    });
+    noise.extend_from_within(..);
+    noise
+}
+
+/// The compressed form is kept for connections without takeover. A peer with a smaller window gets
+/// what that allows, and whoever comes first does not make it worse for the others.
+#[test]
+fn a_prepared_message_keeps_to_the_window_of_each_connection() {
+    const FRESH: &str = "permessage-deflate; server_no_context_takeover";
+    let one_kib = format!("{FRESH}; server_max_window_bits=10");
+    let noise = noise_twice(2000);
+    let sent = |prepared: &Prepared, offer: &str, config: &DeflateConfig| {
+        let (mut ws, mut out) = (server(offer, config), Outbox::new());
+        ws.send_prepared(&prepared.clone(), &mut out).unwrap();
+        ws.send_prepared(prepared, &mut out).unwrap();
+        let out = out.take();
+        let received = receive(&mut client(offer, config), &out, usize::MAX);
+        assert_eq!(received, [Seen::Binary(noise.clone()), Seen::Binary(noise.clone())]);
+        out.len()
     };
-    assert!(!rsv1(&mut ws, 99));
-    assert!(rsv1(&mut ws, 100));
-    ws.writer().set_compression(Compression::Never);
-    assert!(!rsv1(&mut ws, 1000));
-    ws.writer().set_compression(Compression::Always);
-    assert!(rsv1(&mut ws, 1));
-    ws.writer().set_compression(Compression::Auto);
-    assert!(!rsv1(&mut ws, 1));
+    let config = DeflateConfig::default();
+    let mut connections = [(FRESH, true), (&one_kib, false), (DEFAULT, true)];
+    for _ in 0..connections.len() {
+        connections.rotate_left(1);
+        let prepared = Prepared::new(&noise);
+        for (offer, sees_it) in connections.iter().chain(&connections) {
+            let len = sent(&prepared, offer, &config);
+            assert!(if *sees_it { len < 5000 } else { len > 7000 }, "{offer}: {len}");
+        }
+    }
+    // So does another configuration.
+    let prepared = Prepared::new(&noise);
+    assert!(sent(&prepared, FRESH, &config) < 5000);
+    assert!(sent(&prepared, FRESH, &config.outgoing_window_bits(10)) > 7000);
+}
+
+#[test]
+fn a_prepared_message_is_marked_and_cut_into_fragments_like_any_other() {
+    let config = Config::default().fragment_bytes(NonZeroU32::new(3));
+    let deflate = DeflateConfig::default().compress_from(0);
+    let prepared = Prepared::new("Hello");
+    for offer in [DEFAULT, NO_TAKEOVER] {
+        let mut ws = Connection::server(config).with_deflate(&agree(offer), &deflate);
+        let mut out = Outbox::new();
+        ws.send_prepared(&prepared, &mut out).unwrap();
+        assert_eq!(out, b"\x41\x03\xf2\x48\xcd\x00\x03\xc9\xc9\x07\x80\x01\x00");
+        // A client masks its copy of it (here with a key of zeros).
+        let keys: fn() -> [u8; 4] = || [0; 4];
+        let mut ws = Connection::client_with_keys(Config::default(), keys)
+            .with_deflate(&agree(offer), &deflate);
+        let mut out = Outbox::new();
+        ws.send_prepared(&prepared, &mut out).unwrap();
+        assert_eq!(out, b"\xc1\x87\0\0\0\0\xf2\x48\xcd\xc9\xc9\x07\x00");
+    }
+    // For those who queue it themselves there is the plain frame, and it is what is compared.
+    assert_eq!(&prepared.frame()[..], b"\x81\x05Hello");
+    assert_eq!(prepared, Prepared::new("Hello"));
+    assert_ne!(prepared, Prepared::new(b"Hello"));
 }
 
 #[test]

@@ -10,7 +10,7 @@ use crate::bodies;
 use crate::bodies::common::{BOTH, Mode, Run, pieces};
 use crate::bodies::deflate::{Negotiated, Sent, Wishes, round_trip};
 
-fn wishes() -> impl Strategy<Value = Wishes> {
+pub(crate) fn wishes() -> impl Strategy<Value = Wishes> {
     (8u8..=15, 8u8..=15, any::<(bool, bool)>(), 0u8..=9, 1u8..=9, 0usize..100).prop_map(
         |(outgoing, incoming, takeover, level, memory, from)| {
             Wishes::new(outgoing, incoming, takeover)

@@ -1,6 +1,7 @@
 //! Classes 5 and 6: messages that grow when they are inflated, and the negotiation and state of compression. Bombs in chunks are in
 //! `tests/allocation/deflate.rs`, the negotiation as functions in `tests/deflate/`.
 
+use hybi::connection::Prepared;
 use hybi::extension::Offers;
 use hybi::extension::deflate::{self, Compression, DeflateConfig, NegotiationError};
 use hybi::handshake::{
@@ -415,6 +416,44 @@ fn class_06_what_follows_a_compressed_message_is_unharmed() {
                 .flat_map(|message| [binary(message), ping(b"between"), binary(b"plain")])
                 .collect();
             assert!(run.events() == want, "{side:?}");
+        }
+    }
+}
+
+/// With `Compression::Never` a secret is sent as it is, in every way of sending, and later messages
+/// do not depend on it: an attacker learns nothing from their lengths.
+#[test]
+fn class_06_a_secret_enters_no_window_in_any_form() {
+    let secret = "token=5f1d7c0a".repeat(10);
+    let prepared = Prepared::new(&secret);
+    for takeover in [true, false] {
+        let config = DeflateConfig::default().outgoing_context_takeover(takeover);
+        for side in BOTH {
+            let [mut with, mut without] =
+                [(); 2].map(|()| negotiated(side, &config, Limits::default()));
+            for ws in [&mut with, &mut without] {
+                ws.send("before", &mut Outbox::new()).unwrap();
+            }
+            with.set_compression(Compression::Never);
+            for way in 0..4 {
+                let mut out = Vec::new();
+                match way {
+                    0 => with.send(&secret, &mut out),
+                    1 => with.send_owned(&*secret, &mut out),
+                    2 => with.send_prepared(&prepared, &mut out),
+                    _ => with.send_last_part(&secret, &mut out),
+                }
+                .unwrap();
+                assert_eq!(Hex(&out), Hex(&side.outgoing(0x81, secret.as_bytes())), "way {way}");
+            }
+            with.set_compression(Compression::Auto);
+            // A guess, and the secret itself in the form that others get.
+            for message in ["token=5f1d7c0a", &secret] {
+                let (mut sent, mut want) = (Vec::new(), Vec::new());
+                with.send(message, &mut sent).unwrap();
+                without.send(message, &mut want).unwrap();
+                assert_eq!(Hex(&sent), Hex(&want), "{side:?}, takeover: {takeover}");
+            }
         }
     }
 }

@@ -1,7 +1,11 @@
 //! Compression of messages (RFC 7692 §7.2.1).
 
+use alloc::borrow::Cow;
+use alloc::boxed::Box;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
+use std::sync::OnceLock;
 
 use zlib_rs::{Deflate, DeflateFlush, Status};
 
@@ -14,11 +18,19 @@ use super::{Compression, DeflateConfig};
 /// §7.2.3.6).
 const EMPTY: [u8; 1] = [0x00];
 
+/// The compressed form of a message for many connections, and the window that it needs. It is made
+/// for the first connection that can use it. Clones share it.
+#[derive(Clone, Default)]
+pub(crate) struct SharedForm(Arc<OnceLock<(u8, Box<[u8]>)>>);
+
 /// The sending side of permessage-deflate on one connection.
 pub(crate) struct Deflater {
     /// `None` between messages without context takeover.
     stream: Option<Deflate>,
     backend: zlib_rs::DeflateConfig,
+    window_bits: u8,
+    /// Whether the peer has asked for a smaller window than we would use.
+    window_is_reduced: bool,
     takeover: bool,
     compress_from: usize,
     compression: Compression,
@@ -41,6 +53,8 @@ impl Deflater {
         Some(Self {
             stream: None,
             backend,
+            window_bits,
+            window_is_reduced: window_bits < config.outgoing_window_bits,
             takeover,
             compress_from: config.compress_from,
             compression: Compression::Auto,
@@ -54,7 +68,10 @@ impl Deflater {
     /// Returns whether to compress a message of this many bytes, or one in parts (`None`).
     pub(crate) fn wants(&self, bytes: Option<usize>) -> bool {
         match self.compression {
-            Compression::Auto => bytes.is_none_or(|bytes| bytes >= self.compress_from),
+            // RFC 7692 §7.3: with takeover, later messages may benefit from a short one.
+            Compression::Auto => {
+                self.takeover || bytes.is_none_or(|bytes| bytes >= self.compress_from)
+            }
             Compression::Always => true,
             Compression::Never => false,
         }
@@ -77,6 +94,25 @@ impl Deflater {
             }
         }
         compressed
+    }
+
+    /// Compresses a message for many connections. Those that keep no window share the result.
+    pub(crate) fn compress_shared<'m>(
+        &mut self,
+        message: &[u8],
+        shared: &'m SharedForm,
+    ) -> Cow<'m, [u8]> {
+        // A peer with a smaller window must not decide what the others get.
+        if !self.takeover && !self.window_is_reduced {
+            // Without the room that it grew in.
+            let make = || (self.window_bits, self.compress(message, true).into_boxed_slice());
+            let (window_bits, compressed) = shared.0.get_or_init(make);
+            // Another configuration may have used a larger window.
+            if *window_bits <= self.window_bits {
+                return Cow::Borrowed(compressed);
+            }
+        }
+        Cow::Owned(self.compress(message, true))
     }
 
     fn compress_into(&mut self, part: &[u8], out: &mut Vec<u8>) {

@@ -108,8 +108,12 @@ impl DeflateConfig {
         self
     }
 
-    /// Sets the shortest message that [`Compression::Auto`] compresses, in bytes. Default: 64,
-    /// because compression rarely shortens less.
+    /// Sets the shortest message that [`Compression::Auto`] compresses if our messages do not refer
+    /// to earlier ones, in bytes. Default: 64, because compression rarely shortens less. With 0,
+    /// all messages are compressed.
+    ///
+    /// With context takeover it means nothing: there, short messages shrink as well, and those that
+    /// follow can refer to them (RFC 7692 §7.3).
     #[must_use]
     pub const fn compress_from(mut self, bytes: usize) -> Self {
         self.compress_from = bytes;
@@ -143,12 +147,13 @@ impl DeflateConfig {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Compression {
-    /// Messages of at least [`DeflateConfig::compress_from`] bytes, and messages sent in parts.
+    /// All messages, if they may refer to earlier ones. Without context takeover, messages of at
+    /// least [`DeflateConfig::compress_from`] bytes, and messages sent in parts.
     #[default]
     Auto,
     /// All messages.
     Always,
-    /// No messages. Use it for data that is already compressed, and for a secret together with text
-    /// that an attacker may choose.
+    /// No messages, which is always allowed (RFC 7692 §6). Use it for data that is already
+    /// compressed, and for a secret together with text that an attacker may choose.
     Never,
 }

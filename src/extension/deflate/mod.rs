@@ -8,7 +8,7 @@ mod config;
 mod inflate;
 mod negotiate;
 
-pub(crate) use compress::Deflater;
+pub(crate) use compress::{Deflater, SharedForm};
 pub use config::{Compression, DeflateConfig};
 pub(crate) use inflate::Inflater;
 pub use negotiate::{Agreed, NAME, NegotiationError, conclude, offer, respond};
