@@ -3,7 +3,7 @@
 use std::num::NonZeroU32;
 
 use hybi::connection::Data;
-use hybi::extension::deflate::{self, Agreed, Compression, DeflateConfig};
+use hybi::extension::deflate::{self, Agreed, Compression, DeflateConfig, NegotiationError};
 use hybi::extension::{Offer, Offers};
 use hybi::{Config, Event};
 
@@ -118,14 +118,7 @@ pub fn negotiate(data: &[u8]) {
         let again = only_offer(&plain);
         assert_eq!(again.name(), offer.name());
         assert!(again.params().eq(offer.params()));
-        if let Ok(agreed) = deflate::conclude(&negotiated.client.config, &offer) {
-            assert!(agreed.server_max_window_bits() <= negotiated.client.incoming_bits);
-            assert!(negotiated.client.incoming_takeover || agreed.server_no_context_takeover());
-            assert_eq!(
-                deflate::conclude(&negotiated.client.config, &only_offer(&agreed.to_string())),
-                Ok(agreed)
-            );
-        }
+        judge(&negotiated.client, &offer);
         offers.push(offer);
     }
     if let Some(agreed) = deflate::respond(&negotiated.server.config, offers.iter().copied()) {
@@ -134,6 +127,36 @@ pub fn negotiate(data: &[u8]) {
         // A client without wishes understands the answer.
         let anything = DeflateConfig::default();
         assert_eq!(deflate::conclude(&anything, &only_offer(&agreed.to_string())), Ok(agreed));
+    }
+}
+
+/// A client judges a response: with the fallbacks that there are by default, without any, and
+/// without letting the server limit it.
+fn judge(client: &Wishes, response: &Offer<'_>) {
+    let lenient = deflate::conclude(&client.config, response);
+    let strict = deflate::conclude(&client.config.fallbacks(&[]), response);
+    let bare = client.config.offer_client_max_window_bits(false);
+    let bare = deflate::conclude(&bare, response);
+    for agreed in [lenient, strict, bare].into_iter().flatten() {
+        let again = deflate::conclude(&client.config, &only_offer(&agreed.to_string()));
+        assert_eq!(again, Ok(agreed));
+    }
+    match strict {
+        Ok(agreed) => {
+            assert_eq!(lenient, Ok(agreed));
+            assert!(agreed.server_max_window_bits() <= client.incoming_bits);
+            assert!(client.incoming_takeover || agreed.server_no_context_takeover());
+        }
+        // With a fallback, nothing of what the client asks for is a condition.
+        Err(NegotiationError::ServerWindow | NegotiationError::ServerTakeover) => {
+            assert!(lenient.is_ok())
+        }
+        Err(error) => assert_eq!(lenient, Err(error)),
+    }
+    let limit = response.params().any(|(name, _)| name == "client_max_window_bits");
+    match bare {
+        Err(NegotiationError::ClientWindow) => assert!(limit && lenient.is_ok()),
+        other => assert!(other == lenient && (other.is_err() || !limit)),
     }
 }
 

@@ -116,3 +116,41 @@ fn a_client_judges_the_answer_to_its_offer() {
         assert_eq!(answer(extensions), expected, "{extensions}");
     }
 }
+
+/// An offer with wishes goes out with its fallback, in one field, and a server that takes the
+/// fallback is served.
+#[test]
+fn a_fallback_is_offered_and_taken_in_the_handshake() {
+    let uri = Uri::parse("ws://example.com/").unwrap();
+    let deflate = DeflateConfig::default().incoming_window_bits(10);
+    let keys: fn() -> [u8; 4] = || [0; 4];
+    for (fallbacks, answer, expected) in [
+        (None, "permessage-deflate; server_max_window_bits=10", Ok(10)),
+        (None, "permessage-deflate", Ok(15)),
+        (Some(&[][..]), "permessage-deflate", Err(NegotiationError::ServerWindow)),
+    ] {
+        let config = fallbacks.map_or(deflate, |fallbacks| deflate.fallbacks(fallbacks));
+        let request = ClientRequest::new(&uri).config(Config::default().deflate(config));
+        let mut out = Outbox::new();
+        let mut client =
+            ClientHandshake::with_keys(&request, *b"the sample nonce", keys, &mut out).unwrap();
+        let head = String::from_utf8(out.take()).unwrap();
+        let line = format!(
+            "\r\nSec-WebSocket-Extensions: {}\r\n",
+            hybi::extension::deflate::offer(&config)
+        );
+        assert!(head.contains(&line), "{head}");
+        let mut response = format!(
+            "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+             Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\
+             Sec-WebSocket-Extensions: {answer}\r\n\r\n"
+        )
+        .into_bytes();
+        let got = match client.receive(&mut Input::new(&mut response)) {
+            Ok(Some(Answer::Open(ws, _))) => Ok(ws.deflate().unwrap().server_max_window_bits()),
+            Err(ResponseError::Deflate(error)) => Err(error),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(got, expected, "{answer}");
+    }
+}

@@ -54,7 +54,7 @@ impl Deflater {
             stream: None,
             backend,
             window_bits,
-            window_is_reduced: window_bits < config.outgoing_window_bits,
+            window_is_reduced: window_bits < config.wishes.outgoing_window_bits,
             takeover,
             compress_from: config.compress_from,
             compression: Compression::Auto,

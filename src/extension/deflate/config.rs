@@ -1,13 +1,17 @@
 //! What the caller decides about compression.
 
+use core::iter;
 use core::num::NonZeroU32;
 
 use super::negotiate::{WINDOW_BITS_MAX, WINDOW_BITS_MIN};
 
 /// How to compress, and what compressed messages may cost us.
 ///
-/// *Outgoing* settings are about the messages that we send, *incoming* ones about those that we
-/// receive, whether we are the client or the server.
+/// *Outgoing* settings are about the messages that we send and the compressor's memory, *incoming*
+/// ones about those that we receive and the decompressor's, whether we are the client or the
+/// server. The windows and context takeovers are negotiated. For outgoing messages, we do as set
+/// whatever the peer says, or less if it asks for that. For incoming ones, we can only ask: see
+/// [`fallbacks`](Self::fallbacks). All other settings stay with us.
 ///
 /// ```
 /// use hybi::extension::deflate::DeflateConfig;
@@ -22,15 +26,42 @@ use super::negotiate::{WINDOW_BITS_MAX, WINDOW_BITS_MIN};
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct DeflateConfig {
-    pub(crate) level: u8,                // Invariant: 0 to 9
-    pub(crate) memory_level: u8,         // Invariant: 1 to 9
-    pub(crate) outgoing_window_bits: u8, // Invariant: 8 to 15; so is the next
-    pub(crate) incoming_window_bits: u8,
-    pub(crate) outgoing_context_takeover: bool,
-    pub(crate) incoming_context_takeover: bool,
-    pub(crate) compress_from: usize,
-    pub(crate) inflated_bytes_max: u64,
-    pub(crate) expansion_max: Option<NonZeroU32>,
+    pub(super) level: u8,        // Invariant: 0 to 9
+    pub(super) memory_level: u8, // Invariant: 1 to 9
+    pub(super) wishes: Wishes,
+    fallbacks: Fallbacks,
+    pub(super) compress_from: usize,
+    pub(super) inflated_bytes_max: u64,
+    pub(super) expansion_max: Option<NonZeroU32>,
+}
+
+/// The settings that are negotiated, as one of a client's offers asks for them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Wishes {
+    pub(super) outgoing_window_bits: u8, // Invariant: 8 to 15; so is the next
+    pub(super) incoming_window_bits: u8,
+    pub(super) outgoing_context_takeover: bool,
+    pub(super) incoming_context_takeover: bool,
+    /// Whether a client's offer has the parameter.
+    pub(super) client_max_window_bits: bool,
+}
+
+/// What a client offers after its wishes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Fallbacks {
+    /// The wishes without what they demand of the server, if there is such a thing.
+    Plain,
+    These([Option<Wishes>; FALLBACKS_MAX]),
+}
+
+/// Enough to offer each of the eight windows in turn.
+const FALLBACKS_MAX: usize = 7;
+
+impl Wishes {
+    /// Demands nothing of the server. What hints at the client's own messages stays.
+    const fn without_demands(self) -> Self {
+        Self { incoming_window_bits: WINDOW_BITS_MAX, incoming_context_takeover: true, ..self }
+    }
 }
 
 impl Default for DeflateConfig {
@@ -38,10 +69,14 @@ impl Default for DeflateConfig {
         Self {
             level: 6,
             memory_level: 8,
-            outgoing_window_bits: WINDOW_BITS_MAX,
-            incoming_window_bits: WINDOW_BITS_MAX,
-            outgoing_context_takeover: true,
-            incoming_context_takeover: true,
+            wishes: Wishes {
+                outgoing_window_bits: WINDOW_BITS_MAX,
+                incoming_window_bits: WINDOW_BITS_MAX,
+                outgoing_context_takeover: true,
+                incoming_context_takeover: true,
+                client_max_window_bits: true,
+            },
+            fallbacks: Fallbacks::Plain,
             compress_from: 64,
             inflated_bytes_max: 16 << 20,
             expansion_max: None,
@@ -50,6 +85,18 @@ impl Default for DeflateConfig {
 }
 
 impl DeflateConfig {
+    /// Returns what a client offers, in the order of its preference.
+    pub(super) fn offers(&self) -> impl Iterator<Item = Wishes> {
+        let (plain, these) = match self.fallbacks {
+            Fallbacks::Plain => {
+                let plain = self.wishes.without_demands();
+                (Some(plain).filter(|plain| *plain != self.wishes), [None; FALLBACKS_MAX])
+            }
+            Fallbacks::These(these) => (None, these),
+        };
+        iter::once(self.wishes).chain(plain).chain(these.into_iter().flatten())
+    }
+
     /// Sets how hard to compress, from 0 (not at all) to 9. A larger value counts as 9. Default: 6,
     /// as in zlib.
     #[must_use]
@@ -69,42 +116,104 @@ impl DeflateConfig {
     /// Sets the largest window of the messages that we send: 2 to the power of this many bytes,
     /// from 8 to 15. Other values count as the nearest of these. Default: 15.
     ///
+    /// This bounds the memory of our compressor, and of the peer's decompressor if that makes use
+    /// of it. It holds for every peer: a server tells the client, also if that did not ask (RFC
+    /// 7692 §7.1.2.1), and a client needs no permission.
+    ///
     /// The compressor needs at least 9. With 8, messages are sent uncompressed.
     #[must_use]
     pub fn outgoing_window_bits(mut self, bits: u8) -> Self {
-        self.outgoing_window_bits = bits.clamp(WINDOW_BITS_MIN, WINDOW_BITS_MAX);
+        self.wishes.outgoing_window_bits = bits.clamp(WINDOW_BITS_MIN, WINDOW_BITS_MAX);
         self
     }
 
     /// Sets the largest window of the messages that we receive: 2 to the power of this many bytes,
     /// from 8 to 15. Other values count as the nearest of these. Default: 15.
     ///
-    /// A server can limit only clients that support it (RFC 7692 §7.1.2.2): Chrome does, Firefox and
-    /// Safari do not. The others keep the largest window.
+    /// This asks the peer to look back less far. A server can ask only those clients that support
+    /// it (RFC 7692 §7.1.2.2), which Chrome does, and Firefox and Safari do not; the others keep
+    /// the largest window. A client asks in its offer; the server may take a
+    /// [fallback](Self::fallbacks) instead.
     ///
-    /// The decompressor needs the same memory for any window. A smaller one only saves the copy of
-    /// it that is kept for messages with final blocks (§7.2.3.4).
+    /// Our decompressor needs the same memory for any window, so any can be accepted. A smaller one
+    /// saves memory of the peer, and here only the copy of it that is kept for messages with final
+    /// blocks (§7.2.3.4).
     #[must_use]
     pub fn incoming_window_bits(mut self, bits: u8) -> Self {
-        self.incoming_window_bits = bits.clamp(WINDOW_BITS_MIN, WINDOW_BITS_MAX);
+        self.wishes.incoming_window_bits = bits.clamp(WINDOW_BITS_MIN, WINDOW_BITS_MAX);
         self
     }
 
     /// Sets whether a message that we send may refer to earlier ones. Default: `true`.
     ///
-    /// That compresses better, and keeps the compressor's memory between messages.
+    /// That compresses better, and keeps the compressor's memory between messages. `false` holds
+    /// for every peer.
     #[must_use]
     pub const fn outgoing_context_takeover(mut self, takeover: bool) -> Self {
-        self.outgoing_context_takeover = takeover;
+        self.wishes.outgoing_context_takeover = takeover;
         self
     }
 
     /// Sets whether a message that we receive may refer to earlier ones. Default: `true`.
     ///
-    /// That compresses better, and keeps the decompressor's memory between messages.
+    /// That compresses better, and keeps the decompressor's memory between messages. `false` holds
+    /// for every client that a server accepts. A client asks for it in its offer; the server may
+    /// take a [fallback](Self::fallbacks) instead.
     #[must_use]
     pub const fn incoming_context_takeover(mut self, takeover: bool) -> Self {
-        self.incoming_context_takeover = takeover;
+        self.wishes.incoming_context_takeover = takeover;
+        self
+    }
+
+    /// Sets whether a client offers `client_max_window_bits`, which lets the server limit the
+    /// window of what we send (RFC 7692 §7.1.2.2). Default: `true`, as in Chrome. A server ignores
+    /// it.
+    ///
+    /// With `false`, as in Firefox and Safari, a server that limits the window nevertheless fails
+    /// the handshake. Our own limit, [`outgoing_window_bits`](Self::outgoing_window_bits), holds
+    /// either way.
+    #[must_use]
+    pub const fn offer_client_max_window_bits(mut self, offer: bool) -> Self {
+        self.wishes.client_max_window_bits = offer;
+        self
+    }
+
+    /// Sets what a client offers after this, in order of preference, for servers that cannot accept
+    /// it (RFC 7692 §5, §7.1.3). At most seven; more are ignored, and so is all of it by a server.
+    ///
+    /// By default, a client that asks for a smaller
+    /// [window](Self::incoming_window_bits) or for no
+    /// [takeover](Self::incoming_context_takeover) of incoming messages makes a second offer
+    /// without that: many servers do not know these parameters, and decline or ignore them.
+    /// [`Agreed`](super::Agreed) tells what became of it.
+    ///
+    /// Of each fallback, the windows, the context takeovers and
+    /// [`offer_client_max_window_bits`](Self::offer_client_max_window_bits) are offered. Everything
+    /// else is as set here, also for the messages that we send.
+    ///
+    /// With an empty list, what is asked for is a condition: a server that does not meet it either
+    /// declines, so that nothing is compressed, or fails the handshake with a
+    /// [`NegotiationError`](super::NegotiationError).
+    ///
+    /// ```
+    /// use hybi::extension::deflate::{self, DeflateConfig};
+    ///
+    /// // 1 KiB if possible, else 4 KiB, else no compression.
+    /// let small = DeflateConfig::default().incoming_window_bits(10);
+    /// let config = small.fallbacks(&[small.incoming_window_bits(12)]);
+    /// assert_eq!(
+    ///     deflate::offer(&config),
+    ///     "permessage-deflate; server_max_window_bits=10; client_max_window_bits, \
+    ///      permessage-deflate; server_max_window_bits=12; client_max_window_bits"
+    /// );
+    /// ```
+    #[must_use]
+    pub fn fallbacks(mut self, fallbacks: &[Self]) -> Self {
+        let mut these = [None; FALLBACKS_MAX];
+        for (this, fallback) in these.iter_mut().zip(fallbacks) {
+            *this = Some(fallback.wishes);
+        }
+        self.fallbacks = Fallbacks::These(these);
         self
     }
 

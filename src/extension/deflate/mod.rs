@@ -24,8 +24,9 @@ pub(crate) fn transform(
     let client = (agreed.client_max_window_bits(), !agreed.client_no_context_takeover());
     let (ours, theirs) = if is_server { (server, client) } else { (client, server) };
     // We may use less than was agreed: a smaller window, and no context takeover.
+    let wishes = &config.wishes;
     let ours =
-        (ours.0.min(config.outgoing_window_bits), ours.1 && config.outgoing_context_takeover);
+        (ours.0.min(wishes.outgoing_window_bits), ours.1 && wishes.outgoing_context_takeover);
     (
         Some(Inflater::new(*agreed, theirs.0, theirs.1, config)),
         Deflater::new(ours.0, ours.1, config),

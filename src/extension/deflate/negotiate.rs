@@ -7,6 +7,7 @@ use alloc::borrow::Cow;
 use alloc::string::String;
 
 use super::DeflateConfig;
+use super::config::Wishes;
 use crate::extension::Offer;
 
 /// The name under which the extension is registered (RFC 7692 §9.1).
@@ -94,32 +95,51 @@ impl fmt::Display for Agreed {
     }
 }
 
-/// Returns the client's offer: the element for the request's `Sec-WebSocket-Extensions`.
+/// Returns the client's offers, in the order of its preference: the elements for the request's
+/// `Sec-WebSocket-Extensions`. There is one, unless the client asks something of the server, or has
+/// other [fallbacks](DeflateConfig::fallbacks).
 ///
 /// ```
 /// use hybi::extension::deflate::{self, DeflateConfig};
 ///
-/// let offer = deflate::offer(&DeflateConfig::default());
-/// assert_eq!(offer, "permessage-deflate; client_max_window_bits");
+/// let config = DeflateConfig::default();
+/// assert_eq!(deflate::offer(&config), "permessage-deflate; client_max_window_bits");
+/// assert_eq!(
+///     deflate::offer(&config.incoming_window_bits(10)),
+///     "permessage-deflate; server_max_window_bits=10; client_max_window_bits, \
+///      permessage-deflate; client_max_window_bits" // RFC 7692 §7.1.3
+/// );
 /// ```
 #[must_use]
 pub fn offer(config: &DeflateConfig) -> String {
-    let mut offer = String::from(NAME);
-    if !config.incoming_context_takeover {
-        offer.push_str("; server_no_context_takeover");
+    let mut offers = String::new();
+    for wishes in config.offers() {
+        if !offers.is_empty() {
+            offers.push_str(", ");
+        }
+        push_offer(&wishes, &mut offers);
     }
-    if !config.outgoing_context_takeover {
-        offer.push_str("; client_no_context_takeover");
+    offers
+}
+
+fn push_offer(wishes: &Wishes, offers: &mut String) {
+    offers.push_str(NAME);
+    if !wishes.incoming_context_takeover {
+        offers.push_str("; server_no_context_takeover");
+    }
+    if !wishes.outgoing_context_takeover {
+        offers.push_str("; client_no_context_takeover");
     }
     // Writing to a `String` cannot fail.
-    if let Some(bits) = below_max(config.incoming_window_bits) {
-        let _ = write!(offer, "; server_max_window_bits={bits}");
+    if let Some(bits) = below_max(wishes.incoming_window_bits) {
+        let _ = write!(offers, "; server_max_window_bits={bits}");
     }
-    offer.push_str("; client_max_window_bits");
-    if let Some(bits) = below_max(config.outgoing_window_bits) {
-        let _ = write!(offer, "={bits}");
+    if wishes.client_max_window_bits {
+        offers.push_str("; client_max_window_bits");
+        if let Some(bits) = below_max(wishes.outgoing_window_bits) {
+            let _ = write!(offers, "={bits}");
+        }
     }
-    offer
 }
 
 /// Decides for the server about a client's offers. Accepts the first one that it can, which is the
@@ -140,27 +160,27 @@ pub fn respond<'a>(
     offers
         .into_iter()
         .filter(|offer| offer.name() == NAME)
-        .find_map(|offer| accept_one(config, &offer))
+        .find_map(|offer| accept_one(&config.wishes, &offer))
 }
 
-fn accept_one(config: &DeflateConfig, offer: &Offer<'_>) -> Option<Agreed> {
+fn accept_one(wishes: &Wishes, offer: &Offer<'_>) -> Option<Agreed> {
     let offered = Parameters::parse(offer).ok()?;
     // RFC 7692 §7.1.2.1: a limit must be answered with the same or a smaller one.
     let server_bits = match offered.server_max_window_bits {
-        None => below_max(config.outgoing_window_bits),
-        Some(Some(limit)) => Some(config.outgoing_window_bits.min(limit)),
+        None => below_max(wishes.outgoing_window_bits),
+        Some(Some(limit)) => Some(wishes.outgoing_window_bits.min(limit)),
         Some(None) => return None,
     };
     // RFC 7692 §7.1.2.2: only a client that offers this can be limited. The others may use the
     // largest window, which the decompressor has in any case.
     let client_bits = offered.client_max_window_bits.and_then(|hint| {
-        below_max(config.incoming_window_bits.min(hint.unwrap_or(WINDOW_BITS_MAX)))
+        below_max(wishes.incoming_window_bits.min(hint.unwrap_or(WINDOW_BITS_MAX)))
     });
     Some(Agreed {
         server_no_context_takeover: offered.server_no_context_takeover
-            || !config.outgoing_context_takeover,
+            || !wishes.outgoing_context_takeover,
         client_no_context_takeover: offered.client_no_context_takeover
-            || !config.incoming_context_takeover,
+            || !wishes.incoming_context_takeover,
         server_max_window_bits: server_bits,
         client_max_window_bits: client_bits,
     })
@@ -168,10 +188,12 @@ fn accept_one(config: &DeflateConfig, offer: &Offer<'_>) -> Option<Agreed> {
 
 /// Checks for the client the server's response to its [`offer`].
 ///
+/// The response must suit one of the offers. It need not say which (RFC 7692 §5).
+///
 /// # Errors
 ///
-/// A parameter of the response is unknown, repeated or out of range, or ignores a demand of the
-/// offer. The client must fail the connection (RFC 7692 §7.1).
+/// A parameter of the response is unknown, repeated or out of range, or ignores a demand of every
+/// offer; the error is then that of the last. The client must fail the connection (RFC 7692 §7).
 pub fn conclude(config: &DeflateConfig, response: &Offer<'_>) -> Result<Agreed, NegotiationError> {
     let agreed = Parameters::parse(response)?;
     if agreed.server_max_window_bits == Some(None) || agreed.client_max_window_bits == Some(None) {
@@ -183,13 +205,28 @@ pub fn conclude(config: &DeflateConfig, response: &Offer<'_>) -> Result<Agreed, 
         server_max_window_bits: agreed.server_max_window_bits.flatten(),
         client_max_window_bits: agreed.client_max_window_bits.flatten(),
     };
-    if agreed.server_max_window_bits() > config.incoming_window_bits {
+    let mut verdict = Ok(agreed);
+    for offered in config.offers() {
+        verdict = check(&agreed, &offered).map(|()| agreed);
+        if verdict.is_ok() {
+            break;
+        }
+    }
+    verdict
+}
+
+/// Checks that a response may answer this offer.
+fn check(agreed: &Agreed, offered: &Wishes) -> Result<(), NegotiationError> {
+    if agreed.server_max_window_bits() > offered.incoming_window_bits {
         return Err(NegotiationError::ServerWindow);
     }
-    if !config.incoming_context_takeover && !agreed.server_no_context_takeover {
+    if !offered.incoming_context_takeover && !agreed.server_no_context_takeover {
         return Err(NegotiationError::ServerTakeover);
     }
-    Ok(agreed)
+    if !offered.client_max_window_bits && agreed.client_max_window_bits.is_some() {
+        return Err(NegotiationError::ClientWindow);
+    }
+    Ok(())
 }
 
 /// Why a client cannot accept the server's response. It is the server's mistake.
@@ -207,6 +244,8 @@ pub enum NegotiationError {
     ServerWindow,
     /// `server_no_context_takeover` is missing although we demanded it.
     ServerTakeover,
+    /// `client_max_window_bits` is there although we did not offer it.
+    ClientWindow,
 }
 
 impl NegotiationError {
@@ -217,6 +256,7 @@ impl NegotiationError {
             Self::Unknown | Self::Repeated | Self::Value => "RFC 7692 §7",
             Self::ServerWindow => "RFC 7692 §7.1.2.1",
             Self::ServerTakeover => "RFC 7692 §7.1.1.1",
+            Self::ClientWindow => "RFC 7692 §7.1.2.2",
         }
     }
 
@@ -230,6 +270,7 @@ impl NegotiationError {
             Self::Value => "deflate-invalid-value",
             Self::ServerWindow => "deflate-server-window",
             Self::ServerTakeover => "deflate-server-takeover",
+            Self::ClientWindow => "deflate-client-window",
         }
     }
 }
@@ -241,11 +282,17 @@ impl fmt::Display for NegotiationError {
             Self::Repeated => "the server answered permessage-deflate with a repeated parameter",
             Self::Value => "the server answered permessage-deflate with an invalid value",
             Self::ServerWindow => {
-                "the server wants a larger window than DeflateConfig::incoming_window_bits allows"
+                "the server wants a larger window than DeflateConfig::incoming_window_bits allows, \
+                 and there is no fallback for that"
             }
             Self::ServerTakeover => {
                 "the server insists on context takeover, which \
-                 DeflateConfig::incoming_context_takeover does not allow"
+                 DeflateConfig::incoming_context_takeover does not allow, and there is no fallback \
+                 for that"
+            }
+            Self::ClientWindow => {
+                "the server limits our window, which \
+                 DeflateConfig::offer_client_max_window_bits does not offer"
             }
         };
         write!(f, "{what} ({})", self.section())
