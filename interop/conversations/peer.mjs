@@ -8,11 +8,20 @@ import readline from "node:readline";
 
 const { WebSocket, WebSocketServer } = createRequire(process.argv[3] + "/")("ws");
 
-const MODES = ["plain"];
+const MODES = ["plain", "bare", "fallback"];
 for (let bits = 9; bits <= 15; bits++) MODES.push(`${bits}+`, `${bits}-`);
 
-function deflate(mode) {
+function deflate(mode, role) {
   if (mode === "plain") return false;
+  if (mode === "bare") {
+    // A client that cannot be limited.
+    return { threshold: 0, ...(role === "client" ? { clientMaxWindowBits: false } : { serverMaxWindowBits: 10 }) };
+  }
+  if (mode === "fallback") {
+    // A server that declines what it is asked for.
+    const declines = { serverMaxWindowBits: false, serverNoContextTakeover: false };
+    return { threshold: 0, ...(role === "client" ? {} : declines) };
+  }
   const fresh = mode.endsWith("-");
   const bits = parseInt(mode, 10);
   return {
@@ -24,17 +33,24 @@ function deflate(mode) {
   };
 }
 
-// What was negotiated is what the mode says.
-function check(ws, mode) {
+// What was negotiated is what the mode says: window and takeover of the server, then of the client.
+function wanted(mode, role) {
+  if (mode === "bare") return [10, true, 15, true];
+  if (mode === "fallback") return role === "client" ? [15, true, 10, false] : [15, true, 15, true];
+  const bits = parseInt(mode, 10);
+  const takeover = mode.endsWith("+");
+  return [bits, takeover, bits, takeover];
+}
+
+function check(ws, mode, role) {
   assert.equal(ws.extensions, mode === "plain" ? "" : "permessage-deflate", mode);
   if (mode === "plain") return;
   const { params } = ws._extensions["permessage-deflate"];
-  const fresh = mode.endsWith("-");
-  const bits = parseInt(mode, 10);
-  for (const end of ["server", "client"]) {
-    assert.equal(Boolean(params[`${end}_no_context_takeover`]), fresh, mode);
-    assert.equal(params[`${end}_max_window_bits`] ?? 15, bits, mode);
-  }
+  const got = ["server", "client"].flatMap((end) => [
+    params[`${end}_max_window_bits`] || 15,
+    !params[`${end}_no_context_takeover`],
+  ]);
+  assert.deepEqual(got, wanted(mode, role), mode);
 }
 
 function sendInParts(ws, data, size, options) {
@@ -48,12 +64,12 @@ async function runServers() {
     const server = new WebSocketServer({
       host: "127.0.0.1",
       port: 0,
-      perMessageDeflate: deflate(mode),
+      perMessageDeflate: deflate(mode, "server"),
       maxPayload: 64 << 20,
     });
     await once(server, "listening");
     server.on("connection", (ws) => {
-      check(ws, mode);
+      check(ws, mode, "server");
       ws.on("error", (error) => console.error(`server, mode ${mode}: ${error}`));
       ws.on("message", (data, binary) => {
         // Whole, or in fragments.
@@ -74,11 +90,11 @@ async function runClient(mode, port) {
     noise[i] = state >>> 24;
   }
   const ws = new WebSocket(`ws://127.0.0.1:${port}/`, {
-    perMessageDeflate: deflate(mode),
+    perMessageDeflate: deflate(mode, "client"),
     maxPayload: 64 << 20,
   });
   await once(ws, "open");
-  check(ws, mode);
+  check(ws, mode, "client");
   const echoed = async (sent, binary) => {
     const [data, isBinary] = await once(ws, "message");
     assert.ok(isBinary === binary && data.equals(sent), `mode ${mode}, ${sent.length} bytes: not an echo`);

@@ -8,10 +8,16 @@ from websockets.extensions.permessage_deflate import ClientPerMessageDeflateFact
 from websockets.sync.client import connect
 from websockets.sync.server import serve
 
-MODES = ["plain"] + [f"{bits}{takeover}" for bits in range(9, 16) for takeover in "+-"]
+MODES = ["plain", "bare", "fallback"] + [f"{bits}{takeover}" for bits in range(9, 16) for takeover in "+-"]
 
 
-def parameters(mode):
+def parameters(mode, role):
+    if mode == "bare":
+        # A client that cannot be limited, and a server that would like to.
+        limit = {"client_max_window_bits": None if role == "client" else 10}
+        return limit if role == "client" else {"server_max_window_bits": 10, **limit}
+    if mode == "fallback":
+        return {}
     bits, fresh = int(mode[:-1]), mode[-1] == "-"
     return {
         "server_no_context_takeover": fresh,
@@ -21,25 +27,32 @@ def parameters(mode):
     }
 
 
-def extensions(mode, factory):
-    return None if mode == "plain" else [factory(**parameters(mode))]
+def extensions(mode, role):
+    factory = {"client": ClientPerMessageDeflateFactory, "server": ServerPerMessageDeflateFactory}[role]
+    return None if mode == "plain" else [factory(**parameters(mode, role))]
 
 
-def check(ws, mode):
+def check(ws, mode, role):
     """What was negotiated is what the mode says."""
     agreed = ws.protocol.extensions
     if mode == "plain":
         assert agreed == [], agreed
         return
     [deflate] = agreed
-    bits, fresh = int(mode[:-1]), mode[-1] == "-"
     got = (
         deflate.remote_no_context_takeover,
         deflate.local_no_context_takeover,
         deflate.remote_max_window_bits,
         deflate.local_max_window_bits,
     )
-    assert got == (fresh, fresh, bits, bits), (mode, got)
+    if mode == "bare":
+        want = (False, False) + ((10, 15) if role == "client" else (15, 10))
+    elif mode == "fallback":
+        want = (False, True, 15, 10)  # we ask it of the peer, which grants it
+    else:
+        bits, fresh = int(mode[:-1]), mode[-1] == "-"
+        want = (fresh, fresh, bits, bits)
+    assert got == want, (mode, got)
 
 
 def parts(message, size):
@@ -50,7 +63,7 @@ def run_servers():
     for mode in MODES:
 
         def echo(ws, mode=mode):
-            check(ws, mode)
+            check(ws, mode, "server")
             for message in ws:
                 # Whole, or in fragments.
                 ws.send(parts(message, 10_007) if len(message) % 2 and len(message) > 10_007 else message)
@@ -60,7 +73,7 @@ def run_servers():
             "127.0.0.1",
             0,
             compression=None,
-            extensions=extensions(mode, ServerPerMessageDeflateFactory),
+            extensions=extensions(mode, "server"),
             max_size=None,
         )
         threading.Thread(target=server.serve_forever).start()
@@ -74,11 +87,11 @@ def run_client(mode, port):
     with connect(
         f"ws://127.0.0.1:{port}/",
         compression=None,
-        extensions=extensions(mode, ClientPerMessageDeflateFactory),
+        extensions=extensions(mode, "client"),
         max_size=None,
         proxy=None,
     ) as ws:
-        check(ws, mode)
+        check(ws, mode, "client")
         for size in [0, 1, 5, 125, 126, 127, 1000, 32_768, 65_535, 65_536, 65_537, 200_000, 1 << 20]:
             for message in [text[:size], noise[:size]]:
                 ws.send(message)

@@ -1,8 +1,12 @@
 //! Our side of the conversations with other implementations: `server` and `client`, see `run.sh`.
 //!
 //! A server prints a line for each mode that it serves, `MODE PORT`, and echoes. A client reads
-//! such lines, sends messages in each mode, and compares what comes back. A mode is `plain`, or
-//! window bits and whether there is context takeover: `9+`, `15-`.
+//! such lines, sends messages in each mode, and compares what comes back. A mode is one of these:
+//!
+//! - `plain`: no compression;
+//! - `9+`, `15-`: window bits, and whether there is context takeover;
+//! - `bare`: windows of 10 bits, but the client does not let the server limit its own;
+//! - `fallback`: we ask for 10 bits and no takeover of a peer that need not grant it.
 
 use std::error::Error;
 use std::io::{self, BufRead, Write};
@@ -11,10 +15,10 @@ use std::num::NonZeroU32;
 use std::thread;
 
 use hybi::blocking::{self, Connector, WebSocket};
-use hybi::connection::Data;
+use hybi::connection::{Data, Prepared};
 use hybi::extension::deflate::DeflateConfig;
 use hybi::handshake::{Acceptance, ClientRequest};
-use hybi::{Client, CloseCode, Config, Limits, Message, Uri};
+use hybi::{Client, CloseCode, Config, Limits, Message, Role, Uri};
 
 type Outcome<T> = Result<T, Box<dyn Error>>;
 
@@ -38,13 +42,22 @@ fn main() -> Outcome<()> {
 
 /// Returns the compression of a mode, none for plain.
 fn deflate(mode: &str) -> Outcome<Option<DeflateConfig>> {
-    if mode == "plain" {
-        return Ok(None);
+    let default = DeflateConfig::default();
+    match mode {
+        "plain" => return Ok(None),
+        "bare" => {
+            let small = default.outgoing_window_bits(10).incoming_window_bits(10);
+            return Ok(Some(small.offer_client_max_window_bits(false)));
+        }
+        "fallback" => {
+            return Ok(Some(default.incoming_window_bits(10).incoming_context_takeover(false)));
+        }
+        _ => {}
     }
     let (bits, takeover) = mode.split_at(mode.len() - 1);
     let (bits, takeover) = (bits.parse()?, takeover == "+");
     Ok(Some(
-        DeflateConfig::default()
+        default
             .outgoing_window_bits(bits)
             .incoming_window_bits(bits)
             .outgoing_context_takeover(takeover)
@@ -55,7 +68,7 @@ fn deflate(mode: &str) -> Outcome<Option<DeflateConfig>> {
 
 fn modes() -> impl Iterator<Item = String> {
     let deflate = (9..=15).flat_map(|bits| [format!("{bits}+"), format!("{bits}-")]);
-    std::iter::once("plain".to_owned()).chain(deflate)
+    ["plain", "bare", "fallback"].map(str::to_owned).into_iter().chain(deflate)
 }
 
 /// Messages are sent in fragments of a size that is no round number.
@@ -91,16 +104,34 @@ fn serve() -> Outcome<()> {
 fn echo(stream: TcpStream, mode: &str) -> Outcome<()> {
     let acceptance = Acceptance::from_any_origin().config(config(mode)?);
     let mut ws = blocking::receive_request(stream)?.accept(&acceptance)?;
-    while let Some(message) = ws.receive()? {
-        ws.send(&message)?;
+    check(&ws, mode)?;
+    // Every second one prepared, as for many receivers.
+    for is_prepared in [false, true].into_iter().cycle() {
+        let Some(message) = ws.receive()? else { break };
+        if is_prepared {
+            ws.send_prepared(&Prepared::new(&message))?;
+        } else {
+            ws.send(&message)?;
+        }
     }
     Ok(())
+}
+
+/// Compression was agreed on in every mode but one.
+fn check<R: Role>(ws: &WebSocket<TcpStream, R>, mode: &str) -> Outcome<()> {
+    let is_plain = mode == "plain";
+    if ws.deflate().is_none() == is_plain {
+        Ok(())
+    } else {
+        Err(format!("agreed on {:?}", ws.deflate()).into())
+    }
 }
 
 fn converse(mode: &str, port: &str) -> Outcome<()> {
     let uri = format!("ws://127.0.0.1:{port}/");
     let uri = Uri::parse(&uri)?;
     let mut ws = Connector::new().connect(&ClientRequest::new(&uri).config(config(mode)?))?;
+    check(&ws, mode)?;
     let text = "{\"id\":17,\"name\":\"Grüße 😀\"},".repeat((1 << 20) / 30 + 1);
     let text = &text[..text.floor_char_boundary(1 << 20)];
     let noise = noise(1 << 20);
@@ -130,7 +161,11 @@ fn converse(mode: &str, port: &str) -> Outcome<()> {
     }
     for i in 0..500 {
         let message = format!("{{\"number\":{i},\"text\":\"message {}\"}}", i * 7919 % 1000);
-        ws.send(&*message)?;
+        if i % 2 == 0 {
+            ws.send(&*message)?;
+        } else {
+            ws.send_prepared(&Prepared::new(&*message))?;
+        }
         expect_echo(&mut ws, Data::Text(&message))?;
     }
     ws.close(CloseCode::NORMAL, "done")?;
