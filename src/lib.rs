@@ -65,8 +65,8 @@
 //! - [Architecture](docs::architecture): the layers, and how a byte becomes an event.
 //! - [Design](docs::design): decisions and their reasons, what is absent, every dependency.
 //! - [Security](docs::security), [compression](docs::compression),
-//!   [conformance](docs::conformance), [performance](docs::performance), and
-//!   [what comes from other systems](docs::systems).
+//!   [conformance](docs::conformance), [interoperation](docs::interop),
+//!   [performance](docs::performance), and [what comes from other systems](docs::systems).
 //!
 //! # Modules
 //!
@@ -162,6 +162,7 @@ pub mod docs {
 
     /// [guide]: guide
     /// [architecture]: architecture
+    /// [interop]: interop
     /// [Performance]: performance
     #[doc = include_str!("../docs/design.md")]
     pub mod design {}
@@ -177,6 +178,12 @@ pub mod docs {
 
     #[doc = include_str!("../docs/conformance.md")]
     pub mod conformance {}
+
+    /// [conformance]: conformance
+    /// [compression]: compression
+    /// [guide]: guide
+    #[doc = include_str!("../docs/interop.md")]
+    pub mod interop {}
 
     /// [compression]: compression
     #[doc = include_str!("../docs/performance.md")]

@@ -170,6 +170,10 @@ fn a_compressed_message_without_a_byte_is_empty_and_leaves_the_window() {
     .concat();
     let expected = [Seen::Other("Ping([63])".into()), Seen::Binary(vec![]), text("Hello")];
     check(|| client(DEFAULT, &limits), &wire, &expected);
+    // From a client, with a masking key and nothing to mask.
+    let mut ws = server(DEFAULT, &limits);
+    let wire = b"\xc1\x80\x01\x02\x03\x04\xc1\x87\0\0\0\0\xf2\x48\xcd\xc9\xc9\x07\0";
+    assert_eq!(receive(&mut ws, wire, 1), [text(""), text("Hello")]);
     // In chunks: one that is empty, the first and the last.
     let (mut ws, mut out, mut wire) = (client(DEFAULT, &limits), Outbox::new(), whole);
     let chunk = ws.receive_chunk(&mut Input::new(&mut wire), &mut out);

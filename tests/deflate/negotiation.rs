@@ -145,6 +145,13 @@ fn a_server_compresses_with_every_deployed_client() {
             neither,
         ),
         (
+            "aiohttp with nine bits",
+            "permessage-deflate; client_max_window_bits; server_max_window_bits=9",
+            "server_max_window_bits=9",
+            "server_max_window_bits=9; client_max_window_bits=11",
+            "server_no_context_takeover; client_no_context_takeover; server_max_window_bits=9",
+        ),
+        (
             "Boost.Beast",
             BEAST,
             "server_max_window_bits=15",
