@@ -30,9 +30,9 @@ pub enum ConnectError {
     Response(ResponseError),
     /// The server refused: an error, a redirect (which is never followed), a demand for
     /// credentials.
-    Refused(Box<Refusal<'static>>),
+    Refused(Box<Refusal>),
     /// The proxy refused.
-    ProxyRefused(Box<Refusal<'static>>),
+    ProxyRefused(Box<Refusal>),
 }
 
 impl ConnectError {

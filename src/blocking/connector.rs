@@ -217,12 +217,17 @@ impl Proxy {
         let mut handshake = ProxyHandshake::new(&request, &mut out)?; // before anything is opened
         let mut transfer = open_tcp(&self.host, self.port, deadline)?;
         *transfer.out() = out;
-        transfer.exchange(deadline, |input, _| match handshake.receive(input)? {
+        let opened = transfer.exchange(deadline, |input, _| match handshake.receive(input)? {
             None => Ok(None),
             Some(ProxyAnswer::Open(_)) => Ok(Some(())),
             Some(ProxyAnswer::Refused(refusal)) => {
-                Err(ConnectError::ProxyRefused(Box::new(refusal.into_owned())))
+                Err(ConnectError::ProxyRefused(Box::new(refusal)))
             }
+        });
+        // A refusal takes precedence over the failure to read its body to the end.
+        opened.map_err(|error| match handshake.end_of_input() {
+            Some(refusal) => ConnectError::ProxyRefused(Box::new(refusal)),
+            None => error,
         })?;
         Ok(transfer)
     }
@@ -245,16 +250,16 @@ fn shake_hands<S: Stream>(
     deadline: Option<Instant>,
 ) -> Result<WebSocket<S, Client>, ConnectError> {
     let mut handshake = ClientHandshake::new(request, transfer.out())?;
-    let (connection, response) =
-        transfer.exchange(deadline, |input, _| match handshake.receive(input)? {
-            None => Ok(None),
-            Some(Answer::Open(connection, response)) => {
-                Ok(Some((connection, response.into_owned())))
-            }
-            Some(Answer::Refused(refusal)) => {
-                Err(ConnectError::Refused(Box::new(refusal.into_owned())))
-            }
-        })?;
+    let opened = transfer.exchange(deadline, |input, _| match handshake.receive(input)? {
+        None => Ok(None),
+        Some(Answer::Open(connection, response)) => Ok(Some((connection, response.into_owned()))),
+        Some(Answer::Refused(refusal)) => Err(ConnectError::Refused(Box::new(refusal))),
+    });
+    // A refusal takes precedence over the failure to read its body to the end.
+    let (connection, response) = opened.map_err(|error| match handshake.end_of_input() {
+        Some(refusal) => ConnectError::Refused(Box::new(refusal)),
+        None => error,
+    })?;
     Ok(WebSocket::from_handshake(transfer, connection, Opening::Response(response)))
 }
 

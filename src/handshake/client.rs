@@ -1,12 +1,14 @@
 //! The client's side of the opening handshake over bytes (RFC 6455 §4.1).
 
+use alloc::boxed::Box;
 use core::fmt;
 use core::mem;
 
 use super::client_request::ClientRequest;
 use super::error::{HandshakeUsageError, ResponseError};
 use super::known::read_head;
-use super::response::{Refusal, Response};
+use super::refusal::{Refusal, RefusalReader};
+use super::response::Response;
 use super::response_rules::Expected;
 use super::write::write_request;
 use crate::buffers::Outbox;
@@ -23,6 +25,7 @@ use crate::role::Client;
 /// module has [an example](super).
 pub struct ClientHandshake<K = RandomKeys> {
     reader: HeadReader,
+    refusal_bytes_max: u32,
     state: State<K>,
 }
 
@@ -33,6 +36,8 @@ enum State<K> {
         /// How many interim responses there have been.
         interim: u8,
     },
+    /// The server has refused. The rest of the body is still to come.
+    Refused(Box<RefusalReader>),
     Failed(ResponseError),
     Answered,
 }
@@ -68,13 +73,16 @@ impl<K: MaskingKeys> ClientHandshake<K> {
         let prepared = request.prepare_with_nonce(nonce)?;
         write_request(&prepared, out);
         let state = State::Waiting { expected: prepared.into_expected(), keys, interim: 0 };
-        Ok(Self { reader: HeadReader::new(StartLine::Status, request.limits()), state })
+        let reader = HeadReader::new(StartLine::Status, request.limits());
+        Ok(Self { reader, refusal_bytes_max: request.refusal_limit(), state })
     }
 
-    /// Reads the server's answer. Returns `None` while the head is not complete, and after the
-    /// answer has been returned. Interim responses (1xx other than 101) are skipped.
+    /// Reads the server's answer. Returns `None` while the head is not complete, or the body of a
+    /// refusal, and after the answer has been returned. Interim responses (1xx other than 101) are
+    /// skipped.
     ///
-    /// The bytes after the head of a 101 stay in the input, for the connection.
+    /// The bytes after the head of a 101 stay in the input, for the connection. If no more bytes
+    /// come, call [`end_of_input`](Self::end_of_input).
     ///
     /// # Errors
     ///
@@ -92,10 +100,48 @@ impl<K: MaskingKeys> ClientHandshake<K> {
         answer
     }
 
+    /// Ends the handshake without an answer: the transport has ended or failed, or you stop
+    /// waiting. Returns the refusal if there was one whose end has not come; how a server that
+    /// sends no `Content-Length` ends its body is to close the connection.
+    ///
+    /// ```
+    /// use hybi::handshake::ClientRequest;
+    /// use hybi::{ClientHandshake, Inbox, Outbox, Uri};
+    ///
+    /// let uri = Uri::parse("ws://example.com/")?;
+    /// let (mut inbox, mut out) = (Inbox::new(), Outbox::new());
+    /// // For tests only; outside of them use `ClientHandshake::new`.
+    /// let (nonce, keys) = ([7; 16], || [1, 2, 3, 4]);
+    /// let mut handshake =
+    ///     ClientHandshake::with_keys(&ClientRequest::new(&uri), nonce, keys, &mut out)?;
+    ///
+    /// inbox.append(b"HTTP/1.1 429 Too Many Requests\r\n\r\nOnly two connections each.");
+    /// assert!(handshake.receive(&mut inbox.input())?.is_none());
+    /// let refusal = handshake.end_of_input().expect("a refusal has begun");
+    /// assert_eq!(refusal.response().status(), 429);
+    /// assert_eq!(refusal.body(), b"Only two connections each.");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn end_of_input(&mut self) -> Option<Refusal> {
+        match mem::replace(&mut self.state, State::Answered) {
+            State::Refused(reader) => Some(reader.into_refusal()),
+            State::Failed(error) => {
+                self.state = State::Failed(error);
+                None
+            }
+            State::Waiting { .. } | State::Answered => None,
+        }
+    }
+
     fn read<'a>(&mut self, input: &mut Input<'a>) -> Result<Option<Answer<'a, K>>, ResponseError> {
         loop {
             let (expected, interim) = match &mut self.state {
                 State::Waiting { expected, interim, .. } => (expected, interim),
+                State::Refused(reader) => {
+                    let is_over = reader.read(input);
+                    let refusal = if is_over { self.end_of_input() } else { None };
+                    return Ok(refusal.map(Answer::Refused));
+                }
                 State::Failed(error) => return Err(*error),
                 State::Answered => return Ok(None),
             };
@@ -111,9 +157,9 @@ impl<K: MaskingKeys> ClientHandshake<K> {
                     continue;
                 }
                 _ => {
-                    self.state = State::Answered;
-                    let body_start = input.take_up_to(usize::MAX);
-                    return Ok(Some(Answer::Refused(Refusal::new(response, body_start))));
+                    let reader = RefusalReader::new(response, self.refusal_bytes_max);
+                    self.state = State::Refused(reader);
+                    continue;
                 }
             }
             let agreed = expected.check(&response.head)?;
@@ -132,6 +178,7 @@ impl<K> fmt::Debug for ClientHandshake<K> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let state = match self.state {
             State::Waiting { .. } => "Waiting",
+            State::Refused(_) => "Refused",
             State::Failed(_) => "Failed",
             State::Answered => "Answered",
         };
@@ -145,5 +192,5 @@ pub enum Answer<'a, K = RandomKeys> {
     /// The connection is open. The bytes that remain in the input belong to it.
     Open(Connection<Client<K>>, Response<'a>),
     /// The server refuses, redirects, or asks for credentials.
-    Refused(Refusal<'a>),
+    Refused(Refusal),
 }

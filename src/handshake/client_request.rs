@@ -10,6 +10,7 @@ use core::ops::Range;
 use super::error::{HandshakeUsageError, ResponseError};
 use super::extra_fields::{ExtraFields, FieldValue};
 use super::key::{accept_key, encode_key};
+use super::refusal::Refusal;
 use super::response::Response;
 use super::response_rules::Expected;
 use crate::connection::{Config, Connection};
@@ -44,6 +45,7 @@ pub struct ClientRequest<'a> {
     origin: Option<&'a str>,
     config: Config,
     head_limits: HeadLimits,
+    refusal_bytes_max: u32,
     fields: ExtraFields<'a>,
 }
 
@@ -57,6 +59,7 @@ impl<'a> ClientRequest<'a> {
             origin: None,
             config: Config::default(),
             head_limits: HeadLimits::default(),
+            refusal_bytes_max: Refusal::BYTES_MAX,
             fields: ExtraFields::default(),
         }
     }
@@ -84,6 +87,13 @@ impl<'a> ClientRequest<'a> {
     /// Sets the limits for the head of the response.
     pub fn head_limits(mut self, limits: HeadLimits) -> Self {
         self.head_limits = limits;
+        self
+    }
+
+    /// Sets how much is read of the body of a [`Refusal`], in bytes. Default: 64 KiB. With zero the
+    /// refusal is returned with its head.
+    pub fn refusal_bytes_max(mut self, bytes: u32) -> Self {
+        self.refusal_bytes_max = bytes;
         self
     }
 
@@ -169,6 +179,10 @@ impl<'a> ClientRequest<'a> {
 
     pub(super) const fn limits(&self) -> HeadLimits {
         self.head_limits
+    }
+
+    pub(super) const fn refusal_limit(&self) -> u32 {
+        self.refusal_bytes_max
     }
 
     fn check(&self) -> Result<(), HandshakeUsageError> {

@@ -80,6 +80,7 @@ mod key;
 mod known;
 mod origin;
 mod proxy;
+mod refusal;
 mod rejection;
 mod request;
 mod request_rules;
@@ -96,9 +97,10 @@ pub use error::{HandshakeUsageError, RequestError, ResponseError, ServerHandshak
 pub use extra_fields::FieldValue;
 pub use key::accept_key;
 pub use proxy::{ProxyAnswer, ProxyHandshake, ProxyRequest};
+pub use refusal::Refusal;
 pub use rejection::Rejection;
 pub use request::{Request, RequestParts};
-pub use response::{Refusal, Response, ResponseParts};
+pub use response::{Response, ResponseParts};
 pub use server::ServerHandshake;
 
 pub use crate::http::HeadLimits;

@@ -1,13 +1,15 @@
 //! The way through an HTTP proxy: CONNECT (RFC 9110 §9.3.6, RFC 6455 §4.1).
 
 use alloc::borrow::Cow;
+use alloc::boxed::Box;
 use alloc::string::String;
-use core::fmt;
+use core::{fmt, mem};
 
 use super::client::INTERIM_MAX;
 use super::error::{HandshakeUsageError, ResponseError};
 use super::known::read_head;
-use super::response::{Refusal, Response};
+use super::refusal::{Refusal, RefusalReader};
+use super::response::Response;
 use super::write::write_field;
 use crate::buffers::Outbox;
 use crate::http::HeadLimits;
@@ -31,6 +33,7 @@ pub struct ProxyRequest<'a> {
     port: u16,
     credentials: Option<(Cow<'a, str>, Cow<'a, str>)>,
     head_limits: HeadLimits,
+    refusal_bytes_max: u32,
 }
 
 impl<'a> ProxyRequest<'a> {
@@ -38,7 +41,8 @@ impl<'a> ProxyRequest<'a> {
     /// port.
     pub fn new(host: impl Into<Cow<'a, str>>, port: u16) -> Self {
         let head_limits = HeadLimits::default();
-        Self { host: host.into(), port, credentials: None, head_limits }
+        let refusal_bytes_max = Refusal::BYTES_MAX;
+        Self { host: host.into(), port, credentials: None, head_limits, refusal_bytes_max }
     }
 
     /// Sets a user name and a password for the proxy (RFC 7617).
@@ -54,6 +58,13 @@ impl<'a> ProxyRequest<'a> {
     /// Sets the limits for the head of the response.
     pub fn head_limits(mut self, limits: HeadLimits) -> Self {
         self.head_limits = limits;
+        self
+    }
+
+    /// Sets how much is read of the body of a [`Refusal`], in bytes. Default: 64 KiB. With zero the
+    /// refusal is returned with its head.
+    pub fn refusal_bytes_max(mut self, bytes: u32) -> Self {
+        self.refusal_bytes_max = bytes;
         self
     }
 }
@@ -91,6 +102,7 @@ impl fmt::Debug for ProxyRequest<'_> {
 #[derive(Debug)]
 pub struct ProxyHandshake {
     reader: HeadReader,
+    refusal_bytes_max: u32,
     state: State,
 }
 
@@ -100,6 +112,8 @@ enum State {
         /// How many interim responses there have been.
         interim: u8,
     },
+    /// The proxy has refused. The rest of the body is still to come.
+    Refused(Box<RefusalReader>),
     Failed(ResponseError),
     Answered,
 }
@@ -133,13 +147,16 @@ impl ProxyHandshake {
         }
         out.append(b"\r\n");
         let reader = HeadReader::new(StartLine::Status, request.head_limits);
-        Ok(Self { reader, state: State::Waiting { interim: 0 } })
+        let refusal_bytes_max = request.refusal_bytes_max;
+        Ok(Self { reader, refusal_bytes_max, state: State::Waiting { interim: 0 } })
     }
 
-    /// Reads the proxy's answer. Returns `None` while the head is not complete, and after the
-    /// answer has been returned. Interim responses (1xx other than 101) are skipped.
+    /// Reads the proxy's answer. Returns `None` while the head is not complete, or the body of a
+    /// refusal, and after the answer has been returned. Interim responses (1xx other than 101) are
+    /// skipped.
     ///
-    /// The bytes after the head of a 2xx stay in the input: they come from the server.
+    /// The bytes after the head of a 2xx stay in the input: they come from the server. If no more
+    /// bytes come, call [`end_of_input`](Self::end_of_input).
     ///
     /// # Errors
     ///
@@ -157,6 +174,20 @@ impl ProxyHandshake {
         answer
     }
 
+    /// Ends the handshake without an answer: the transport has ended or failed, or you stop
+    /// waiting. Returns the refusal if there was one whose end has not come, as
+    /// [`ClientHandshake::end_of_input`](super::ClientHandshake::end_of_input) does.
+    pub fn end_of_input(&mut self) -> Option<Refusal> {
+        match mem::replace(&mut self.state, State::Answered) {
+            State::Refused(reader) => Some(reader.into_refusal()),
+            State::Failed(error) => {
+                self.state = State::Failed(error);
+                None
+            }
+            State::Waiting { .. } | State::Answered => None,
+        }
+    }
+
     fn read<'a>(
         &mut self,
         input: &mut Input<'a>,
@@ -164,6 +195,11 @@ impl ProxyHandshake {
         loop {
             let interim = match &mut self.state {
                 State::Waiting { interim } => interim,
+                State::Refused(reader) => {
+                    let is_over = reader.read(input);
+                    let refusal = if is_over { self.end_of_input() } else { None };
+                    return Ok(refusal.map(ProxyAnswer::Refused));
+                }
                 State::Failed(error) => return Err(*error),
                 State::Answered => return Ok(None),
             };
@@ -183,9 +219,8 @@ impl ProxyHandshake {
                     return Ok(Some(ProxyAnswer::Open(response)));
                 }
                 _ => {
-                    self.state = State::Answered;
-                    let body_start = input.take_up_to(usize::MAX);
-                    return Ok(Some(ProxyAnswer::Refused(Refusal::new(response, body_start))));
+                    let reader = RefusalReader::new(response, self.refusal_bytes_max);
+                    self.state = State::Refused(reader);
                 }
             }
         }
@@ -198,5 +233,5 @@ pub enum ProxyAnswer<'a> {
     /// The tunnel is open. The bytes that remain in the input come from the server.
     Open(Response<'a>),
     /// The proxy refuses; a 407 asks for credentials.
-    Refused(Refusal<'a>),
+    Refused(Refusal),
 }

@@ -1,6 +1,5 @@
 //! The response of a server or proxy (RFC 6455 §4.1).
 
-use alloc::borrow::Cow;
 use core::fmt;
 
 use super::error::ResponseError;
@@ -143,59 +142,6 @@ impl fmt::Debug for ResponseParts<'_> {
             .field("status", &self.status)
             .field("version", &self.version)
             .field("fields", &self.fields.len())
-            .finish()
-    }
-}
-
-/// A final response that opens nothing: an error, a redirect (which is never followed), a demand
-/// for credentials.
-#[derive(Clone)]
-pub struct Refusal<'a> {
-    response: Response<'a>,
-    body_start: Cow<'a, [u8]>,
-}
-
-impl<'a> Refusal<'a> {
-    pub(super) fn new(response: Response<'a>, body_start: &'a [u8]) -> Self {
-        Self { response, body_start: Cow::Borrowed(body_start) }
-    }
-
-    /// Returns the status and the fields.
-    #[must_use]
-    pub fn response(&self) -> &Response<'a> {
-        &self.response
-    }
-
-    /// Returns as much of the body as had arrived with the head, as it was sent, perhaps chunked.
-    /// The fields tell whether there is more, which is yours to read.
-    #[must_use]
-    pub fn body_start(&self) -> &[u8] {
-        &self.body_start
-    }
-
-    /// Copies what the refusal borrows, so that it can be kept.
-    #[must_use]
-    pub fn into_owned(self) -> Refusal<'static> {
-        Refusal {
-            response: self.response.into_owned(),
-            body_start: Cow::Owned(self.body_start.into_owned()),
-        }
-    }
-}
-
-/// Such as `404 Not Found`.
-impl fmt::Display for Refusal<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.response.fmt(f)
-    }
-}
-
-/// Prints the response and the length of the body.
-impl fmt::Debug for Refusal<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Refusal")
-            .field("response", &self.response)
-            .field("body_start_bytes", &self.body_start.len())
             .finish()
     }
 }

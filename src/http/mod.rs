@@ -1,9 +1,10 @@
 //! HTTP/1.1 without WebSocket in it (RFC 9110, RFC 9112): tokens and lists, heads and fields,
-//! authorities, credentials.
+//! bodies, authorities, credentials.
 //!
-//! Private. It knows no role and no rule of RFC 6455, reads no body, and writes nothing.
+//! Private. It knows no role and no rule of RFC 6455, and writes nothing.
 
 pub(crate) mod authority;
+pub(crate) mod body;
 pub(crate) mod credentials;
 pub(crate) mod fields;
 pub(crate) mod head;

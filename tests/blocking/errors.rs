@@ -62,8 +62,10 @@ fn the_errors_have_stable_names() {
     let refusal = || {
         let request = ProxyRequest::new("a", 80);
         let mut handshake = ProxyHandshake::new(&request, &mut Outbox::new()).unwrap();
-        match handshake.receive(&mut Input::new(&mut b"HTTP/1.1 403 x\r\n\r\n".to_vec())) {
-            Ok(Some(ProxyAnswer::Refused(refusal))) => Box::new(refusal.into_owned()),
+        match handshake
+            .receive(&mut Input::new(&mut b"HTTP/1.1 403 x\r\nContent-Length: 0\r\n\r\n".to_vec()))
+        {
+            Ok(Some(ProxyAnswer::Refused(refusal))) => Box::new(refusal),
             other => panic!("{other:?}"),
         }
     };

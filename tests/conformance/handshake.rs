@@ -256,6 +256,9 @@ fn ask(setting: &str, pieces: &mut dyn Iterator<Item = &[u8]>) -> Outcome {
             rest += input.len();
         }
     }
+    if let Some(refused) = client.end_of_input() {
+        verdict = refused.response().status().to_string();
+    }
     (verdict, Vec::new(), rest)
 }
 

@@ -10,6 +10,7 @@ mod corpus;
 mod errors;
 mod printing;
 mod proxies;
+mod refusals;
 mod replay;
 mod server;
 mod uris;

@@ -41,8 +41,8 @@ fn proxies() {
         ("HTTP/1.1 100 x\r\n\r\nHTTP/1.1 204 x\r\n\r\n", Ok((true, 204, 0))),
         (&*after(16, "HTTP/1.1 299 x\r\n\r\na"), Ok((true, 299, 1))),
         (&*after(17, "HTTP/1.1 200 x\r\n\r\n"), Err(ResponseError::TooManyInterim)),
-        ("HTTP/1.1 300 x\r\n\r\n", Ok((false, 300, 0))),
-        ("HTTP/1.1 407 x\r\nProxy-Authenticate: Basic\r\n\r\nabc", Ok((false, 407, 3))),
+        ("HTTP/1.1 300 x\r\nContent-Length: 0\r\n\r\n", Ok((false, 300, 0))),
+        ("HTTP/1.1 407 x\r\nContent-Length: 3\r\n\r\nabc", Ok((false, 407, 3))),
         ("HTTP/1.1 101 x\r\nUpgrade: websocket\r\n\r\n", Ok((false, 101, 0))),
         ("SSH-2.0-x\r\n", Err(ResponseError::StatusLine)),
         ("HTTP/1.1 200 OK\n\n", Err(ResponseError::LineEnding)),
@@ -59,7 +59,7 @@ fn proxies() {
                         answer.map(|answer| match answer {
                             ProxyAnswer::Open(response) => (true, response.status()),
                             ProxyAnswer::Refused(refused) => {
-                                rest += refused.body_start().len();
+                                rest += refused.body().len();
                                 (false, refused.response().status())
                             }
                         })

@@ -18,8 +18,10 @@ fn class_16_a_redirect_is_handed_out_and_never_followed() {
         let mut out = Outbox::new();
         let mut client = ClientHandshake::with_keys(&request, [1; 16], || KEY, &mut out).unwrap();
         let written = out.clone();
-        let mut bytes =
-            format!("HTTP/1.1 {status} x\r\nLocation: ws://evil.example/\r\n\r\n").into_bytes();
+        let mut bytes = format!(
+            "HTTP/1.1 {status} x\r\nLocation: ws://evil.example/\r\nContent-Length: 0\r\n\r\n"
+        )
+        .into_bytes();
         match client.receive(&mut Input::new(&mut bytes)).unwrap().unwrap() {
             Answer::Refused(refused) => {
                 assert_eq!(refused.response().status(), status);
@@ -63,7 +65,8 @@ fn class_16_credentials_go_where_they_belong() {
     let mut proxy =
         ProxyHandshake::new(&ProxyRequest::new("a", 80).credentials("u", "p"), &mut Outbox::new())
             .unwrap();
-    let mut bytes = *b"HTTP/1.1 302 x\r\nLocation: http://evil.example/\r\n\r\n";
+    let mut bytes =
+        *b"HTTP/1.1 302 x\r\nLocation: http://evil.example/\r\nContent-Length: 0\r\n\r\n";
     assert!(matches!(
         proxy.receive(&mut Input::new(&mut bytes)),
         Ok(Some(ProxyAnswer::Refused(_)))

@@ -1,0 +1,162 @@
+//! Refusals: responses that open nothing, and their bodies.
+
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+use core::fmt;
+
+use super::error::ResponseError;
+use super::known::{Field, Head};
+use super::response::Response;
+use crate::http::body::{BodyReader, Framing};
+use crate::http::head::HttpVersion;
+use crate::http::list::elements;
+use crate::input::Input;
+
+/// A final response that opens nothing: an error, a redirect (which is never followed), a demand
+/// for credentials.
+///
+/// The status always is what the server has sent. The rest may be incomplete, if the response was
+/// cut off, too long or malformed.
+#[derive(Clone)]
+pub struct Refusal {
+    response: Response<'static>,
+    body: Vec<u8>,
+    is_complete: bool,
+    error: Option<ResponseError>,
+}
+
+impl Refusal {
+    /// The default for the longest body that is read, in bytes.
+    pub(super) const BYTES_MAX: u32 = 64 << 10;
+
+    /// Returns the status and the fields; only those before the fault if there is an
+    /// [error](Self::error).
+    #[must_use]
+    pub fn response(&self) -> &Response<'static> {
+        &self.response
+    }
+
+    /// Returns the content of the body, without its chunks, but with its `Content-Encoding`: as
+    /// much as has arrived and is not beyond the limit
+    /// ([`ClientRequest::refusal_bytes_max`](super::ClientRequest::refusal_bytes_max)). It may be
+    /// any bytes.
+    #[must_use]
+    pub fn body(&self) -> &[u8] {
+        &self.body
+    }
+
+    /// Returns whether all of the head and of the body has been read. That is never known of a body
+    /// without a length.
+    #[must_use]
+    pub const fn is_complete(&self) -> bool {
+        self.is_complete
+    }
+
+    /// Returns what was wrong with the head after its status line.
+    #[must_use]
+    pub const fn error(&self) -> Option<ResponseError> {
+        self.error
+    }
+
+    /// Returns whether the server or proxy waits for another request on the same connection (RFC 9112
+    /// §9.3), such as one with the credentials that a 401 or 407 asks for.
+    #[must_use]
+    pub fn keeps_connection(&self) -> bool {
+        let head = &self.response.head;
+        self.is_complete
+            && head.status() >= 200
+            && head.version() == HttpVersion::Http11
+            && !head.has_token(Field::Connection, "close")
+            // RFC 9112 §6.1: somebody may have meant another end of this body.
+            && (head.count(Field::TransferEncoding) == 0 || head.count(Field::ContentLength) == 0)
+    }
+}
+
+/// Such as `404 Not Found`.
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.response.fmt(f)
+    }
+}
+
+/// Prints the response and the length of the body.
+impl fmt::Debug for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Refusal")
+            .field("response", &self.response)
+            .field("body_bytes", &self.body.len())
+            .field("is_complete", &self.is_complete)
+            .field("error", &self.error)
+            .finish()
+    }
+}
+
+/// A refusal whose body is still to come.
+pub(super) struct RefusalReader {
+    response: Response<'static>,
+    body: BodyReader,
+}
+
+impl RefusalReader {
+    /// Prepares to read the body of a refusal, at most so many bytes of it.
+    pub(super) fn new(response: Response<'_>, bytes_max: u32) -> Box<Self> {
+        let body = BodyReader::new(framing(&response.head), bytes_max as usize);
+        Box::new(Self { response: response.into_owned(), body })
+    }
+
+    /// Reads what there is of the body. Returns whether there is nothing to wait for any more.
+    pub(super) fn read(&mut self, input: &mut Input<'_>) -> bool {
+        let is_over = self.body.read(input);
+        if is_over && !self.body.is_complete() {
+            input.take_up_to(usize::MAX);
+        }
+        is_over
+    }
+
+    /// Returns the refusal, with what has come of its body.
+    pub(super) fn into_refusal(self) -> Refusal {
+        Refusal {
+            response: self.response,
+            is_complete: self.body.is_complete(),
+            body: self.body.into_content(),
+            error: None,
+        }
+    }
+}
+
+/// Prints the response, and how much of its body has come.
+impl fmt::Debug for RefusalReader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RefusalReader")
+            .field("response", &self.response)
+            .field("body_bytes", &self.body.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Returns how the body of a response ends (RFC 9112 §6.3).
+fn framing(head: &Head<'_>) -> Framing {
+    if matches!(head.status(), 100..=199 | 204 | 304) {
+        return Framing::Length(0);
+    }
+    if head.count(Field::TransferEncoding) > 0 {
+        let mut codings = head.all(Field::TransferEncoding).flat_map(elements);
+        let is_chunked = codings.next().is_some_and(|it| it.eq_ignore_ascii_case(b"chunked"));
+        let is_known = head.version() == HttpVersion::Http11 && is_chunked;
+        return match codings.next() {
+            None if is_known => Framing::Chunked,
+            _ => Framing::UntilEnd,
+        };
+    }
+    let mut lengths = head.all(Field::ContentLength).flat_map(elements).map(number);
+    match lengths.next() {
+        Some(Some(length)) if lengths.all(|other| other == Some(length)) => Framing::Length(length),
+        _ => Framing::UntilEnd,
+    }
+}
+
+/// RFC 9110 §8.6: one or more digits.
+fn number(text: &[u8]) -> Option<u64> {
+    let digits = text.iter().all(u8::is_ascii_digit);
+    core::str::from_utf8(text).ok().filter(|_| digits)?.parse().ok()
+}
