@@ -3,6 +3,8 @@
 use core::fmt;
 use std::boxed::Box;
 use std::io;
+use std::net::SocketAddr;
+use std::vec::Vec;
 
 use crate::handshake::{HandshakeUsageError, Refusal, ResponseError};
 use crate::uri::UriError;
@@ -20,9 +22,10 @@ pub enum ConnectError {
     Usage(HandshakeUsageError),
     /// The name of the host could not be looked up.
     Resolve(io::Error),
-    /// No address of the host could be reached; the error is that of the last one.
-    Connect(io::Error),
-    /// The time-out has passed.
+    /// No address of the host, or of the proxy, could be reached: each with its reason, in the
+    /// order in which they failed.
+    Connect(Vec<AddressError>),
+    /// The time-out has passed, and nothing else has failed.
     TimedOut,
     /// The stream failed or ended during the handshake.
     Io(io::Error),
@@ -89,7 +92,15 @@ impl fmt::Display for ConnectError {
             ),
             Self::Usage(error) => error.fmt(f),
             Self::Resolve(error) => write!(f, "the host could not be looked up: {error}"),
-            Self::Connect(error) => write!(f, "the host could not be reached: {error}"),
+            Self::Connect(failures) => {
+                f.write_str("the host could not be reached")?;
+                let mut separator = ": ";
+                for failure in failures {
+                    write!(f, "{separator}{failure}")?;
+                    separator = "; ";
+                }
+                Ok(())
+            }
             Self::TimedOut => f.write_str("connecting took too long"),
             Self::Io(error) => write!(f, "the stream failed during the handshake: {error}"),
             Self::Response(error) => error.fmt(f),
@@ -103,7 +114,8 @@ impl fmt::Display for ConnectError {
 impl core::error::Error for ConnectError {
     fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
         match self {
-            Self::Resolve(error) | Self::Connect(error) | Self::Io(error) => error.source(),
+            Self::Resolve(error) | Self::Io(error) => error.source(),
+            Self::Connect(failures) => failures.last().and_then(|failure| failure.source()),
             Self::Uri(_)
             | Self::NeedsTls
             | Self::Usage(_)
@@ -112,5 +124,28 @@ impl core::error::Error for ConnectError {
             | Self::Refused(_)
             | Self::ProxyRefused(_) => None,
         }
+    }
+}
+
+/// Why an address of a host could not be reached.
+#[derive(Debug)]
+pub struct AddressError {
+    /// The address that was tried.
+    pub address: SocketAddr,
+    /// What the system said; `TimedOut` if the address did not answer in the time that it was
+    /// given.
+    pub error: io::Error,
+}
+
+impl fmt::Display for AddressError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.address, self.error)
+    }
+}
+
+// `Display` prints the inner error, so `source` skips it.
+impl core::error::Error for AddressError {
+    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
+        self.error.source()
     }
 }

@@ -1,23 +1,17 @@
-//! Connecting: names, addresses, proxies, and the client's handshake.
+//! Connecting: TCP, perhaps a proxy, and the client's handshake.
 
-use core::fmt;
 use std::boxed::Box;
-use std::io;
-use std::net::{IpAddr, SocketAddr, TcpStream, ToSocketAddrs};
-use std::string::{String, ToString};
-use std::sync::mpsc;
-use std::thread;
+use std::net::TcpStream;
 use std::time::{Duration, Instant};
-use std::vec::Vec;
 
 use super::connect_error::ConnectError;
+use super::dial::open_tcp;
+use super::proxy::Proxy;
 use super::stream::Stream;
-use super::transfer::{Transfer, after, passed};
+use super::transfer::{Transfer, after};
 use super::websocket::{Opening, WebSocket};
-use crate::buffers::{Inbox, Outbox};
-use crate::handshake::{
-    Answer, ClientHandshake, ClientRequest, HeadLimits, ProxyAnswer, ProxyHandshake, ProxyRequest,
-};
+use crate::buffers::Inbox;
+use crate::handshake::{Answer, ClientHandshake, ClientRequest};
 use crate::role::Client;
 use crate::uri::Uri;
 
@@ -58,6 +52,20 @@ pub fn connect(uri: &str) -> Result<WebSocket<TcpStream, Client>, ConnectError> 
 /// The [`ClientRequest`] holds everything else: subprotocols, fields, the connection's
 /// configuration, and the limits for the head of the response.
 ///
+/// # Addresses, time and threads
+///
+/// If a name has several addresses, IPv6 and IPv4 ones alternate. The next is tried as soon as one
+/// fails, or beside the first after 250 ms without an answer (RFC 8305), so a dead address costs a
+/// quarter of a second. At most two are tried at a time, and each has its share of the time.
+///
+/// With a time-out, a name is looked up by a thread, because the system's resolver cannot be
+/// interrupted. If it hangs, that thread outlives the call, until the resolver gives up. A process
+/// has at most 64 of these threads; further calls wait for one to end. If there is more than one
+/// address, another thread connects to each. It ends with the time-out at the latest, whoever
+/// has won, and closes what it has got.
+///
+/// # TLS
+///
 /// For `wss:` bring a stream that does TLS. With any TLS crate it looks like this:
 ///
 /// ```no_run
@@ -91,7 +99,8 @@ impl Connector {
     }
 
     /// Sets how long connecting may take in all: looking up the name, TCP, a proxy, the handshake.
-    /// With `None` it takes as long as the system waits.
+    /// With `None` each address has a minute, and everything else as long as the system and the
+    /// peer take. Then a thread that connects to another address can outlive the call for a minute.
     pub fn timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
         self.timeout = timeout.into();
         self
@@ -103,8 +112,7 @@ impl Connector {
         self
     }
 
-    /// Connects to the `ws:` URI of the request. Tries the addresses of its host one after the
-    /// other, and divides the time between them.
+    /// Connects to the `ws:` URI of the request, through the proxy if there is one.
     ///
     /// # Errors
     ///
@@ -161,86 +169,11 @@ impl Connector {
     ) -> Result<Transfer<TcpStream>, ConnectError> {
         match &self.proxy {
             Some(proxy) => proxy.open(uri, deadline),
-            None => open_tcp(uri.host(), uri.port(), deadline),
-        }
-    }
-}
-
-/// A proxy between a client and its server.
-///
-/// ```
-/// use hybi::blocking::{Connector, Proxy};
-///
-/// let proxy = Proxy::http("proxy.example.com", 3128).credentials("user", "secret");
-/// let connector = Connector::new().proxy(proxy);
-/// assert!(!format!("{connector:?}").contains("secret"));
-/// ```
-#[derive(Clone)]
-#[must_use]
-pub struct Proxy {
-    host: String,
-    port: u16,
-    credentials: Option<(String, String)>,
-    head_limits: HeadLimits,
-}
-
-impl Proxy {
-    /// Creates an HTTP proxy, which is asked for a tunnel with `CONNECT` (RFC 6455 §4.1).
-    pub fn http(host: impl Into<String>, port: u16) -> Self {
-        let head_limits = HeadLimits::default();
-        Self { host: host.into(), port, credentials: None, head_limits }
-    }
-
-    /// Sets the user name and password that the proxy asks for.
-    pub fn credentials(mut self, user: impl Into<String>, password: impl Into<String>) -> Self {
-        self.credentials = Some((user.into(), password.into()));
-        self
-    }
-
-    /// Sets the limits for the head of the proxy's response.
-    pub fn head_limits(mut self, limits: HeadLimits) -> Self {
-        self.head_limits = limits;
-        self
-    }
-
-    /// Opens a tunnel to the host of the URI.
-    fn open(
-        &self,
-        uri: &Uri,
-        deadline: Option<Instant>,
-    ) -> Result<Transfer<TcpStream>, ConnectError> {
-        let mut request = ProxyRequest::new(uri.host(), uri.port()).head_limits(self.head_limits);
-        if let Some((user, password)) = &self.credentials {
-            request = request.credentials(user, password);
-        }
-        let mut out = Outbox::new();
-        let mut handshake = ProxyHandshake::new(&request, &mut out)?; // before anything is opened
-        let mut transfer = open_tcp(&self.host, self.port, deadline)?;
-        *transfer.out() = out;
-        let opened = transfer.exchange(deadline, |input, _| match handshake.receive(input)? {
-            None => Ok(None),
-            Some(ProxyAnswer::Open(_)) => Ok(Some(())),
-            Some(ProxyAnswer::Refused(refusal)) => {
-                Err(ConnectError::ProxyRefused(Box::new(refusal)))
+            None => {
+                let stream = open_tcp(uri.host(), uri.port(), deadline)?;
+                Ok(Transfer::new(stream, Inbox::new()))
             }
-        });
-        // A refusal takes precedence over the failure to read its body to the end.
-        opened.map_err(|error| match handshake.end_of_input() {
-            Some(refusal) => ConnectError::ProxyRefused(Box::new(refusal)),
-            None => error,
-        })?;
-        Ok(transfer)
-    }
-}
-
-/// Prints no password.
-impl fmt::Debug for Proxy {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Proxy")
-            .field("host", &self.host)
-            .field("port", &self.port)
-            .field("user", &self.credentials.as_ref().map(|(user, _)| user))
-            .finish_non_exhaustive()
+        }
     }
 }
 
@@ -261,65 +194,4 @@ fn shake_hands<S: Stream>(
         None => error,
     })?;
     Ok(WebSocket::from_handshake(transfer, connection, Opening::Response(response)))
-}
-
-fn open_tcp(
-    host: &str,
-    port: u16,
-    deadline: Option<Instant>,
-) -> Result<Transfer<TcpStream>, ConnectError> {
-    let addresses = look_up(host, port, deadline)?;
-    let mut failure = io::Error::new(io::ErrorKind::NotFound, "the host has no address");
-    let mut left = u32::try_from(addresses.len()).unwrap_or(u32::MAX);
-    for address in addresses {
-        let connected = match deadline {
-            None => TcpStream::connect(address),
-            Some(deadline) => {
-                // A share of the time, so that an address that does not answer cannot use it up.
-                let time = deadline.saturating_duration_since(Instant::now());
-                let share = time.checked_div(left).unwrap_or(time);
-                if share.is_zero() {
-                    return Err(ConnectError::TimedOut);
-                }
-                TcpStream::connect_timeout(&address, share)
-            }
-        };
-        match connected {
-            Ok(stream) => {
-                // Messages are written whole; waiting for more would only delay them.
-                stream.set_nodelay(true)?;
-                return Ok(Transfer::new(stream, Inbox::new()));
-            }
-            Err(error) => failure = error,
-        }
-        left = left.saturating_sub(1);
-    }
-    Err(if passed(deadline) { ConnectError::TimedOut } else { ConnectError::Connect(failure) })
-}
-
-/// Returns the addresses of a host. The system's resolver knows no deadline, so a thread waits for
-/// it; if we give up, that thread ends when the resolver does.
-fn look_up(
-    host: &str,
-    port: u16,
-    deadline: Option<Instant>,
-) -> Result<Vec<SocketAddr>, ConnectError> {
-    if let Ok(address) = host.parse::<IpAddr>() {
-        return Ok([SocketAddr::new(address, port)].into());
-    }
-    let name = host.to_string();
-    let resolve =
-        move || (name.as_str(), port).to_socket_addrs().map(|found| found.collect::<Vec<_>>());
-    let Some(deadline) = deadline else { return resolve().map_err(ConnectError::Resolve) };
-    let (sender, receiver) = mpsc::channel();
-    thread::Builder::new()
-        .name("hybi-resolver".into())
-        .spawn(move || {
-            let _ = sender.send(resolve()); // fails if nobody waits any more
-        })
-        .map_err(ConnectError::Resolve)?;
-    match receiver.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
-        Ok(found) => found.map_err(ConnectError::Resolve),
-        Err(_) => Err(ConnectError::TimedOut),
-    }
 }

@@ -101,8 +101,8 @@
 //!
 //! This is a thin layer: all protocol logic lives in [`Connection`](crate::Connection),
 //! [`ServerHandshake`](crate::ServerHandshake) and [`ClientHandshake`](crate::ClientHandshake).
-//! Here are buffers, waiting, and the order of closing. There are no threads, except one for
-//! looking up a name, no TLS, and no following of redirects.
+//! Here are buffers, waiting, and the order of closing. There are no threads, except for what
+//! cannot be interrupted while [connecting](Connector), no TLS, and no following of redirects.
 //!
 //! # Why these signatures
 //!
@@ -121,22 +121,32 @@ mod clock;
 mod connect_error;
 #[cfg(feature = "rand")]
 mod connector;
+#[cfg(feature = "rand")]
+mod dial;
 mod ending;
 mod error;
 mod halves;
 mod link;
+#[cfg(feature = "rand")]
+mod look_up;
+#[cfg(feature = "rand")]
+mod proxy;
 mod receive_loop;
+#[cfg(feature = "rand")]
+mod schedule;
 mod stream;
 mod transfer;
 mod websocket;
 
 pub use acceptor::{Acceptor, Pending, receive_request};
 #[cfg(feature = "rand")]
-pub use connect_error::ConnectError;
+pub use connect_error::{AddressError, ConnectError};
 #[cfg(feature = "rand")]
-pub use connector::{Connector, Proxy, connect};
+pub use connector::{Connector, connect};
 pub use error::{AcceptError, Error};
 pub use halves::{Reader, Writer};
+#[cfg(feature = "rand")]
+pub use proxy::Proxy;
 pub use stream::{Shared, Stream, TryClone, Untimed};
 pub use websocket::WebSocket;
 

@@ -13,7 +13,7 @@ use super::response::Response;
 use super::write::write_field;
 use crate::buffers::Outbox;
 use crate::http::HeadLimits;
-use crate::http::authority::{host_and_port, write_authority};
+use crate::http::authority::{host_and_port, without_brackets, write_authority};
 use crate::http::credentials::basic_credentials;
 use crate::http::reader::HeadReader;
 use crate::http::scan::StartLine;
@@ -125,8 +125,7 @@ impl ProxyHandshake {
     ///
     /// [`HandshakeUsageError::Host`], [`HandshakeUsageError::Credentials`]. Nothing was written.
     pub fn new(request: &ProxyRequest<'_>, out: &mut Outbox) -> Result<Self, HandshakeUsageError> {
-        let host = &*request.host;
-        let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+        let host = without_brackets(&request.host);
         let mut authority = String::new();
         // Writing to a String never fails.
         let _ = write_authority(host, Some(request.port), &mut authority);

@@ -35,6 +35,12 @@ pub(crate) fn write_authority(
     }
 }
 
+/// Returns an IPv6 address without its brackets, and any other host as it is.
+pub(crate) fn without_brackets(host: &str) -> &str {
+    let inner = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
+    inner.filter(|inner| inner.contains(':')).unwrap_or(host)
+}
+
 /// Parses `host [":" port]`. Returns the host with its brackets, if any, and the port.
 ///
 /// A host name, an IPv4 address or an IPv6 address in brackets. Stricter than RFC 3986 §3.2.2: no

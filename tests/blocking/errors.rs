@@ -6,13 +6,19 @@ use std::io::{self, ErrorKind};
 use std::net::TcpStream;
 
 use hybi::blocking::{
-    Abnormal, AcceptError, Acceptor, ConnectError, Connector, Error, Pending, Proxy, Reader,
-    Shared, Untimed, WebSocket, Writer,
+    Abnormal, AcceptError, Acceptor, AddressError, ConnectError, Connector, Error, Pending, Proxy,
+    Reader, Shared, Untimed, WebSocket, Writer,
 };
 use hybi::handshake::{
     HandshakeUsageError, ProxyAnswer, ProxyHandshake, ProxyRequest, RequestError, ResponseError,
 };
 use hybi::{Client, Input, Outbox, ProtocolError, Server, Uri, UsageError};
+
+/// An error for each of the addresses 127.0.0.0, 127.0.0.1 and so on.
+fn unreachable<const N: usize>(errors: [io::Error; N]) -> ConnectError {
+    let failed = |(n, error)| AddressError { address: ([127, 0, 0, n], 80).into(), error };
+    ConnectError::Connect((0..).zip(errors).map(failed).collect())
+}
 
 /// What a program prints that follows the sources, as `anyhow` does.
 fn chain(error: &(dyn std::error::Error + 'static)) -> Vec<String> {
@@ -46,8 +52,16 @@ fn each_error_is_printed_once() {
             format!("the host could not be looked up: {}", reset()),
         ),
         (
-            ConnectError::Connect(reset()).into(),
-            format!("the host could not be reached: {}", reset()),
+            unreachable([reset()]).into(),
+            format!("the host could not be reached: 127.0.0.0:80: {}", reset()),
+        ),
+        (
+            unreachable([reset(), ErrorKind::TimedOut.into()]).into(),
+            format!(
+                "the host could not be reached: 127.0.0.0:80: {}; 127.0.0.1:80: {}",
+                reset(),
+                ErrorKind::TimedOut
+            ),
         ),
     ];
     for (error, text) in errors {
@@ -88,7 +102,7 @@ fn the_errors_have_stable_names() {
         (AcceptError::Io(reset()).name(), "accept-failed"),
         (ConnectError::NeedsTls.name(), "connect-needs-tls"),
         (ConnectError::Resolve(reset()).name(), "connect-resolve"),
-        (ConnectError::Connect(reset()).name(), "connect-unreachable"),
+        (unreachable([reset()]).name(), "connect-unreachable"),
         (ConnectError::TimedOut.name(), "connect-timed-out"),
         (ConnectError::Io(reset()).name(), "connect-failed"),
         (ConnectError::Refused(refusal()).name(), "connect-refused"),
@@ -116,11 +130,12 @@ impl std::error::Error for Outer {
 
 #[test]
 fn what_an_io_error_does_not_print_is_its_source() {
+    let reset = || io::Error::from(ErrorKind::ConnectionReset);
     let failed = || io::Error::other(Outer(ProtocolError::Masked));
     let inner = ProtocolError::Masked.to_string();
     assert_eq!(chain(&Error::Io(failed())), ["the stream failed: outer".into(), inner.clone()]);
     assert_eq!(chain(&AcceptError::Io(failed()))[1..], *std::slice::from_ref(&inner));
-    assert_eq!(chain(&ConnectError::Connect(failed()))[1..], [inner]);
+    assert_eq!(chain(&unreachable([reset(), failed()]))[1..], [inner]);
     assert!(AcceptError::TimedOut.source().is_none());
 }
 

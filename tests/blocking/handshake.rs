@@ -404,8 +404,14 @@ fn what_cannot_be_connected_to_is_said_before_or_while_trying() {
     let (listener, port) = listen();
     drop(listener); // nobody listens there now
     let uri = Uri::parse(&format!("ws://127.0.0.1:{port}/")).unwrap();
-    let result = Connector::new().connect(&ClientRequest::new(&uri));
-    assert!(matches!(result, Err(ConnectError::Connect(_))), "{result:?}");
+    match Connector::new().connect(&ClientRequest::new(&uri)) {
+        Err(ConnectError::Connect(failures)) => {
+            assert_eq!(failures.len(), 1);
+            assert_eq!(failures[0].address, ([127, 0, 0, 1], port).into());
+            assert_eq!(failures[0].error.kind(), ErrorKind::ConnectionRefused);
+        }
+        other => panic!("{other:?}"),
+    }
     // A name that is reserved for not existing (RFC 6761 §6.4).
     let uri = Uri::parse("ws://nowhere.invalid/").unwrap();
     let connector = Connector::new().timeout(Duration::from_millis(500));
@@ -480,6 +486,22 @@ fn a_tunnel_leads_through_a_proxy() {
     assert!(head.starts_with("CONNECT server.invalid:80 HTTP/1.1\r\n"), "{head}");
     assert!(head.contains("Proxy-Authorization: Basic bWU6c2VjcmV0\r\n"), "{head}");
     assert_eq!(host, "server.invalid");
+}
+
+#[test]
+fn an_address_of_a_proxy_may_have_its_brackets() {
+    let (listener, port) = listen();
+    drop(listener); // nobody listens there now, on a machine with IPv6 or without
+    let uri = Uri::parse("wss://[2001:db8::1]/").unwrap();
+    for host in ["::1", "[::1]", "[0:0:0:0:0:0:0:1]"] {
+        match Connector::new().proxy(Proxy::http(host, port)).connect_tcp(&uri) {
+            Err(ConnectError::Connect(failures)) => {
+                let tried: Vec<_> = failures.iter().map(|failed| failed.address).collect();
+                assert_eq!(tried, [format!("[::1]:{port}").parse().unwrap()], "{host}");
+            }
+            other => panic!("{host}: {other:?}"),
+        }
+    }
 }
 
 #[test]

@@ -138,7 +138,8 @@ fn every_public_type_can_be_sent_shared_and_printed() {
     note::<blocking::Error>(all); // so does this
     #[cfg(feature = "rand")]
     {
-        note::<blocking::ConnectError>(all); // and this
+        note::<blocking::AddressError>(all); // and these
+        note::<blocking::ConnectError>(all);
         note::<blocking::Connector>(all);
         note::<blocking::Proxy>(all);
     }
@@ -150,7 +151,7 @@ fn every_public_type_can_be_sent_shared_and_printed() {
         absent.extend(["Agreed", "Compression", "DeflateConfig", "NegotiationError"]);
     }
     if cfg!(not(feature = "rand")) {
-        absent.extend(["ConnectError", "Connector", "Proxy"]);
+        absent.extend(["AddressError", "ConnectError", "Connector", "Proxy"]);
     }
     named.retain(|name| !absent.contains(&**name));
     assert_eq!(*all, named, "the types of this test, and those of the crate");

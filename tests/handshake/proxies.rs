@@ -23,6 +23,12 @@ fn proxies() {
         ("a\r\nb", 80, None, UsageError::Host),
         ("a:1", 80, None, UsageError::Host),
         ("a/b", 80, None, UsageError::Host),
+        ("[a]", 80, None, UsageError::Host), // RFC 3986 §3.2.2: brackets hold an IPv6 address
+        ("[127.0.0.1]", 80, None, UsageError::Host),
+        ("[::1", 80, None, UsageError::Host),
+        ("::1]", 80, None, UsageError::Host),
+        ("[[::1]]", 80, None, UsageError::Host),
+        ("::g", 80, None, UsageError::Host),
         ("a", 0, None, UsageError::Host),
         ("a", 80, Some(("a:b", "c")), UsageError::Credentials),
         ("a", 80, Some(("a", "c\n")), UsageError::Credentials),
