@@ -42,6 +42,7 @@ use crate::uri::Uri;
 pub struct ClientRequest<'a> {
     uri: &'a Uri,
     subprotocols: Vec<Cow<'a, str>>,
+    require_subprotocol: bool,
     origin: Option<&'a str>,
     config: Config,
     head_limits: HeadLimits,
@@ -56,6 +57,7 @@ impl<'a> ClientRequest<'a> {
         Self {
             uri,
             subprotocols: Vec::new(),
+            require_subprotocol: false,
             origin: None,
             config: Config::default(),
             head_limits: HeadLimits::default(),
@@ -67,6 +69,14 @@ impl<'a> ClientRequest<'a> {
     /// Offers a subprotocol; the preferred one first.
     pub fn subprotocol(mut self, subprotocol: impl Into<Cow<'a, str>>) -> Self {
         self.subprotocols.push(subprotocol.into());
+        self
+    }
+
+    /// Sets whether the server must choose one of the offered subprotocols. If it chooses none, the
+    /// handshake fails with [`ResponseError::SubprotocolMissing`], as it does in browsers. Default:
+    /// `false`, and [`Response::subprotocol`] tells.
+    pub fn require_subprotocol(mut self, require: bool) -> Self {
+        self.require_subprotocol = require;
         self
     }
 
@@ -165,6 +175,7 @@ impl<'a> ClientRequest<'a> {
         let expected = Expected {
             accept: accept_key(&key),
             subprotocols: self.subprotocols.join(", "),
+            require_subprotocol: self.require_subprotocol,
             config: self.config,
         };
         let extensions = self.config.deflate.as_ref().map(deflate::offer);
@@ -200,6 +211,9 @@ impl<'a> ClientRequest<'a> {
             {
                 return Err(HandshakeUsageError::SubprotocolRepeated);
             }
+        }
+        if self.require_subprotocol && self.subprotocols.is_empty() {
+            return Err(HandshakeUsageError::NoSubprotocolOffered);
         }
         if let Some(origin) = self.origin
             && (origin.is_empty() || !origin.bytes().all(|byte| byte.is_ascii_graphic()))

@@ -280,6 +280,9 @@ pub enum ResponseError {
     SubprotocolMalformed,
     /// A subprotocol that we have not offered.
     SubprotocolNotOffered,
+    /// No subprotocol, although the request demands one:
+    /// [`ClientRequest::require_subprotocol`](super::ClientRequest::require_subprotocol).
+    SubprotocolMissing,
     /// A `Sec-WebSocket-Extensions` that is not a list of extensions.
     ExtensionsMalformed,
     /// An extension that we have not offered.
@@ -318,6 +321,7 @@ impl ResponseError {
             Self::SubprotocolRepeated => "response-subprotocol-repeated",
             Self::SubprotocolMalformed => "response-subprotocol-malformed",
             Self::SubprotocolNotOffered => "response-subprotocol-not-offered",
+            Self::SubprotocolMissing => "response-subprotocol-missing",
             Self::ExtensionsMalformed => "response-extensions-malformed",
             Self::ExtensionNotOffered => "response-extension-not-offered",
             Self::ExtensionRepeated => "response-extension-repeated",
@@ -350,6 +354,7 @@ impl ResponseError {
             Self::ExtensionRepeated => "RFC 7692 §5",
             #[cfg(feature = "deflate")]
             Self::Deflate(error) => error.section(),
+            Self::SubprotocolMissing => "RFC 6455 §1.9",
             Self::AcceptRepeated => "RFC 6455 §11.3.3",
             Self::SubprotocolRepeated => "RFC 6455 §11.3.4",
             Self::ExtensionsMalformed => "RFC 6455 §9.1",
@@ -395,6 +400,9 @@ impl fmt::Display for ResponseError {
             Self::SubprotocolRepeated => "more than one Sec-WebSocket-Protocol",
             Self::SubprotocolMalformed => "a Sec-WebSocket-Protocol that is not a token",
             Self::SubprotocolNotOffered => "a subprotocol that we have not offered",
+            Self::SubprotocolMissing => {
+                "a 101 response that chooses none of the subprotocols, and we demand one"
+            }
             Self::ExtensionsMalformed => {
                 "a Sec-WebSocket-Extensions field that is not a list of extensions"
             }
@@ -430,6 +438,8 @@ pub enum HandshakeUsageError {
     SubprotocolRepeated,
     /// The accepted subprotocol was not offered by the client.
     SubprotocolNotOffered,
+    /// A client demands a subprotocol and offers none.
+    NoSubprotocolOffered,
     /// An origin that is empty, or has a space, a control character or a character beyond ASCII in
     /// it.
     Origin,
@@ -461,6 +471,7 @@ impl HandshakeUsageError {
             Self::Subprotocol => "usage-subprotocol",
             Self::SubprotocolRepeated => "usage-subprotocol-repeated",
             Self::SubprotocolNotOffered => "usage-subprotocol-not-offered",
+            Self::NoSubprotocolOffered => "usage-no-subprotocol-offered",
             Self::Origin => "usage-origin",
             Self::Status => "usage-status",
             Self::Body => "usage-body",
@@ -481,6 +492,7 @@ impl HandshakeUsageError {
             Self::FieldReserved => "RFC 6455 §4",
             Self::Subprotocol | Self::SubprotocolRepeated => "RFC 6455 §4.1",
             Self::SubprotocolNotOffered => "RFC 6455 §4.2.2",
+            Self::NoSubprotocolOffered => "RFC 6455 §1.9",
             Self::Origin => "RFC 6454 §7",
             Self::Status => "RFC 9110 §15",
             Self::Body => "RFC 9110 §6.4.1",
@@ -503,6 +515,7 @@ impl fmt::Display for HandshakeUsageError {
             Self::SubprotocolNotOffered => {
                 "only a subprotocol that the client has offered can be accepted"
             }
+            Self::NoSubprotocolOffered => "who demands a subprotocol must offer one",
             Self::Origin => "an origin must be visible ASCII",
             Self::Status => "a rejection needs a status from 200 to 599",
             Self::Body => "a response with the status 204, 205 or 304 has no body",

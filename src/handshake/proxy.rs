@@ -7,6 +7,7 @@ use core::{fmt, mem};
 
 use super::client::INTERIM_MAX;
 use super::error::{HandshakeUsageError, ResponseError};
+use super::extra_fields::{ExtraFields, FieldValue};
 use super::known::read_head;
 use super::refusal::{Refusal, RefusalReader};
 use super::response::Response;
@@ -24,7 +25,9 @@ use crate::input::Input;
 /// ```
 /// use hybi::handshake::ProxyRequest;
 ///
-/// let request = ProxyRequest::new("example.com", 443).credentials("user", "secret");
+/// let request = ProxyRequest::new("example.com", 443)
+///     .credentials("user", "secret")
+///     .field("User-Agent", "example/1.0");
 /// ```
 #[derive(Clone)]
 #[must_use]
@@ -32,6 +35,7 @@ pub struct ProxyRequest<'a> {
     host: Cow<'a, str>,
     port: u16,
     credentials: Option<(Cow<'a, str>, Cow<'a, str>)>,
+    fields: ExtraFields<'a>,
     head_limits: HeadLimits,
     refusal_bytes_max: u32,
 }
@@ -40,18 +44,35 @@ impl<'a> ProxyRequest<'a> {
     /// Creates a request for a tunnel to that host (an IPv6 address with or without brackets) and
     /// port.
     pub fn new(host: impl Into<Cow<'a, str>>, port: u16) -> Self {
-        let head_limits = HeadLimits::default();
-        let refusal_bytes_max = Refusal::BYTES_MAX;
-        Self { host: host.into(), port, credentials: None, head_limits, refusal_bytes_max }
+        Self {
+            host: host.into(),
+            port,
+            credentials: None,
+            fields: ExtraFields::default(),
+            head_limits: HeadLimits::default(),
+            refusal_bytes_max: Refusal::BYTES_MAX,
+        }
     }
 
-    /// Sets a user name and a password for the proxy (RFC 7617).
+    /// Sets a user name and a password for the proxy (RFC 7617), unless you add a
+    /// `Proxy-Authorization` of your own.
     pub fn credentials(
         mut self,
         user: impl Into<Cow<'a, str>>,
         password: impl Into<Cow<'a, str>>,
     ) -> Self {
         self.credentials = Some((user.into(), password.into()));
+        self
+    }
+
+    /// Adds a field, such as `User-Agent`, or `Proxy-Authorization` for other credentials than a
+    /// user name and a password.
+    pub fn field(
+        mut self,
+        name: impl Into<Cow<'a, str>>,
+        value: impl Into<FieldValue<'a>>,
+    ) -> Self {
+        self.fields.push(name, value);
         self
     }
 
@@ -76,6 +97,7 @@ impl fmt::Debug for ProxyRequest<'_> {
             .field("host", &self.host)
             .field("port", &self.port)
             .field("user", &self.credentials.as_ref().map(|(user, _)| user))
+            .field("fields", &self.fields)
             .finish_non_exhaustive()
     }
 }
@@ -123,19 +145,21 @@ impl ProxyHandshake {
     ///
     /// # Errors
     ///
-    /// [`HandshakeUsageError::Host`], [`HandshakeUsageError::Credentials`]. Nothing was written.
+    /// [`HandshakeUsageError::Host`], [`HandshakeUsageError::Credentials`], or an added field that
+    /// cannot be sent. Nothing was written.
     pub fn new(request: &ProxyRequest<'_>, out: &mut Outbox) -> Result<Self, HandshakeUsageError> {
         let host = without_brackets(&request.host);
         let mut authority = String::new();
         // Writing to a String never fails.
         let _ = write_authority(host, Some(request.port), &mut authority);
         host_and_port(authority.as_bytes()).map_err(|_| HandshakeUsageError::Host)?;
+        request.fields.check(None)?;
         let credentials = match &request.credentials {
-            Some((user, password)) => Some(
+            Some((user, password)) if !request.fields.has("proxy-authorization") => Some(
                 basic_credentials(user.as_bytes(), password.as_bytes())
                     .ok_or(HandshakeUsageError::Credentials)?,
             ),
-            None => None,
+            _ => None,
         };
         for part in ["CONNECT ", &authority, " HTTP/1.1\r\n"] {
             out.append(part.as_bytes());
@@ -144,6 +168,7 @@ impl ProxyHandshake {
         if let Some(credentials) = credentials {
             write_field("Proxy-Authorization", credentials.as_bytes(), out);
         }
+        request.fields.iter().for_each(|(name, value)| write_field(name, value, out));
         out.append(b"\r\n");
         let reader = HeadReader::new(StartLine::Status, request.head_limits);
         let refusal_bytes_max = request.refusal_bytes_max;

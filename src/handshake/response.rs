@@ -64,8 +64,8 @@ impl<'a> Response<'a> {
     }
 
     /// Returns the subprotocol that the server has chosen. `None`: it speaks none of those that
-    /// were offered. RFC 6455 allows that, and browsers take it for a failure; the decision is
-    /// yours.
+    /// were offered. RFC 6455 allows that, and browsers take it for a failure; so does
+    /// [`ClientRequest::require_subprotocol`](super::ClientRequest::require_subprotocol).
     #[must_use]
     pub fn subprotocol(&self) -> Option<&str> {
         // In other responses than a 101 nobody has checked it.

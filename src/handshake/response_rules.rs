@@ -20,6 +20,8 @@ pub(super) struct Expected {
     pub(super) accept: [u8; 28],
     /// The subprotocols that we offered, as in `Sec-WebSocket-Protocol`.
     pub(super) subprotocols: String,
+    /// Whether the server must choose one of them.
+    pub(super) require_subprotocol: bool,
     /// How the connection will behave; what we offered of permessage-deflate.
     pub(super) config: Config,
 }
@@ -62,7 +64,12 @@ impl Expected {
     }
 
     fn check_subprotocol(&self, head: &Head<'_>) -> Result<(), ResponseError> {
-        let Some(subprotocol) = head.first(Field::Protocol) else { return Ok(()) };
+        let Some(subprotocol) = head.first(Field::Protocol) else {
+            return match self.require_subprotocol {
+                true => Err(ResponseError::SubprotocolMissing),
+                false => Ok(()),
+            };
+        };
         if head.count(Field::Protocol) > 1 || subprotocol.contains(&b',') {
             return Err(ResponseError::SubprotocolRepeated);
         }

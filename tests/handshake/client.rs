@@ -1,5 +1,7 @@
 //! A client: what it asks for, the limits of a response, refusals, and its caller's mistakes.
 
+use hybi::handshake::ResponseParts;
+
 use super::*;
 
 /// Each of these is refused with its last byte, neither before nor after it.
@@ -123,6 +125,47 @@ fn a_client_that_is_misused_writes_nothing() {
     // The caller's own credentials take the place of the URI's.
     client_of(&ClientRequest::new(&colon).field("authorization", "Bearer x"), &mut out).unwrap();
     assert_eq!(String::from_utf8(out.take()).unwrap().matches("uthorization").count(), 1);
+}
+
+/// RFC 6455 §1.9 wants it, §4.1 does not check it. Browsers do (WHATWG WebSockets, "establish a
+/// WebSocket connection").
+#[test]
+fn a_client_may_demand_that_a_subprotocol_is_chosen() {
+    let uri = Uri::parse("ws://a/").unwrap();
+    let offered = || ClientRequest::new(&uri).subprotocol("chat");
+    let none = RESPONSE.replace("Sec-WebSocket-Protocol: chat\r\n", "");
+    let error = ResponseError::SubprotocolMissing;
+    for (request, response, want) in [
+        (offered(), &*none, Ok(true)),
+        (offered().require_subprotocol(false), &none, Ok(true)),
+        (offered().require_subprotocol(true), &none, Err(error)),
+        (offered().require_subprotocol(true), RESPONSE, Ok(true)),
+        // A refusal is not about subprotocols.
+        (offered().require_subprotocol(true), "HTTP/1.1 403 x\r\n\r\n", Ok(false)),
+    ] {
+        let mut client = client_of(&request, &mut Outbox::new()).unwrap();
+        let mut inbox = response.as_bytes().to_vec();
+        let answer = client.receive(&mut Input::new(&mut inbox));
+        let open = answer.map(|answer| matches!(answer, Some(Answer::Open(..))));
+        assert_eq!(open, want, "{request:?} {response}");
+    }
+    assert_eq!((error.name(), error.section()), ("response-subprotocol-missing", "RFC 6455 §1.9"));
+
+    // Also over an HTTP stack.
+    let fields: [(&[u8], &[u8]); 3] = [
+        (b"Upgrade", b"websocket"),
+        (b"Connection", b"Upgrade"),
+        (b"Sec-WebSocket-Accept", b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo="),
+    ];
+    let response = Response::from_parts(&ResponseParts::new(101).fields(&fields)).unwrap();
+    let request = offered().require_subprotocol(true);
+    let prepared = request.prepare_with_nonce(*b"the sample nonce").unwrap();
+    assert_eq!(prepared.open(&response, || [0; 4]).err(), Some(error));
+
+    // A demand that no server could meet.
+    let request = ClientRequest::new(&uri).require_subprotocol(true);
+    let misuse = client_of(&request, &mut Outbox::new()).err();
+    assert_eq!(misuse, Some(UsageError::NoSubprotocolOffered));
 }
 
 /// What a client is shown of a refusal: all that the server said.

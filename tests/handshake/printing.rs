@@ -106,5 +106,6 @@ fn what_is_to_be_sent() {
     let rejection = Rejection::new(401).field("X-Token", "secret").body("text/plain", "secret");
     check(&debug(&rejection), &["401", "X-Token", "6"]);
     check(&debug(&FieldValue::from("secret")), &["6 bytes"]);
-    check(&debug(&ProxyRequest::new("a", 80).credentials("me", "secret")), &["me"]);
+    let request = ProxyRequest::new("a", 80).credentials("me", "secret");
+    check(&debug(&request.field("X-Token", "secret")), &["me", "X-Token"]);
 }

@@ -78,3 +78,43 @@ fn proxies() {
         }
     }
 }
+
+#[test]
+fn a_connect_carries_fields_of_the_callers() {
+    let request = ProxyRequest::new("a", 80)
+        .field("User-Agent", "test/1")
+        .field("X-Owned", format!("{}", 1))
+        .credentials("user", "secret");
+    let mut out = Outbox::new();
+    ProxyHandshake::new(&request, &mut out).unwrap();
+    // dXNlcjpzZWNyZXQ= is base64 of user:secret.
+    let want = "CONNECT a:80 HTTP/1.1\r\nHost: a:80\r\n\
+        Proxy-Authorization: Basic dXNlcjpzZWNyZXQ=\r\nUser-Agent: test/1\r\nX-Owned: 1\r\n\r\n";
+    assert_eq!(String::from_utf8(out.take()).unwrap(), want);
+
+    // Of any scheme, and in place of the user name and password.
+    let request = request.field("proxy-authorization", "Bearer x");
+    ProxyHandshake::new(&request, &mut out).unwrap();
+    let want = "CONNECT a:80 HTTP/1.1\r\nHost: a:80\r\nUser-Agent: test/1\r\nX-Owned: 1\r\n\
+        proxy-authorization: Bearer x\r\n\r\n";
+    assert_eq!(String::from_utf8(out.take()).unwrap(), want);
+
+    for (name, value, want) in [
+        ("", "x", UsageError::FieldName),
+        ("a\r\nb", "x", UsageError::FieldName),
+        ("a:", "x", UsageError::FieldName),
+        ("a", "x\r\nb: c", UsageError::FieldValue),
+        ("Proxy-Authorization", "Basic a\r\n", UsageError::FieldValue),
+        ("a", "\0", UsageError::FieldValue),
+        ("host", "x", UsageError::FieldReserved),
+        ("Content-Length", "1", UsageError::FieldReserved),
+        ("Transfer-Encoding", "chunked", UsageError::FieldReserved),
+        ("Connection", "x", UsageError::FieldReserved),
+        ("Upgrade", "websocket", UsageError::FieldReserved),
+        ("Sec-WebSocket-Key", "x", UsageError::FieldReserved),
+    ] {
+        let request = ProxyRequest::new("a", 80).field(name, value);
+        assert_eq!(ProxyHandshake::new(&request, &mut out).err(), Some(want), "{name:?}");
+        assert!(out.is_empty());
+    }
+}

@@ -203,11 +203,14 @@ fn class_14_no_part_of_a_uri_breaks_out_of_its_line() {
 #[test]
 fn class_14_no_string_for_a_proxy_breaks_out_of_its_line() {
     fn ask(host: &str, credentials: Option<(&str, &str)>) -> Result<Vec<u8>, UsageError> {
+        let request = ProxyRequest::new(host, 80);
+        send(match credentials {
+            Some((user, password)) => request.credentials(user, password),
+            None => request,
+        })
+    }
+    fn send(request: ProxyRequest<'_>) -> Result<Vec<u8>, UsageError> {
         let mut out = Outbox::new();
-        let mut request = ProxyRequest::new(host, 80);
-        if let Some((user, password)) = credentials {
-            request = request.credentials(user, password);
-        }
         let result = ProxyHandshake::new(&request, &mut out);
         assert!(result.is_ok() || out.is_empty());
         result.map(|_| out.take())
@@ -233,6 +236,16 @@ fn class_14_no_string_for_a_proxy_breaks_out_of_its_line() {
                     }
                 }
             }
+        }
+        for text in variants("x-name", odd) {
+            let must_fail = !odd.is_ascii_graphic() || "()<>@,;:\\\"/[]?={}".contains(odd);
+            let sent = send(ProxyRequest::new("a", 80).field(&*text, "value"));
+            check_line(sent, UsageError::FieldName, 3, &format!("{text}: value"), must_fail);
+        }
+        for text in variants("Negotiate YII=", odd) {
+            let sent = send(ProxyRequest::new("a", 80).field("Proxy-Authorization", &text));
+            let line = format!("Proxy-Authorization: {text}");
+            check_line(sent, UsageError::FieldValue, 3, &line, is_control(odd));
         }
     }
 }
