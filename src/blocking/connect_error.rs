@@ -32,9 +32,10 @@ pub enum ConnectError {
     /// The response of the server or proxy broke a rule.
     Response(ResponseError),
     /// The server refused: an error, a redirect (which is never followed), a demand for
-    /// credentials.
+    /// credentials. It has as much of the body as came within 5 s and the time-out.
     Refused(Box<Refusal>),
-    /// The proxy refused.
+    /// The proxy refused, likewise. [`Proxy::authorize`](super::Proxy::authorize) can answer a
+    /// demand for credentials.
     ProxyRefused(Box<Refusal>),
 }
 

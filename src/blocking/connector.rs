@@ -8,12 +8,16 @@ use super::connect_error::ConnectError;
 use super::dial::open_tcp;
 use super::proxy::Proxy;
 use super::stream::Stream;
-use super::transfer::{Transfer, after};
+use super::transfer::{Transfer, after, earlier};
 use super::websocket::{Opening, WebSocket};
 use crate::buffers::Inbox;
 use crate::handshake::{Answer, ClientHandshake, ClientRequest};
+use crate::input::Input;
 use crate::role::Client;
 use crate::uri::Uri;
+
+/// How long the rest of a refusal is waited for. It only explains, and some servers never end it.
+const REFUSAL_WITHIN: Duration = Duration::from_secs(5);
 
 /// Connects to a `ws:` URI, within 30 s. [`Connector`] has settings for it.
 ///
@@ -183,15 +187,52 @@ fn shake_hands<S: Stream>(
     deadline: Option<Instant>,
 ) -> Result<WebSocket<S, Client>, ConnectError> {
     let mut handshake = ClientHandshake::new(request, transfer.out())?;
-    let opened = transfer.exchange(deadline, |input, _| match handshake.receive(input)? {
-        None => Ok(None),
-        Some(Answer::Open(connection, response)) => Ok(Some((connection, response.into_owned()))),
-        Some(Answer::Refused(refusal)) => Err(ConnectError::Refused(Box::new(refusal))),
+    let answer = exchange(&mut transfer, deadline, |input| {
+        Ok(match handshake.receive(input)? {
+            None if handshake.is_refused() => Progress::Refused,
+            None => Progress::Waiting,
+            Some(Answer::Open(connection, response)) => {
+                Progress::Answer(Ok((connection, response.into_owned())))
+            }
+            Some(Answer::Refused(refusal)) => Progress::Answer(Err(refusal)),
+        })
     });
     // A refusal takes precedence over the failure to read its body to the end.
-    let (connection, response) = opened.map_err(|error| match handshake.end_of_input() {
-        Some(refusal) => ConnectError::Refused(Box::new(refusal)),
-        None => error,
-    })?;
+    let answer = answer.or_else(|error| handshake.end_of_input().map(Err).ok_or(error))?;
+    let (connection, response) =
+        answer.map_err(|refusal| ConnectError::Refused(Box::new(refusal)))?;
     Ok(WebSocket::from_handshake(transfer, connection, Opening::Response(response)))
+}
+
+/// How far a client's handshake is.
+pub(super) enum Progress<T> {
+    /// The peer has not answered.
+    Waiting,
+    /// The peer has refused, and the rest of the body is to come.
+    Refused,
+    Answer(T),
+}
+
+/// Writes and reads until there is an answer, for the rest of a refusal [not as
+/// long](REFUSAL_WITHIN).
+pub(super) fn exchange<S: Stream, T>(
+    transfer: &mut Transfer<S>,
+    deadline: Option<Instant>,
+    mut receive: impl FnMut(&mut Input<'_>) -> Result<Progress<T>, ConnectError>,
+) -> Result<T, ConnectError> {
+    let answer = transfer.exchange(deadline, |input, _| {
+        Ok::<_, ConnectError>(match receive(input)? {
+            Progress::Waiting => None,
+            Progress::Refused => Some(None),
+            Progress::Answer(answer) => Some(Some(answer)),
+        })
+    })?;
+    if let Some(answer) = answer {
+        return Ok(answer);
+    }
+    let deadline = earlier(deadline, after(Some(REFUSAL_WITHIN)));
+    transfer.exchange(deadline, |input, _| match receive(input)? {
+        Progress::Waiting | Progress::Refused => Ok(None),
+        Progress::Answer(answer) => Ok(Some(answer)),
+    })
 }

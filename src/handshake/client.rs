@@ -133,6 +133,13 @@ impl<K: MaskingKeys> ClientHandshake<K> {
         }
     }
 
+    /// Returns whether the server has refused, and only the rest of the body is to come. It
+    /// explains, and decides nothing: do not wait for it as long as for an answer.
+    #[must_use]
+    pub const fn is_refused(&self) -> bool {
+        matches!(self.state, State::Refused(_))
+    }
+
     fn read<'a>(&mut self, input: &mut Input<'a>) -> Result<Option<Answer<'a, K>>, ResponseError> {
         loop {
             let (expected, interim) = match &mut self.state {

@@ -20,6 +20,12 @@ impl<'a> ExtraFields<'a> {
         self.fields.push((name.into(), value.into().0));
     }
 
+    /// Removes the fields with that name, in any case.
+    #[cfg(all(feature = "std", feature = "rand"))]
+    pub(super) fn remove(&mut self, name: &str) {
+        self.fields.retain(|(other, _)| !other.eq_ignore_ascii_case(name));
+    }
+
     /// Returns whether there is a field with that name, in any case.
     pub(super) fn has(&self, name: &str) -> bool {
         self.fields.iter().any(|(other, _)| other.eq_ignore_ascii_case(name))

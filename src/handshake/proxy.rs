@@ -20,6 +20,9 @@ use crate::http::reader::HeadReader;
 use crate::http::scan::StartLine;
 use crate::input::Input;
 
+/// The field with the credentials for a proxy (RFC 9110 §11.7.2).
+const AUTHORIZATION: &str = "Proxy-Authorization";
+
 /// A client's request to an HTTP proxy: a tunnel to a server.
 ///
 /// ```
@@ -74,6 +77,29 @@ impl<'a> ProxyRequest<'a> {
     ) -> Self {
         self.fields.push(name, value);
         self
+    }
+
+    /// Sets another host and port to reach.
+    #[cfg(all(feature = "std", feature = "rand"))]
+    pub(crate) fn with_target(mut self, host: impl Into<Cow<'a, str>>, port: u16) -> Self {
+        self.host = host.into();
+        self.port = port;
+        self
+    }
+
+    /// Sets the `Proxy-Authorization`, in place of earlier credentials.
+    #[cfg(all(feature = "std", feature = "rand"))]
+    pub(crate) fn authorization(mut self, value: impl Into<FieldValue<'a>>) -> Self {
+        self.fields.remove(AUTHORIZATION);
+        self.field(AUTHORIZATION, value)
+    }
+
+    /// Returns the target of the request: `host:port`.
+    pub(crate) fn target(&self) -> String {
+        let mut target = String::new();
+        // Writing to a String never fails.
+        let _ = write_authority(without_brackets(&self.host), Some(self.port), &mut target);
+        target
     }
 
     /// Sets the limits for the head of the response.
@@ -148,25 +174,22 @@ impl ProxyHandshake {
     /// [`HandshakeUsageError::Host`], [`HandshakeUsageError::Credentials`], or an added field that
     /// cannot be sent. Nothing was written.
     pub fn new(request: &ProxyRequest<'_>, out: &mut Outbox) -> Result<Self, HandshakeUsageError> {
-        let host = without_brackets(&request.host);
-        let mut authority = String::new();
-        // Writing to a String never fails.
-        let _ = write_authority(host, Some(request.port), &mut authority);
-        host_and_port(authority.as_bytes()).map_err(|_| HandshakeUsageError::Host)?;
+        let target = request.target();
+        host_and_port(target.as_bytes()).map_err(|_| HandshakeUsageError::Host)?;
         request.fields.check(None)?;
         let credentials = match &request.credentials {
-            Some((user, password)) if !request.fields.has("proxy-authorization") => Some(
+            Some((user, password)) if !request.fields.has(AUTHORIZATION) => Some(
                 basic_credentials(user.as_bytes(), password.as_bytes())
                     .ok_or(HandshakeUsageError::Credentials)?,
             ),
             _ => None,
         };
-        for part in ["CONNECT ", &authority, " HTTP/1.1\r\n"] {
+        for part in ["CONNECT ", &target, " HTTP/1.1\r\n"] {
             out.append(part.as_bytes());
         }
-        write_field("Host", authority.as_bytes(), out);
+        write_field("Host", target.as_bytes(), out);
         if let Some(credentials) = credentials {
-            write_field("Proxy-Authorization", credentials.as_bytes(), out);
+            write_field(AUTHORIZATION, credentials.as_bytes(), out);
         }
         request.fields.iter().for_each(|(name, value)| write_field(name, value, out));
         out.append(b"\r\n");
@@ -210,6 +233,13 @@ impl ProxyHandshake {
             }
             State::Waiting { .. } | State::Answered => None,
         }
+    }
+
+    /// Returns whether the proxy has refused, and only the rest of the body is to come. It
+    /// explains, and decides nothing: do not wait for it as long as for an answer.
+    #[must_use]
+    pub const fn is_refused(&self) -> bool {
+        matches!(self.state, State::Refused(_))
     }
 
     fn read<'a>(

@@ -6,9 +6,7 @@ use std::sync::mpsc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use hybi::blocking::{
-    self, AcceptError, Acceptor, ConnectError, Connector, Proxy, ReadyState, Untimed,
-};
+use hybi::blocking::{self, AcceptError, Acceptor, ConnectError, Connector, ReadyState, Untimed};
 use hybi::frame::OpCode;
 use hybi::handshake::{
     Acceptance, ClientRequest, HandshakeUsageError, HeadLimits, Rejection, RequestError,
@@ -222,7 +220,7 @@ fn a_time_out_that_the_stream_cannot_keep_is_refused() {
 
 // ---- connecting
 
-fn listen() -> (TcpListener, u16) {
+pub(crate) fn listen() -> (TcpListener, u16) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     (listener, port)
@@ -230,7 +228,9 @@ fn listen() -> (TcpListener, u16) {
 
 /// A server for one connection, which answers `respond(request head)`, says what it was asked, and
 /// then waits for the end.
-fn server_of(respond: impl FnOnce(&str) -> Vec<u8> + Send + 'static) -> (u16, JoinHandle<String>) {
+pub(crate) fn server_of(
+    respond: impl FnOnce(&str) -> Vec<u8> + Send + 'static,
+) -> (u16, JoinHandle<String>) {
     let (listener, port) = listen();
     let thread = thread::spawn(move || {
         let (mut stream, _) = listener.accept().unwrap();
@@ -242,7 +242,7 @@ fn server_of(respond: impl FnOnce(&str) -> Vec<u8> + Send + 'static) -> (u16, Jo
     (port, thread)
 }
 
-fn read_head(stream: &mut TcpStream) -> String {
+pub(crate) fn read_head(stream: &mut TcpStream) -> String {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
         let mut byte = [0];
@@ -259,7 +259,7 @@ fn hello_server() -> (u16, JoinHandle<String>) {
     (port, thread)
 }
 
-fn serve_hello(stream: TcpStream) -> String {
+pub(crate) fn serve_hello(stream: TcpStream) -> String {
     let pending = blocking::receive_request(stream).unwrap();
     let host = pending.request().host().unwrap().to_owned();
     let mut accept = Acceptance::from_any_origin().field("X-Server", "test");
@@ -463,67 +463,4 @@ fn a_unix_socket_is_a_stream() {
     writer.close(CloseCode::NORMAL, "").unwrap();
     assert!(closed(&mut reader).was_clean());
     assert_eq!(serving.join().unwrap(), binary(b"over a Unix socket"));
-}
-
-// ---- proxies
-
-#[test]
-fn a_tunnel_leads_through_a_proxy() {
-    let (listener, port) = listen();
-    let proxy = thread::spawn(move || {
-        let (mut stream, _) = listener.accept().unwrap();
-        let head = read_head(&mut stream);
-        stream.write_all(b"HTTP/1.1 200 Connection established\r\n\r\n").unwrap();
-        (head, serve_hello(stream)) // the proxy is the server, too
-    });
-    let uri = Uri::parse("ws://server.invalid/").unwrap();
-    let connector =
-        Connector::new().proxy(Proxy::http("127.0.0.1", port).credentials("me", "secret"));
-    let mut ws = connector.connect(&ClientRequest::new(&uri)).unwrap();
-    assert_eq!(ws.receive().unwrap(), text("hello"));
-    assert!(ws.terminate(Duration::from_secs(60)).was_clean());
-    let (head, host) = proxy.join().unwrap();
-    assert!(head.starts_with("CONNECT server.invalid:80 HTTP/1.1\r\n"), "{head}");
-    assert!(head.contains("Proxy-Authorization: Basic bWU6c2VjcmV0\r\n"), "{head}");
-    assert_eq!(host, "server.invalid");
-}
-
-#[test]
-fn an_address_of_a_proxy_may_have_its_brackets() {
-    let (listener, port) = listen();
-    drop(listener); // nobody listens there now, on a machine with IPv6 or without
-    let uri = Uri::parse("wss://[2001:db8::1]/").unwrap();
-    for host in ["::1", "[::1]", "[0:0:0:0:0:0:0:1]"] {
-        match Connector::new().proxy(Proxy::http(host, port)).connect_tcp(&uri) {
-            Err(ConnectError::Connect(failures)) => {
-                let tried: Vec<_> = failures.iter().map(|failed| failed.address).collect();
-                assert_eq!(tried, [format!("[::1]:{port}").parse().unwrap()], "{host}");
-            }
-            other => panic!("{host}: {other:?}"),
-        }
-    }
-}
-
-#[test]
-fn a_tunnel_can_be_had_for_tls() {
-    let (port, proxy) = server_of(|_| b"HTTP/1.1 200 OK\r\n\r\n".to_vec());
-    let uri = Uri::parse("wss://server.invalid/").unwrap();
-    let stream = Connector::new().proxy(Proxy::http("127.0.0.1", port)).connect_tcp(&uri).unwrap();
-    assert_eq!((stream.read_timeout().unwrap(), stream.write_timeout().unwrap()), (None, None));
-    drop(stream);
-    assert!(proxy.join().unwrap().starts_with("CONNECT server.invalid:443 HTTP/1.1\r\n"));
-}
-
-#[test]
-fn a_proxy_may_refuse() {
-    let (port, proxy) = server_of(|_| b"HTTP/1.1 407 Who are you\r\n\r\n".to_vec());
-    let uri = Uri::parse("ws://server.invalid/").unwrap();
-    match Connector::new().proxy(Proxy::http("127.0.0.1", port)).connect(&ClientRequest::new(&uri))
-    {
-        Err(ConnectError::ProxyRefused(refusal)) => {
-            assert_eq!(refusal.to_string(), "407 Who are you")
-        }
-        other => panic!("{other:?}"),
-    }
-    proxy.join().unwrap();
 }

@@ -9,4 +9,6 @@ mod connection;
 mod errors;
 mod halves;
 mod handshake;
+mod proxies;
+mod refusals;
 mod stream;

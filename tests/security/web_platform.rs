@@ -86,7 +86,7 @@ fn wpt_an_answer_and_a_close_in_one_segment() {
 }
 
 /// constructor/010, /012, opening-handshake/002, /006, /007: subprotocols. What a browser takes for a failure, an offer that is not
-/// taken up, RFC 6455 §4.1 allows: we open and tell.
+/// taken up, RFC 6455 §4.1 allows: we open and tell, or fail if told to.
 #[test]
 fn wpt_subprotocols_offered_and_answered() {
     let with = |extra: &str| switching("101 x", extra);
