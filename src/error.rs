@@ -86,7 +86,8 @@ pub enum ProtocolError {
         /// The announced length in bytes.
         len: u64,
     },
-    /// A message longer than [`Limits::message_bytes_max`](crate::Limits::message_bytes_max), or
+    /// A message longer than [`Limits::message_bytes_max`](crate::Limits::message_bytes_max), than
+    /// the [limit of its own](crate::Connection::receive_chunk_within) that it has in chunks, or
     /// than there is memory for.
     MessageTooBig {
         /// The length in bytes that the message would have had with the announced frame.
@@ -97,7 +98,8 @@ pub enum ProtocolError {
     /// A compressed message that is not DEFLATE data.
     NotDeflate,
     /// A message that is longer after decompression than
-    /// `extension::deflate::DeflateConfig::inflated_bytes_max`.
+    /// `extension::deflate::DeflateConfig::inflated_bytes_max`, or than the limit of its own that it
+    /// has in chunks.
     InflatedTooBig,
     /// A message that decompression expands by more than
     /// `extension::deflate::DeflateConfig::expansion_max`.
@@ -230,8 +232,8 @@ impl fmt::Display for ProtocolError {
             }
             Self::MessageTooBig { len } => write!(
                 f,
-                "a message of at least {len} bytes, more than Limits::message_bytes_max or the \
-                 memory allows"
+                "a message of at least {len} bytes, more than Limits::message_bytes_max (in chunks, \
+                 perhaps a limit of their own) or the memory allows"
             ),
             Self::TooManyFragments => {
                 f.write_str("a message in more frames than Limits::fragments_max allows")
@@ -239,7 +241,7 @@ impl fmt::Display for ProtocolError {
             Self::NotDeflate => f.write_str("a compressed message that is not DEFLATE data"),
             Self::InflatedTooBig => f.write_str(
                 "a message that is longer after decompression than \
-                 DeflateConfig::inflated_bytes_max allows",
+                 DeflateConfig::inflated_bytes_max (in chunks, perhaps a limit of their own) allows",
             ),
             Self::ExpansionTooHigh => f.write_str(
                 "a message that decompression expands by more than DeflateConfig::expansion_max \

@@ -55,7 +55,10 @@ impl Limits {
     /// only empty messages.
     ///
     /// It also holds for messages that are received in [chunks](crate::Connection::receive_chunk).
-    /// Those cost no memory, so set it to `u64::MAX` for endless streams.
+    /// Those cost no memory. To take a long one, leave this limit as it is, and give the message
+    /// one of its own: see
+    /// [`receive_chunk_within`](crate::Connection::receive_chunk_within), and in `blocking`
+    /// `set_chunked_bytes_max`.
     ///
     /// If you raise it, raise [`frame_bytes_max`](Self::frame_bytes_max) too: many peers send a
     /// message in one frame. With compression, also raise `DeflateConfig::inflated_bytes_max`, the
@@ -70,7 +73,8 @@ impl Limits {
     /// that 8 MiB may come in fragments of 64 bytes. Zero allows no messages.
     ///
     /// A fragment costs no memory besides its payload. This limit bounds the work that a message
-    /// without bytes can cause.
+    /// without bytes can cause. It may need to be higher for a very long message: 1 GiB in fragments
+    /// of 4 KiB are 262,144.
     #[must_use]
     pub const fn fragments_max(mut self, frames: u32) -> Self {
         self.fragments_max = frames;

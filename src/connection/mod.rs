@@ -193,8 +193,12 @@ impl<R: Role> Connection<R> {
     /// that need not or cannot be held in memory: nothing is assembled, and text is validated on
     /// the way.
     ///
+    /// A message may be as long as the [limits](Limits) allow.
+    /// [`receive_chunk_within`](Self::receive_chunk_within) gives it a limit of its own.
+    ///
     /// You may change between this and [`receive`](Self::receive) at any time. Every byte of a
-    /// message is returned once, in order.
+    /// message is returned once, in order: if you change in the middle of a message, `receive`
+    /// returns the rest of it.
     ///
     /// ```
     /// use hybi::connection::{Chunk, ChunkData, ChunkEvent};
@@ -216,14 +220,72 @@ impl<R: Role> Connection<R> {
         input: &mut Input<'a>,
         out: &mut Outbox,
     ) -> Result<Option<ChunkEvent<'a>>, ProtocolError> {
+        self.next_chunk(None, input, out)
+    }
+
+    /// Returns the next chunk of a message, as [`receive_chunk`](Self::receive_chunk), but with a
+    /// limit of its own: the message may have `message_bytes_max` bytes, before and after
+    /// decompression. It takes the place of [`message_bytes_max`], [`frame_bytes_max`] and
+    /// `DeflateConfig::inflated_bytes_max`; [`fragments_max`] still holds. So a connection can keep
+    /// tight limits for the messages that it holds in memory, and still take a long one.
+    ///
+    /// A header is checked by the call that reads it. If [`receive`](Self::receive) is called while
+    /// a message is in progress that is longer than it may return, it fails with
+    /// [`ProtocolError::MessageTooBig`].
+    ///
+    /// ```
+    /// use hybi::connection::ChunkEvent;
+    /// use hybi::{Config, Connection, Input, Outbox};
+    ///
+    /// let mut ws = Connection::client_with_keys(Config::default(), || [1, 2, 3, 4]);
+    /// let mut inbox = *b"\x82\x7f\0\0\0\0\x40\0\0\0some"; // 4 bytes of 1 GiB
+    /// let (mut input, mut out) = (Input::new(&mut inbox), Outbox::new());
+    /// let chunk = ws.receive_chunk_within(1 << 30, &mut input, &mut out)?;
+    /// assert!(matches!(chunk, Some(ChunkEvent::Chunk(_))));
+    /// assert_eq!(ws.message_bytes_left(), Some((1 << 30) - 4));
+    /// # Ok::<(), hybi::ProtocolError>(())
+    /// ```
+    ///
+    /// [`message_bytes_max`]: Limits::message_bytes_max
+    /// [`frame_bytes_max`]: Limits::frame_bytes_max
+    /// [`fragments_max`]: Limits::fragments_max
+    ///
+    /// # Errors
+    ///
+    /// As [`receive_chunk`](Self::receive_chunk).
+    pub fn receive_chunk_within<'a>(
+        &mut self,
+        message_bytes_max: u64,
+        input: &mut Input<'a>,
+        out: &mut Outbox,
+    ) -> Result<Option<ChunkEvent<'a>>, ProtocolError> {
+        self.next_chunk(Some(message_bytes_max), input, out)
+    }
+
+    fn next_chunk<'a>(
+        &mut self,
+        within: Option<u64>,
+        input: &mut Input<'a>,
+        out: &mut Outbox,
+    ) -> Result<Option<ChunkEvent<'a>>, ProtocolError> {
         self.writer.flush_replies(out);
-        let received = self.reader.receive_chunk(input);
+        let received = self.reader.next_chunk(within, input);
         match &received {
             Ok(None | Some(ChunkEvent::Chunk(_))) => {}
             Ok(Some(ChunkEvent::Control(control))) => self.answer(control, out),
             Err(violation) => self.fail(*violation, out),
         }
         received
+    }
+
+    /// Returns how many bytes of the message in progress have not been received, if the peer has
+    /// said so: once the header of its last frame has arrived, and if it is not compressed.
+    ///
+    /// `None` also if no message is in progress, or if it stays [in
+    /// place](Input::in_place_up_to).
+    #[must_use]
+    pub fn message_bytes_left(&self) -> Option<u64> {
+        self.reader.message_bytes_left()
     }
 
     /// Reports that the transport delivers no more input. Returns `Ok` if that was expected: the

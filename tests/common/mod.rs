@@ -234,6 +234,23 @@ impl Ws {
         through_outbox(out, |out| both!(self, ws => ws.receive_chunk(input, out)))
     }
 
+    pub fn receive_chunk_within<'a>(
+        &mut self,
+        limit: u64,
+        input: &mut Input<'a>,
+        out: &mut impl Output,
+    ) -> Result<Option<ChunkEvent<'a>>, ProtocolError> {
+        if self.is_manual() {
+            let event = halves!(self, reader, _writer => reader.receive_chunk_within(limit, input));
+            return event.inspect_err(|error| self.reply(&error.reply(), out));
+        }
+        through_outbox(out, |out| both!(self, ws => ws.receive_chunk_within(limit, input, out)))
+    }
+
+    pub fn message_bytes_left(&mut self) -> Option<u64> {
+        both!(self, ws => ws.message_bytes_left())
+    }
+
     pub fn end_of_input(&mut self, out: &mut impl Output) -> Result<(), EndOfInputError> {
         through_outbox(out, |out| both!(self, ws => ws.end_of_input(out)))
     }

@@ -286,3 +286,110 @@ fn changing_over_in_the_middle_of_a_message_loses_and_repeats_nothing() {
         }
     }
 }
+
+/// Receives the wire in pieces of `len`, with a limit of its own for each message: what the chunks
+/// add up to, and the violation.
+fn receive_within(
+    ws: &mut Ws,
+    limit: u64,
+    wire: &[u8],
+    len: usize,
+) -> (usize, Option<ProtocolError>, Vec<u8>) {
+    let (mut total, mut out) = (0, Vec::new());
+    for piece in wire.chunks(len) {
+        let mut inbox = piece.to_vec();
+        let mut input = Input::new(&mut inbox);
+        loop {
+            match ws.receive_chunk_within(limit, &mut input, &mut out) {
+                Ok(Some(ChunkEvent::Chunk(chunk))) => total += chunk.data.as_bytes().len(),
+                Ok(Some(other)) => panic!("{other:?}"),
+                Ok(None) => break,
+                Err(violation) => return (total, Some(violation), out),
+            }
+        }
+    }
+    (total, None, out)
+}
+
+#[test]
+fn a_message_in_chunks_can_have_a_limit_of_its_own() {
+    let limits = Limits::default().frame_bytes_max(4).message_bytes_max(5);
+    for side in BOTH {
+        let one_frame = side.incoming(0x82, &[7; 12]);
+        let fragments = [
+            side.incoming(0x02, &[7; 6]),
+            side.incoming(0x00, &[7; 5]),
+            side.incoming(0x80, &[7; 1]),
+        ]
+        .concat();
+        for wire in [one_frame, fragments] {
+            for len in 1..=wire.len() {
+                let fresh = || side.connection(Config::default().limits(limits));
+                let exact = receive_within(&mut fresh(), 12, &wire, len);
+                assert_eq!(exact, (12, None, vec![]), "{side:?}, pieces of {len}");
+                // One less: the header tells, before any of its payload.
+                let (_, error, out) = receive_within(&mut fresh(), 11, &wire, len);
+                assert_eq!(error, Some(ProtocolError::MessageTooBig { len: 12 }));
+                assert_eq!(out, side.close_frame(1009, ""));
+            }
+        }
+        // It may be lower, too, and the next message is whole and has the usual one.
+        let mut ws = side.connection(Config::default().limits(limits));
+        let (total, error, _) = receive_within(&mut ws, 3, &side.incoming(0x82, &[7; 3]), 99);
+        assert_eq!((total, error), (3, None));
+        let mut inbox = side.incoming(0x82, &[7; 5]);
+        let error = ws.receive(&mut Input::new(&mut inbox), &mut Vec::new());
+        assert_eq!(error, Err(ProtocolError::FrameTooBig { len: 5 }));
+    }
+}
+
+#[test]
+fn whole_messages_keep_their_limit_after_a_long_one_has_begun_in_chunks() {
+    let limits = Limits::default().message_bytes_max(10);
+    for side in BOTH {
+        for (header, rest) in [
+            (side.incoming_part(0x82, 11, b"some"), &b"more"[..]), // in a frame
+            (side.incoming(0x02, &[7; 11]), b""),                  // between two
+            ([side.incoming(0x02, &[7; 11]), side.incoming_part(0x89, 9, b"x")].concat(), b"y"),
+        ] {
+            let mut ws = side.connection(Config::default().limits(limits));
+            let (_, error, _) = receive_within(&mut ws, 100, &header, 99);
+            assert_eq!(error, None);
+            let (mut inbox, mut out) = (rest.to_vec(), Vec::new());
+            let received = ws.receive(&mut Input::new(&mut inbox), &mut out);
+            assert_eq!(received, Err(ProtocolError::MessageTooBig { len: 11 }));
+            assert_eq!(out, side.close_frame(1009, ""));
+        }
+        // One that is short enough is returned from where the chunks have left it.
+        let mut ws = side.connection(Config::default().limits(limits));
+        let mut wire = side.incoming(0x82, b"0123456789");
+        let rest = wire.split_off(wire.len() - 4);
+        assert_eq!(receive_within(&mut ws, 100, &wire, 99).0, 6);
+        let (mut inbox, mut out) = (rest, Vec::new());
+        let event = ws.receive(&mut Input::new(&mut inbox), &mut out).unwrap();
+        assert_eq!(event, Some(Event::Binary(b"6789"[..].into())));
+    }
+}
+
+#[test]
+fn how_much_of_a_message_is_left_is_known_in_its_last_frame() {
+    for side in BOTH {
+        let mut ws = side.connection(Config::default());
+        let mut left = |wire: &[u8]| {
+            receive_within(&mut ws, u64::MAX, wire, 1);
+            ws.message_bytes_left()
+        };
+        assert_eq!(left(b""), None); // no message
+        let wire = side.incoming(0x02, b"one");
+        let (front, back) = wire.split_at(wire.len() - 1);
+        assert_eq!(left(front), None); // more may follow
+        assert_eq!(left(back), None);
+        let wire = side.incoming(0x80, b"last");
+        let (header, payload) = wire.split_at(wire.len() - 4);
+        assert_eq!(left(header), Some(4));
+        assert_eq!(left(&payload[..3]), Some(1));
+        assert_eq!(left(&payload[3..]), None);
+        // It is what was announced, not what could fit into memory.
+        assert_eq!(left(&side.incoming_part(0x82, u64::MAX >> 1, b"x")), Some((u64::MAX >> 1) - 1));
+    }
+}

@@ -153,3 +153,47 @@ fn limits_on_the_wire_are_separate() {
         &[Seen::Binary(b"1234".to_vec())],
     );
 }
+
+#[test]
+fn a_message_in_chunks_can_have_a_limit_of_its_own_that_holds_before_and_after_inflating() {
+    let wire = zeros(1 << 20);
+    let wire_len = (wire.len() - Header::decode(&wire).unwrap().1) as u64;
+    let receive = |ws: &mut Ws, limit: u64, wire: &[u8]| {
+        let (mut total, mut out) = (0, Outbox::new());
+        for piece in wire.chunks(100) {
+            let mut inbox = piece.to_vec();
+            let mut input = Input::new(&mut inbox);
+            while let Some(event) = ws.receive_chunk_within(limit, &mut input, &mut out)? {
+                let ChunkEvent::Chunk(chunk) = event else { panic!("{event:?}") };
+                total += chunk.data.as_bytes().len();
+            }
+        }
+        Ok(total)
+    };
+    let too_big = |len| Err(ProtocolError::MessageTooBig { len });
+    for (limit, expected) in [
+        (1 << 20, Ok(1 << 20)),
+        ((1 << 20) - 1, Err(ProtocolError::InflatedTooBig)),
+        (wire_len, Err(ProtocolError::InflatedTooBig)),
+        (wire_len - 1, too_big(wire_len)),
+    ] {
+        // Neither of the usual limits matters.
+        let limits = Limits::default().frame_bytes_max(1).message_bytes_max(1);
+        let config = DeflateConfig::default().inflated_bytes_max(1);
+        let keys: fn() -> [u8; 4] = || [0; 4];
+        let mut ws = Connection::client_with_keys(Config::default().limits(limits), keys)
+            .with_deflate(&agree(NO_TAKEOVER), &config);
+        assert_eq!(receive(&mut ws, limit, &wire), expected, "{limit}");
+    }
+    // How far it may expand is a limit of its own still.
+    let config = DeflateConfig::default().expansion_max(NonZeroU32::new(100));
+    let error = receive(&mut client(NO_TAKEOVER, &config), u64::MAX, &wire);
+    assert_eq!(error, Err(ProtocolError::ExpansionTooHigh));
+    // A message that has inflated to more than a whole one may have is not returned as the rest.
+    let mut ws = limited(1000);
+    let (front, back) = wire.split_at(wire.len() / 2);
+    assert!(receive(&mut ws, u64::MAX, front).unwrap() > 1000);
+    let (mut inbox, mut out) = (back.to_vec(), Outbox::new());
+    let error = ws.receive(&mut Input::new(&mut inbox), &mut out);
+    assert_eq!(error, Err(ProtocolError::InflatedTooBig));
+}

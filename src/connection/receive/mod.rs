@@ -118,13 +118,48 @@ impl<R: Role> Reader<R> {
         &mut self,
         input: &mut Input<'a>,
     ) -> Result<Option<ChunkEvent<'a>>, ProtocolError> {
+        self.next_chunk(None, input)
+    }
+
+    /// Returns the next chunk or control frame, with a limit of its own for the message, as
+    /// [`Connection::receive_chunk_within`](crate::Connection::receive_chunk_within), but replies
+    /// to nothing.
+    ///
+    /// # Errors
+    ///
+    /// As [`receive`](Self::receive).
+    pub fn receive_chunk_within<'a>(
+        &mut self,
+        message_bytes_max: u64,
+        input: &mut Input<'a>,
+    ) -> Result<Option<ChunkEvent<'a>>, ProtocolError> {
+        self.next_chunk(Some(message_bytes_max), input)
+    }
+
+    pub(super) fn next_chunk<'a>(
+        &mut self,
+        within: Option<u64>,
+        input: &mut Input<'a>,
+    ) -> Result<Option<ChunkEvent<'a>>, ProtocolError> {
         if let Some(chunk) = self.take_assembled() {
             return Ok(Some(ChunkEvent::Chunk(chunk)));
         }
         loop {
-            if let ControlFlow::Break(received) = self.step_chunk(input) {
+            if let ControlFlow::Break(received) = self.step_chunk(within, input) {
                 return received;
             }
+        }
+    }
+
+    /// Returns how many bytes of the message in progress are still to come, as
+    /// [`Connection::message_bytes_left`](crate::Connection::message_bytes_left).
+    #[must_use]
+    pub fn message_bytes_left(&self) -> Option<u64> {
+        match &self.state {
+            State::Data { frame, message } if frame.is_final() && !message.is_compressed() => {
+                Some(frame.remaining())
+            }
+            _ => None,
         }
     }
 

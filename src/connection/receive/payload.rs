@@ -91,12 +91,13 @@ impl<R: Role> Payload<'_, R> {
         }
     }
 
-    /// Reads the payload that has arrived as a chunk.
+    /// Reads the payload that has arrived as a chunk. `within` is the message's own limit.
     #[inline]
-    pub(super) fn read_chunk<'a>(self, input: &mut Input<'a>) -> Piece<'a> {
+    pub(super) fn read_chunk<'a>(self, within: Option<u64>, input: &mut Input<'a>) -> Piece<'a> {
         let Self { frame, message, inflater } = self;
         let (data, end) = match inflater {
             Some(inflater) if message.is_compressed() => {
+                inflater.limit_to(within);
                 frame.inflate_chunk(message, inflater, input)
             }
             _ => frame.plain_chunk(message, input),
@@ -130,6 +131,11 @@ impl<R: Role> DataFrame<R> {
     /// Returns how many bytes of the payload have not been read.
     pub(super) const fn remaining(&self) -> u64 {
         self.remaining
+    }
+
+    /// Returns whether the message ends with this frame.
+    pub(super) const fn is_final(&self) -> bool {
+        self.fin
     }
 
     /// Returns whether the message is all in this frame and has arrived.
@@ -205,6 +211,7 @@ impl<R: Role> DataFrame<R> {
         inflater: &mut Inflater,
         input: &mut Input<'_>,
     ) -> Result<End, ProtocolError> {
+        inflater.limit_to(None);
         let (bytes, end) = self.inflate(message, inflater, input);
         // The bytes were sent before whatever else is wrong.
         message.push_inflated(bytes)?;

@@ -18,6 +18,9 @@ use crate::role::Role;
 /// The rules for the next frame: they depend on what was agreed, and on the frames before.
 pub(super) struct Rules<'a> {
     pub(super) limits: &'a Limits,
+    /// The limit of a message that is received in chunks, if it has one of its own: instead of
+    /// those of frames and messages.
+    pub(super) within: Option<u64>,
     /// The message in progress.
     pub(super) message: Option<&'a MessageInProgress>,
     /// Whether permessage-deflate was negotiated.
@@ -96,11 +99,11 @@ impl Rules<'_> {
     /// Our limits, checked before a byte of the payload is read (§10.4).
     #[inline]
     fn check_limits(&self, len: u64) -> Result<(), ProtocolError> {
-        if len > self.limits.frame_bytes_max {
+        if self.within.is_none() && len > self.limits.frame_bytes_max {
             return Err(ProtocolError::FrameTooBig { len });
         }
         let len = self.message.map_or(0, MessageInProgress::announced).saturating_add(len);
-        if len > self.limits.message_bytes_max {
+        if len > self.within.unwrap_or(self.limits.message_bytes_max) {
             return Err(ProtocolError::MessageTooBig { len });
         }
         Ok(())

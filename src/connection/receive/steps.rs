@@ -49,6 +49,9 @@ impl<R: Role> Reader<R> {
         &mut self,
         input: &mut Input<'a>,
     ) -> Result<Option<Event<'a>>, ProtocolError> {
+        if let Some(violation) = self.excess() {
+            return Err(self.fail(violation));
+        }
         loop {
             if let Break(received) = self.step(input) {
                 return received;
@@ -62,13 +65,21 @@ impl<R: Role> Reader<R> {
         matches!(self.state, State::Idle)
     }
 
+    /// Returns the error of a message in progress that is too long to be received whole. Its chunks
+    /// had a limit of their own, so that its headers were not checked against this one.
+    #[inline]
+    fn excess(&self) -> Option<ProtocolError> {
+        let len = self.state.message()?.announced();
+        (len > self.limits.message_bytes_max).then_some(ProtocolError::MessageTooBig { len })
+    }
+
     /// Reads frames that have arrived completely, then one frame as far as it has arrived.
     #[inline(never)]
     fn step<'a>(&mut self, input: &mut Input<'a>) -> Step<Event<'a>> {
         self.read_whole_frames(input)?;
         if self.state.is_between_frames() {
             self.begin_in_place(input)?;
-            self.read_header(input)?;
+            self.read_header(None, input)?;
         }
         match &mut self.state {
             State::Data { .. } => self.assemble(input),
@@ -78,20 +89,25 @@ impl<R: Role> Reader<R> {
                     Break(Ok(Some(Event::Binary(Cow::Borrowed(payload)))))
                 }
                 Outcome::Incomplete => Break(Ok(None)),
-                Outcome::TooLong => self.step_rarely(input),
+                Outcome::TooLong => self.step_rarely(None, input),
             },
-            _ => self.step_rarely(input),
+            _ => self.step_rarely(None, input),
         }
     }
 
-    /// Reads as [`step`](Self::step), but returns messages in chunks, as they arrive.
-    pub(super) fn step_chunk<'a>(&mut self, input: &mut Input<'a>) -> Step<ChunkEvent<'a>> {
+    /// Reads as [`step`](Self::step), but returns messages in chunks, as they arrive. `within` is
+    /// the limit of a message, if it has one of its own.
+    pub(super) fn step_chunk<'a>(
+        &mut self,
+        within: Option<u64>,
+        input: &mut Input<'a>,
+    ) -> Step<ChunkEvent<'a>> {
         let Some(payload) = self.payload(input) else {
             return self
-                .step_rarely(input)
+                .step_rarely(within, input)
                 .map_break(|received| Ok(received?.map(ChunkEvent::Control)));
         };
-        let Piece { chunk, end } = payload.read_chunk(input);
+        let Piece { chunk, end } = payload.read_chunk(within, input);
         match end {
             Ok(End::InFrame) => {}
             Ok(End::Frame) => self.end_frame(),
@@ -144,7 +160,7 @@ impl<R: Role> Reader<R> {
     fn begin_in_place<'a>(&mut self, input: &mut Input<'_>) -> Step<Event<'a>> {
         if input.in_place_max() > 0
             && self.is_idle()
-            && let Some(place) = InPlace::begin::<R>(&self.rules(), input)
+            && let Some(place) = InPlace::begin::<R>(&self.rules(None), input)
         {
             self.state.enter(State::InPlace(place));
             return Break(Ok(None));
@@ -154,14 +170,14 @@ impl<R: Role> Reader<R> {
 
     /// Reads a header, of which no byte has been read before.
     #[inline(always)]
-    fn read_header<T>(&mut self, input: &mut Input<'_>) -> Step<T> {
-        match self.rules().check::<R>(input.remaining()) {
+    fn read_header<T>(&mut self, within: Option<u64>, input: &mut Input<'_>) -> Step<T> {
+        match self.rules(within).check::<R>(input.remaining()) {
             Ok(Some((header, len))) => {
                 input.take_up_to(len);
                 self.begin_frame(&header);
                 Continue(())
             }
-            Ok(None) => self.read_split_header(PartialHeader::EMPTY, input),
+            Ok(None) => self.read_split_header(PartialHeader::EMPTY, within, input),
             Err(violation) => Break(Err(self.fail(violation))),
         }
     }
@@ -172,9 +188,10 @@ impl<R: Role> Reader<R> {
     fn read_split_header<T>(
         &mut self,
         mut partial: PartialHeader,
+        within: Option<u64>,
         input: &mut Input<'_>,
     ) -> Step<T> {
-        match header::read::<R>(&mut partial, &self.rules(), input) {
+        match header::read::<R>(&mut partial, &self.rules(within), input) {
             Ok(Some(header)) => {
                 self.begin_frame(&header);
                 Continue(())
@@ -220,7 +237,7 @@ impl<R: Role> Reader<R> {
     /// Reads anything but [payloads](Self::payload): at least a byte, or the state changes.
     #[cold]
     #[inline(never)]
-    fn step_rarely<'a>(&mut self, input: &mut Input<'a>) -> Step<Event<'a>> {
+    fn step_rarely<'a>(&mut self, within: Option<u64>, input: &mut Input<'a>) -> Step<Event<'a>> {
         match &mut self.state {
             State::Failing(violation) => {
                 let violation = *violation;
@@ -246,9 +263,9 @@ impl<R: Role> Reader<R> {
             _ if input.is_empty() => Break(Ok(None)),
             State::Header { partial, .. } if !partial.is_empty() => {
                 let partial = *partial;
-                self.read_split_header(partial, input)
+                self.read_split_header(partial, within, input)
             }
-            State::Idle | State::Header { .. } => self.read_header(input),
+            State::Idle | State::Header { .. } => self.read_header(within, input),
             State::InPlace(place) => {
                 if !place.leave(input) {
                     return Break(Ok(None));
@@ -293,9 +310,10 @@ impl<R: Role> Reader<R> {
     }
 
     #[inline]
-    fn rules(&self) -> Rules<'_> {
+    fn rules(&self, within: Option<u64>) -> Rules<'_> {
         Rules {
             limits: &self.limits,
+            within,
             message: self.state.message(),
             deflate: self.inflater.is_some(),
         }

@@ -47,6 +47,8 @@ pub(crate) struct Inflater {
     window_bits: u8,
     takeover: bool,
     inflated_bytes_max: u64,
+    /// What holds now: `inflated_bytes_max`, or the limit of a message received in chunks.
+    limit: u64,
     expansion_max: Option<NonZeroU32>,
     /// The latest output, at most as long as the window. A block after a final one may refer to it,
     /// but the backend drops its own window there.
@@ -79,6 +81,7 @@ impl Inflater {
             window_bits: window_bits.clamp(9, WINDOW_BITS),
             takeover,
             inflated_bytes_max: config.inflated_bytes_max,
+            limit: config.inflated_bytes_max,
             expansion_max: config.expansion_max,
             history: VecDeque::new(),
             message: Message::default(),
@@ -87,6 +90,11 @@ impl Inflater {
 
     pub(crate) const fn agreed(&self) -> &Agreed {
         &self.agreed
+    }
+
+    /// Sets the longest message, or with `None` the one that was configured.
+    pub(crate) fn limit_to(&mut self, message_bytes_max: Option<u64>) {
+        self.limit = message_bytes_max.unwrap_or(self.inflated_bytes_max);
     }
 
     /// Returns whether there may be more output without more input.
@@ -167,12 +175,12 @@ impl Inflater {
         let compressed = compressed_bytes.saturating_add(TAIL.len() as u64);
         let expanded =
             self.expansion_max.map(|times| compressed.saturating_mul(u64::from(times.get())));
-        self.inflated_bytes_max.min(expanded.unwrap_or(u64::MAX))
+        self.limit.min(expanded.unwrap_or(u64::MAX))
     }
 
     /// Returns the error of output that exceeds this [`bound`](Self::bound).
     fn excess(&self, bound: u64) -> ProtocolError {
-        if bound == self.inflated_bytes_max {
+        if bound == self.limit {
             ProtocolError::InflatedTooBig
         } else {
             ProtocolError::ExpansionTooHigh
