@@ -412,6 +412,9 @@ pub enum UsageError {
     Closed,
     /// A message is being sent in parts; finish it before sending another (RFC 6455 §5.4).
     MessageInProgress,
+    /// A message is being received in chunks; receive it to its end before a whole one (RFC 6455
+    /// §6.2).
+    MessageInChunks,
     /// A part of text was sent in a binary message, or the other way round (RFC 6455 §5.4).
     OtherKindOfMessage,
     /// The payload of a text message is not UTF-8 (RFC 6455 §5.6).
@@ -427,6 +430,7 @@ impl UsageError {
             Self::CloseCode { .. } => "RFC 6455 §7.4",
             Self::Closed => "RFC 6455 §5.5.1",
             Self::MessageInProgress | Self::OtherKindOfMessage => "RFC 6455 §5.4",
+            Self::MessageInChunks => "RFC 6455 §6.2",
             Self::TextNotUtf8 => "RFC 6455 §5.6",
         }
     }
@@ -441,6 +445,7 @@ impl UsageError {
             Self::CloseReasonTooLong { .. } => "usage-close-reason-too-long",
             Self::Closed => "usage-closed",
             Self::MessageInProgress => "usage-message-in-progress",
+            Self::MessageInChunks => "usage-message-in-chunks",
             Self::OtherKindOfMessage => "usage-other-kind-of-message",
             Self::TextNotUtf8 => "usage-text-not-utf8",
         }
@@ -467,6 +472,9 @@ impl fmt::Display for UsageError {
             Self::MessageInProgress => {
                 f.write_str("a message is being sent in parts; finish it before sending another")
             }
+            Self::MessageInChunks => f.write_str(
+                "a message is being received in chunks; receive it to its end before a whole one",
+            ),
             Self::OtherKindOfMessage => {
                 f.write_str("the parts of one message must be all text or all binary")
             }

@@ -5,6 +5,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::chunks::Want;
 use super::clock::Clock;
 use super::ending::Ending;
 use super::error::Error;
@@ -15,7 +16,8 @@ use super::transfer::{Flush, Transfer};
 use super::websocket::WebSocket;
 use crate::buffers::Outbox;
 use crate::connection::{
-    self, Abnormal, Closed, Connection, Data, Event, Message, Prepared, ReadyState, Transport,
+    self, Abnormal, Chunk, ChunkEvent, Closed, Connection, Data, Event, Message, Prepared,
+    ReadyState, Reply, Transport,
 };
 use crate::error::{ProtocolError, UsageError};
 #[cfg(feature = "deflate")]
@@ -99,6 +101,45 @@ impl<S: Stream, R: Role> Reader<S, R> {
     /// As [`WebSocket::receive`].
     pub fn receive_event(&mut self) -> Result<Option<Event<'static>>, Error> {
         self.receiving.receive()
+    }
+
+    /// Waits for a chunk of a message: see [`WebSocket::receive_chunk`].
+    ///
+    /// # Errors
+    ///
+    /// As [`WebSocket::receive_chunk`].
+    pub fn receive_chunk(&mut self) -> Result<Option<Chunk<'static>>, Error> {
+        self.receiving.receive_chunk(Want::Arrived)
+    }
+
+    /// Waits for `n` bytes of a message: see [`WebSocket::receive_up_to`].
+    ///
+    /// # Errors
+    ///
+    /// As [`WebSocket::receive_up_to`].
+    pub fn receive_up_to(&mut self, n: usize) -> Result<Option<Chunk<'static>>, Error> {
+        self.receiving.receive_chunk(Want::Bytes(n))
+    }
+
+    /// Waits for `n` characters of a text: see [`WebSocket::receive_chars_up_to`].
+    ///
+    /// # Errors
+    ///
+    /// As [`WebSocket::receive_up_to`].
+    pub fn receive_chars_up_to(&mut self, n: usize) -> Result<Option<Chunk<'static>>, Error> {
+        self.receiving.receive_chunk(Want::Chars(n))
+    }
+
+    /// Returns how many bytes of the message in progress have not been returned: see
+    /// [`WebSocket::message_bytes_left`].
+    #[must_use]
+    pub fn message_bytes_left(&self) -> Option<u64> {
+        self.receiving.message_bytes_left()
+    }
+
+    /// Sets how long a message in chunks may be: see [`WebSocket::set_chunked_bytes_max`].
+    pub fn set_chunked_bytes_max(&mut self, bytes: impl Into<Option<u64>>) {
+        self.receiving.chunks.message_bytes_max = bytes.into();
     }
 
     /// Returns how the connection was closed: see [`WebSocket::closed`].
@@ -350,6 +391,29 @@ impl<S: TryClone, R: Role> ReadingHalf<S, R> {
     }
 }
 
+impl<S: Stream, R: Role> ReadingHalf<S, R> {
+    /// Leaves the reply to an event for the writing side, if there is one.
+    fn answer(&mut self, event: &Event<'_>) {
+        if let Event::Close(_) = event {
+            // RFC 6455 §7.1.1: the server ends the stream first.
+            self.transport = if R::IS_SERVER { Transport::Close } else { Transport::AwaitClose };
+        }
+        if let Some(reply) = event.reply() {
+            self.post(reply);
+        }
+    }
+
+    fn fail(&mut self, error: ProtocolError) {
+        self.transport = Transport::Close; // RFC 6455 §7.1.7
+        self.post(error.reply());
+    }
+
+    fn post(&self, reply: Reply) {
+        self.link.post_reply(reply);
+        self.link.deliver();
+    }
+}
+
 /// A reading half leaves its replies for the writing side.
 impl<S: Stream, R: Role> Protocol<S> for ReadingHalf<S, R> {
     const RETRY_AFTER: Option<Duration> = Some(Duration::from_millis(50));
@@ -360,26 +424,35 @@ impl<S: Stream, R: Role> Protocol<S> for ReadingHalf<S, R> {
         _: &mut Outbox,
     ) -> Result<Option<Event<'a>>, ProtocolError> {
         let received = self.reader.receive(input);
-        let reply = match &received {
-            Ok(None) => return received,
-            Ok(Some(event)) => {
-                if let Event::Close(_) = event {
-                    // RFC 6455 §7.1.1: the server ends the stream first.
-                    self.transport =
-                        if R::IS_SERVER { Transport::Close } else { Transport::AwaitClose };
-                }
-                event.reply()
-            }
-            Err(error) => {
-                self.transport = Transport::Close; // RFC 6455 §7.1.7
-                Some(error.reply())
-            }
-        };
-        if let Some(reply) = reply {
-            self.link.post_reply(reply);
-            self.link.deliver();
+        match &received {
+            Ok(None) => {}
+            Ok(Some(event)) => self.answer(event),
+            Err(error) => self.fail(*error),
         }
         received
+    }
+
+    fn receive_chunk<'a>(
+        &mut self,
+        within: Option<u64>,
+        input: &mut Input<'a>,
+        _: &mut Outbox,
+    ) -> Result<Option<ChunkEvent<'a>>, ProtocolError> {
+        let received = self.reader.next_chunk(within, input);
+        match &received {
+            Ok(None | Some(ChunkEvent::Chunk(_))) => {}
+            Ok(Some(ChunkEvent::Control(control))) => self.answer(control),
+            Err(error) => self.fail(*error),
+        }
+        received
+    }
+
+    fn is_in_chunks(&self) -> bool {
+        self.reader.is_in_chunks()
+    }
+
+    fn message_bytes_left(&self) -> Option<u64> {
+        self.reader.message_bytes_left()
     }
 
     fn poll(

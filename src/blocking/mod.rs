@@ -95,6 +95,10 @@
 //!   when they pass.
 //! - **Control frames.** Pings and Close frames are answered while you receive.
 //!   [`receive_event`](WebSocket::receive_event) shows them.
+//! - **Long messages.** [`receive_chunk`](WebSocket::receive_chunk) and
+//!   [`receive_up_to`](WebSocket::receive_up_to) return a part of one,
+//!   [`send_part`](WebSocket::send_part) sends one: memory stays bounded, and progress can be shown.
+//!   The example `upload` does both.
 //! - **Two threads.** [`split`](WebSocket::split) makes a [`Reader`] and a [`Writer`] with the same
 //!   verbs.
 //! - **`wss:`.** Bring a [`Stream`] that does TLS; [`Connector`] shows how.
@@ -116,6 +120,7 @@
 //! - [`terminate`](WebSocket::terminate) cannot fail: afterwards the connection is over.
 
 mod acceptor;
+mod chunks;
 mod clock;
 #[cfg(feature = "rand")]
 mod connect_error;

@@ -4,18 +4,17 @@
 //! output, a reading half leaves them for the writing side.
 
 use std::io;
-use std::string::String;
 use std::thread;
 use std::time::{Duration, Instant};
-use std::vec::Vec;
 
+use super::chunks::Chunks;
 use super::clock::Clock;
 use super::ending::Ending;
 use super::error::Error;
 use super::stream::Stream;
 use super::transfer::{Fill, Flush, Transfer, after, earlier, passed};
 use crate::buffers::Outbox;
-use crate::connection::{Abnormal, Closed, Event, Message, Transport};
+use crate::connection::{Abnormal, Chunk, ChunkEvent, Closed, Event, Message, Transport};
 use crate::error::ProtocolError;
 use crate::frame::CloseReason;
 use crate::input::Input;
@@ -35,6 +34,21 @@ pub(super) trait Protocol<S> {
         input: &mut Input<'a>,
         out: &mut Outbox,
     ) -> Result<Option<Event<'a>>, ProtocolError>;
+
+    /// Takes the next chunk or control frame from the input, and replies to it. `within` is the
+    /// limit of a message, if it has one of its own.
+    fn receive_chunk<'a>(
+        &mut self,
+        within: Option<u64>,
+        input: &mut Input<'a>,
+        out: &mut Outbox,
+    ) -> Result<Option<ChunkEvent<'a>>, ProtocolError>;
+
+    /// Returns whether a chunk of the message in progress has been taken.
+    fn is_in_chunks(&self) -> bool;
+
+    /// Returns how many bytes of the message in progress have not been taken, if that is known.
+    fn message_bytes_left(&self) -> Option<u64>;
 
     /// Sends a ping if one is due. Returns when the clock must be polled again.
     fn poll(
@@ -58,49 +72,84 @@ pub(super) trait Protocol<S> {
 pub(super) struct ReceiveLoop<S, P> {
     pub(super) transfer: Transfer<S>,
     pub(super) protocol: P,
+    pub(super) chunks: Chunks,
     clock: Clock,
     /// How long one call that receives may take.
-    timeout: Option<Duration>,
+    pub(super) timeout: Option<Duration>,
     /// How the connection will have ended once the stream has: with the peer's Close frame, or with
     /// the rule that the peer broke.
     last_word: Option<Ending>,
     ending: Option<Ending>,
 }
 
-/// The result of receiving: a message, or any event. A closure over [`Event`] would do the same,
-/// but an event takes long to move.
+/// The result of receiving: a message, any event, or a chunk.
 pub(super) trait Received: Sized {
-    fn from_text(text: String) -> Self;
-    fn from_binary(bytes: Vec<u8>) -> Self;
+    /// Takes the next one from the input, or a control frame, and replies to it.
+    fn take<'a, S, P: Protocol<S>>(
+        protocol: &mut P,
+        within: Option<u64>,
+        input: &mut Input<'a>,
+        out: &mut Outbox,
+    ) -> Result<Option<Taken<'a, Self>>, ProtocolError>;
+
     /// Returns `None` for control frames that are skipped.
-    fn from_control(control: Event<'_>) -> Option<Self>;
-}
-
-impl Received for Message {
-    fn from_text(text: String) -> Self {
-        text.into()
-    }
-
-    fn from_binary(bytes: Vec<u8>) -> Self {
-        bytes.into()
-    }
-
     fn from_control(_: Event<'_>) -> Option<Self> {
         None
     }
 }
 
-impl Received for Event<'static> {
-    fn from_text(text: String) -> Self {
-        Self::Text(text.into())
-    }
+/// What was taken from the input.
+pub(super) enum Taken<'a, T> {
+    Data(T),
+    Control(Event<'a>),
+}
 
-    fn from_binary(bytes: Vec<u8>) -> Self {
-        Self::Binary(bytes.into())
+impl Received for Message {
+    #[inline]
+    fn take<'a, S, P: Protocol<S>>(
+        protocol: &mut P,
+        _: Option<u64>,
+        input: &mut Input<'a>,
+        out: &mut Outbox,
+    ) -> Result<Option<Taken<'a, Self>>, ProtocolError> {
+        Ok(protocol.receive(input, out)?.map(|event| match event {
+            Event::Text(text) => Taken::Data(text.into()),
+            Event::Binary(bytes) => Taken::Data(bytes.into()),
+            control => Taken::Control(control),
+        }))
+    }
+}
+
+impl Received for Event<'static> {
+    #[inline]
+    fn take<'a, S, P: Protocol<S>>(
+        protocol: &mut P,
+        _: Option<u64>,
+        input: &mut Input<'a>,
+        out: &mut Outbox,
+    ) -> Result<Option<Taken<'a, Self>>, ProtocolError> {
+        Ok(protocol.receive(input, out)?.map(|event| match event {
+            Event::Text(_) | Event::Binary(_) => Taken::Data(event.into_owned()),
+            control => Taken::Control(control),
+        }))
     }
 
     fn from_control(control: Event<'_>) -> Option<Self> {
         Some(control.into_owned())
+    }
+}
+
+impl Received for Chunk<'static> {
+    fn take<'a, S, P: Protocol<S>>(
+        protocol: &mut P,
+        within: Option<u64>,
+        input: &mut Input<'a>,
+        out: &mut Outbox,
+    ) -> Result<Option<Taken<'a, Self>>, ProtocolError> {
+        Ok(protocol.receive_chunk(within, input, out)?.map(|event| match event {
+            ChunkEvent::Chunk(chunk) => Taken::Data(chunk.into_owned()),
+            ChunkEvent::Control(control) => Taken::Control(control),
+        }))
     }
 }
 
@@ -122,6 +171,7 @@ impl<S, P> ReceiveLoop<S, P> {
         Self {
             transfer,
             protocol,
+            chunks: Chunks::default(),
             clock: Clock::new(keepalive),
             timeout: None,
             last_word: None,
@@ -134,9 +184,9 @@ impl<S, P> ReceiveLoop<S, P> {
         self,
         change: impl FnOnce(P, &mut Transfer<S>) -> io::Result<Q>,
     ) -> io::Result<ReceiveLoop<S, Q>> {
-        let Self { mut transfer, protocol, clock, timeout, last_word, ending } = self;
+        let Self { mut transfer, protocol, chunks, clock, timeout, last_word, ending } = self;
         let protocol = change(protocol, &mut transfer)?;
-        Ok(ReceiveLoop { transfer, protocol, clock, timeout, last_word, ending })
+        Ok(ReceiveLoop { transfer, protocol, chunks, clock, timeout, last_word, ending })
     }
 
     pub(super) fn set_keepalive(&mut self, config: KeepaliveConfig) {
@@ -162,7 +212,16 @@ impl<S: Stream, P: Protocol<S>> ReceiveLoop<S, P> {
     /// Waits for the next message, or the next event. Returns `None` once the connection is over.
     #[inline]
     pub(super) fn receive<T: Received>(&mut self) -> Result<Option<T>, Error> {
-        let deadline = after(self.timeout);
+        self.must_be_between_messages()?;
+        self.receive_until(after(self.timeout))
+    }
+
+    /// Waits until `deadline` for something to return.
+    #[inline]
+    pub(super) fn receive_until<T: Received>(
+        &mut self,
+        deadline: Option<Instant>,
+    ) -> Result<Option<T>, Error> {
         let mut has_waited = false;
         loop {
             if let Some(ending) = &self.ending {
@@ -191,18 +250,20 @@ impl<S: Stream, P: Protocol<S>> ReceiveLoop<S, P> {
         self.transfer.shutdown();
     }
 
-    /// Takes the next message or event from the input that has been read.
+    /// Takes the next message, event or chunk from the input that has been read.
     #[inline]
     fn take_event<T: Received>(&mut self) -> Option<T> {
         let mut has_replied = false;
         loop {
             let (mut input, out) = self.transfer.buffers();
-            let picked = match self.protocol.receive(&mut input, out) {
+            let within = self.chunks.message_bytes_max;
+            let picked = match T::take(&mut self.protocol, within, &mut input, out) {
                 Ok(None) => return None,
-                Ok(Some(Event::Text(text))) => Some(T::from_text(text.into_owned())),
-                Ok(Some(Event::Binary(bytes))) => Some(T::from_binary(bytes.into_owned())),
-                Ok(Some(Event::Pong(payload))) if self.clock.see_pong(&payload) => None,
-                Ok(Some(control)) => {
+                Ok(Some(Taken::Data(data))) => Some(data),
+                Ok(Some(Taken::Control(Event::Pong(payload)))) if self.clock.see_pong(&payload) => {
+                    None
+                }
+                Ok(Some(Taken::Control(control))) => {
                     has_replied |= !matches!(control, Event::Pong(_));
                     if let Event::Close(reason) = &control {
                         let reason = reason.clone().map(CloseReason::into_owned);

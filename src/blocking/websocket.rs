@@ -6,6 +6,7 @@ use std::string::String;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use super::chunks::Want;
 use super::clock::Clock;
 use super::ending::{Ending, leaving_code};
 use super::error::Error;
@@ -14,7 +15,8 @@ use super::stream::Stream;
 use super::transfer::{Flush, Transfer, after, passed};
 use crate::buffers::{Inbox, Outbox};
 use crate::connection::{
-    Abnormal, Closed, Connection, Data, Event, Message, Prepared, ReadyState, Transport,
+    Abnormal, Chunk, ChunkEvent, Closed, Connection, Data, Event, Message, Prepared, ReadyState,
+    Transport,
 };
 use crate::error::{ProtocolError, UsageError};
 #[cfg(feature = "deflate")]
@@ -119,6 +121,115 @@ impl<S: Stream, R: Role> WebSocket<S, R> {
     /// As [`receive`](Self::receive).
     pub fn receive_event(&mut self) -> Result<Option<Event<'static>>, Error> {
         self.receiving.receive()
+    }
+}
+
+/// Receiving long messages, in bounded memory.
+///
+/// A message may be as long as [`set_chunked_bytes_max`](Self::set_chunked_bytes_max) says, however
+/// little is to be held in memory. [`Chunk::data`] tells whether it is text, and [`Chunk::last`]
+/// whether it ends here. All these calls may be mixed. To return to [`receive`](Self::receive),
+/// receive the message to its end; before that `receive` fails with
+/// [`UsageError::MessageInChunks`], and nothing is lost.
+///
+/// ```
+/// # use hybi::blocking::{Untimed, WebSocket};
+/// # use hybi::{Config, Connection, Inbox};
+/// # use std::io::{self, Write};
+/// # fn save<S: hybi::blocking::Stream>(
+/// #     ws: &mut WebSocket<S, hybi::Server>,
+/// #     mut file: impl Write,
+/// # ) -> Result<u64, Box<dyn std::error::Error>> {
+/// ws.set_chunked_bytes_max(1 << 30);
+/// let mut bytes = 0;
+/// while let Some(chunk) = ws.receive_chunk()? {
+///     file.write_all(chunk.data.as_bytes())?;
+///     bytes += chunk.data.as_bytes().len() as u64;
+///     if let Some(left) = ws.message_bytes_left() {
+///         println!("{bytes} of {}", bytes + left);
+///     }
+///     if chunk.last {
+///         return Ok(bytes);
+///     }
+/// }
+/// Err("the connection has ended within the message".into())
+/// # }
+/// # let stream = Untimed(io::Cursor::new(b"\x82\x85\0\0\0\0Hello".to_vec()));
+/// # let mut ws = WebSocket::new(stream, Connection::server(Config::default()), Inbox::new());
+/// # assert_eq!(save(&mut ws, io::sink()).unwrap(), 5);
+/// ```
+impl<S: Stream, R: Role> WebSocket<S, R> {
+    /// Waits for a chunk of a message, and returns it as it has arrived: at least a byte and at most
+    /// 64 KiB, or the end of the message alone. A chunk of text consists of whole code points.
+    /// Returns `None` once the connection is over. If it ends within a message, the last chunk
+    /// before that is not [`last`](Chunk::last).
+    ///
+    /// Control frames are answered and skipped.
+    ///
+    /// # Errors
+    ///
+    /// As [`receive`](Self::receive). The chunks that were good are returned before.
+    pub fn receive_chunk(&mut self) -> Result<Option<Chunk<'static>>, Error> {
+        self.receiving.receive_chunk(Want::Arrived)
+    }
+
+    /// Waits for `n` bytes of a message, and returns them: fewer only if the message ends before,
+    /// if the last code point of a text would be split, if the connection ends, or if there is no
+    /// memory for them. The rest comes with the next call. Otherwise as
+    /// [`receive_chunk`](Self::receive_chunk).
+    ///
+    /// At least one code point of a text is returned, which may have four bytes, and at least one
+    /// byte of a binary message.
+    ///
+    /// ```
+    /// # use hybi::blocking::{Untimed, WebSocket};
+    /// # use hybi::{Config, Connection, Inbox};
+    /// # let stream = Untimed(std::io::Cursor::new(b"\x82\x85\0\0\0\0Hello".to_vec()));
+    /// # let mut ws = WebSocket::new(stream, Connection::server(Config::default()), Inbox::new());
+    /// // The peer has sent "Hello".
+    /// let chunk = ws.receive_up_to(3)?.unwrap();
+    /// assert_eq!((chunk.data.as_bytes(), chunk.first, chunk.last), (&b"Hel"[..], true, false));
+    /// let chunk = ws.receive_up_to(3)?.unwrap();
+    /// assert_eq!((chunk.data.as_bytes(), chunk.first, chunk.last), (&b"lo"[..], false, true));
+    /// # Ok::<(), hybi::blocking::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`receive_chunk`](Self::receive_chunk). On [`Error::TimedOut`], what has arrived waits for
+    /// the next call.
+    pub fn receive_up_to(&mut self, n: usize) -> Result<Option<Chunk<'static>>, Error> {
+        self.receiving.receive_chunk(Want::Bytes(n))
+    }
+
+    /// Waits for `n` characters of a text, and returns them: Unicode code points, as in
+    /// [`str::chars`]. Of a binary message, returns `n` bytes. Otherwise as
+    /// [`receive_up_to`](Self::receive_up_to).
+    ///
+    /// # Errors
+    ///
+    /// As [`receive_up_to`](Self::receive_up_to).
+    pub fn receive_chars_up_to(&mut self, n: usize) -> Result<Option<Chunk<'static>>, Error> {
+        self.receiving.receive_chunk(Want::Chars(n))
+    }
+
+    /// Returns how many bytes of the message in progress have not been returned, if the peer has
+    /// told: see [`Connection::message_bytes_left`].
+    ///
+    /// Peers that send a message in one frame tell with its first chunk, unless it is compressed.
+    #[must_use]
+    pub fn message_bytes_left(&self) -> Option<u64> {
+        self.receiving.message_bytes_left()
+    }
+
+    /// Sets how long a message may be that is received in chunks, before and after decompression. A
+    /// longer one fails the connection with close code 1009, at the header that tells.
+    ///
+    /// With `None`, the default, the [limits](crate::Limits) of whole messages hold. With a limit of
+    /// their own those do not: see [`Connection::receive_chunk_within`]. The number of
+    /// [fragments](crate::Limits::fragments_max) is limited in any case.
+    pub fn set_chunked_bytes_max(&mut self, bytes: impl Into<Option<u64>>) {
+        self.receiving.chunks.message_bytes_max = bytes.into();
     }
 }
 
@@ -273,7 +384,7 @@ impl<S: Stream, R: Role> WebSocket<S, R> {
             can_wait = can_wait && !passed(deadline);
             if !can_wait {
                 self.receiving.end(Ending::abnormal(otherwise));
-            } else if let Err(Error::TimedOut) = self.receive()
+            } else if let Err(Error::TimedOut) = self.receiving.discard()
                 && !passed(deadline)
             {
                 thread::sleep(TICK); // the stream is non-blocking
@@ -417,6 +528,23 @@ impl<S: Stream, R: Role> Protocol<S> for Connection<R> {
         out: &mut Outbox,
     ) -> Result<Option<Event<'a>>, ProtocolError> {
         self.receive(input, out)
+    }
+
+    fn receive_chunk<'a>(
+        &mut self,
+        within: Option<u64>,
+        input: &mut Input<'a>,
+        out: &mut Outbox,
+    ) -> Result<Option<ChunkEvent<'a>>, ProtocolError> {
+        self.next_chunk(within, input, out)
+    }
+
+    fn is_in_chunks(&self) -> bool {
+        self.is_in_chunks()
+    }
+
+    fn message_bytes_left(&self) -> Option<u64> {
+        self.message_bytes_left()
     }
 
     fn poll(

@@ -262,7 +262,7 @@ impl<R: Role> Connection<R> {
         self.next_chunk(Some(message_bytes_max), input, out)
     }
 
-    fn next_chunk<'a>(
+    pub(crate) fn next_chunk<'a>(
         &mut self,
         within: Option<u64>,
         input: &mut Input<'a>,
@@ -276,6 +276,11 @@ impl<R: Role> Connection<R> {
             Err(violation) => self.fail(*violation, out),
         }
         received
+    }
+
+    #[cfg(feature = "std")]
+    pub(crate) fn is_in_chunks(&self) -> bool {
+        self.reader.is_in_chunks()
     }
 
     /// Returns how many bytes of the message in progress have not been received, if the peer has

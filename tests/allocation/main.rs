@@ -1,6 +1,8 @@
 //! What is allocated, counted: nothing for an idle connection, nothing on the path of an unfragmented message,
 //! nothing for a length that was only announced, and otherwise in proportion to what arrived.
 
+#[cfg(feature = "std")]
+mod blocking;
 #[path = "../common/mod.rs"]
 mod common;
 mod connection;

@@ -92,6 +92,7 @@ fn a_misuse_says_what_to_do() {
         ),
         (UsageError::Closed, "RFC 6455 §5.5.1", "closed"),
         (UsageError::MessageInProgress, "RFC 6455 §5.4", "finish it"),
+        (UsageError::MessageInChunks, "RFC 6455 §6.2", "receive it to its end"),
         (UsageError::OtherKindOfMessage, "RFC 6455 §5.4", "all text or all binary"),
         (UsageError::TextNotUtf8, "RFC 6455 §5.6", "UTF-8"),
     ] {
@@ -220,6 +221,7 @@ fn the_errors_of_connections_have_stable_names() {
         (Usage::CloseReasonTooLong { len: 1 }, "usage-close-reason-too-long"),
         (Usage::Closed, "usage-closed"),
         (Usage::MessageInProgress, "usage-message-in-progress"),
+        (Usage::MessageInChunks, "usage-message-in-chunks"),
         (Usage::OtherKindOfMessage, "usage-other-kind-of-message"),
         (Usage::TextNotUtf8, "usage-text-not-utf8"),
     ];

@@ -169,6 +169,11 @@ impl MessageInProgress {
         matches!(self.assembly, Assembly::Binary(_)) && !self.compressed
     }
 
+    #[cfg(feature = "std")]
+    pub(super) const fn is_chunked(&self) -> bool {
+        self.chunked
+    }
+
     pub(super) const fn is_compressed(&self) -> bool {
         self.compressed
     }

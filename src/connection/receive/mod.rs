@@ -136,7 +136,7 @@ impl<R: Role> Reader<R> {
         self.next_chunk(Some(message_bytes_max), input)
     }
 
-    pub(super) fn next_chunk<'a>(
+    pub(crate) fn next_chunk<'a>(
         &mut self,
         within: Option<u64>,
         input: &mut Input<'a>,
@@ -149,6 +149,12 @@ impl<R: Role> Reader<R> {
                 return received;
             }
         }
+    }
+
+    /// Returns whether some of the message in progress has been returned as a chunk.
+    #[cfg(feature = "std")]
+    pub(crate) fn is_in_chunks(&self) -> bool {
+        self.state.message().is_some_and(MessageInProgress::is_chunked)
     }
 
     /// Returns how many bytes of the message in progress are still to come, as
