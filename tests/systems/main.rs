@@ -11,3 +11,4 @@ mod endpoints;
 mod examples;
 mod program;
 mod push;
+mod upload;

@@ -1,0 +1,256 @@
+//! Uploads a message of 200 MB, and shows that neither side ever holds it.
+//!
+//!     cargo run --release --example upload
+//!
+//! starts a server and a client in one program, over the loopback. To see both sides by themselves,
+//! start each in a terminal of its own:
+//!
+//!     cargo run --release --example upload -- --serve 127.0.0.1:9005
+//!     cargo run --release --example upload -- ws://127.0.0.1:9005/ 200
+//!
+//! It shows: sending a message in parts while another thread receives, receiving it in chunks with
+//! a limit of its own, and progress on both sides. The peak memory (on Linux) stays the same,
+//! whatever the size.
+//!
+//! It leaves out: TLS, users, and a place to keep what was uploaded.
+//!
+//! Exit codes: 0 uploaded, 1 not, 2 wrong usage.
+
+use std::fmt::Display;
+use std::io::{self, Write};
+use std::net::{TcpListener, TcpStream};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use hybi::blocking::{self, Error, WebSocket, Writer};
+use hybi::handshake::Acceptance;
+use hybi::keepalive::KeepaliveConfig;
+use hybi::{Client, CloseCode, Server};
+
+const USAGE: &str = "\
+usage: upload [MEGABYTES]                  server and client in one program; default 200
+       upload --serve HOST:PORT [--max MEGABYTES]
+                                           a server, such as 127.0.0.1:9005; default 1000
+       upload ws://HOST:PORT/ [MEGABYTES]  a client
+A megabyte is a million bytes.";
+
+/// How much the client sends at a time. Smaller parts cost more system calls, larger ones memory.
+const PART_BYTES: usize = 64 << 10;
+/// How long either side waits for the other to take or to send something.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// How many clients the server serves at a time.
+const CLIENTS_MAX: usize = 100;
+
+enum Options {
+    Help,
+    Both { megabytes: u64 },
+    Serve { address: String, megabytes_max: u64 },
+    Upload { uri: String, megabytes: u64 },
+}
+
+fn main() -> ExitCode {
+    let outcome = match parse(std::env::args().skip(1)) {
+        Ok(Options::Help) => {
+            say(USAGE);
+            return ExitCode::SUCCESS;
+        }
+        Ok(Options::Both { megabytes }) => both(megabytes),
+        Ok(Options::Serve { address, megabytes_max }) => serve(&address, megabytes_max),
+        Ok(Options::Upload { uri, megabytes }) => upload(&uri, megabytes),
+        Err(error) => {
+            complain(format_args!("{error}\n{USAGE}"));
+            return ExitCode::from(2);
+        }
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            complain(error);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+type Outcome = Result<(), Box<dyn std::error::Error>>;
+
+/// Starts a server for one client at any port, and uploads to it.
+fn both(megabytes: u64) -> Outcome {
+    let listener = TcpListener::bind("127.0.0.1:0")?;
+    let uri = format!("ws://{}/", listener.local_addr()?);
+    let server = thread::Builder::new().spawn(move || -> Result<(), String> {
+        let (socket, _) = listener.accept().map_err(|error| error.to_string())?;
+        receive(socket, megabytes).map_err(|error| error.to_string())
+    })?;
+    say("server and client are one program, so its memory is that of both");
+    let uploaded = upload(&uri, megabytes);
+    if let Ok(Err(error)) = server.join() {
+        complain(format_args!("server: {error}"));
+    }
+    uploaded
+}
+
+// ---- the server
+
+fn serve(address: &str, megabytes_max: u64) -> Outcome {
+    let listener = TcpListener::bind(address).map_err(|error| {
+        format!("cannot listen at {address}: {error} (HOST:PORT, such as 127.0.0.1:9005)")
+    })?;
+    say(format_args!("listening at ws://{}/", listener.local_addr()?));
+    let places = Arc::new(()); // each client holds a reference
+    loop {
+        let Ok((socket, _)) = listener.accept() else {
+            // The client has left already, or no file descriptor is free until others leave.
+            thread::sleep(Duration::from_millis(50));
+            continue;
+        };
+        let place = Arc::clone(&places);
+        if Arc::strong_count(&places) > 1 + CLIENTS_MAX {
+            continue; // closes the socket
+        }
+        // If no thread is to be had, this closes the socket, too.
+        let _ = thread::Builder::new().spawn(move || {
+            if let Err(error) = receive(socket, megabytes_max) {
+                complain(error);
+            }
+            drop(place);
+        });
+    }
+}
+
+/// Receives uploads from one client, until it closes.
+fn receive(socket: TcpStream, megabytes_max: u64) -> Outcome {
+    socket.set_nodelay(true)?;
+    let pending = blocking::receive_request(socket)?;
+    let mut ws = pending.accept(&Acceptance::from_same_origin())?;
+    ws.set_keepalive(KeepaliveConfig::default()); // notices a client that vanishes
+    ws.set_write_timeout(PATIENCE)?;
+    // Whole messages keep their limit, as this program does not receive any.
+    ws.set_chunked_bytes_max(megabytes_max.saturating_mul(1_000_000));
+    while let Some(bytes) = receive_one(&mut ws)? {
+        let memory = peak_memory();
+        say(format_args!("received {bytes} bytes; peak memory of the server: {memory}"));
+        ws.send(&format!("received {bytes} bytes; peak memory of the server: {memory}"))?;
+        if ws.unsent_bytes() > 0 {
+            break; // the client does not read
+        }
+    }
+    ws.terminate(Duration::from_secs(1));
+    Ok(())
+}
+
+/// Receives one upload. Returns its length, or `None` once the connection is over.
+fn receive_one(ws: &mut WebSocket<TcpStream, Server>) -> Result<Option<u64>, Error> {
+    let mut bytes = 0;
+    while let Some(chunk) = ws.receive_chunk()? {
+        let data = chunk.data.as_bytes(); // a program would write this to a file
+        bytes += data.len() as u64;
+        if chunk.last {
+            return Ok(Some(bytes));
+        }
+    }
+    Ok(None)
+}
+
+// ---- the client
+
+fn upload(uri: &str, megabytes: u64) -> Outcome {
+    let (mut reader, writer) = blocking::connect(uri)?.split()?;
+    reader.set_keepalive(KeepaliveConfig::default());
+    writer.set_write_timeout(PATIENCE)?;
+
+    let sender = writer.clone();
+    let sending = thread::Builder::new().spawn(move || send(&sender, megabytes))?;
+    // While the other thread sends, this one answers pings, and learns why the server has closed.
+    let answer = reader.receive()?;
+    if let Some(answer) = &answer {
+        // Escaped: whatever a server sends must not steer the terminal.
+        say(format_args!("the server's answer: {:?}", answer.as_text().unwrap_or_default()));
+        writer.close(CloseCode::NORMAL, "")?;
+    }
+    while reader.receive()?.is_some() {}
+    let sent = sending.join();
+    let Some(_) = answer else {
+        let closed = reader.closed().map(ToString::to_string).unwrap_or_default();
+        return Err(format!("the server has closed without an answer: {closed}").into());
+    };
+    if let Ok(sent) = sent {
+        sent?;
+    }
+    say(format_args!("peak memory of the client: {}", peak_memory()));
+    Ok(())
+}
+
+/// Sends a message of so many megabytes, in parts that are made one by one.
+fn send(writer: &Writer<TcpStream, Client>, megabytes: u64) -> Result<(), Error> {
+    let part = [b'x'; PART_BYTES];
+    let total = megabytes.saturating_mul(1_000_000);
+    let (mut sent, mut shown) = (0, 0);
+    while sent < total {
+        let n = usize::try_from(total - sent).unwrap_or(PART_BYTES).min(PART_BYTES);
+        writer.send_part(&part[..n])?;
+        writer.flush()?; // waits until the server has taken it: otherwise it would queue up here
+        sent += n as u64;
+        let tenths = sent.saturating_mul(10) / total;
+        if tenths > shown {
+            shown = tenths;
+            show_progress(tenths, sent);
+        }
+    }
+    writer.send_last_part(b"") // a program that reads a file does not know which part is the last
+}
+
+fn show_progress(tenths: u64, sent: u64) {
+    let bar: String = (0..10).map(|at| if at < tenths { '#' } else { '.' }).collect();
+    let (percent, megabytes) = (tenths * 10, sent / 1_000_000);
+    say(format_args!("[{bar}] {percent:3} % {megabytes:6} MB, peak memory {}", peak_memory()));
+}
+
+// ---- the rest
+
+/// Returns the most memory that this program has used so far.
+fn peak_memory() -> String {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let kilobytes = peak.and_then(|peak| peak.trim().strip_suffix(" kB")?.parse::<u64>().ok());
+    kilobytes.map_or("unknown".into(), |kilobytes| format!("{kilobytes} KiB"))
+}
+
+/// Prints a line. Nobody may be reading it, which is no reason to end.
+fn say(line: impl Display) {
+    let _ = writeln!(io::stdout(), "{line}");
+}
+
+fn complain(line: impl Display) {
+    let _ = writeln!(io::stderr(), "{line}");
+}
+
+fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Options, String> {
+    let megabytes = |text: Option<String>, default| match text {
+        None => Ok(default),
+        Some(text) => text.parse::<u64>().map_err(|_| format!("{text} is no number of megabytes")),
+    };
+    let options = match arguments.next() {
+        Some(help) if help == "--help" || help == "-h" => return Ok(Options::Help),
+        Some(option) if option == "--serve" => {
+            let address = arguments.next().ok_or("--serve needs HOST:PORT")?;
+            let megabytes_max = match arguments.next() {
+                None => 1000,
+                Some(option) if option == "--max" => {
+                    megabytes(Some(arguments.next().ok_or("--max needs a number")?), 0)?
+                }
+                Some(other) => return Err(format!("what is {other}?")),
+            };
+            Options::Serve { address, megabytes_max }
+        }
+        Some(uri) if uri.contains("://") => {
+            Options::Upload { uri, megabytes: megabytes(arguments.next(), 200)? }
+        }
+        first => Options::Both { megabytes: megabytes(first, 200)? },
+    };
+    match arguments.next() {
+        None => Ok(options),
+        Some(other) => Err(format!("what is {other}?")),
+    }
+}
