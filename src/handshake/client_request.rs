@@ -40,10 +40,10 @@ use crate::uri::Uri;
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct ClientRequest<'a> {
-    uri: &'a Uri,
+    uri: Cow<'a, Uri>,
     subprotocols: Vec<Cow<'a, str>>,
     require_subprotocol: bool,
-    origin: Option<&'a str>,
+    origin: Option<Cow<'a, str>>,
     config: Config,
     head_limits: HeadLimits,
     refusal_bytes_max: u32,
@@ -55,7 +55,7 @@ impl<'a> ClientRequest<'a> {
     /// field (RFC 7617), unless you add an `Authorization` of your own.
     pub fn new(uri: &'a Uri) -> Self {
         Self {
-            uri,
+            uri: Cow::Borrowed(uri),
             subprotocols: Vec::new(),
             require_subprotocol: false,
             origin: None,
@@ -83,7 +83,7 @@ impl<'a> ClientRequest<'a> {
     /// Sets the origin on behalf of which the request is made, such as `https://example.com`.
     /// Browsers must send one; other clients need not (RFC 6455 §4.1).
     pub fn origin(mut self, origin: impl Into<Option<&'a str>>) -> Self {
-        self.origin = origin.into();
+        self.origin = origin.into().map(Cow::Borrowed);
         self
     }
 
@@ -119,8 +119,40 @@ impl<'a> ClientRequest<'a> {
 
     /// Returns the URI.
     #[must_use]
-    pub const fn uri(&self) -> &'a Uri {
-        self.uri
+    pub const fn uri(&self) -> &Uri {
+        match &self.uri {
+            Cow::Borrowed(uri) => uri,
+            Cow::Owned(uri) => uri,
+        }
+    }
+
+    /// Copies what the request borrows, so that it can be kept or returned.
+    ///
+    /// ```
+    /// use hybi::Uri;
+    /// use hybi::handshake::ClientRequest;
+    /// use hybi::uri::UriError;
+    ///
+    /// fn request_for(host: &str) -> Result<ClientRequest<'static>, UriError> {
+    ///     let uri = Uri::parse(&format!("wss://{host}/chat"))?;
+    ///     let origin = format!("https://{host}");
+    ///     Ok(ClientRequest::new(&uri).origin(&*origin).subprotocol("chat").into_owned())
+    /// }
+    /// assert_eq!(request_for("example.com")?.uri().host(), "example.com");
+    /// # Ok::<(), UriError>(())
+    /// ```
+    pub fn into_owned(self) -> ClientRequest<'static> {
+        let owned = |text: Cow<'a, str>| Cow::Owned(text.into_owned());
+        ClientRequest {
+            uri: Cow::Owned(self.uri.into_owned()),
+            subprotocols: self.subprotocols.into_iter().map(owned).collect(),
+            require_subprotocol: self.require_subprotocol,
+            origin: self.origin.map(owned),
+            config: self.config,
+            head_limits: self.head_limits,
+            refusal_bytes_max: self.refusal_bytes_max,
+            fields: self.fields.into_owned(),
+        }
     }
 
     /// Prepares the request for an HTTP stack of yours, with a random key.
@@ -215,7 +247,7 @@ impl<'a> ClientRequest<'a> {
         if self.require_subprotocol && self.subprotocols.is_empty() {
             return Err(HandshakeUsageError::NoSubprotocolOffered);
         }
-        if let Some(origin) = self.origin
+        if let Some(origin) = &self.origin
             && (origin.is_empty() || !origin.bytes().all(|byte| byte.is_ascii_graphic()))
         {
             return Err(HandshakeUsageError::Origin);
@@ -293,7 +325,7 @@ impl PreparedRequest<'_> {
     pub(super) fn further_fields(&self) -> impl Iterator<Item = (&str, &[u8])> {
         let offered = Some(&*self.expected.subprotocols).filter(|offered| !offered.is_empty());
         let optional = [
-            ("Origin", self.request.origin),
+            ("Origin", self.request.origin.as_deref()),
             ("Sec-WebSocket-Protocol", offered),
             ("Sec-WebSocket-Extensions", self.extensions.as_deref()),
             ("Authorization", self.credentials.as_deref()),

@@ -107,6 +107,55 @@ fn terms_are_made_once_and_serve_many_requests() {
     assert_eq!(kept.subprotocol(None).chosen(), None);
 }
 
+/// Terms that a function computes, and returns.
+fn terms_for(tenant: &str) -> Acceptance<'static> {
+    let subprotocol = format!("{tenant}.chat");
+    let origin = format!("https://{tenant}.example.com");
+    Acceptance::from_origins([origin])
+        .unwrap()
+        .subprotocol(&*subprotocol)
+        .field(format!("X-{tenant}"), format!("{tenant}!"))
+        .into_owned()
+}
+
+/// A request that a function computes, and returns.
+fn request_to(tenant: &str) -> ClientRequest<'static> {
+    let uri = Uri::parse(&format!("ws://{tenant}.example.com/chat?{tenant}")).unwrap();
+    let (origin, subprotocol) = (format!("https://{tenant}.example.com"), format!("{tenant}.chat"));
+    ClientRequest::new(&uri)
+        .origin(&*origin)
+        .subprotocol(&*subprotocol)
+        .field(format!("X-{tenant}"), format!("{tenant}?"))
+        .into_owned()
+}
+
+#[test]
+fn requests_and_terms_can_be_computed_kept_and_returned() {
+    let request = request_to("abc");
+    assert_eq!(request.uri().host(), "abc.example.com");
+    let prepared = request.prepare_with_nonce(*b"the sample nonce").unwrap();
+    assert_eq!(prepared.target(), "/chat?abc");
+    let fields: Vec<_> = prepared.fields().collect();
+    for field in [
+        ("Host", &b"abc.example.com"[..]),
+        ("Origin", b"https://abc.example.com"),
+        ("Sec-WebSocket-Protocol", b"abc.chat"),
+        ("X-abc", b"abc?"),
+    ] {
+        assert!(fields.contains(&field), "{field:?} in {fields:?}");
+    }
+    // Through another thread, whose stack is gone when they are used.
+    let terms = std::thread::spawn(|| terms_for("abc")).join().unwrap();
+    let fields: Vec<_> =
+        fields.iter().map(|(name, value)| (name.to_lowercase().into_bytes(), *value)).collect();
+    let fields: Vec<_> = fields.iter().map(|(name, value)| (&**name, *value)).collect();
+    let parts = RequestParts::new("GET", "/chat?abc").fields(&fields);
+    let request = Request::from_parts(&parts).unwrap().into_owned();
+    let accepted = terms.check(&request).unwrap();
+    assert_eq!(accepted.subprotocol(), Some("abc.chat"));
+    assert!(accepted.fields().any(|field| field == ("X-abc", b"abc!")));
+}
+
 #[test]
 fn a_rejection_can_own_what_it_says() {
     let made = |code: u32| {
