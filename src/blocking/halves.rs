@@ -201,6 +201,21 @@ impl<S: Stream, R: Role> Writer<S, R> {
         self.encode(|writer, out| writer.send(message, out))
     }
 
+    /// Sends a message, and decides about its compression, whatever other threads send: see
+    /// [`WebSocket::send_with`].
+    ///
+    /// # Errors
+    ///
+    /// As [`send`](Self::send).
+    #[cfg(feature = "deflate")]
+    pub fn send_with<'a>(
+        &self,
+        compression: Compression,
+        message: impl Into<Data<'a>>,
+    ) -> Result<(), Error> {
+        self.encode(|writer, out| writer.send_with(compression, message, out))
+    }
+
     /// Sends a message whose payload need not be copied: see [`WebSocket::send_owned`].
     ///
     /// # Errors
@@ -343,7 +358,8 @@ impl<S: Stream, R: Role> Writer<S, R> {
     }
 
     /// Sets which messages are compressed from now on, for all writers: see
-    /// [`WebSocket::set_compression`]. Waits for a thread that is sending.
+    /// [`WebSocket::set_compression`]. Waits for a thread that is sending. To decide about one
+    /// message, use [`send_with`](Self::send_with): another thread might send in between.
     #[cfg(feature = "deflate")]
     pub fn set_compression(&self, compression: Compression) {
         self.link.writing_side().writer.set_compression(compression);

@@ -249,6 +249,22 @@ impl<S: Stream, R: Role> WebSocket<S, R> {
         self.encode(|connection, out| connection.send(message, out))
     }
 
+    /// Sends a message, and decides about its compression: what was
+    /// [set](Self::set_compression) holds for the others. Use it for a secret, and for data that is
+    /// compressed already.
+    ///
+    /// # Errors
+    ///
+    /// As [`send`](Self::send).
+    #[cfg(feature = "deflate")]
+    pub fn send_with<'a>(
+        &mut self,
+        compression: Compression,
+        message: impl Into<Data<'a>>,
+    ) -> Result<(), Error> {
+        self.encode(|connection, out| connection.writer().send_with(compression, message, out))
+    }
+
     /// Sends a message whose payload need not be copied, if that is large.
     ///
     /// # Errors

@@ -216,6 +216,28 @@ impl<R: Role> Writer<R> {
         }
     }
 
+    /// Appends a message to `out`, as [`send`](Self::send), and decides about its compression: what
+    /// was [set](Self::set_compression) holds for the others. Without compression negotiated, it is
+    /// sent uncompressed.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Connection::send`](crate::Connection::send).
+    #[cfg(feature = "deflate")]
+    pub fn send_with<'a>(
+        &mut self,
+        compression: Compression,
+        message: impl Into<Data<'a>>,
+        out: &mut Outbox,
+    ) -> Result<(), UsageError> {
+        let usual = self.deflater().map(|deflater| deflater.set_compression(compression));
+        let sent = self.send(message, out);
+        if let Some(usual) = usual {
+            self.set_compression(usual);
+        }
+        sent
+    }
+
     /// Sets which messages are compressed from now on. Does nothing if compression was not
     /// negotiated.
     #[cfg(feature = "deflate")]

@@ -56,3 +56,41 @@ fn a_writer_decides_too() {
     peer.read_exact(&mut frame[..1]).unwrap();
     assert_eq!(frame[0] & COMPRESSED, COMPRESSED);
 }
+
+/// Of several threads that share a writer, one that set something for all could not decide about
+/// its own message.
+#[test]
+fn each_message_can_be_decided_about_and_the_others_stay_as_they_were() {
+    let (mut peer, stream) = sockets();
+    let ws = WebSocket::new(stream, agreed_connection().0, Inbox::new());
+    let (_reader, writer) = ws.split().unwrap();
+    let other = writer.clone();
+    let message = "message ".repeat(10);
+    for usual in [Compression::Always, Compression::Never] {
+        other.set_compression(usual);
+        for (decided, bit) in [(Compression::Never, 0), (Compression::Always, COMPRESSED)] {
+            writer.send_with(decided, &message).unwrap();
+            other.send(&message).unwrap();
+            let usual = if usual == Compression::Always { COMPRESSED } else { 0 };
+            assert_eq!([0; 2].map(|_| first_byte(&mut peer) & COMPRESSED), [bit, usual]);
+        }
+    }
+    // A whole connection has the same verb, and so has one without compression.
+    let stream = Script::new([]);
+    let mut ws = WebSocket::new(stream.clone(), agreed_connection().0, Inbox::new());
+    ws.send_with(Compression::Never, &message).unwrap();
+    ws.send(&message).unwrap();
+    let written = stream.written();
+    assert_eq!((written[0] & COMPRESSED, written[82] & COMPRESSED), (0, COMPRESSED));
+    let stream = Script::new([]);
+    server(stream.clone()).send_with(Compression::Always, "plain").unwrap();
+    assert_eq!(stream.written(), plain(hybi::frame::OpCode::TEXT, b"plain"));
+}
+
+/// Reads a frame with a length in the first form. Returns its first byte.
+fn first_byte(peer: &mut impl Read) -> u8 {
+    let mut header = [0; 2];
+    peer.read_exact(&mut header).unwrap();
+    peer.read_exact(&mut vec![0; header[1].into()]).unwrap();
+    header[0]
+}

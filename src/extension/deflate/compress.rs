@@ -61,8 +61,9 @@ impl Deflater {
         })
     }
 
-    pub(crate) fn set_compression(&mut self, compression: Compression) {
-        self.compression = compression;
+    /// Sets which messages are compressed from now on. Returns what was set before.
+    pub(crate) fn set_compression(&mut self, compression: Compression) -> Compression {
+        core::mem::replace(&mut self.compression, compression)
     }
 
     /// Returns whether to compress a message of this many bytes, or one in parts (`None`).
