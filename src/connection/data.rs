@@ -8,7 +8,9 @@ use bytes::Bytes;
 
 use super::event::ChunkData;
 use super::message::{Message, Utf8Bytes};
+use crate::error::UsageError;
 use crate::frame::OpCode;
+use crate::utf8;
 
 /// A message to be sent, or a part of one, which borrows its payload.
 ///
@@ -39,6 +41,30 @@ pub enum Data<'a> {
 }
 
 impl<'a> Data<'a> {
+    /// Makes text of bytes, after checking that they are UTF-8 (RFC 6455 §5.6). That is the only
+    /// check: sending does none.
+    ///
+    /// [`Utf8Bytes::try_from`] does the same for a `Vec<u8>` or `Bytes`.
+    ///
+    /// ```
+    /// use hybi::connection::Data;
+    /// use hybi::{Config, Connection, Outbox, UsageError};
+    ///
+    /// fn pass_on(json: &[u8], out: &mut Outbox) -> Result<(), UsageError> {
+    ///     let mut ws = Connection::server(Config::default());
+    ///     ws.send(Data::from_utf8(json)?, out)
+    /// }
+    /// assert_eq!(pass_on(b"[1, 2]", &mut Outbox::new()), Ok(()));
+    /// assert_eq!(pass_on(b"\xff", &mut Outbox::new()), Err(UsageError::TextNotUtf8));
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`UsageError::TextNotUtf8`].
+    pub fn from_utf8(bytes: &'a [u8]) -> Result<Self, UsageError> {
+        utf8::validate(bytes).map(Self::Text).ok_or(UsageError::TextNotUtf8)
+    }
+
     /// Returns whether the payload is text or binary.
     #[must_use]
     pub const fn kind(self) -> Kind {

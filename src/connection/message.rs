@@ -207,6 +207,15 @@ impl TryFrom<Vec<u8>> for Utf8Bytes {
     }
 }
 
+/// Checks the bytes. Copies them only if they are shared. The error returns them.
+impl TryFrom<Bytes> for Utf8Bytes {
+    type Error = alloc::string::FromUtf8Error;
+
+    fn try_from(bytes: Bytes) -> Result<Self, Self::Error> {
+        Vec::from(bytes).try_into()
+    }
+}
+
 impl From<Utf8Bytes> for Message {
     fn from(text: Utf8Bytes) -> Self {
         Self::Text(text)

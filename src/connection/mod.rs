@@ -501,7 +501,10 @@ impl<R: Role> Connection<R> {
     /// Joins the halves of a [split](Self::split) connection. Pass replies that are still on their
     /// way to the writer before.
     ///
-    /// The halves must come from one connection. Nothing checks that.
+    /// The halves should come from one connection. Nothing checks that, as it would need a number in
+    /// each, and nothing depends on it: each half obeys the protocol by itself, and the writer
+    /// compresses only what its own peer has agreed on. With halves of two connections, the writer's
+    /// peer gets pongs and a Close frame that answer another's, which it may (RFC 6455 §5.5.3).
     #[must_use]
     pub fn join(reader: Reader<R>, writer: Writer<R>) -> Self {
         Self { reader, writer }

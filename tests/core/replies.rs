@@ -342,3 +342,43 @@ fn halves_of_a_client_mask_and_close() {
     writer.reply(&ping(b"").reply().unwrap(), &mut out);
     assert_eq!(out, Side::Client.outgoing(0x8a, b"x"));
 }
+
+/// The mistake that `join` does not notice: the reader of one connection, the writer of another.
+/// The writer's peer hears what it did not ask for, and nothing that breaks a rule.
+#[test]
+fn joined_halves_of_two_connections_say_nothing_that_their_peer_may_not_hear() {
+    let key: fn() -> [u8; 4] = || KEY;
+    for wire in [
+        Side::Server.incoming(0x89, b"?"),
+        Side::Server.incoming(0x81, b"question"),
+        Side::Server.incoming_part(0x82, 100, b"half"),
+        Side::Server.incoming(0x88, &close_body(1001, "bye")),
+        Side::Server.incoming(0x81, b"\xff"), // 1007
+        vec![0xff],                           // 1002
+    ] {
+        for writer_is in [ReadyState::Open, ReadyState::Closing, ReadyState::Closed] {
+            let (reader, _) = Connection::server(Config::default()).split();
+            let (_, mut writer) = Connection::server(Config::default()).split();
+            let mut out = Outbox::new();
+            match writer_is {
+                ReadyState::Closing => writer.close(CloseCode::NORMAL, "", &mut out).unwrap(),
+                ReadyState::Closed => writer.end_of_output(),
+                _ => writer.send_part("unfinished", &mut out).unwrap(),
+            }
+            let mut ws = Connection::join(reader, writer);
+            let mut inbox = wire.clone();
+            let mut input = Input::new(&mut inbox);
+            while let Ok(Some(_)) = ws.receive(&mut input, &mut out) {}
+            let _ = ws.send_last_part(" message", &mut out);
+            let _ = ws.ping(b"still there?", &mut out);
+            let _ = ws.close(CloseCode::NORMAL, "", &mut out);
+            let _ = ws.end_of_input(&mut out);
+            assert_eq!(ws.ready_state(), ReadyState::Closed);
+
+            let mut heard = out.take();
+            let mut peer = Connection::client_with_keys(Config::default(), key);
+            let (mut input, mut replies) = (Input::new(&mut heard), Outbox::new());
+            while peer.receive(&mut input, &mut replies).expect("legal").is_some() {}
+        }
+    }
+}

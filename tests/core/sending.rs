@@ -399,3 +399,31 @@ fn mistakes_write_nothing_and_harm_nothing() {
         assert_eq!(run.error, None);
     }
 }
+
+#[test]
+fn bytes_become_text_after_one_check_and_without_a_copy() {
+    let text = "gr\u{fc}\u{df}e";
+    for side in BOTH {
+        // Lent, owned and shared: the same frame.
+        let (mut ws, mut out) = (side.connection(Config::default()), Vec::new());
+        ws.send(Data::from_utf8(text.as_bytes()).unwrap(), &mut out).unwrap();
+        for bytes in [Bytes::from(text.as_bytes().to_vec()), Bytes::from_static(text.as_bytes())] {
+            ws.send_owned(Utf8Bytes::try_from(bytes).unwrap(), &mut out).unwrap();
+        }
+        ws.send_owned(Utf8Bytes::try_from(text.as_bytes().to_vec()).unwrap(), &mut out).unwrap();
+        assert_eq!(out, side.outgoing(0x81, text.as_bytes()).repeat(4));
+    }
+    let bytes = text.as_bytes().to_vec();
+    assert!(
+        matches!(Data::from_utf8(&bytes), Ok(Data::Text(text)) if text.as_ptr() == bytes.as_ptr())
+    );
+    let address = bytes.as_ptr();
+    let owned = Utf8Bytes::try_from(Bytes::from(bytes)).unwrap();
+    assert_eq!(owned.as_ptr(), address);
+    // RFC 6455 \u{a7}5.6: UTF-8. No surrogates, nothing unfinished.
+    for bad in [&b"\xff"[..], b"\xed\xa0\x80", b"ab\xe2\x82", b"\xc0\x80"] {
+        assert_eq!(Data::from_utf8(bad), Err(UsageError::TextNotUtf8));
+        let error = Utf8Bytes::try_from(Bytes::copy_from_slice(bad)).unwrap_err();
+        assert_eq!(error.into_bytes(), bad);
+    }
+}

@@ -429,3 +429,32 @@ fn a_final_block_without_its_octet_ends_a_message() {
     let config = DeflateConfig::default();
     check(|| client("permessage-deflate", &config), &wire, &[text("Hello"), text("Hello")]);
 }
+
+/// The mistake that `Connection::join` does not notice: what is sent is as the writer's peer has
+/// agreed, whatever the reader's has.
+#[test]
+fn joined_halves_of_two_connections_compress_only_for_a_peer_that_agreed() {
+    let config = DeflateConfig::default();
+    let plain = || Connection::server(Config::default());
+    let message = "message ".repeat(100);
+    for (reader_of, writer_of, peer) in [
+        (server(DEFAULT, &config), plain(), None),
+        (plain(), server(DEFAULT, &config), Some(DEFAULT)),
+        (server(DEFAULT, &config), server(NO_TAKEOVER, &config), Some(NO_TAKEOVER)),
+        (server(NO_TAKEOVER, &config), server(DEFAULT, &config), Some(DEFAULT)),
+    ] {
+        let mut ws = Connection::join(reader_of.split().0, writer_of.split().1);
+        let mut out = Outbox::new();
+        for _ in 0..2 {
+            ws.send(&message, &mut out).unwrap();
+        }
+        let wire = out.take();
+        assert_eq!(wire.len() < message.len(), peer.is_some(), "whether it is compressed");
+        let keys: fn() -> [u8; 4] = || [0; 4];
+        let mut peer = match peer {
+            None => Connection::client_with_keys(Config::default(), keys),
+            Some(offer) => client(offer, &config),
+        };
+        assert_eq!(receive(&mut peer, &wire, usize::MAX), [text(&message), text(&message)]);
+    }
+}
