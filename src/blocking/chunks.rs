@@ -134,7 +134,7 @@ impl Chunks {
         self.front.as_mut().is_none_or(Front::make_room)
     }
 
-    fn push(&mut self, chunk: Chunk<'static>) {
+    pub(super) fn push(&mut self, chunk: Chunk<'static>) {
         match &mut self.front {
             Some(front) => front.push(&chunk),
             None => self.front = Some(Front::new(chunk)),

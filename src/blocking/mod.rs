@@ -99,6 +99,8 @@
 //!   [`receive_up_to`](WebSocket::receive_up_to) return a part of one,
 //!   [`send_part`](WebSocket::send_part) sends one: memory stays bounded, and progress can be shown.
 //!   The example `upload` does both.
+//! - **Taking over, handing over.** [`WebSocket::new`] takes a connection whose handshake was done
+//!   elsewhere, [`into_parts`](WebSocket::into_parts) gives everything back.
 //! - **Two threads.** [`split`](WebSocket::split) makes a [`Reader`] and a [`Writer`] with the same
 //!   verbs.
 //! - **`wss:`.** Bring a [`Stream`] that does TLS; [`Connector`] shows how.
@@ -134,6 +136,7 @@ mod halves;
 mod link;
 #[cfg(feature = "rand")]
 mod look_up;
+mod parts;
 #[cfg(feature = "rand")]
 mod proxy;
 mod receive_loop;
@@ -150,6 +153,7 @@ pub use connect_error::{AddressError, ConnectError};
 pub use connector::{Connector, connect};
 pub use error::{AcceptError, Error};
 pub use halves::{Reader, Writer};
+pub use parts::Parts;
 #[cfg(feature = "rand")]
 pub use proxy::Proxy;
 pub use stream::{Shared, Stream, TryClone, Untimed};

@@ -79,6 +79,15 @@ impl<S> Transfer<S> {
         }
     }
 
+    /// Makes a transfer that has output already.
+    pub(super) fn with_output(stream: S, inbox: Inbox, out: Outbox) -> Self {
+        Self { out, unflushed: true, ..Self::new(stream, inbox) }
+    }
+
+    pub(super) fn into_parts(self) -> (S, Inbox, Outbox) {
+        (self.stream, self.inbox, self.out)
+    }
+
     /// Lends out the unread input, and the output.
     pub(super) fn buffers(&mut self) -> (Input<'_>, &mut Outbox) {
         (self.inbox.input(), &mut self.out)

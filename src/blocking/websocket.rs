@@ -6,7 +6,7 @@ use std::string::String;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::chunks::Want;
+use super::chunks::{Chunks, Want};
 use super::clock::Clock;
 use super::ending::{Ending, leaving_code};
 use super::error::Error;
@@ -511,10 +511,15 @@ impl<S: Stream, R: Role> WebSocket<S, R> {
         self.receiving.transfer.stream()
     }
 
-    /// Returns the stream, without a closing handshake. Unread and unsent bytes are lost.
+    /// Returns the stream, without a closing handshake. Unread and unsent bytes are lost;
+    /// [`into_parts`](Self::into_parts) returns them.
     #[must_use]
     pub fn into_stream(self) -> S {
         self.receiving.transfer.into_stream()
+    }
+
+    pub(super) fn chunks(&mut self) -> &mut Chunks {
+        &mut self.receiving.chunks
     }
 
     pub(super) fn into_receive_loop(self) -> ReceiveLoop<S, Connection<R>> {

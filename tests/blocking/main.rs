@@ -10,6 +10,7 @@ mod connection;
 mod errors;
 mod halves;
 mod handshake;
+mod parts;
 mod proxies;
 mod refusals;
 mod stream;

@@ -393,3 +393,40 @@ fn how_much_of_a_message_is_left_is_known_in_its_last_frame() {
         assert_eq!(left(&side.incoming_part(0x82, u64::MAX >> 1, b"x")), Some((u64::MAX >> 1) - 1));
     }
 }
+
+#[test]
+fn events_and_chunks_can_be_kept_when_their_input_is_gone() {
+    /// What a function receives from a buffer of its own.
+    fn received(side: Side) -> (Vec<Event<'static>>, Vec<ChunkEvent<'static>>) {
+        let wire = [
+            side.incoming(0x81, "ß".as_bytes()),
+            side.incoming(0x82, b"\xff"),
+            side.incoming(0x89, b"?"),
+            side.incoming(0x8a, b"!"),
+            side.incoming(0x88, &close_body(1001, "bye")),
+        ]
+        .concat();
+        let (mut events, mut chunks) = (Vec::new(), Vec::new());
+        let (mut ws, mut inbox) = (side.connection(Config::default()), wire.clone());
+        let mut input = Input::new(&mut inbox);
+        while let Some(event) = ws.receive(&mut input, &mut Vec::new()).unwrap() {
+            events.push(event.into_owned());
+        }
+        let (mut ws, mut inbox) = (side.connection(Config::default()), wire);
+        let mut input = Input::new(&mut inbox);
+        while let Some(chunk) = ws.receive_chunk(&mut input, &mut Vec::new()).unwrap() {
+            chunks.push(chunk.into_owned());
+        }
+        (events, chunks)
+    }
+    for side in BOTH {
+        let controls = [ping(b"?"), pong(b"!"), closed(1001, "bye")];
+        let (events, chunks) = received(side);
+        assert_eq!(events[..2], [text("ß"), binary(b"\xff")]);
+        assert_eq!(events[2..], controls);
+        let chunk = |data| ChunkEvent::Chunk(Chunk { data, first: true, last: true });
+        assert_eq!(chunks[0], chunk(ChunkData::Text("ß".into())));
+        assert_eq!(chunks[1], chunk(ChunkData::Binary(b"\xff"[..].into())));
+        assert_eq!(chunks[2..], controls.map(ChunkEvent::Control));
+    }
+}

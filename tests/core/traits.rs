@@ -128,6 +128,7 @@ fn every_public_type_can_be_sent_shared_and_printed() {
 
     type Socket = std::net::TcpStream;
     note::<blocking::Acceptor>(all);
+    note::<blocking::Parts<Socket, Client>>(all);
     note::<blocking::Pending<Socket>>(all);
     note::<blocking::Reader<Socket, hybi::Server>>(all);
     note::<blocking::Shared<Socket>>(all);

@@ -1,0 +1,83 @@
+//! What a [`WebSocket`] is made of.
+
+use core::fmt;
+
+use super::receive_loop::ReceiveLoop;
+use super::stream::Stream;
+use super::transfer::Transfer;
+use super::websocket::{Opening, WebSocket};
+use crate::buffers::{Inbox, Outbox};
+use crate::connection::{Chunk, Connection};
+use crate::role::Role;
+
+/// What a [`WebSocket`] is made of, to go on with by other means: with the core, in another process,
+/// or over the same stream in another type. [`WebSocket::into_parts`] has an example.
+pub struct Parts<S, R> {
+    /// The stream. Its time-outs are as the last call has left them. Flush it, if it holds back what
+    /// it was given.
+    pub stream: S,
+    /// The protocol's state.
+    pub connection: Connection<R>,
+    /// The bytes that were read from the stream and not received by the connection.
+    pub inbox: Inbox,
+    /// The bytes that the connection has sent and the stream has not taken. They come before all
+    /// others, and the first may be the middle of a frame.
+    pub out: Outbox,
+    /// What was received of a message in chunks, and not returned.
+    pub chunk: Option<Chunk<'static>>,
+}
+
+impl<S: Stream, R: Role> WebSocket<S, R> {
+    /// Takes the connection apart, so that somebody else can go on with it. Nothing is lost of what
+    /// was received and sent. Time-outs and [keep-alive](Self::set_keepalive) are settings: set them
+    /// again.
+    ///
+    /// Do it while the connection is open. How the peer has closed it is lost with the `WebSocket`.
+    ///
+    /// ```
+    /// use hybi::blocking::{Parts, Untimed, WebSocket};
+    /// use hybi::{Config, Connection, Event, Inbox, Message};
+    /// use std::io::Cursor;
+    ///
+    /// let stream = Untimed(Cursor::new(b"\x81\x05Hello\x81\x03you".to_vec()));
+    /// let keys = || [1, 2, 3, 4]; // for tests only
+    /// let connection = Connection::client_with_keys(Config::default(), keys);
+    /// let mut ws = WebSocket::new(stream, connection, Inbox::new());
+    /// assert_eq!(ws.receive()?, Some(Message::from("Hello")));
+    ///
+    /// let Parts { mut connection, mut inbox, mut out, .. } = ws.into_parts();
+    /// let mut input = inbox.input(); // was read together with the first message
+    /// assert_eq!(connection.receive(&mut input, &mut out)?, Some(Event::Text("you".into())));
+    /// # Ok::<(), hybi::blocking::Error>(())
+    /// ```
+    #[must_use]
+    pub fn into_parts(self) -> Parts<S, R> {
+        let ReceiveLoop { transfer, protocol: connection, mut chunks, .. } =
+            self.into_receive_loop();
+        let (stream, inbox, out) = transfer.into_parts();
+        Parts { stream, connection, inbox, out, chunk: chunks.take_all() }
+    }
+
+    /// Makes a WebSocket of the parts of one: the reverse of [`into_parts`](Self::into_parts), over
+    /// the same stream or another. If nothing is unsent, [`new`](Self::new) is shorter.
+    #[must_use]
+    pub fn from_parts(parts: Parts<S, R>) -> Self {
+        let Parts { stream, connection, inbox, out, chunk } = parts;
+        let transfer = Transfer::with_output(stream, inbox, out);
+        let mut ws = Self::from_handshake(transfer, connection, Opening::Plain);
+        if let Some(chunk) = chunk {
+            ws.chunks().push(chunk);
+        }
+        ws
+    }
+}
+
+/// Prints no bytes: they may be a user's data.
+impl<S, R> fmt::Debug for Parts<S, R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Parts")
+            .field("inbox", &self.inbox)
+            .field("unsent", &self.out.len())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,134 @@
+//! A connection taken apart, and put together over the same stream or another.
+
+use std::io::ErrorKind;
+use std::time::Duration;
+
+use hybi::blocking::{Parts, WebSocket};
+use hybi::frame::OpCode;
+use hybi::{Config, Connection, Event, Inbox, Message, Server};
+
+use crate::stream::*;
+
+/// Takes it apart and puts it together.
+fn again(ws: WebSocket<Script, Server>) -> WebSocket<Script, Server> {
+    WebSocket::from_parts(ws.into_parts())
+}
+
+#[test]
+fn nothing_that_was_received_is_lost_wherever_it_is_taken_apart() {
+    let wire = [
+        masked(OpCode::TEXT, b"one"),
+        masked(OpCode::PING, b"?"),
+        frame(true, false, OpCode::TEXT, b"t\xe2\x82"),
+        frame(true, true, OpCode::CONTINUATION, b"\xacw"),
+        masked(OpCode::BINARY, &[7; 300]),
+        masked(OpCode::CLOSE, b"\x03\xe8"),
+    ]
+    .concat();
+    let expected = [Message::from("one"), "t€w".into(), (&[7; 300]).into()];
+    for cut in 1..wire.len() {
+        let (front, back) = wire.split_at(cut);
+        let stream = Script::new([
+            In::Bytes(front.to_vec()),
+            In::Error(ErrorKind::WouldBlock),
+            In::Bytes(back.to_vec()),
+        ]);
+        let mut ws = server(stream.clone());
+        let mut messages = Vec::new();
+        loop {
+            match ws.receive() {
+                Ok(Some(message)) => messages.push(message),
+                Ok(None) => break,
+                Err(error) => timed_out::<()>(Err(error)),
+            }
+            ws = again(ws); // after each message, and in the middle of one
+        }
+        assert_eq!(messages, expected, "cut at {cut}");
+        assert_eq!(ws.closed().unwrap().code(), 1000);
+        let replies = [plain(OpCode::PONG, b"?"), plain(OpCode::CLOSE, b"\x03\xe8")];
+        assert_eq!(stream.written(), replies.concat());
+    }
+}
+
+#[test]
+fn what_was_read_and_not_received_is_handed_over() {
+    let wire = [masked(OpCode::TEXT, b"one"), masked(OpCode::TEXT, b"two")];
+    let mut ws = server(Script::new([bytes(&wire)]));
+    assert_eq!(ws.receive().unwrap(), text("one"));
+    let Parts { mut connection, mut inbox, mut out, chunk, .. } = ws.into_parts();
+    assert_eq!(inbox.unread(), wire[1]);
+    assert!(out.is_empty() && chunk.is_none());
+    let event = connection.receive(&mut inbox.input(), &mut out).unwrap();
+    assert_eq!(event, Some(Event::Text("two".into())));
+}
+
+#[test]
+fn what_was_sent_and_not_written_is_handed_over() {
+    let frames = [plain(OpCode::TEXT, b"Hello"), plain(OpCode::BINARY, &[1, 2, 3])].concat();
+    for taken in 0..frames.len() {
+        let takes = (taken > 0).then_some(Out::Takes(taken)); // no bytes would be an error
+        let stream =
+            Script::new([]).writing(takes.into_iter().chain([Out::Error(ErrorKind::WouldBlock)]));
+        let mut ws = server(stream.clone());
+        ws.set_write_timeout(Duration::ZERO).unwrap();
+        ws.feed("Hello").unwrap();
+        ws.send(&[1, 2, 3]).unwrap();
+        let parts = ws.into_parts();
+        let other = Script::new([]);
+        let mut ws = WebSocket::from_parts(Parts {
+            stream: other.clone(),
+            connection: parts.connection,
+            inbox: parts.inbox,
+            out: parts.out,
+            chunk: parts.chunk,
+        });
+        assert_eq!(ws.unsent_bytes(), frames.len() - stream.written().len());
+        ws.send("next").unwrap();
+        let written = [stream.written(), other.written()].concat();
+        assert_eq!(written, [frames.clone(), plain(OpCode::TEXT, b"next")].concat());
+    }
+}
+
+#[test]
+fn what_waits_of_a_message_in_chunks_is_handed_over() {
+    let stream = Script::new([
+        bytes(&[frame(true, false, OpCode::TEXT, b"begin")]),
+        In::Error(ErrorKind::WouldBlock),
+        bytes(&[frame(true, true, OpCode::CONTINUATION, b"end"), masked(OpCode::TEXT, b"next")]),
+    ]);
+    let mut ws = server(stream);
+    assert_eq!(ws.receive_up_to(2).unwrap().unwrap().data.as_bytes(), b"be");
+    ws = again(ws);
+    timed_out(ws.receive_up_to(10));
+    let parts = ws.into_parts();
+    assert_eq!(parts.chunk.as_ref().unwrap().data.as_bytes(), b"gin");
+    let mut ws = WebSocket::from_parts(parts);
+    assert!(ws.receive().is_err(), "a whole message, in the middle of one");
+    let chunk = ws.receive_up_to(10).unwrap().unwrap();
+    assert_eq!((chunk.data.as_bytes(), chunk.first, chunk.last), (&b"ginend"[..], false, true));
+    assert_eq!(ws.receive().unwrap(), text("next"));
+}
+
+/// `new` and `from_parts` make the same.
+#[test]
+fn a_connection_without_output_needs_no_parts() {
+    let mut inbox = Inbox::new();
+    inbox.append(&masked(OpCode::TEXT, b"Hello"));
+    let connection = Connection::server(Config::default());
+    let mut ws = again(WebSocket::new(Script::new([]), connection, inbox));
+    assert_eq!(ws.receive().unwrap(), text("Hello"));
+    assert_eq!(ws.subprotocol(), None);
+}
+
+/// Prints no message.
+#[test]
+fn parts_print_no_bytes() {
+    let mut ws = server(Script::new([bytes(&[
+        masked(OpCode::TEXT, b"one"),
+        masked(OpCode::TEXT, b"secret"),
+    ])]));
+    ws.receive().unwrap();
+    let printed = format!("{:?}", ws.into_parts());
+    assert!(printed.contains("unread: 12"), "{printed}");
+    assert!(!printed.contains("secret"), "{printed}");
+}
