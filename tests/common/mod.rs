@@ -384,6 +384,8 @@ pub enum Item {
 pub enum Mode {
     Messages,
     Chunks,
+    /// In chunks, with this limit for each message.
+    Within(u64),
 }
 
 impl Run {
@@ -412,6 +414,9 @@ impl Run {
                 }),
                 Mode::Chunks => ws
                     .receive_chunk(&mut input, &mut self.out.0)
+                    .map(|event| event.map(|event| self.note(event))),
+                Mode::Within(limit) => ws
+                    .receive_chunk_within(limit, &mut input, &mut self.out.0)
                     .map(|event| event.map(|event| self.note(event))),
             };
             match more {

@@ -7,7 +7,7 @@ use hybi::{Config, Limits};
 use proptest::prelude::*;
 
 use crate::bodies;
-use crate::bodies::common::{self, BOTH, Mode, Run, Side, fails_at};
+use crate::bodies::common::{self, BOTH, Mode, Run, Side, fails_at, run_fresh_every_way};
 
 /// Something that a peer sends: mostly a legal frame, in an order that need not be.
 fn frame() -> impl Strategy<Value = (u8, Vec<u8>)> {
@@ -106,6 +106,29 @@ proptest! {
             let config = Config::default().limits(limits);
             let fresh = || if manual { side.manual_connection(config) } else { side.connection(config) };
             bodies::same_for_every_cut_on(&fresh, backlog, &wire, &cuts);
+        }
+    }
+
+    /// The usual limits then do not matter, except for that of fragments.
+    #[test]
+    fn a_limit_of_its_own_is_what_it_is_for_all(
+        frames in stream(),
+        limit in 0u64..300,
+        fragments in 1u32..6,
+        manual in any::<bool>(),
+        cuts in cuts(),
+    ) {
+        for side in BOTH {
+            let wire = wire(side, &frames);
+            let with = |limits: Limits| {
+                let config = Config::default().limits(limits.fragments_max(fragments));
+                if manual { side.manual_connection(config) } else { side.connection(config) }
+            };
+            let usual = Limits::default().frame_bytes_max(u64::MAX).message_bytes_max(limit);
+            let tight = Limits::default().frame_bytes_max(1).message_bytes_max(1);
+            let for_all = run_fresh_every_way(&|| with(usual), Mode::Chunks, &wire, &cuts);
+            let own = run_fresh_every_way(&|| with(tight), Mode::Within(limit), &wire, &cuts);
+            prop_assert_eq!(own, for_all);
         }
     }
 

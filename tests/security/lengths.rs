@@ -157,14 +157,22 @@ fn feed(side: Side, mode: Mode, first: u8, payload: &[u8], count: usize) {
                         Some(other) => panic!("{other:?}"),
                         None => break,
                     },
-                    Mode::Chunks => match ws.receive_chunk(&mut input, &mut out).unwrap() {
-                        Some(hybi::connection::ChunkEvent::Chunk(chunk)) => {
-                            bytes += chunk.data.as_bytes().len();
-                            ended += usize::from(chunk.last);
+                    Mode::Chunks | Mode::Within(_) => {
+                        let chunk = match mode {
+                            Mode::Within(limit) => {
+                                ws.receive_chunk_within(limit, &mut input, &mut out)
+                            }
+                            _ => ws.receive_chunk(&mut input, &mut out),
+                        };
+                        match chunk.unwrap() {
+                            Some(hybi::connection::ChunkEvent::Chunk(chunk)) => {
+                                bytes += chunk.data.as_bytes().len();
+                                ended += usize::from(chunk.last);
+                            }
+                            Some(other) => panic!("{other:?}"),
+                            None => break,
                         }
-                        Some(other) => panic!("{other:?}"),
-                        None => break,
-                    },
+                    }
                 }
             }
         }
@@ -180,7 +188,7 @@ fn feed(side: Side, mode: Mode, first: u8, payload: &[u8], count: usize) {
             assert!(cost.count <= 2 * count.ilog2() as usize, "{context}");
             assert!(cost.peak <= 3 * arrived + 64, "{context}");
         }
-        Mode::Chunks => {
+        Mode::Chunks | Mode::Within(_) => {
             assert!(calls <= pieces + arrived + 1, "{context}");
             assert_eq!(cost.count, 0, "{context}");
         }
@@ -195,6 +203,7 @@ fn class_04_a_million_empty_fragments_cost_linear_work_and_bounded_memory() {
     feed(Side::Client, Mode::Messages, 0x02, b"", MILLION / 50);
     for side in BOTH {
         feed(side, Mode::Chunks, 0x02, b"", MILLION / 50);
+        feed(side, Mode::Within(0), 0x02, b"", MILLION / 50);
     }
 }
 
