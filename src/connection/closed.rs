@@ -17,6 +17,25 @@ use crate::frame::CloseReason;
 /// assert_eq!(Closed::Abnormal(Abnormal::Terminated).code(), 1006);
 /// ```
 ///
+/// An adapter makes it of what ended the connection: [`Event::Close`](crate::Event::Close), which is
+/// clean, or an error of receiving, of the end of the input or of the keep-alive:
+///
+/// ```
+/// use hybi::connection::Closed;
+/// use hybi::{Config, Connection, Event, Inbox, Outbox};
+///
+/// let (mut ws, mut out) = (Connection::server(Config::default()), Outbox::new());
+/// let mut inbox = Inbox::new();
+/// inbox.append(b"\x88\x82\0\0\0\0\x03\xe8"); // usually read from a socket
+///
+/// let closed = match ws.receive(&mut inbox.input(), &mut out) {
+///     Ok(Some(Event::Close(reason))) => Some(Closed::Clean(reason.map(|reason| reason.into_owned()))),
+///     Ok(_) => None,
+///     Err(error) => Some(Closed::Abnormal(error.into())),
+/// };
+/// assert_eq!(closed.map(|closed| closed.code()), Some(1000));
+/// ```
+///
 /// A connection ends with a Close frame or without one, so there will be no third variant.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Closed {
@@ -69,6 +88,16 @@ impl Closed {
     pub const fn was_clean(&self) -> bool {
         matches!(self, Self::Clean(_))
     }
+
+    /// Returns a code for logs, metrics and other languages: `"clean"`, or that of
+    /// [`Abnormal::name`]. It is as stable as [`ProtocolError::name`].
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Clean(_) => "clean",
+            Self::Abnormal(why) => why.name(),
+        }
+    }
 }
 
 impl Abnormal {
@@ -117,5 +146,23 @@ impl From<EndOfInputError> for Abnormal {
             EndOfInputError::Protocol(error) => Self::Protocol(error),
             EndOfInputError::CutOff(cut_off) => Self::CutOff(cut_off),
         }
+    }
+}
+
+impl From<ProtocolError> for Abnormal {
+    fn from(error: ProtocolError) -> Self {
+        Self::Protocol(error)
+    }
+}
+
+impl From<CutOff> for Abnormal {
+    fn from(cut_off: CutOff) -> Self {
+        Self::CutOff(cut_off)
+    }
+}
+
+impl From<KeepaliveError> for Abnormal {
+    fn from(error: KeepaliveError) -> Self {
+        Self::TimedOut(error)
     }
 }

@@ -232,6 +232,10 @@ fn the_errors_of_connections_have_stable_names() {
     check(ERRORS, "UsageError", &rows);
 
     assert_eq!(Abnormal::Transport.name(), "transport-failed");
+    assert_eq!(Closed::Abnormal(Bad::Masked.into()).name(), "masked");
+    assert_eq!(Closed::Abnormal(Cut::InHeader.into()).name(), "cut-off-in-header");
+    assert_eq!(Closed::Abnormal(Late::Pong.into()).name(), Late::Pong.name());
+    assert_eq!(Closed::Clean(None).name(), "clean");
     assert_eq!(Abnormal::Terminated.name(), "terminated");
     let known = ["CutOff", "Protocol", "Terminated", "TimedOut", "Transport"];
     assert_eq!(variants(CLOSED, "Abnormal"), BTreeSet::from(known));
