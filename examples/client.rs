@@ -47,23 +47,23 @@ struct Options {
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     if arguments.iter().any(|argument| argument == "--help" || argument == "-h") {
-        println!("{USAGE}");
+        let _ = writeln!(io::stdout(), "{USAGE}");
         return ExitCode::SUCCESS;
     }
     let options = match parse(arguments) {
         Ok(options) => options,
         Err(error) => {
-            eprintln!("{error}\n{USAGE}");
+            complain(format_args!("{error}\n{USAGE}"));
             return ExitCode::from(2);
         }
     };
     match run(&options) {
         Ok(closed) => {
-            eprintln!("closed: {closed}");
+            complain(format_args!("closed: {closed}"));
             if closed.was_clean() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
         }
         Err(error) => {
-            eprintln!("{error}");
+            complain(error);
             ExitCode::FAILURE
         }
     }
@@ -135,7 +135,7 @@ fn run(options: &Options) -> Result<Closed, Box<dyn std::error::Error>> {
     }
 
     let mut ws = connector.connect(&request)?;
-    eprintln!("open, subprotocol: {}", ws.subprotocol().unwrap_or("none"));
+    complain(format_args!("open, subprotocol: {}", ws.subprotocol().unwrap_or("none")));
     if options.ping {
         ws.ping(b"are you there?")?;
     }
@@ -144,7 +144,7 @@ fn run(options: &Options) -> Result<Closed, Box<dyn std::error::Error>> {
     // Nobody joins this thread: it may be waiting for the terminal when the server closes.
     thread::spawn(move || {
         if let Err(error) = send_lines(&writer, close) {
-            eprintln!("{error}");
+            complain(error);
         }
     });
     print_messages(reader)
@@ -192,6 +192,11 @@ fn print_messages(
         screen.flush()?;
     }
     reader.closed().cloned().ok_or_else(|| "the connection is still open".into())
+}
+
+/// Prints what is no message. Nobody may be reading it, which is no reason to end.
+fn complain(text: impl std::fmt::Display) {
+    let _ = writeln!(io::stderr(), "{text}");
 }
 
 /// Returns the first bytes of a message, for people.

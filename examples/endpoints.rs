@@ -15,49 +15,58 @@
 //! It leaves out: TLS, users, and names that nobody can guess: these have 32 random bits.
 
 use std::collections::BTreeMap;
-use std::io::BufRead;
+use std::io::{self, BufRead};
+use std::net::TcpListener;
 use std::process::ExitCode;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::thread;
 
-use hybi::blocking::{self, AcceptError, Closed, Error};
+use hybi::blocking::{
+    AcceptError, Arrival, Closed, Error, Hub, HubConfig, HubEvent, Peer, Session,
+};
 use hybi::connection::Prepared;
 use hybi::handshake::{Acceptance, Rejection};
-use hybi::{CloseCode, Message};
+use hybi::{CloseCode, Config, Limits, Message};
 
-#[path = "shared/hub.rs"]
-mod hub;
-use hub::{Bounds, Hub, Peer, Session, Socket};
+#[path = "shared/print.rs"]
+mod print;
+
+const USAGE: &str =
+    "usage: endpoints [ADDR] [--endpoints NUMBER] [--prefix NAME]    such as 127.0.0.1:9004";
+/// A longer message closes its sender's connection with 1009. It is a small part of what the hub
+/// queues for each client, so that no single message makes a client look slow.
+const MESSAGE_BYTES_MAX: u64 = 64 << 10;
+
+type Handled = Result<(), Box<dyn std::error::Error + Send + Sync>>;
 
 fn main() -> ExitCode {
     let Some((address, prefix, size)) = options(std::env::args().skip(1)) else {
-        eprintln!(
-            "usage: endpoints [ADDR] [--endpoints NUMBER] [--prefix NAME]    such as 127.0.0.1:9004"
-        );
-        return ExitCode::from(2);
+        return print::complain(USAGE, 2);
     };
-    let hub = Hub::new(Bounds::default());
-    let pool = Arc::new(Pool::new(Arc::clone(&hub), &prefix, size, Tell));
+    match run(&address, Pool::new(&prefix, size, Tell)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => print::complain(format_args!("cannot listen at {address}: {error}"), 1),
+    }
+}
+
+fn run(address: &str, pool: Pool) -> io::Result<()> {
+    let listener = TcpListener::bind(address)?;
+    print::answer(format_args!("listening at http://{0} and ws://{0}", listener.local_addr()?));
+    let (sender, events) = mpsc::sync_channel(100);
+    thread::spawn(move || events.into_iter().filter(is_news).for_each(print::log));
+    let pool = Arc::new(pool);
     let terminal = Arc::clone(&pool);
-    thread::spawn(move || {
-        for line in std::io::stdin().lock().lines().map_while(Result::ok) {
-            match obey(&terminal, line.trim()) {
-                Ok(answer) => hub::answer(answer),
-                Err(error) => hub::answer(format_args!("error: {error}")),
-            }
-        }
-    });
-    let serve = move |stream| {
-        if let Err(error) = pool.serve(stream) {
-            hub::log(error);
-        }
-    };
-    match hub.listen(&address, serve) {
-        Ok(never) => match never {},
-        Err(error) => {
-            eprintln!("cannot listen at {address}: {error}");
-            ExitCode::FAILURE
-        }
+    thread::spawn(move || obey_terminal(&terminal));
+    Hub::new(HubConfig::default().events(sender)).serve(listener, |arrival| pool.serve(arrival))
+}
+
+/// Returns whether an event is worth a line in the log. The hooks have one for each connection.
+fn is_news(event: &HubEvent) -> bool {
+    match event {
+        HubEvent::Opened { .. } | HubEvent::Ended { .. } => false,
+        // A port scan, or a browser that connects in advance.
+        HubEvent::NoRequest { error, .. } => matches!(error, AcceptError::Request(_)),
+        _ => true,
     }
 }
 
@@ -74,40 +83,43 @@ struct Tell;
 
 impl Hooks for Tell {
     fn on_connect(&self, endpoint: &str, peer: &Peer) {
-        hub::log(format_args!("{endpoint}: {} connected", peer.id()));
+        print::log(format_args!("{endpoint}: {} connected", peer.id()));
     }
 
     fn on_message(&self, endpoint: &str, peer: &Peer, message: &Message) {
-        if let Some(text) = message.as_text() {
-            hub::log(format_args!("{endpoint}: {} says {text:?}", peer.id()));
+        let id = peer.id();
+        match message {
+            Message::Text(text) => print::log(format_args!("{endpoint}: {id} says {text:?}")),
+            Message::Binary(bytes) => {
+                print::log(format_args!("{endpoint}: {id} says {} bytes", bytes.len()));
+            }
         }
     }
 
     fn on_leave(&self, endpoint: &str, peer: &Peer, closed: &Closed) {
-        hub::log(format_args!("{endpoint}: {} left: {closed}", peer.id()));
+        print::log(format_args!("{endpoint}: {} left: {closed}", peer.id()));
     }
 
     fn on_error(&self, endpoint: &str, peer: &Peer, error: &Error) {
-        hub::log(format_args!("{endpoint}: {} failed: {error}", peer.id()));
+        print::log(format_args!("{endpoint}: {} failed: {error}", peer.id()));
     }
 }
 
 /// An endpoint's clients by their numbers, if it is allocated.
-type Endpoint = Option<BTreeMap<u64, Arc<Peer>>>;
+type Endpoint = Option<BTreeMap<u64, Peer>>;
 
 struct Pool {
-    hub: Arc<Hub>,
     endpoints: Mutex<BTreeMap<String, Endpoint>>,
     hooks: Box<dyn Hooks>,
 }
 
 impl Pool {
-    fn new(hub: Arc<Hub>, prefix: &str, size: usize, hooks: impl Hooks + 'static) -> Self {
+    fn new(prefix: &str, size: usize, hooks: impl Hooks + 'static) -> Self {
         let mut endpoints = BTreeMap::new();
         while endpoints.len() < size {
             endpoints.insert(format!("{prefix}{}", rand::random::<u32>()), None);
         }
-        Self { hub, endpoints: Mutex::new(endpoints), hooks: Box::new(hooks) }
+        Self { endpoints: Mutex::new(endpoints), hooks: Box::new(hooks) }
     }
 
     /// Takes an endpoint out of the pool. Returns `None` if all are allocated.
@@ -122,13 +134,14 @@ impl Pool {
     fn release(&self, name: &str) -> Result<usize, NotAllocated> {
         let clients = self.endpoints().get_mut(name).and_then(Option::take).ok_or(NotAllocated)?;
         for peer in clients.values() {
-            peer.close(CloseCode::GOING_AWAY, "the endpoint has been released");
+            // An error means that it is closing already.
+            let _ = peer.close(CloseCode::GOING_AWAY, "the endpoint has been released");
         }
         Ok(clients.len())
     }
 
     /// Returns the clients of an endpoint.
-    fn clients(&self, name: &str) -> Result<Vec<Arc<Peer>>, NotAllocated> {
+    fn clients(&self, name: &str) -> Result<Vec<Peer>, NotAllocated> {
         match self.endpoints().get(name) {
             Some(Some(clients)) => Ok(clients.values().cloned().collect()),
             _ => Err(NotAllocated),
@@ -139,26 +152,25 @@ impl Pool {
     fn send(&self, name: &str, message: &Prepared) -> Result<usize, NotAllocated> {
         // Under the lock, so that everybody receives everything in the same order.
         match self.endpoints().get(name) {
-            Some(Some(clients)) => Ok(clients.values().filter(|peer| peer.send(message)).count()),
+            Some(Some(clients)) => {
+                let peers = clients.values();
+                Ok(peers.filter(|peer| peer.send_prepared(message).is_ok()).count())
+            }
             _ => Err(NotAllocated),
         }
     }
 
     /// Serves one connection, from the request to the end.
-    fn serve(&self, stream: Socket) -> Result<(), Box<dyn std::error::Error>> {
-        let pending = match blocking::receive_request(stream) {
-            Ok(pending) => pending,
-            // A port scan, or a browser that connects in advance.
-            Err(AcceptError::Io(_) | AcceptError::TimedOut) => return Ok(()),
-            Err(error) => return Err(error.into()),
-        };
-        let name = pending.request().path().trim_start_matches('/').to_owned();
+    fn serve(&self, arrival: Arrival) -> Handled {
+        let name = arrival.request().path().trim_start_matches('/').to_owned();
         if self.clients(&name).is_err() {
             let why = "There is no such endpoint.\n";
-            return Ok(pending.reject(&Rejection::new(404).body("text/plain", why))?);
+            return Ok(arrival.reject(&Rejection::new(404).body("text/plain", why))?);
         }
-        let mut session = self.hub.admit(pending.accept(&Acceptance::from_same_origin())?)?;
-        let peer = Arc::clone(session.peer());
+        let limits = Limits::default().message_bytes_max(MESSAGE_BYTES_MAX);
+        let acceptance = Acceptance::from_same_origin().config(Config::default().limits(limits));
+        let mut session = arrival.accept(&acceptance)?;
+        let peer = session.peer().clone();
         let seat = self.join(&name, &peer);
         self.hooks.on_connect(&name, &peer);
         let outcome = self.reflect(&name, &mut session);
@@ -172,13 +184,15 @@ impl Pool {
         Ok(())
     }
 
-    fn join<'a>(&'a self, name: &'a str, peer: &Arc<Peer>) -> Seat<'a> {
+    fn join<'a>(&'a self, name: &'a str, peer: &Peer) -> Seat<'a> {
         match self.endpoints().get_mut(name) {
             Some(Some(clients)) => {
-                clients.insert(peer.id(), Arc::clone(peer));
+                clients.insert(peer.id(), peer.clone());
             }
             // It has been released meanwhile.
-            _ => peer.close(CloseCode::GOING_AWAY, "the endpoint has been released"),
+            _ => {
+                let _ = peer.close(CloseCode::GOING_AWAY, "the endpoint has been released");
+            }
         }
         Seat { pool: self, name, id: peer.id() }
     }
@@ -223,6 +237,16 @@ impl std::fmt::Display for NotAllocated {
 
 impl std::error::Error for NotAllocated {}
 
+/// Runs in another thread, which knows endpoints by their names.
+fn obey_terminal(pool: &Pool) {
+    for line in io::stdin().lock().lines().map_while(Result::ok) {
+        match obey(pool, line.trim()) {
+            Ok(answer) => print::answer(answer),
+            Err(error) => print::answer(format_args!("error: {error}")),
+        }
+    }
+}
+
 fn obey(pool: &Pool, line: &str) -> Result<String, Box<dyn std::error::Error>> {
     match line.split_once(' ').unwrap_or((line, "")) {
         ("allocate", "") => pool.allocate().ok_or_else(|| "all endpoints are allocated".into()),
@@ -236,7 +260,7 @@ fn obey(pool: &Pool, line: &str) -> Result<String, Box<dyn std::error::Error>> {
             Ok(if in_use { "yes" } else { "no" }.into())
         }
         ("status", name) => {
-            let line = |peer: &Arc<Peer>| format!("\n{} {:?}", peer.id(), peer.ready_state());
+            let line = |peer: &Peer| format!("\n{} {:?}", peer.id(), peer.ready_state());
             Ok(format!("allocated{}", pool.clients(name)?.iter().map(line).collect::<String>()))
         }
         ("send", rest) => {

@@ -16,126 +16,107 @@
 //! It leaves out: TLS, users, and pages of other servers. (Web pages cannot connect, as there is
 //! none here.)
 
-use std::io::BufRead;
+use std::io::{self, BufRead};
+use std::net::TcpListener;
 use std::process::ExitCode;
-use std::sync::Arc;
+use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use hybi::blocking::{self, AcceptError, Error, ReadyState, WebSocket};
+use hybi::blocking::{
+    AcceptError, Arrival, Error, Hub, HubConfig, HubEvent, Peer, ReadyState, Session,
+};
 use hybi::connection::Prepared;
 use hybi::handshake::{Acceptance, Rejection};
-use hybi::keepalive::KeepaliveConfig;
-use hybi::{CloseCode, Message, Server};
+use hybi::{CloseCode, Config, Limits, Message};
 
-#[path = "shared/hub.rs"]
-mod hub;
-use hub::{Bounds, Hub, Peer, Session, Socket};
+#[path = "shared/print.rs"]
+mod print;
 
-/// How long a synchronous client may take to receive what we write.
-const WRITE_WITHIN: Duration = Duration::from_secs(10);
+const USAGE: &str =
+    "usage: push [ADDR] [--timeout SECONDS]        such as 127.0.0.1:9003 --timeout 10";
+/// More than a line that somebody types. A longer message closes the connection with 1009.
+const MESSAGE_BYTES_MAX: u64 = 64 << 10;
+
+type Handled = Result<(), Box<dyn std::error::Error + Send + Sync>>;
 
 fn main() -> ExitCode {
     let Some((address, timeout)) = options(std::env::args().skip(1)) else {
-        eprintln!(
-            "usage: push [ADDR] [--timeout SECONDS]        such as 127.0.0.1:9003 --timeout 10"
-        );
-        return ExitCode::from(2);
+        return print::complain(USAGE, 2);
     };
-    let hub = Hub::new(Bounds::default());
-    let terminal = Arc::clone(&hub);
+    match run(&address, timeout) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => print::complain(format_args!("cannot listen at {address}: {error}"), 1),
+    }
+}
+
+fn run(address: &str, timeout: Duration) -> io::Result<()> {
+    let listener = TcpListener::bind(address)?;
+    print::answer(format_args!("listening at http://{0} and ws://{0}", listener.local_addr()?));
+    let (sender, events) = mpsc::sync_channel(100);
+    thread::spawn(move || events.into_iter().filter(is_news).for_each(print::log));
+    let hub = Hub::new(HubConfig::default().events(sender));
+    let terminal = hub.clone();
     thread::spawn(move || obey_terminal(&terminal));
-    let server = Arc::clone(&hub);
-    let serve = move |stream| {
-        if let Err(error) = serve(stream, timeout, &server) {
-            hub::log(error);
-        }
-    };
-    match hub.listen(&address, serve) {
-        Ok(never) => match never {},
-        Err(error) => {
-            eprintln!("cannot listen at {address}: {error}");
-            ExitCode::FAILURE
-        }
+    hub.serve(listener, |arrival| serve(arrival, timeout))
+}
+
+/// Returns whether an event is worth a line in the log.
+fn is_news(event: &HubEvent) -> bool {
+    match event {
+        // A port scan, or a browser that connects in advance.
+        HubEvent::NoRequest { error, .. } => matches!(error, AcceptError::Request(_)),
+        _ => true,
     }
 }
 
 /// Serves one connection, from the request to the end.
-fn serve(
-    stream: Socket,
-    timeout: Duration,
-    hub: &Arc<Hub>,
-) -> Result<(), Box<dyn std::error::Error>> {
-    let pending = match blocking::receive_request(stream) {
-        Ok(pending) => pending,
-        // A port scan, or a browser that connects in advance.
-        Err(AcceptError::Io(_) | AcceptError::TimedOut) => return Ok(()),
-        Err(error) => return Err(error.into()),
-    };
-    let binary = pending.request().query() == Some("binary");
-    let is_async = match pending.request().path() {
+fn serve(arrival: Arrival, timeout: Duration) -> Handled {
+    let is_binary = arrival.request().query() == Some("binary");
+    let is_async = match arrival.request().path() {
         "/" => false,
         "/async" => true,
-        _ => return Ok(pending.reject(&Rejection::new(404))?),
+        _ => return Ok(arrival.reject(&Rejection::new(404))?),
     };
-    let mut ws = pending.accept(&Acceptance::from_same_origin())?;
-    let ending = if is_async {
-        let mut session = hub.admit(ws)?;
-        greet(&session);
-        let outcome = listen_to(&mut session);
-        hub::ending(&outcome, session.closed())
-    } else {
-        let outcome = converse(&mut ws, timeout, binary);
-        hub::ending(&outcome, ws.closed())
-    };
-    hub::log(format_args!("a connection ended: {ending}"));
-    Ok(())
+    let limits = Limits::default().message_bytes_max(MESSAGE_BYTES_MAX);
+    let acceptance = Acceptance::from_same_origin().config(Config::default().limits(limits));
+    let session = arrival.accept(&acceptance)?;
+    if is_async { listen_to(session) } else { converse(session, timeout, is_binary) }
 }
 
-/// The synchronous server: one thread reads and writes.
-fn converse(
-    ws: &mut WebSocket<Socket, Server>,
-    timeout: Duration,
-    binary: bool,
-) -> Result<(), Error> {
-    ws.set_keepalive(KeepaliveConfig::default());
-    ws.set_read_timeout(timeout)?;
-    ws.set_write_timeout(WRITE_WITHIN)?;
-    while ws.unsent_bytes() == 0 {
-        let message = match ws.receive() {
+/// The synchronous server: receives with a time-out, and answers.
+fn converse(mut session: Session, timeout: Duration, is_binary: bool) -> Handled {
+    session.reader().set_read_timeout(timeout)?;
+    loop {
+        let message = match session.receive() {
             Ok(Some(message)) => message,
-            Ok(None) => break,
+            Ok(None) => return Ok(()),
             Err(Error::TimedOut) => format!("timed out at {}", now()).into(),
-            Err(error) => return Err(error),
+            Err(error) => return Err(error.into()),
         };
-        if ws.ready_state() != ReadyState::Open {
+        if session.ready_state() != ReadyState::Open {
             // We have closed. This message was in flight, or is the last time-out.
         } else if message.as_bytes() == b"exit" {
-            ws.close(CloseCode::NORMAL, "bye")?;
-        } else if binary {
-            ws.send(message.as_bytes())?;
+            session.close(CloseCode::NORMAL, "bye")?;
+        } else if is_binary {
+            session.send(message.as_bytes())?;
         } else {
-            ws.send(&message)?;
+            session.send(&message)?;
         }
     }
-    ws.terminate(Duration::ZERO); // drops a client that does not read
-    Ok(())
 }
 
-/// The asynchronous server: greets, and is done.
-fn greet(session: &Session) {
-    let id = session.peer().id();
-    session.peer().send(&Prepared::new(&format!("you are number {id}")));
-    hub::log(format_args!("{id} has come"));
-}
-
-/// Reads what an asynchronous client sends, answers pings, and notices the end.
-fn listen_to(session: &mut Session) -> Result<(), Error> {
-    let id = session.peer().id();
+/// The asynchronous server: greets. Then it only reads what the client sends, answers pings, and
+/// notices the end.
+fn listen_to(mut session: Session) -> Handled {
+    let id = session.id();
+    session.peer().send(&*format!("you are number {id}"))?;
     while let Some(message) = session.receive()? {
         match message {
-            Message::Text(text) => hub::answer(format_args!("{id} says {text:?}")),
-            Message::Binary(bytes) => hub::answer(format_args!("{id} says {} bytes", bytes.len())),
+            Message::Text(text) => print::answer(format_args!("{id} says {text:?}")),
+            Message::Binary(bytes) => {
+                print::answer(format_args!("{id} says {} bytes", bytes.len()));
+            }
         }
     }
     Ok(())
@@ -143,10 +124,10 @@ fn listen_to(session: &mut Session) -> Result<(), Error> {
 
 /// Runs in another thread, which knows connections only by their numbers.
 fn obey_terminal(hub: &Hub) {
-    for line in std::io::stdin().lock().lines().map_while(Result::ok) {
+    for line in io::stdin().lock().lines().map_while(Result::ok) {
         match obey(hub, line.trim()) {
-            Ok(answer) => hub::answer(answer),
-            Err(error) => hub::answer(format_args!("error: {error}")),
+            Ok(answer) => print::answer(answer),
+            Err(error) => print::answer(format_args!("error: {error}")),
         }
     }
 }
@@ -155,23 +136,22 @@ fn obey(hub: &Hub, line: &str) -> Result<String, Box<dyn std::error::Error>> {
     match line.split_once(' ').unwrap_or((line, "")) {
         ("list", "") => {
             let peers = hub.peers();
-            let line = |peer: &Arc<Peer>| format!("\n{} {:?}", peer.id(), peer.ready_state());
+            let line = |peer: &Peer| format!("\n{} {:?}", peer.id(), peer.ready_state());
             Ok(format!("{} connections{}", peers.len(), peers.iter().map(line).collect::<String>()))
         }
         ("all", text) => {
             let message = Prepared::new(text); // encoded once
-            let sent = hub.peers().iter().filter(|peer| peer.send(&message)).count();
+            let sent =
+                hub.peers().iter().filter(|peer| peer.send_prepared(&message).is_ok()).count();
             Ok(format!("sent to {sent}"))
         }
         ("close", id) => {
-            hub.peer(id.parse()?)?.close(CloseCode::NORMAL, "closed from the terminal");
+            hub.peer(id.parse()?)?.close(CloseCode::NORMAL, "closed from the terminal")?;
             Ok(format!("closing {id}"))
         }
         (id, text) => {
             let id = id.parse().map_err(|_| "type: ID TEXT, all TEXT, close ID, list")?;
-            if !hub.peer(id)?.send(&Prepared::new(text)) {
-                return Err(format!("connection {id} is closing").into());
-            }
+            hub.peer(id)?.send(text)?;
             Ok(format!("sent to {id}"))
         }
     }

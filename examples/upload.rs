@@ -20,11 +20,13 @@ use std::fmt::Display;
 use std::io::{self, Write};
 use std::net::{TcpListener, TcpStream};
 use std::process::ExitCode;
-use std::sync::Arc;
+use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-use hybi::blocking::{self, Error, WebSocket, Writer};
+use hybi::blocking::{
+    self, AcceptError, Arrival, Error, Hub, HubConfig, HubEvent, Reader, Shared, Writer,
+};
 use hybi::handshake::Acceptance;
 use hybi::keepalive::KeepaliveConfig;
 use hybi::{Client, CloseCode, Server};
@@ -73,19 +75,20 @@ fn main() -> ExitCode {
     }
 }
 
-type Outcome = Result<(), Box<dyn std::error::Error>>;
+type Outcome = Result<(), Box<dyn std::error::Error + Send + Sync>>;
 
-/// Starts a server for one client at any port, and uploads to it.
+/// Starts a server at any port, and uploads to it.
 fn both(megabytes: u64) -> Outcome {
     let listener = TcpListener::bind("127.0.0.1:0")?;
     let uri = format!("ws://{}/", listener.local_addr()?);
-    let server = thread::Builder::new().spawn(move || -> Result<(), String> {
-        let (socket, _) = listener.accept().map_err(|error| error.to_string())?;
-        receive(socket, megabytes).map_err(|error| error.to_string())
-    })?;
+    let hub = hub();
+    let server = hub.clone();
+    let serving = thread::Builder::new()
+        .spawn(move || server.serve(listener, |arrival| receive(arrival, megabytes)))?;
     say("server and client are one program, so its memory is that of both");
     let uploaded = upload(&uri, megabytes);
-    if let Ok(Err(error)) = server.join() {
+    hub.terminate(PATIENCE);
+    if let Ok(Err(error)) = serving.join() {
         complain(format_args!("server: {error}"));
     }
     uploaded
@@ -93,57 +96,47 @@ fn both(megabytes: u64) -> Outcome {
 
 // ---- the server
 
+fn hub() -> Hub {
+    let (sender, events) = mpsc::sync_channel(100);
+    thread::spawn(move || events.into_iter().filter(is_news).for_each(complain));
+    Hub::new(HubConfig::default().connections_max(CLIENTS_MAX).events(sender))
+}
+
+/// Returns whether an event is worth a line: what went wrong, but no port scan.
+fn is_news(event: &HubEvent) -> bool {
+    match event {
+        HubEvent::Opened { .. } => false,
+        HubEvent::Ended { closed, .. } => !closed.was_clean(),
+        HubEvent::NoRequest { error, .. } => matches!(error, AcceptError::Request(_)),
+        _ => true,
+    }
+}
+
 fn serve(address: &str, megabytes_max: u64) -> Outcome {
     let listener = TcpListener::bind(address).map_err(|error| {
         format!("cannot listen at {address}: {error} (HOST:PORT, such as 127.0.0.1:9005)")
     })?;
     say(format_args!("listening at ws://{}/", listener.local_addr()?));
-    let places = Arc::new(()); // each client holds a reference
-    loop {
-        let Ok((socket, _)) = listener.accept() else {
-            // The client has left already, or no file descriptor is free until others leave.
-            thread::sleep(Duration::from_millis(50));
-            continue;
-        };
-        let place = Arc::clone(&places);
-        if Arc::strong_count(&places) > 1 + CLIENTS_MAX {
-            continue; // closes the socket
-        }
-        // If no thread is to be had, this closes the socket, too.
-        let _ = thread::Builder::new().spawn(move || {
-            if let Err(error) = receive(socket, megabytes_max) {
-                complain(error);
-            }
-            drop(place);
-        });
-    }
+    Ok(hub().serve(listener, |arrival| receive(arrival, megabytes_max))?)
 }
 
 /// Receives uploads from one client, until it closes.
-fn receive(socket: TcpStream, megabytes_max: u64) -> Outcome {
-    socket.set_nodelay(true)?;
-    let pending = blocking::receive_request(socket)?;
-    let mut ws = pending.accept(&Acceptance::from_same_origin())?;
-    ws.set_keepalive(KeepaliveConfig::default()); // notices a client that vanishes
-    ws.set_write_timeout(PATIENCE)?;
+fn receive(arrival: Arrival, megabytes_max: u64) -> Outcome {
+    let mut session = arrival.accept(&Acceptance::from_same_origin())?;
     // Whole messages keep their limit, as this program does not receive any.
-    ws.set_chunked_bytes_max(megabytes_max.saturating_mul(1_000_000));
-    while let Some(bytes) = receive_one(&mut ws)? {
+    session.reader().set_chunked_bytes_max(megabytes_max.saturating_mul(1_000_000));
+    while let Some(bytes) = receive_one(session.reader())? {
         let memory = peak_memory();
         say(format_args!("received {bytes} bytes; peak memory of the server: {memory}"));
-        ws.send(&format!("received {bytes} bytes; peak memory of the server: {memory}"))?;
-        if ws.unsent_bytes() > 0 {
-            break; // the client does not read
-        }
+        session.send(&*format!("received {bytes} bytes; peak memory of the server: {memory}"))?;
     }
-    ws.terminate(Duration::from_secs(1));
     Ok(())
 }
 
 /// Receives one upload. Returns its length, or `None` once the connection is over.
-fn receive_one(ws: &mut WebSocket<TcpStream, Server>) -> Result<Option<u64>, Error> {
+fn receive_one(reader: &mut Reader<Shared<TcpStream>, Server>) -> Result<Option<u64>, Error> {
     let mut bytes = 0;
-    while let Some(chunk) = ws.receive_chunk()? {
+    while let Some(chunk) = reader.receive_chunk()? {
         let data = chunk.data.as_bytes(); // a program would write this to a file
         bytes += data.len() as u64;
         if chunk.last {

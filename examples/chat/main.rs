@@ -14,23 +14,23 @@
 //! how much one user says.
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
+use std::io;
+use std::net::{IpAddr, TcpListener};
 use std::process::{ExitCode, exit};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError, mpsc};
 use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use hybi::blocking::{self, AcceptError, Error, Pending};
+use hybi::blocking::{AcceptError, Arrival, Error, Hub, HubConfig, HubEvent, Peer, Session};
 use hybi::connection::Prepared;
 use hybi::handshake::{Acceptance, Rejection, Request};
 use hybi::keepalive::KeepaliveConfig;
 use hybi::{CloseCode, Config, Limits, Message};
 use serde_json::{Value, json};
 
-#[path = "../shared/hub.rs"]
-mod hub;
-use hub::{Bounds, Hub, Peer, Session, Socket};
+#[path = "../shared/print.rs"]
+mod print;
 
 const USAGE: &str = "\
 usage: chat [ADDR] [OPTION...]        such as 127.0.0.1:9002
@@ -52,56 +52,72 @@ const NAME_CHARS_MAX: usize = 30;
 /// Enough for a line that is too long by mistake. A longer message closes the connection with 1009.
 const MESSAGE_BYTES_MAX: u64 = 64 << 10;
 
+type Handled = Result<(), Box<dyn std::error::Error + Send + Sync>>;
+
 fn main() -> ExitCode {
     let Some(options) = Options::from(std::env::args().skip(1)) else {
-        eprintln!("{USAGE}");
-        return ExitCode::from(2);
+        return print::complain(USAGE, 2);
     };
-    let (seconds, timeout) = (options.keepalive, options.timeout);
-    let keepalive =
-        KeepaliveConfig::default().ping_after(Some(seconds.0)).pong_within(Some(seconds.1));
-    let hub = Hub::new(Bounds { keepalive, patience: options.patience, ..Bounds::default() });
-    if let Err(error) = end_on_ctrl_c(Arc::clone(&hub), timeout) {
-        hub::log(error); // Ctrl-C then just kills
+    let address = options.address.clone();
+    match run(options) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => print::complain(format_args!("cannot listen at {address}: {error}"), 1),
     }
-    let chat = Arc::new(Chat {
-        hub: Arc::clone(&hub),
-        acceptance: options.acceptance,
-        rules: options.rules,
-        users: Mutex::default(),
-    });
-    let serve = move |stream| {
-        if let Err(error) = chat.serve(stream) {
-            hub::log(error);
-        }
-    };
-    match hub.listen(&options.address, serve) {
-        Ok(never) => match never {},
-        Err(error) => {
-            eprintln!("cannot listen at {}: {error}", options.address);
-            ExitCode::FAILURE
-        }
+}
+
+fn run(options: Options) -> io::Result<()> {
+    let listener = TcpListener::bind(&options.address)?;
+    print::answer(format_args!("listening at http://{0} and ws://{0}", listener.local_addr()?));
+    let (sender, events) = mpsc::sync_channel(100);
+    thread::spawn(move || events.into_iter().filter(is_news).for_each(print::log));
+    let (ping_after, pong_within) = options.keepalive;
+    let keepalive = KeepaliveConfig::default()
+        .ping_after(ping_after)
+        .pong_within(pong_within)
+        .close_within(options.patience);
+    let config =
+        HubConfig::default().write_within(options.patience).keepalive(keepalive).events(sender);
+    let hub = Hub::new(config);
+    let (ended, has_ended) = mpsc::channel();
+    if let Err(error) = end_on_ctrl_c(hub.clone(), options.timeout, ended) {
+        print::log(error); // Ctrl-C then just kills
+    }
+    let chat =
+        Chat { acceptance: options.acceptance, rules: options.rules, users: Mutex::default() };
+    hub.serve(listener, |arrival| chat.serve(arrival))?;
+    // Served to the end: what is left is to say so.
+    let _ = has_ended.recv();
+    print::flush();
+    Ok(())
+}
+
+/// Returns whether an event is worth a line in the log. The chat has its own for each user.
+fn is_news(event: &HubEvent) -> bool {
+    match event {
+        HubEvent::Opened { .. } | HubEvent::Ended { .. } => false,
+        // A port scan, or a browser that connects in advance.
+        HubEvent::NoRequest { error, .. } => matches!(error, AcceptError::Request(_)),
+        _ => true,
     }
 }
 
 /// The first Ctrl-C closes all connections. The second does not wait for that.
-fn end_on_ctrl_c(hub: Arc<Hub>, timeout: Duration) -> Result<(), ctrlc::Error> {
+fn end_on_ctrl_c(hub: Hub, timeout: Duration, ended: mpsc::Sender<()>) -> Result<(), ctrlc::Error> {
     let again = AtomicBool::new(false);
     ctrlc::set_handler(move || {
         if again.swap(true, Ordering::Relaxed) {
             exit(1);
         }
-        let hub = Arc::clone(&hub);
+        let (hub, ended) = (hub.clone(), ended.clone());
         thread::spawn(move || {
             let dropped = hub.terminate(timeout);
-            hub::log(format_args!("the end; {dropped} connections had to be dropped"));
-            exit(0)
+            print::log(format_args!("the end; {dropped} connections had to be dropped"));
+            let _ = ended.send(());
         });
     })
 }
 
 struct Chat {
-    hub: Arc<Hub>,
     /// The allowed origins, and the limits.
     acceptance: Acceptance<'static>,
     rules: Rules,
@@ -112,35 +128,30 @@ struct Chat {
 
 struct User {
     name: String,
-    peer: Arc<Peer>,
+    peer: Peer,
 }
 
 impl Chat {
     /// Serves one connection, from the request to the end.
-    fn serve(&self, stream: Socket) -> Result<(), Box<dyn std::error::Error>> {
-        let address = stream.peer_addr()?.ip().to_canonical();
-        let pending = match blocking::receive_request(stream) {
-            Ok(pending) => pending,
-            // A port scan, or a browser that connects in advance.
-            Err(AcceptError::Io(_) | AcceptError::TimedOut) => return Ok(()),
-            Err(error) => return Err(error.into()),
-        };
-        if self.hub.is_ending() {
-            return Ok(pending.reject(&Rejection::new(503))?);
+    fn serve(&self, arrival: Arrival) -> Handled {
+        if !arrival.request().is_upgrade() {
+            return Ok(self.serve_page(arrival)?);
         }
-        if !pending.request().is_upgrade() {
-            return Ok(self.serve_page(pending)?);
+        let address = arrival.address().ip().to_canonical();
+        if let Err(why) = self.rules.on_connection(arrival.request(), address) {
+            return Ok(arrival.reject(&Rejection::new(403).body("text/plain", why))?);
         }
-        if let Err(why) = self.rules.on_connection(pending.request(), address) {
-            return Ok(pending.reject(&Rejection::new(403).body("text/plain", why))?);
-        }
-        let mut session = self.hub.admit(pending.accept(&self.acceptance)?)?;
+        let mut session = arrival.accept(&self.acceptance)?;
         let member = self.join(session.peer());
         let outcome = self.listen_to(&mut session);
         drop(member);
-        let ending = hub::ending(&outcome, session.closed());
-        hub::log(format_args!("{} left: {ending}", session.peer().id()));
-        Ok(())
+        let id = session.id();
+        match (&outcome, session.closed()) {
+            (Err(error), _) => print::log(format_args!("{id} left: 1006: {error}")),
+            (Ok(()), Some(closed)) => print::log(format_args!("{id} left: {closed}")),
+            (Ok(()), None) => {}
+        }
+        Ok(outcome?)
     }
 
     fn listen_to(&self, session: &mut Session) -> Result<(), Error> {
@@ -148,20 +159,22 @@ impl Chat {
             match message {
                 Message::Text(text) => self.hear(session.peer(), &text),
                 Message::Binary(_) => {
-                    session.peer().close(CloseCode::UNSUPPORTED_DATA, "this is a chat: text only");
+                    // An error means that it is closing already.
+                    let why = "this is a chat: text only";
+                    let _ = session.close(CloseCode::UNSUPPORTED_DATA, why);
                 }
             }
         }
         Ok(())
     }
 
-    fn serve_page(&self, pending: Pending<Socket>) -> Result<(), AcceptError> {
+    fn serve_page(&self, arrival: Arrival) -> Result<(), AcceptError> {
         let text = PAGE.replace("/chat", &self.rules.path);
         let page = Rejection::new(200)
             .field("Content-Security-Policy", PAGE_POLICY)
             .field("Cache-Control", "no-store")
             .body("text/html; charset=utf-8", &text);
-        let response = match (pending.request().method(), pending.request().path()) {
+        let response = match (arrival.request().method(), arrival.request().path()) {
             ("GET" | "HEAD", "/") => page,
             ("GET" | "HEAD", "/favicon.ico") => Rejection::new(204),
             ("GET" | "HEAD", _) => {
@@ -169,13 +182,14 @@ impl Chat {
             }
             _ => Rejection::new(405).field("Allow", "GET, HEAD"),
         };
-        pending.reject(&response)
+        arrival.reject(&response)
     }
 
-    fn join(&self, peer: &Arc<Peer>) -> Member<'_> {
-        let (id, mut users) = (peer.id(), self.users());
-        let user = User { name: format!("guest {id}"), peer: Arc::clone(peer) };
-        hub::log(format_args!("{id} joined"));
+    fn join(&self, peer: &Peer) -> Member<'_> {
+        let id = peer.id();
+        print::log(format_args!("{id} joined"));
+        let mut users = self.users();
+        let user = User { name: format!("guest {id}"), peer: peer.clone() };
         broadcast(&users, &json!({ "type": "joined", "id": id, "name": user.name }));
         let name = user.name.clone();
         users.insert(id, user);
@@ -263,12 +277,13 @@ impl Drop for Member<'_> {
 fn broadcast(users: &BTreeMap<u64, User>, message: &Value) {
     let message = Prepared::new(&message.to_string());
     for user in users.values() {
-        user.peer.send(&message);
+        // An error means that it is closing, or too slow, which the hub sees to.
+        let _ = user.peer.send_prepared(&message);
     }
 }
 
 fn tell(peer: &Peer, message: &Value) {
-    peer.send(&Prepared::new(&message.to_string()));
+    let _ = peer.send(&*message.to_string());
 }
 
 fn complain(peer: &Peer, text: &str) {

@@ -11,7 +11,7 @@ use std::net::{Shutdown, TcpStream};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use hybi::blocking::Stream;
+use hybi::blocking::{Shared, Stream, TryClone};
 use hybi::frame::Header;
 use hybi::handshake::Request;
 
@@ -184,7 +184,7 @@ impl Frame {
 
 /// A stream that records what goes through it.
 pub(crate) struct Tap {
-    stream: TcpStream,
+    stream: Shared<TcpStream>,
     recording: Recording,
     /// How many recorded bytes the stream has not taken yet. They are recorded first, so that a
     /// client that has received them can ask for them.
@@ -192,7 +192,7 @@ pub(crate) struct Tap {
 }
 
 impl Tap {
-    pub(crate) fn new(stream: TcpStream) -> Self {
+    pub(crate) fn new(stream: Shared<TcpStream>) -> Self {
         Self { stream, recording: Recording::new(), ahead: 0 }
     }
 
@@ -237,6 +237,14 @@ impl Stream for Tap {
 
     fn shutdown(&mut self, how: Shutdown) -> io::Result<()> {
         self.stream.shutdown(how)
+    }
+}
+
+/// The halves of a connection have a handle each. Only one of them writes.
+impl TryClone for Tap {
+    fn try_clone(&self) -> io::Result<Self> {
+        let Self { stream, recording, ahead } = self;
+        Ok(Self { stream: stream.clone(), recording: recording.clone(), ahead: *ahead })
     }
 }
 

@@ -12,7 +12,7 @@ use super::error::Error;
 use super::link::{Link, WritingSide};
 use super::receive_loop::{Protocol, ReceiveLoop};
 use super::stream::{Stream, TryClone};
-use super::transfer::{Flush, Transfer};
+use super::transfer::{Flush, Transfer, after};
 use super::websocket::WebSocket;
 use crate::buffers::Outbox;
 use crate::connection::{
@@ -110,6 +110,19 @@ impl<S: Stream, R: Role> Reader<S, R> {
     /// As [`WebSocket::receive_chunk`].
     pub fn receive_chunk(&mut self) -> Result<Option<Chunk<'static>>, Error> {
         self.receiving.receive_chunk(Want::Arrived)
+    }
+
+    /// Returns when the time of a call that begins now is over.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        after(self.receiving.timeout)
+    }
+
+    /// Waits until `deadline` for a chunk of a message, past those that a call before has kept.
+    pub(super) fn next_chunk(
+        &mut self,
+        deadline: Option<Instant>,
+    ) -> Result<Option<Chunk<'static>>, Error> {
+        self.receiving.receive_until(deadline)
     }
 
     /// Waits for `n` bytes of a message: see [`WebSocket::receive_up_to`].

@@ -26,64 +26,46 @@
 //!
 //! # A server
 //!
-//! A thread serves each connection, and their number is bounded. Whatever goes wrong with one of
-//! them ends that one: port scans, slow handshakes, resets, clients that vanish or do not read.
+//! A [`Hub`] serves each connection in a thread of its own. Whatever goes wrong with one of them
+//! ends that one: port scans, slow handshakes, resets, clients that vanish or do not read, messages
+//! without end. Their number and memory are bounded, and the end is orderly.
 //!
 //! ```no_run
-//! use hybi::blocking;
-//! use hybi::handshake::Acceptance;
-//! use hybi::keepalive::KeepaliveConfig;
+//! use hybi::blocking::{Hub, HubConfig};
+//! use hybi::handshake::{Acceptance, Rejection};
 //! use hybi::{Config, Limits};
 //! use std::io::{self, Write};
-//! use std::net::{TcpListener, TcpStream};
-//! use std::sync::Arc;
+//! use std::net::TcpListener;
+//! use std::sync::mpsc;
 //! use std::thread;
-//! use std::time::Duration;
-//!
-//! const CONNECTIONS_MAX: usize = 1_000;
-//! const MESSAGE_BYTES_MAX: u64 = 64 << 10;
 //!
 //! fn main() -> io::Result<()> {
-//!     let listener = TcpListener::bind("127.0.0.1:9001")?;
-//!     let places = Arc::new(()); // each connection holds a reference
-//!     loop {
-//!         let Ok((stream, _)) = listener.accept() else {
-//!             // The client has left already, or no file descriptor is free until others leave.
-//!             thread::sleep(Duration::from_millis(50));
-//!             continue;
-//!         };
-//!         let place = Arc::clone(&places);
-//!         if Arc::strong_count(&places) > 1 + CONNECTIONS_MAX {
-//!             continue; // closes the stream
+//!     let (sender, events) = mpsc::sync_channel(1_000); // nobody waits for the log
+//!     thread::spawn(move || {
+//!         for event in events {
+//!             let _ = writeln!(io::stderr(), "{event}"); // `eprintln!` panics if that fails
 //!         }
-//!         // If no thread is to be had, this closes the stream, too.
-//!         let _ = thread::Builder::new().spawn(move || {
-//!             if let Err(error) = serve(stream) {
-//!                 let _ = writeln!(io::stderr(), "{error}"); // `eprintln!` panics if that fails
-//!             }
-//!             drop(place);
-//!         });
-//!     }
-//! }
+//!     });
+//!     // A clone of it can send to any connection, and end them all: `terminate`.
+//!     let hub = Hub::new(HubConfig::default().connections_max(2_000).events(sender));
 //!
-//! fn serve(stream: TcpStream) -> Result<(), Box<dyn std::error::Error>> {
-//!     stream.set_nodelay(true)?; // messages are written whole: waiting for more only delays them
-//!     let limits = Limits::default().message_bytes_max(MESSAGE_BYTES_MAX);
+//!     let limits = Limits::default().message_bytes_max(64 << 10);
 //!     let acceptance = Acceptance::from_same_origin().config(Config::default().limits(limits));
-//!     let pending = blocking::receive_request(stream)?; // takes 10 s at most
-//!     let mut ws = pending.accept(&acceptance)?;
-//!     ws.set_keepalive(KeepaliveConfig::default()); // notices a client that vanishes
-//!     ws.set_write_timeout(Duration::from_secs(10))?;
-//!     while let Some(message) = ws.receive()? {
-//!         ws.send(&message)?; // an echo
-//!         if ws.unsent_bytes() > 0 {
-//!             break; // the client does not read
+//!     let listener = TcpListener::bind("127.0.0.1:9001")?;
+//!     hub.serve(listener, |arrival| {
+//!         if arrival.request().path() != "/echo" {
+//!             return Ok(arrival.reject(&Rejection::new(404))?);
 //!         }
-//!     }
-//!     ws.terminate(Duration::from_secs(1));
-//!     Ok(())
+//!         let mut session = arrival.accept(&acceptance)?;
+//!         while let Some(message) = session.receive()? {
+//!             session.send(&message)?;
+//!         }
+//!         Ok(())
+//!     })
 //! }
 //! ```
+//!
+//! For one connection at a time, or with an accept loop of your own, [`receive_request`] is enough.
 //!
 //! # Things to know
 //!
@@ -107,8 +89,9 @@
 //!
 //! This is a thin layer: all protocol logic lives in [`Connection`](crate::Connection),
 //! [`ServerHandshake`](crate::ServerHandshake) and [`ClientHandshake`](crate::ClientHandshake).
-//! Here are buffers, waiting, and the order of closing. There are no threads, except for what
-//! cannot be interrupted while [connecting](Connector), no TLS, and no following of redirects.
+//! Here are buffers, waiting, and the order of closing. Threads are started only by a [`Hub`], two
+//! for each connection, and for what cannot be interrupted while [connecting](Connector). There is
+//! no TLS, and no following of redirects.
 //!
 //! # Why these signatures
 //!
@@ -133,6 +116,7 @@ mod dial;
 mod ending;
 mod error;
 mod halves;
+mod hub;
 mod link;
 #[cfg(feature = "rand")]
 mod look_up;
@@ -153,6 +137,7 @@ pub use connect_error::{AddressError, ConnectError};
 pub use connector::{Connector, connect};
 pub use error::{AcceptError, Error};
 pub use halves::{Reader, Writer};
+pub use hub::{Arrival, Hub, HubConfig, HubEvent, Peer, PeerError, SendError, Session};
 pub use parts::Parts;
 #[cfg(feature = "rand")]
 pub use proxy::Proxy;

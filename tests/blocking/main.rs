@@ -10,6 +10,7 @@ mod connection;
 mod errors;
 mod halves;
 mod handshake;
+mod hub;
 mod parts;
 mod proxies;
 mod refusals;

@@ -128,6 +128,14 @@ fn every_public_type_can_be_sent_shared_and_printed() {
 
     type Socket = std::net::TcpStream;
     note::<blocking::Acceptor>(all);
+    note::<blocking::Arrival>(all);
+    note::<blocking::Hub>(all);
+    note::<blocking::HubConfig>(all);
+    note::<blocking::HubEvent>(all); // holds an `io::Error`, which cannot be compared
+    note::<blocking::Peer>(all);
+    note::<blocking::Session>(all);
+    note_error::<blocking::PeerError>(all);
+    note_error::<blocking::SendError>(all);
     note::<blocking::Parts<Socket, Client>>(all);
     note::<blocking::Pending<Socket>>(all);
     note::<blocking::Reader<Socket, hybi::Server>>(all);

@@ -114,6 +114,24 @@ fn an_error_is_told_to_its_hook() {
     endpoints.line("1 failed: ");
 }
 
+/// Pings, pongs and the Close frame are no messages.
+#[test]
+fn only_messages_are_told_to_the_hook_for_messages() {
+    let mut endpoints = Program::start("endpoints", &[]);
+    let name = allocate(&mut endpoints, "WS");
+    let client = endpoints.client(&format!("/{name}"));
+    client.writer.ping(b"ping").unwrap();
+    client.writer.pong(b"pong").unwrap();
+    client.send("text");
+    client.writer.send(b"bytes").unwrap();
+    client.writer.ping(b"ping").unwrap();
+    client.writer.close(CloseCode::NORMAL, "close").unwrap();
+    assert_eq!(client.end().code(), 1000);
+    for expected in ["1 connected", "1 says \"text\"", "1 says 5 bytes", "1 left: 1000 \"close\""] {
+        assert_eq!(endpoints.line(&format!("{name}: ")), format!("{name}: {expected}"));
+    }
+}
+
 #[test]
 fn wrong_usage_is_told() {
     for arguments in [&["--endpoints", "0"][..], &["--prefix", "a b"], &["--help"], &["a:1", "b:2"]]

@@ -11,4 +11,5 @@ mod endpoints;
 mod examples;
 mod program;
 mod push;
+mod robustness;
 mod upload;

@@ -1,0 +1,405 @@
+//! [`Peer`]: the writing side of a connection. Others can send to it without waiting, and close it.
+
+use core::fmt;
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::string::String;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::Socket;
+use super::config::HubConfig;
+use super::error::SendError;
+use super::event::{Events, HubEvent};
+use crate::blocking::{Error, ReadyState, Stream, Writer};
+use crate::connection::{Data, Prepared};
+use crate::error::UsageError;
+use crate::frame::{CloseCode, CloseReason};
+use crate::role::Server;
+
+/// A connection of a [`Hub`](super::Hub), for all who send to it. Clones are the same connection.
+///
+/// Sending never waits: a message goes into the connection's queue, which a thread of its own
+/// writes. The queue is [bounded](HubConfig::queue_bytes_max). A client that lets it overflow, or
+/// takes too long to receive a message, is closed with 1013, and nobody else notices.
+///
+/// Drop the clones of connections that have ended: each keeps the socket's file descriptor.
+pub struct Peer<S = Socket>(Arc<Inner<S>>);
+
+struct Inner<S> {
+    id: u64,
+    address: SocketAddr,
+    queue_bytes_max: usize,
+    write_within: Duration,
+    close_within: Duration,
+    queue: Mutex<Queue>,
+    changed: Condvar,
+    writer: Writer<S, Server>,
+    events: Events,
+}
+
+/// Locked for moments only, and never while anything is written or reported.
+#[derive(Default)]
+struct Queue {
+    items: VecDeque<Item>,
+    /// The sum of the queued frames.
+    bytes: usize,
+    /// Whether a thread writes.
+    is_writing: bool,
+    /// The session's turn to write, if it waits for it.
+    turn: Turn,
+    /// The Close frame after the messages.
+    farewell: Option<Farewell>,
+    /// Nothing can be written any more.
+    is_over: bool,
+}
+
+enum Item {
+    Message(Prepared),
+    /// The session writes a message itself, in its place among the others.
+    Turn,
+}
+
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum Turn {
+    #[default]
+    None,
+    Waiting,
+    Granted,
+}
+
+#[derive(Clone)]
+struct Farewell {
+    code: CloseCode,
+    reason: String,
+    /// How long to wait for the client's Close frame.
+    patience: Duration,
+}
+
+/// What the writing thread does next.
+enum Task {
+    Send(Prepared),
+    Close(Farewell),
+}
+
+/// Why a client is dropped with 1013.
+#[derive(Clone, Copy)]
+pub(super) enum Drop {
+    TooSlow,
+    OutOfMemory,
+}
+
+impl<S: Stream> Peer<S> {
+    pub(super) fn new(
+        id: u64,
+        address: SocketAddr,
+        config: &HubConfig,
+        events: Events,
+        writer: Writer<S, Server>,
+    ) -> Self {
+        Self(Arc::new(Inner {
+            id,
+            address,
+            queue_bytes_max: config.queue_bytes_max,
+            write_within: config.write_within,
+            close_within: config.keepalive.close_within.unwrap_or(Duration::MAX),
+            queue: Mutex::default(),
+            changed: Condvar::new(),
+            writer,
+            events,
+        }))
+    }
+
+    /// Returns the number of the connection. A hub's numbers begin with 1 and are never used again.
+    #[must_use]
+    pub fn id(&self) -> u64 {
+        self.0.id
+    }
+
+    /// Returns the address that the connection comes from. Behind a reverse proxy that is the
+    /// proxy's.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.0.address
+    }
+
+    /// Returns the state of the connection.
+    #[must_use]
+    pub fn ready_state(&self) -> ReadyState {
+        match self.0.writer.ready_state() {
+            ReadyState::Open if !self.0.queue().is_open() => ReadyState::Closing,
+            state => state,
+        }
+    }
+
+    /// Returns how many bytes wait in the queue, frame headers included. The message that is being
+    /// written does not count.
+    #[must_use]
+    pub fn unsent_bytes(&self) -> usize {
+        self.0.queue().bytes
+    }
+
+    /// Queues a message, without waiting: text from a `&str`, binary from a `&[u8]`, either from a
+    /// [`&Message`](crate::Message).
+    ///
+    /// # Errors
+    ///
+    /// [`SendError::TooLong`] if the message is longer than the queue may be; the connection is as
+    /// it was. [`SendError::TooSlow`] if the queue would overflow: the connection is now closing.
+    /// [`SendError::Closing`] if it was already.
+    pub fn send<'a>(&self, message: impl Into<Data<'a>>) -> Result<(), SendError> {
+        self.send_prepared(&Prepared::new(message))
+    }
+
+    /// Queues a message that was encoded once for many connections, which share its memory.
+    ///
+    /// # Errors
+    ///
+    /// As [`send`](Self::send).
+    pub fn send_prepared(&self, message: &Prepared) -> Result<(), SendError> {
+        let (len, max) = (message.frame().len(), self.0.queue_bytes_max);
+        if len > max {
+            return Err(SendError::TooLong { len, max });
+        }
+        if self.0.writer.ready_state() != ReadyState::Open {
+            return Err(SendError::Closing);
+        }
+        let mut queue = self.0.queue();
+        if !queue.is_open() {
+            return Err(SendError::Closing);
+        }
+        let bytes = queue.bytes.saturating_add(len);
+        if bytes > max {
+            drop(queue);
+            self.drop_client(Drop::TooSlow);
+            return Err(SendError::TooSlow);
+        }
+        queue.bytes = bytes;
+        queue.items.push_back(Item::Message(message.clone()));
+        drop(queue);
+        self.0.changed.notify_all();
+        Ok(())
+    }
+
+    /// Closes the connection after the queued messages, with a code and a reason of at most 123
+    /// bytes. Does not wait. A client that does not answer with its Close frame
+    /// [in time](crate::keepalive::KeepaliveConfig::close_within) is dropped.
+    ///
+    /// # Errors
+    ///
+    /// [`UsageError::CloseReasonTooLong`], or [`UsageError::CloseCode`] for 1010, which only
+    /// clients send; the connection is as it was. [`UsageError::Closed`] if it is closing already:
+    /// the first reason counts.
+    pub fn close(&self, code: CloseCode, reason: &str) -> Result<(), UsageError> {
+        if reason.len() > CloseReason::REASON_BYTES_MAX {
+            return Err(UsageError::CloseReasonTooLong { len: reason.len() });
+        }
+        if code == CloseCode::MANDATORY_EXTENSION {
+            return Err(UsageError::CloseCode { number: code.number() });
+        }
+        self.say_farewell(code, reason, self.0.close_within).ok_or(UsageError::Closed)
+    }
+
+    /// Ends the connection at once, without a closing handshake. Messages in the queue are lost.
+    pub fn terminate(&self) {
+        self.0.end();
+        self.0.writer.terminate(Duration::ZERO);
+    }
+
+    /// Closes the connection with 1001. Does nothing if it is closing already.
+    pub(super) fn leave(&self, reason: &str, patience: Duration) {
+        self.say_farewell(CloseCode::GOING_AWAY, reason, patience);
+    }
+
+    /// Closes the connection with 1013, for a fault of the client that concerns nobody else.
+    pub(super) fn drop_client(&self, why: Drop) {
+        let (id, address) = (self.0.id, self.0.address);
+        let (reason, event) = match why {
+            Drop::TooSlow => {
+                ("you read too slowly: try again later", HubEvent::TooSlow { id, address })
+            }
+            Drop::OutOfMemory => (
+                "no memory for your message: try again later",
+                HubEvent::OutOfMemory { id, address },
+            ),
+        };
+        let code = CloseCode::TRY_AGAIN_LATER;
+        if self.say_farewell(code, reason, self.0.close_within).is_some() {
+            self.0.queue().clear();
+            self.0.changed.notify_all();
+            self.0.events.report(event);
+        }
+    }
+
+    /// Leaves a Close frame for the writing thread. Returns `None` if the connection is closing
+    /// already.
+    fn say_farewell(&self, code: CloseCode, reason: &str, patience: Duration) -> Option<()> {
+        if self.0.writer.ready_state() != ReadyState::Open {
+            return None;
+        }
+        let mut queue = self.0.queue();
+        if !queue.is_open() {
+            return None;
+        }
+        queue.farewell = Some(Farewell { code, reason: reason.into(), patience });
+        drop(queue);
+        self.0.changed.notify_all();
+        Some(())
+    }
+
+    /// Returns whether our side is closing, and how long that may take.
+    pub(super) fn leaves_within(&self) -> Option<Duration> {
+        self.0.queue().farewell.as_ref().map(|farewell| farewell.patience)
+    }
+
+    /// Writes from the thread of the session, after everything that is queued. Waits for that, and
+    /// for the client.
+    pub(super) fn write_in_turn(
+        &self,
+        write: impl FnOnce(&Writer<S, Server>) -> Result<(), Error>,
+    ) -> Result<(), SendError> {
+        self.0.wait_for_turn()?;
+        self.write(|| write(&self.0.writer))
+    }
+
+    /// The writing thread.
+    pub(super) fn run(&self) {
+        while let Some(task) = self.0.next_task() {
+            match task {
+                Task::Send(message) => {
+                    let _ = self.write(|| self.0.writer.send_prepared(&message));
+                }
+                Task::Close(Farewell { code, reason, patience }) => {
+                    // Fails if there is nobody to say it to.
+                    let _ = self.0.writer.close(code, &reason);
+                    self.0.writer.terminate(patience); // waits for the client's Close frame
+                    self.0.end();
+                }
+            }
+        }
+    }
+
+    /// Writes, then lets others write. Drops the client if it has not taken everything in time.
+    fn write(&self, write: impl FnOnce() -> Result<(), Error>) -> Result<(), SendError> {
+        let started = Instant::now();
+        let result = match write() {
+            // The connection is over, or nearly so. The reader finds out how.
+            Err(_) => Err(SendError::Closing),
+            // Bytes are also left if a pong was queued just now, which is no fault.
+            Ok(()) if started.elapsed() < self.0.write_within => Ok(()),
+            Ok(()) if self.0.writer.unsent_bytes() == 0 => Ok(()),
+            Ok(()) => Err(SendError::TooSlow),
+        };
+        if result == Err(SendError::TooSlow) {
+            self.drop_client(Drop::TooSlow);
+        }
+        let mut queue = self.0.queue();
+        queue.is_writing = false;
+        if result == Err(SendError::Closing) {
+            queue.is_over = true;
+            queue.clear();
+        }
+        drop(queue);
+        self.0.changed.notify_all();
+        result
+    }
+}
+
+impl<S> Inner<S> {
+    fn queue(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn wait<'a>(&self, queue: MutexGuard<'a, Queue>) -> MutexGuard<'a, Queue> {
+        self.changed.wait(queue).unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn end(&self) {
+        let mut queue = self.queue();
+        queue.is_over = true;
+        queue.clear();
+        drop(queue);
+        self.changed.notify_all();
+    }
+
+    /// Waits until the session may write. Every message before it is written in time, or the client
+    /// is dropped, which ends this wait, too.
+    fn wait_for_turn(&self) -> Result<(), SendError> {
+        let mut queue = self.queue();
+        if !queue.is_open() {
+            return Err(SendError::Closing);
+        }
+        if queue.is_writing || !queue.items.is_empty() {
+            queue.items.push_back(Item::Turn);
+            queue.turn = Turn::Waiting;
+            while queue.turn == Turn::Waiting {
+                queue = self.wait(queue);
+            }
+            if std::mem::take(&mut queue.turn) == Turn::None {
+                return Err(SendError::Closing);
+            }
+        }
+        queue.is_writing = true;
+        Ok(())
+    }
+
+    /// Waits for something to write. Returns `None` once nothing can be written any more.
+    fn next_task(&self) -> Option<Task> {
+        let mut queue = self.queue();
+        loop {
+            if queue.is_over {
+                return None;
+            }
+            if queue.is_writing {
+                queue = self.wait(queue);
+                continue;
+            }
+            match queue.items.pop_front() {
+                Some(Item::Message(message)) => {
+                    queue.bytes = queue.bytes.saturating_sub(message.frame().len());
+                    queue.is_writing = true;
+                    return Some(Task::Send(message));
+                }
+                Some(Item::Turn) => {
+                    queue.turn = Turn::Granted;
+                    queue.is_writing = true;
+                    self.changed.notify_all();
+                }
+                None => match &queue.farewell {
+                    Some(farewell) => return Some(Task::Close(farewell.clone())),
+                    None => queue = self.wait(queue),
+                },
+            }
+        }
+    }
+}
+
+impl Queue {
+    fn is_open(&self) -> bool {
+        self.farewell.is_none() && !self.is_over
+    }
+
+    /// Drops what waits.
+    fn clear(&mut self) {
+        self.items.clear();
+        self.bytes = 0;
+        if self.turn == Turn::Waiting {
+            self.turn = Turn::None;
+        }
+    }
+}
+
+impl<S> Clone for Peer<S> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<S> fmt::Debug for Peer<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Peer")
+            .field("id", &self.0.id)
+            .field("address", &self.0.address)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,204 @@
+//! [`Session`]: a connection in the hands of its handler, which receives from it.
+
+use core::fmt;
+use std::thread;
+use std::time::Duration;
+
+use super::memory::{Assembly, NoMemory};
+use super::peer::{Drop as DropReason, Peer};
+use super::place::Place;
+use super::{Error, Hub, SendError, Socket};
+use crate::blocking::transfer::{after, passed};
+use crate::blocking::{Abnormal, Closed, Reader, ReadyState, TryClone};
+use crate::connection::{Data, Message};
+use crate::error::UsageError;
+use crate::frame::CloseCode;
+use crate::role::Server;
+
+/// An open connection of a [`Hub`], for the thread that receives from it. Others send to its
+/// [`Peer`].
+///
+/// Dropping it ends the connection, and its number is stale. If the connection is closing because
+/// of us, this waits for the client's Close frame first, as long as
+/// [allowed](crate::keepalive::KeepaliveConfig::close_within). Otherwise the client's program sees
+/// 1006: [`terminate`](Self::terminate) ends a connection properly.
+pub struct Session<S: TryClone + Send + 'static = Socket> {
+    reader: Reader<S, Server>,
+    peer: Peer<S>,
+    hub: Hub<S>,
+    message: Assembly,
+    /// Whether what the client still sends is thrown away, because there was no memory for it.
+    is_deaf: bool,
+    _place: Place<S>,
+}
+
+impl<S: TryClone + Send + 'static> Session<S> {
+    pub(super) fn new(
+        reader: Reader<S, Server>,
+        peer: Peer<S>,
+        hub: Hub<S>,
+        place: Place<S>,
+    ) -> Self {
+        let message = Assembly::new(hub.memory());
+        Self { reader, peer, hub, message, is_deaf: false, _place: place }
+    }
+
+    /// Waits for the next message and returns it. Returns `None` once the connection is over.
+    ///
+    /// It does the same as [`Reader::receive`], with memory that all connections of the hub
+    /// [share](super::HubConfig::message_memory_max).
+    ///
+    /// # Errors
+    ///
+    /// As [`Reader::receive`].
+    pub fn receive(&mut self) -> Result<Option<Message>, Error> {
+        self.message.release();
+        let deadline = self.reader.deadline();
+        while let Some(chunk) = self.reader.next_chunk(deadline)? {
+            if self.is_deaf {
+                if passed(deadline) {
+                    return Err(Error::TimedOut);
+                }
+                continue;
+            }
+            let rest = if chunk.last { Some(0) } else { self.reader.message_bytes_left() };
+            match self.message.push(chunk, rest) {
+                // A peer that sends a little again and again must not move the deadline.
+                Ok(None) if passed(deadline) => return Err(Error::TimedOut),
+                Ok(None) => {}
+                Ok(Some(message)) => return Ok(Some(message)),
+                Err(NoMemory) => {
+                    self.is_deaf = true;
+                    self.message.clear();
+                    self.peer.drop_client(DropReason::OutOfMemory);
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    /// Sends a message, after those that are queued: text from a `&str`, binary from a `&[u8]`,
+    /// either from a [`&Message`](Message). Waits until the client takes it, so the client cannot
+    /// make us send faster than it reads. The message may be of any length.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError::TooSlow`] if the client did not take it
+    /// [in time](super::HubConfig::write_within): it is being closed with 1013.
+    /// [`SendError::Closing`] if the connection was closing. Go on receiving to see how it ends.
+    pub fn send<'a>(&mut self, message: impl Into<Data<'a>>) -> Result<(), SendError> {
+        self.peer.write_in_turn(|writer| writer.send(message))
+    }
+
+    /// Sends a message, but does not write it yet if it is short: it goes out with others, once
+    /// there are 64 KiB, or when [`receive`](Self::receive) waits. Many small messages then take
+    /// one system call.
+    ///
+    /// # Errors
+    ///
+    /// As [`send`](Self::send).
+    pub fn feed<'a>(&mut self, message: impl Into<Data<'a>>) -> Result<(), SendError> {
+        self.peer.write_in_turn(|writer| writer.feed(message))
+    }
+
+    /// Starts the closing handshake: see [`Peer::close`]. Go on receiving until `None`.
+    ///
+    /// # Errors
+    ///
+    /// As [`Peer::close`].
+    pub fn close(&mut self, code: CloseCode, reason: &str) -> Result<(), UsageError> {
+        self.peer.close(code, reason)
+    }
+
+    /// Ends the connection within `timeout`, whatever the client does, and returns how it was
+    /// closed: see [`WebSocket::terminate`](crate::blocking::WebSocket::terminate). With zero, that
+    /// is at once.
+    pub fn terminate(&mut self, timeout: Duration) -> Closed {
+        self.is_deaf = true;
+        self.message.clear();
+        if timeout.is_zero() {
+            self.peer.terminate();
+        } else {
+            self.peer.leave("", timeout);
+        }
+        self.wait_for_end(timeout)
+    }
+
+    /// Returns how the connection was closed, `None` while it is not over.
+    #[must_use]
+    pub fn closed(&self) -> Option<&Closed> {
+        self.reader.closed()
+    }
+
+    /// Returns the state of the connection.
+    #[must_use]
+    pub fn ready_state(&self) -> ReadyState {
+        self.peer.ready_state()
+    }
+
+    /// Returns the number of the connection.
+    #[must_use]
+    pub fn id(&self) -> u64 {
+        self.peer.id()
+    }
+
+    /// Returns the writing side of the connection, to be cloned for others.
+    #[must_use]
+    pub fn peer(&self) -> &Peer<S> {
+        &self.peer
+    }
+
+    /// Returns the hub.
+    #[must_use]
+    pub fn hub(&self) -> &Hub<S> {
+        &self.hub
+    }
+
+    /// Returns the reading half, for its settings, the stream, and messages in chunks. Memory for
+    /// what you receive from it is yours to bound. After a [`receive`](Self::receive) that timed
+    /// out, it lacks what that has already taken of a message.
+    #[must_use]
+    pub fn reader(&mut self) -> &mut Reader<S, Server> {
+        &mut self.reader
+    }
+
+    /// Receives until the connection is over, and ends it after `timeout`.
+    fn wait_for_end(&mut self, timeout: Duration) -> Closed {
+        let mut deadline = after(Some(timeout));
+        loop {
+            if let Some(closed) = self.reader.closed() {
+                return closed.clone();
+            }
+            // Fails for good, with which the connection is over, or because time has passed.
+            let _ = self.reader.next_chunk(deadline);
+            if passed(deadline) {
+                self.peer.terminate();
+                deadline = None;
+            }
+        }
+    }
+}
+
+impl<S: TryClone + Send + 'static> Drop for Session<S> {
+    fn drop(&mut self) {
+        self.message.clear();
+        if let Some(timeout) = self.peer.leaves_within()
+            && !thread::panicking()
+        {
+            self.wait_for_end(timeout);
+        }
+        self.peer.terminate();
+        let closed = self.closed().cloned();
+        let closed = closed.unwrap_or(Closed::Abnormal(Abnormal::Terminated));
+        self.hub.forget(&self.peer, closed);
+    }
+}
+
+impl<S: TryClone + Send + 'static> fmt::Debug for Session<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Session")
+            .field("peer", &self.peer)
+            .field("closed", &self.closed())
+            .finish_non_exhaustive()
+    }
+}

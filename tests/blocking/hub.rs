@@ -1,0 +1,686 @@
+//! `Hub` with real sockets. Whatever a test waits for is a message or an event.
+
+use std::error::Error as StdError;
+use std::io::{self, Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{self, Receiver};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use hybi::blocking::{
+    self, AcceptError, Acceptor, Arrival, Closed, Error, Hub, HubConfig, HubEvent, PeerError,
+    ReadyState, SendError, Session, Shared, Stream, TryClone, WebSocket,
+};
+use hybi::connection::Prepared;
+use hybi::handshake::{Acceptance, Rejection};
+use hybi::keepalive::KeepaliveConfig;
+use hybi::{Client, CloseCode, Message, UsageError};
+
+/// Longer than anything takes on a busy machine: passing it is a failure, never how a test goes on.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+type Socket = Shared<TcpStream>;
+type Handled = Result<(), Box<dyn StdError + Send + Sync>>;
+
+/// A hub that serves in threads of its own, until it is dropped.
+struct Server<S: TryClone + Send + 'static = Socket> {
+    hub: Hub<S>,
+    address: SocketAddr,
+    events: Receiver<HubEvent>,
+    serving: Option<JoinHandle<io::Result<()>>>,
+}
+
+impl Server {
+    fn start(
+        config: HubConfig,
+        handler: impl Fn(Arrival) -> Handled + Send + Sync + 'static,
+    ) -> Self {
+        let (sender, events) = mpsc::sync_channel(10_000);
+        Self::serve(Hub::new(config.events(sender)), events, handler)
+    }
+
+    /// Every message comes back.
+    fn echo(config: HubConfig) -> Self {
+        Self::start(config, |arrival| echo(accept(arrival)?))
+    }
+}
+
+impl<S: TryClone + Send + 'static> Server<S> {
+    fn serve(
+        hub: Hub<S>,
+        events: Receiver<HubEvent>,
+        handler: impl Fn(Arrival<S>) -> Handled + Send + Sync + 'static,
+    ) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let server = hub.clone();
+        let serving = Some(thread::spawn(move || server.serve(listener, handler)));
+        Self { hub, address, events, serving }
+    }
+
+    fn uri(&self) -> String {
+        format!("ws://{}/", self.address)
+    }
+
+    fn connect(&self) -> WebSocket<TcpStream, Client> {
+        blocking::connect(&self.uri()).unwrap()
+    }
+
+    /// Waits for an event of this name, past others.
+    #[track_caller]
+    fn event(&self, name: &str) -> HubEvent {
+        loop {
+            let event = self.events.recv_timeout(PATIENCE).expect(name);
+            if event.name() == name {
+                return event;
+            }
+        }
+    }
+
+    /// Waits until all threads that served have ended.
+    fn join(&mut self) {
+        self.serving.take().unwrap().join().unwrap().unwrap();
+    }
+}
+
+impl<S: TryClone + Send + 'static> Drop for Server<S> {
+    fn drop(&mut self) {
+        if self.serving.is_some() && !thread::panicking() {
+            self.hub.terminate(Duration::ZERO);
+            self.join();
+        }
+    }
+}
+
+fn accept<S: TryClone + Send + 'static>(arrival: Arrival<S>) -> Result<Session<S>, AcceptError> {
+    arrival.accept(&Acceptance::from_any_origin())
+}
+
+fn echo<S: TryClone + Send + 'static>(mut session: Session<S>) -> Handled {
+    while let Some(message) = session.receive()? {
+        session.send(&message)?;
+    }
+    Ok(())
+}
+
+fn idle(mut session: Session) -> Handled {
+    while session.receive()?.is_some() {}
+    Ok(())
+}
+
+/// Receives to the end.
+fn end<S: Stream, R: hybi::Role>(ws: &mut WebSocket<S, R>) -> Closed {
+    while let Ok(Some(_)) = ws.receive() {}
+    ws.closed().unwrap().clone()
+}
+
+fn receive(ws: &mut WebSocket<TcpStream, Client>) -> Message {
+    ws.receive().unwrap().unwrap()
+}
+
+#[test]
+fn a_hub_serves_many_and_ends_in_order() {
+    let mut server = Server::echo(HubConfig::default());
+    let mut clients: Vec<_> = (0..5).map(|_| server.connect()).collect();
+    for client in &mut clients {
+        client.send("Hello").unwrap();
+        assert_eq!(receive(client), "Hello".into());
+    }
+    let hub = server.hub.clone();
+    let ending = thread::spawn(move || hub.terminate(PATIENCE));
+    for client in &mut clients {
+        let closed = end(client);
+        assert_eq!((closed.code(), closed.reason()), (1001, "the server is going down"));
+        assert!(closed.was_clean());
+    }
+    assert_eq!(ending.join().unwrap(), 0, "none had to be dropped");
+    server.join();
+    assert!(server.hub.peers().is_empty() && server.hub.is_ending());
+    let refused = TcpStream::connect(server.address).unwrap_err();
+    assert_eq!(refused.kind(), io::ErrorKind::ConnectionRefused);
+    for id in 1..=5 {
+        assert!(
+            matches!(server.event("hub-ended"), HubEvent::Ended { closed, .. }
+            if closed.code() == 1001),
+            "{id}"
+        );
+    }
+    // Serving once more ends at once.
+    server.hub.serve(TcpListener::bind("127.0.0.1:0").unwrap(), |_| Ok(())).unwrap();
+}
+
+#[test]
+fn a_hub_serves_at_every_address_of_a_machine_and_ends_there() {
+    let hub = Hub::new(HubConfig::default());
+    let listeners = ["127.0.0.1:0", "0.0.0.0:0"].map(|address| TcpListener::bind(address).unwrap());
+    let ports = [0, 1].map(|index| listeners[index].local_addr().unwrap().port());
+    let serving = listeners.map(|listener| {
+        let hub = hub.clone();
+        thread::spawn(move || hub.serve(listener, |arrival| echo(accept(arrival)?)))
+    });
+    for port in ports {
+        let mut client = blocking::connect(&format!("ws://127.0.0.1:{port}/")).unwrap();
+        client.send("Hello").unwrap();
+        assert_eq!(receive(&mut client), "Hello".into());
+    }
+    hub.terminate(Duration::ZERO);
+    serving.into_iter().for_each(|thread| thread.join().unwrap().unwrap());
+}
+
+#[test]
+fn connections_have_numbers_that_are_never_used_again() {
+    let server = Server::start(HubConfig::default(), |arrival| idle(accept(arrival)?));
+    assert_eq!(server.hub.peer(1).unwrap_err(), PeerError::Unknown { id: 1 });
+    let mut first = server.connect();
+    let HubEvent::Opened { id: 1, address } = server.event("hub-opened") else { panic!() };
+    assert_eq!(address, first.stream().local_addr().unwrap());
+    let peer = server.hub.peer(1).unwrap();
+    assert_eq!((peer.id(), peer.address(), peer.ready_state()), (1, address, ReadyState::Open));
+    peer.send("to number 1").unwrap();
+    assert_eq!(receive(&mut first), "to number 1".into());
+    first.terminate(PATIENCE);
+    server.event("hub-ended");
+    assert_eq!(server.hub.peer(1).unwrap_err(), PeerError::Ended { id: 1 });
+    assert_eq!(peer.send("late"), Err(SendError::Closing));
+    assert_eq!(peer.ready_state(), ReadyState::Closed);
+    assert_eq!(server.hub.peer(0).unwrap_err(), PeerError::Unknown { id: 0 });
+    let _second = server.connect();
+    assert!(matches!(server.event("hub-opened"), HubEvent::Opened { id: 2, .. }));
+    assert_eq!(server.hub.peers().iter().map(|peer| peer.id()).collect::<Vec<_>>(), [2]);
+}
+
+/// A message of any length harms nobody but its sender.
+#[test]
+fn class_21_a_message_longer_than_a_queue_is_an_error_of_its_sender_only() {
+    const MAX: usize = 1000;
+    let config = HubConfig::default().queue_bytes_max(MAX);
+    let server = Server::start(config, |arrival| idle(accept(arrival)?));
+    let mut clients = [server.connect(), server.connect()];
+    for _ in &clients {
+        server.event("hub-opened");
+    }
+    let (fits, too_long) = (vec![1; MAX - 4], vec![1; MAX - 3]); // the header has 4 bytes
+    for peer in server.hub.peers() {
+        let error = SendError::TooLong { len: MAX + 1, max: MAX };
+        assert_eq!(peer.send(&*too_long), Err(error));
+        assert_eq!(peer.send_prepared(&Prepared::new(&*too_long)), Err(error));
+        assert_eq!(peer.ready_state(), ReadyState::Open);
+        peer.send(&*fits).unwrap();
+    }
+    for client in &mut clients {
+        assert_eq!(receive(client).as_bytes(), fits);
+    }
+}
+
+#[test]
+fn who_does_not_read_is_dropped_with_1013_and_nobody_waits_for_him() {
+    let closing = KeepaliveConfig::default().close_within(PATIENCE);
+    let config = HubConfig::default().queue_bytes_max(64 << 10).keepalive(closing);
+    let server = Server::start(config.write_within(PATIENCE), |arrival| idle(accept(arrival)?));
+    let mut slow = server.connect();
+    server.event("hub-opened");
+    let mut quick = server.connect();
+    server.event("hub-opened");
+    let peers = server.hub.peers();
+    let news = Prepared::new(&*vec![7; 32 << 10]);
+    let mut dropped = 0;
+    while dropped == 0 {
+        peers[1].send_prepared(&news).unwrap();
+        assert_eq!(receive(&mut quick).as_bytes().len(), 32 << 10);
+        match peers[0].send_prepared(&news) {
+            Ok(()) => {}
+            Err(SendError::TooSlow) => dropped += 1,
+            Err(other) => panic!("{other}"),
+        }
+    }
+    assert_eq!(peers[0].send_prepared(&news), Err(SendError::Closing));
+    assert_eq!((peers[0].ready_state(), peers[0].unsent_bytes()), (ReadyState::Closing, 0));
+    assert!(matches!(server.event("hub-too-slow"), HubEvent::TooSlow { id: 1, .. }));
+    // It reads after all: what had been sent before, and why it is dropped.
+    let closed = end(&mut slow);
+    assert_eq!((closed.code(), closed.reason()), (1013, "you read too slowly: try again later"));
+    peers[1].send("still here").unwrap();
+    assert_eq!(receive(&mut quick), "still here".into());
+}
+
+#[test]
+fn who_takes_too_long_for_one_message_is_dropped_with_1013() {
+    let config = HubConfig::default().write_within(Duration::from_millis(20));
+    let (sender, sent) = mpsc::channel();
+    let server = Server::start(config, move |arrival| {
+        let mut session = accept(arrival)?;
+        let large = vec![0; 64 << 20]; // more than sockets buffer
+        sender.send(session.send(&*large)).unwrap();
+        assert_eq!(session.send("more"), Err(SendError::Closing));
+        idle(session)
+    });
+    let mut mute = server.connect();
+    assert_eq!(sent.recv_timeout(PATIENCE).unwrap(), Err(SendError::TooSlow));
+    server.event("hub-too-slow");
+    mute.set_read_timeout(PATIENCE).unwrap();
+    drop(mute);
+    server.event("hub-ended");
+}
+
+#[test]
+fn what_a_session_sends_keeps_its_place_among_the_messages_of_others() {
+    const ROUNDS: usize = 200;
+    let server = Server::start(HubConfig::default(), |arrival| {
+        let mut session = accept(arrival)?;
+        for round in 0..ROUNDS {
+            session.peer().send(&*format!("queued {round}"))?;
+            session.send(&*format!("sent {round}"))?;
+            session.feed(&*format!("fed {round}"))?;
+        }
+        idle(session)
+    });
+    let mut client = server.connect();
+    for round in 0..ROUNDS {
+        for how in ["queued", "sent", "fed"] {
+            assert_eq!(receive(&mut client), (&*format!("{how} {round}")).into());
+        }
+    }
+}
+
+#[test]
+fn a_session_sends_messages_of_any_length_and_waits_for_its_client() {
+    let server = Server::echo(HubConfig::default().queue_bytes_max(0));
+    let mut client = server.connect();
+    let large = vec![3; 16 << 20];
+    client.send(&*large).unwrap();
+    assert_eq!(receive(&mut client).as_bytes(), large);
+}
+
+#[test]
+fn closing_from_elsewhere_says_why_and_errors_come_at_once() {
+    let server = Server::start(HubConfig::default(), |arrival| idle(accept(arrival)?));
+    let mut client = server.connect();
+    server.event("hub-opened");
+    let peer = server.hub.peer(1).unwrap();
+    let code = CloseCode::NORMAL;
+    let error = peer.close(code, &"x".repeat(124)).unwrap_err();
+    assert_eq!(error, UsageError::CloseReasonTooLong { len: 124 });
+    let error = peer.close(CloseCode::MANDATORY_EXTENSION, "").unwrap_err();
+    assert_eq!(error, UsageError::CloseCode { number: 1010 });
+    assert_eq!(peer.ready_state(), ReadyState::Open);
+    peer.send("before").unwrap();
+    let reason = "x".repeat(123);
+    peer.close(code, &reason).unwrap();
+    assert_eq!(peer.close(code, "again"), Err(UsageError::Closed));
+    assert_eq!(peer.send("after"), Err(SendError::Closing));
+    assert_eq!(receive(&mut client), "before".into());
+    let closed = end(&mut client);
+    assert_eq!((closed.code(), closed.reason()), (1000, &*reason));
+    server.event("hub-ended");
+    assert_eq!(peer.close(code, ""), Err(UsageError::Closed));
+}
+
+#[test]
+fn a_handler_that_returns_while_its_connection_closes_lets_it_end_in_order() {
+    let server = Server::start(HubConfig::default(), |arrival| {
+        let mut session = accept(arrival)?;
+        session.close(CloseCode::NORMAL, "bye")?;
+        Ok(())
+    });
+    let mut client = server.connect();
+    assert_eq!((end(&mut client).code(), end(&mut client).was_clean()), (1000, true));
+    let HubEvent::Ended { id: 1, closed, .. } = server.event("hub-ended") else { panic!() };
+    assert_eq!((closed.code(), closed.was_clean()), (1000, true));
+}
+
+#[test]
+fn a_handler_can_end_its_connection_in_time() {
+    let server = Server::start(HubConfig::default(), |arrival| {
+        let timeout = if arrival.request().path() == "/now" { Duration::ZERO } else { PATIENCE };
+        let mut session = accept(arrival)?;
+        let closed = session.terminate(timeout);
+        assert_eq!(session.closed(), Some(&closed));
+        Ok(())
+    });
+    for (path, code) in [("", 1001), ("now", 1006)] {
+        let mut client = blocking::connect(&(server.uri() + path)).unwrap();
+        assert_eq!(end(&mut client).code(), code);
+        let HubEvent::Ended { closed, .. } = server.event("hub-ended") else { panic!() };
+        assert_eq!(closed.code(), code);
+    }
+}
+
+#[test]
+fn further_connections_are_turned_away_until_a_place_is_free() {
+    for config in [
+        HubConfig::default().connections_max(2),
+        HubConfig::default().connections_per_address_max(2),
+    ] {
+        let server = Server::echo(config);
+        // A connection without a request counts, too.
+        let (mut client, idle) = (server.connect(), TcpStream::connect(server.address).unwrap());
+        assert!(blocking::connect(&server.uri()).is_err());
+        let HubEvent::TurnedAway { .. } = server.event("hub-turned-away") else { panic!() };
+        drop(idle);
+        server.event("hub-no-request");
+        let mut late = loop {
+            if let Ok(late) = blocking::connect(&server.uri()) {
+                break late; // the place has been freed
+            }
+        };
+        for client in [&mut client, &mut late] {
+            client.send("Hello").unwrap();
+            assert_eq!(receive(client), "Hello".into());
+        }
+    }
+}
+
+#[test]
+fn what_goes_wrong_with_one_connection_ends_that_one_and_is_reported() {
+    let server = Server::start(HubConfig::default(), |arrival| {
+        if arrival.request().path() == "/page" {
+            return Ok(arrival.reject(&Rejection::new(200).body("text/plain", "page"))?);
+        }
+        let mut session = accept(arrival)?;
+        while let Some(message) = session.receive()? {
+            match message.as_text() {
+                Some("panic") => panic!("{}", "oh\nno"),
+                Some("error") => return Err("out of order".into()),
+                _ => session.send(&message)?,
+            }
+        }
+        Ok(())
+    });
+    let mut good = server.connect();
+    for (text, why) in [("panic", "the handler panicked: oh\\nno"), ("error", "out of order")] {
+        let mut bad = server.connect();
+        bad.send(text).unwrap();
+        assert_eq!(end(&mut bad).code(), 1006);
+        let event = server.event("hub-failed").to_string();
+        assert!(event.ends_with(why) && event.starts_with("serving 127.0.0.1:"), "{event}");
+    }
+    // A rule broken is no failure of the handler: how the connection ended says it.
+    let mut rude = server.connect().into_stream();
+    rude.write_all(b"\x81\x05Hello").unwrap();
+    loop {
+        match server.events.recv_timeout(PATIENCE).unwrap() {
+            HubEvent::Ended { closed, .. } if closed.to_string().contains("mask") => break,
+            HubEvent::Failed { error, .. } => panic!("{error}"),
+            _ => {}
+        }
+    }
+    // No request: a port scan, and nonsense.
+    for bytes in [&b""[..], b"SSH-2.0-x\r\n\r\n"] {
+        let mut stream = TcpStream::connect(server.address).unwrap();
+        stream.write_all(bytes).unwrap();
+        drop(stream);
+        server.event("hub-no-request");
+    }
+    let mut stream = TcpStream::connect(server.address).unwrap();
+    stream.write_all(b"GET /page HTTP/1.1\r\nHost: a\r\n\r\n").unwrap();
+    let mut page = String::new();
+    stream.read_to_string(&mut page).unwrap();
+    assert!(page.ends_with("\r\n\r\npage"), "{page}");
+    good.send("still here").unwrap();
+    assert_eq!(receive(&mut good), "still here".into());
+}
+
+#[test]
+fn ending_waits_neither_for_requests_nor_for_clients_longer_than_it_was_told() {
+    let config = HubConfig::default().connections_max(2).acceptor(Acceptor::new().timeout(None));
+    let mut server = Server::start(config, |arrival| idle(accept(arrival)?));
+    let mute = server.connect();
+    server.event("hub-opened");
+    let mut silent = TcpStream::connect(server.address).unwrap(); // would wait for ever
+    assert!(blocking::connect(&server.uri()).is_err());
+    server.event("hub-turned-away"); // so the silent one has been accepted
+    assert_eq!(server.hub.terminate(Duration::from_millis(20)), 1);
+    server.join();
+    assert!(matches!(silent.read(&mut [0]), Ok(0) | Err(_)));
+    drop(mute);
+}
+
+#[test]
+fn nobody_waits_for_whoever_receives_the_events() {
+    let (sender, events) = mpsc::sync_channel(1);
+    let hub = Hub::new(HubConfig::default().events(sender));
+    let server = Server::serve(hub, events, |arrival| echo(accept(arrival)?));
+    let mut clients: Vec<_> = (0..5).map(|_| server.connect()).collect();
+    for client in &mut clients {
+        client.send("Hello").unwrap();
+        assert_eq!(receive(client), "Hello".into());
+    }
+    assert!(matches!(server.event("hub-opened"), HubEvent::Opened { .. }));
+    // There is room for one event now: it says how many are missing.
+    let mut late = server.connect();
+    late.send("Hello").unwrap();
+    receive(&mut late);
+    let HubEvent::Lost { events } = server.event("hub-lost") else { panic!() };
+    assert_eq!(events, 4);
+}
+
+#[test]
+fn what_a_hub_reports_has_a_name_and_a_text_in_one_line() {
+    let errors: [(&str, &str, String); 5] = [
+        (SendError::Closing.name(), "send-closing", SendError::Closing.to_string()),
+        (SendError::TooSlow.name(), "send-too-slow", SendError::TooSlow.to_string()),
+        (SendError::TooLong { len: 9, max: 8 }.name(), "send-too-long", {
+            SendError::TooLong { len: 9, max: 8 }.to_string()
+        }),
+        (PeerError::Ended { id: 3 }.name(), "peer-ended", PeerError::Ended { id: 3 }.to_string()),
+        (PeerError::Unknown { id: 3 }.name(), "peer-unknown", {
+            PeerError::Unknown { id: 3 }.to_string()
+        }),
+    ];
+    for (name, expected, text) in errors {
+        assert_eq!(name, expected);
+        assert!(!text.is_empty() && !text.contains('\n'), "{text}");
+    }
+    let address = SocketAddr::from(([127, 0, 0, 1], 80));
+    let error = "a\nb\u{9b}c".into();
+    let event = HubEvent::Failed { address, error };
+    assert_eq!(event.to_string(), "serving 127.0.0.1:80 failed: a\\nb\\u{9b}c");
+    assert_eq!(HubEvent::Lost { events: 2 }.to_string(), "2 events were lost");
+}
+
+#[test]
+fn sockets_do_not_hold_small_messages_back() {
+    let server = Server::start(HubConfig::default(), |arrival| {
+        let nodelay = arrival.stream().nodelay()?;
+        let mut session = accept(arrival)?;
+        Ok(session.send(&*nodelay.to_string())?)
+    });
+    assert_eq!(receive(&mut server.connect()), "true".into());
+}
+
+#[test]
+fn a_time_out_loses_nothing_of_a_message() {
+    let (sender, timed_out) = mpsc::channel();
+    let server = Server::start(HubConfig::default(), move |arrival| {
+        let mut session = accept(arrival)?;
+        session.reader().set_read_timeout(Duration::from_millis(1))?;
+        loop {
+            match session.receive() {
+                Ok(Some(message)) => session.send(&message)?,
+                Ok(None) => return Ok(()),
+                Err(Error::TimedOut) => drop(sender.send(())),
+                Err(error) => return Err(error.into()),
+            }
+        }
+    });
+    let mut client = server.connect();
+    for part in ["al", "l of", " it"] {
+        client.send_part(part).unwrap();
+        client.ping(b"").unwrap(); // whose pong says that the part has been received
+        client.receive_event().unwrap();
+        while timed_out.try_recv().is_ok() {}
+        timed_out.recv_timeout(PATIENCE).unwrap();
+    }
+    client.send_last_part("").unwrap();
+    assert_eq!(receive(&mut client), "all of it".into());
+}
+
+/// A stream that counts what it reads.
+struct Counting {
+    socket: TcpStream,
+    bytes: Arc<AtomicUsize>,
+}
+
+impl Read for Counting {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let n = self.socket.read(buffer)?;
+        self.bytes.fetch_add(n, Ordering::Relaxed);
+        Ok(n)
+    }
+}
+
+impl Write for Counting {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.socket.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.socket.flush()
+    }
+}
+
+impl Stream for Counting {
+    fn set_read_timeout(&mut self, timeout: Option<Duration>) -> io::Result<()> {
+        self.socket.set_read_timeout(timeout)
+    }
+
+    fn set_write_timeout(&mut self, timeout: Option<Duration>) -> io::Result<()> {
+        self.socket.set_write_timeout(timeout)
+    }
+
+    fn shutdown(&mut self, how: Shutdown) -> io::Result<()> {
+        self.socket.shutdown(how)
+    }
+}
+
+impl TryClone for Counting {
+    fn try_clone(&self) -> io::Result<Self> {
+        Ok(Self { socket: self.socket.try_clone()?, bytes: Arc::clone(&self.bytes) })
+    }
+}
+
+#[test]
+fn connections_can_run_over_a_stream_of_the_programs_own() {
+    let bytes = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&bytes);
+    let (sender, events) = mpsc::sync_channel(100);
+    let hub = Hub::with_streams(HubConfig::default().events(sender), move |socket| {
+        Ok(Counting { socket, bytes: Arc::clone(&count) })
+    });
+    let server = Server::serve(hub, events, |arrival| echo(accept(arrival)?));
+    let mut client = server.connect();
+    let before = bytes.load(Ordering::Relaxed);
+    client.send("Hello").unwrap();
+    assert_eq!(receive(&mut client), "Hello".into());
+    assert_eq!(bytes.load(Ordering::Relaxed), before + 11);
+}
+
+mod memory {
+    use super::*;
+
+    /// Sends a part of a message, and waits until the server has received it or has closed.
+    fn send_part(ws: &mut WebSocket<TcpStream, Client>, bytes: usize) {
+        ws.send_part(&*vec![b'x'; bytes]).unwrap();
+        // Nothing can be sent any more if the server was quick to close.
+        if ws.ping(b"").is_ok() {
+            let _ = ws.receive_event();
+        }
+    }
+
+    /// The memory of unfinished messages is bounded; short messages get through.
+    #[test]
+    fn class_21_a_message_for_which_there_is_no_memory_closes_its_own_connection_only() {
+        let server = Server::echo(HubConfig::default().message_memory_max(4 << 20));
+        let mut good = server.connect();
+        let mut hog = server.connect();
+        send_part(&mut hog, 2 << 20);
+        // Neither would be too much without the other.
+        let mut second = server.connect();
+        send_part(&mut second, 2 << 20);
+        let closed = end(&mut second);
+        let why = "no memory for your message: try again later";
+        assert_eq!((closed.code(), closed.reason()), (1013, why));
+        assert!(matches!(server.event("hub-out-of-memory"), HubEvent::OutOfMemory { id: 3, .. }));
+        let short = vec![b'y'; 64 << 10];
+        for _ in 0..100 {
+            good.send(&*short).unwrap();
+            assert_eq!(receive(&mut good).as_bytes(), short);
+        }
+        hog.send_last_part(b"x").unwrap();
+        assert_eq!(receive(&mut hog).as_bytes().len(), (2 << 20) + 1);
+        // What it held is free once it asks for the next message.
+        hog.send("x").unwrap();
+        receive(&mut hog);
+        let mut third = server.connect();
+        send_part(&mut third, 2 << 20);
+        third.send_last_part(b"").unwrap();
+        assert_eq!(receive(&mut third).as_bytes().len(), 2 << 20);
+    }
+
+    #[test]
+    fn class_21_short_messages_get_through_when_there_is_no_memory_to_share() {
+        let server = Server::echo(HubConfig::default().message_memory_max(0));
+        let mut client = server.connect();
+        let parts = 1 << 10;
+        for _ in 0..3 {
+            for _ in 1..parts {
+                client.send_part(&[7; 64]).unwrap();
+            }
+            client.send_last_part(&[7; 64]).unwrap();
+            assert_eq!(receive(&mut client).as_bytes(), [7; 64 << 10]);
+        }
+    }
+
+    #[test]
+    fn memory_is_free_again_when_a_connection_ends() {
+        let server = Server::echo(HubConfig::default().message_memory_max(4 << 20));
+        for _ in 0..10 {
+            let mut hog = server.connect();
+            send_part(&mut hog, 2 << 20);
+            assert_eq!(hog.ready_state(), ReadyState::Open);
+            hog.terminate(Duration::ZERO);
+            server.event("hub-ended");
+        }
+    }
+
+    #[cfg(feature = "deflate")]
+    #[test]
+    fn memory_bounds_what_inflates_in_all_connections_together() {
+        use hybi::extension::deflate::DeflateConfig;
+        use hybi::handshake::ClientRequest;
+        use hybi::{Config, Uri};
+
+        const CLIENTS: usize = 12;
+        let config = Config::default().deflate(DeflateConfig::default());
+        let acceptance = Acceptance::from_any_origin().config(config);
+        let memory = HubConfig::default().message_memory_max(16 << 20);
+        let server = Server::start(memory, move |arrival| echo(arrival.accept(&acceptance)?));
+        let uri = Uri::parse(&server.uri()).unwrap();
+        let all_here = std::sync::Barrier::new(CLIENTS);
+        // 12 times 4 MB, in 4 KB each, and never finished.
+        let codes: Vec<u16> = thread::scope(|scope| {
+            let hogs = [(); CLIENTS].map(|()| {
+                scope.spawn(|| {
+                    let request = ClientRequest::new(&uri).config(config);
+                    let mut ws = blocking::Connector::new().connect(&request).unwrap();
+                    send_part(&mut ws, 4_000_000);
+                    all_here.wait();
+                    match ws.ready_state() {
+                        ReadyState::Open if ws.ping(b"").is_ok() => match ws.receive_event() {
+                            Ok(Some(hybi::Event::Pong(_))) => 0,
+                            _ => end(&mut ws).code(),
+                        },
+                        _ => end(&mut ws).code(),
+                    }
+                })
+            });
+            hogs.into_iter().map(|hog| hog.join().unwrap()).collect()
+        });
+        let unfinished = codes.iter().filter(|code| **code == 0).count();
+        // Each needs 4 MiB, and 6 while it grows: so 16 MiB are for three of them.
+        assert!((1..=3).contains(&unfinished), "{codes:?}");
+        assert!(codes.iter().all(|code| [0, 1013].contains(code)), "{codes:?}");
+    }
+}
