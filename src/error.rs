@@ -13,8 +13,8 @@ use crate::frame::{CloseCode, CloseCodeError, OpCode, Reserved};
 /// afterwards.
 ///
 /// When a [`Connection`](crate::Connection) returns it, the Close frame with its
-/// [code](Self::close_code) is already in the output. Write the output, then close the transport
-/// (RFC 6455 §7.1.7).
+/// [code](Self::close_code) and [reason](Self::close_reason) is already in the output. Write the
+/// output, then close the transport (RFC 6455 §7.1.7).
 ///
 /// ```
 /// use hybi::{Config, Connection, Inbox, Outbox, ProtocolError};
@@ -27,7 +27,8 @@ use crate::frame::{CloseCode, CloseCodeError, OpCode, Reserved};
 /// assert_eq!(error, ProtocolError::Unmasked);
 /// assert_eq!(error.name(), "unmasked"); // for logs and metrics
 /// assert!(error.to_string().ends_with("an unmasked frame; a client must mask (RFC 6455 §5.1)"));
-/// assert_eq!(out, b"\x88\x02\x03\xea"); // a Close frame with code 1002
+/// let close = b"\x88\x35\x03\xeaRFC 6455 section 5.1: a client must mask its frames";
+/// assert_eq!(out, close); // code 1002
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -134,6 +135,70 @@ impl ProtocolError {
             | Self::InflatedTooBig
             | Self::ExpansionTooHigh
             | Self::TooManyFinalBlocks => CloseCode::TOO_BIG,
+        }
+    }
+
+    /// Returns the reason in the Close frame for the peer, such as `"RFC 6455 section 5.1: a client
+    /// must mask its frames"`: the section and the rule, for the people who look for the fault at
+    /// the other end (RFC 6455 §7.1.6).
+    ///
+    /// It is ASCII, has at most 123 bytes, and is the same for each error of its variant: it holds
+    /// no bytes of the peer and none of our limits. A release may reword it, and says so;
+    /// [`name`](Self::name) never changes.
+    #[must_use]
+    pub const fn close_reason(self) -> &'static str {
+        match self {
+            Self::ReservedBits { .. } => {
+                "RFC 6455 section 5.2: reserved bits need a negotiated extension"
+            }
+            Self::ReservedOpCode { .. } => "RFC 6455 section 5.2: the opcode is reserved",
+            Self::Unmasked => "RFC 6455 section 5.1: a client must mask its frames",
+            Self::Masked => "RFC 6455 section 5.1: a server must not mask its frames",
+            Self::LengthNotShortest { .. } => {
+                "RFC 6455 section 5.2: a length must have its shortest form"
+            }
+            Self::LengthTopBit { .. } => {
+                "RFC 6455 section 5.2: the top bit of a 64-bit length must be 0"
+            }
+            Self::ControlTooLong { .. } => {
+                "RFC 6455 section 5.5: a control frame has at most 125 bytes"
+            }
+            Self::ControlFragmented { .. } => {
+                "RFC 6455 section 5.5: a control frame must not be fragmented"
+            }
+            Self::ContinuationOfNothing => {
+                "RFC 6455 section 5.4: a continuation frame needs a message in progress"
+            }
+            Self::MessageInsideMessage => {
+                "RFC 6455 section 5.4: a message must end before another begins"
+            }
+            Self::CloseBodyTooShort => {
+                "RFC 6455 section 5.5.1: a Close body is empty or begins with a two-byte code"
+            }
+            Self::CloseCode { .. } => "RFC 6455 section 7.4: the close code must not be sent",
+            Self::CloseReasonNotUtf8 => "RFC 6455 section 5.5.1: a close reason must be UTF-8",
+            Self::TextNotUtf8 => "RFC 6455 section 8.1: a text message must be UTF-8",
+            Self::FrameTooBig { .. } => {
+                "RFC 6455 section 10.4: the frame is longer than this endpoint accepts"
+            }
+            Self::MessageTooBig { .. } => {
+                "RFC 6455 section 10.4: the message is longer than this endpoint accepts"
+            }
+            Self::TooManyFragments => {
+                "RFC 6455 section 10.4: the message has more fragments than this endpoint accepts"
+            }
+            Self::NotDeflate => "RFC 7692 section 7.2.2: a compressed message must be DEFLATE data",
+            Self::InflatedTooBig => {
+                "RFC 6455 section 10.4: the decompressed message is longer than this endpoint \
+                 accepts"
+            }
+            Self::ExpansionTooHigh => {
+                "RFC 6455 section 10.4: the message is compressed more than this endpoint accepts"
+            }
+            Self::TooManyFinalBlocks => {
+                "RFC 6455 section 10.4: the message has more final blocks than this endpoint \
+                 accepts"
+            }
         }
     }
 

@@ -182,12 +182,13 @@ impl fmt::Debug for Reply {
 }
 
 impl ProtocolError {
-    /// Returns the Close frame for the peer, with the [close code](Self::close_code) and no reason
-    /// (RFC 6455 §7.1.7).
+    /// Returns the Close frame for the peer, with the [close code](Self::close_code) and the
+    /// [reason](Self::close_reason) (RFC 6455 §7.1.7).
     ///
     /// Only for [halves](crate::Connection::split). A whole connection has already written it.
     #[must_use]
     pub fn reply(self) -> Reply {
-        Reply::new(OpCode::CLOSE, &[&self.close_code().number().to_be_bytes()])
+        let code = self.close_code().number().to_be_bytes();
+        Reply::new(OpCode::CLOSE, &[&code, self.close_reason().as_bytes()])
     }
 }

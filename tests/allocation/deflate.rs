@@ -206,7 +206,7 @@ fn a_message_without_memory_for_it_fails_the_connection_and_not_the_program() {
                 .find_map(|piece| ws.receive(&mut Input::new(piece), &mut out).err());
             LARGEST.set(usize::MAX);
             assert_eq!(outcome, Some(ProtocolError::InflatedTooBig));
-            assert_eq!(out, side.outgoing(0x88, &1009u16.to_be_bytes()));
+            assert_eq!(out, side.failure(1009, ProtocolError::InflatedTooBig));
         }
     }
 }

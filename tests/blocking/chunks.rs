@@ -155,8 +155,9 @@ fn a_long_message_needs_a_limit_of_its_own_and_no_higher_one_for_whole_messages(
     let stream = Script::new([In::Bytes(start_of(LONG, b"some"))]);
     let mut ws = server(stream.clone());
     let error = ws.receive_chunk().unwrap_err();
-    assert_eq!(error.to_string(), ProtocolError::FrameTooBig { len: LONG }.to_string());
-    assert_eq!(stream.written(), plain(OpCode::CLOSE, &1009u16.to_be_bytes()));
+    let violation = ProtocolError::FrameTooBig { len: LONG };
+    assert_eq!(error.to_string(), violation.to_string());
+    assert_eq!(stream.written(), plain(OpCode::CLOSE, violation.reply().payload()));
 
     let stream = Script::new([In::Bytes(start_of(LONG, b"some"))]);
     let mut ws = server(stream.clone());
@@ -167,9 +168,9 @@ fn a_long_message_needs_a_limit_of_its_own_and_no_higher_one_for_whole_messages(
     let stream = Script::new([In::Bytes(start_of(LONG, b"some"))]);
     let mut ws = server(stream.clone());
     ws.set_chunked_bytes_max(LONG - 1);
-    let error = ws.receive_chunk().unwrap_err();
-    assert!(matches!(error, Error::Protocol(ProtocolError::MessageTooBig { len: LONG })));
-    assert_eq!(stream.written(), plain(OpCode::CLOSE, &1009u16.to_be_bytes()));
+    let violation = ProtocolError::MessageTooBig { len: LONG };
+    assert!(matches!(ws.receive_chunk(), Err(Error::Protocol(error)) if error == violation));
+    assert_eq!(stream.written(), plain(OpCode::CLOSE, violation.reply().payload()));
 
     // Whole messages keep theirs.
     let config = Config::default().limits(Limits::default().message_bytes_max(3));

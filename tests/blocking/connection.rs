@@ -302,7 +302,7 @@ fn a_violation_is_told_after_what_came_before_and_the_peer_is_told_too() {
     let (messages, end) = read_out(&mut ws);
     assert_eq!(messages, [Message::from("good")]);
     assert_eq!(end.unwrap_err(), ProtocolError::Unmasked.to_string());
-    assert_eq!(stream.written(), plain(OpCode::CLOSE, &1002u16.to_be_bytes()));
+    assert_eq!(stream.written(), plain(OpCode::CLOSE, ProtocolError::Unmasked.reply().payload()));
     // Our side ends at once, the whole when the peer's has.
     assert_eq!(stream.log.borrow().shut, [Shutdown::Write, Shutdown::Both]);
     assert!(matches!(ws.receive(), Err(Error::Protocol(ProtocolError::Unmasked))));
@@ -313,8 +313,10 @@ fn a_message_over_the_limit_is_refused_with_1009() {
     let stream = Script::new([bytes(&[masked(OpCode::BINARY, &[0; 11])])]);
     let config = Config::default().limits(Limits::default().message_bytes_max(10));
     let mut ws = WebSocket::new(stream.clone(), Connection::server(config), Inbox::new());
-    assert!(matches!(ws.receive(), Err(Error::Protocol(ProtocolError::MessageTooBig { len: 11 }))));
-    assert_eq!(stream.written(), plain(OpCode::CLOSE, &1009u16.to_be_bytes()));
+    let too_big = ProtocolError::MessageTooBig { len: 11 };
+    assert!(matches!(ws.receive(), Err(Error::Protocol(error)) if error == too_big));
+    assert_eq!(too_big.close_code(), CloseCode::TOO_BIG);
+    assert_eq!(stream.written(), plain(OpCode::CLOSE, too_big.reply().payload()));
 }
 
 // ---- closing

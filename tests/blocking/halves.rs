@@ -192,7 +192,7 @@ fn halves_tell_violations_and_ends() {
     }
     let mut got = Vec::new();
     client.read_to_end(&mut got).unwrap();
-    assert_eq!(got, plain(OpCode::CLOSE, &1002u16.to_be_bytes()));
+    assert_eq!(got, plain(OpCode::CLOSE, ProtocolError::Unmasked.reply().payload()));
 
     let (client, server) = sockets_with_server();
     let (mut reader, writer) = server.split().unwrap();

@@ -12,7 +12,7 @@ use hybi::handshake::{
     Acceptance, ClientRequest, HandshakeUsageError, HeadLimits, Rejection, RequestError,
     ResponseError,
 };
-use hybi::{CloseCode, Config, Limits, Uri};
+use hybi::{CloseCode, Config, Limits, ProtocolError, Uri};
 
 use crate::stream::*;
 
@@ -83,9 +83,10 @@ fn the_configuration_reaches_the_connection() {
     let pending = blocking::receive_request(stream.clone()).unwrap();
     let mut ws = pending.accept(&Acceptance::from_any_origin().config(config)).unwrap();
     let head = stream.written().len();
-    assert!(matches!(ws.receive(), Err(blocking::Error::Protocol(_))));
-    let frames = [plain(OpCode::PONG, b"?"), plain(OpCode::CLOSE, &1009u16.to_be_bytes())].concat();
-    assert_eq!(stream.written()[head..], frames);
+    let too_big = ProtocolError::MessageTooBig { len: 8 };
+    assert!(matches!(ws.receive(), Err(blocking::Error::Protocol(error)) if error == too_big));
+    let close = plain(OpCode::CLOSE, too_big.reply().payload());
+    assert_eq!(stream.written()[head..], [plain(OpCode::PONG, b"?"), close].concat());
 }
 
 #[test]

@@ -96,6 +96,11 @@ impl Side {
     pub fn close_frame(self, code: u16, reason: &str) -> Vec<u8> {
         self.outgoing(0x88, &close_body(code, reason))
     }
+
+    /// The Close frame that this side sends for a violation.
+    pub fn failure(self, code: u16, violation: ProtocolError) -> Vec<u8> {
+        self.close_frame(code, violation.close_reason())
+    }
 }
 
 pub fn close_body(code: u16, reason: &str) -> Vec<u8> {

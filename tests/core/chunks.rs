@@ -151,7 +151,7 @@ fn the_good_part_of_a_text_comes_before_the_violation() {
             let want = Item::Chunks { text: true, data, first: true, last: false };
             assert_eq!(run.items, if good.is_empty() { vec![] } else { vec![want] });
             assert_eq!(run.error, Some(ProtocolError::TextNotUtf8));
-            assert_eq!(run.out.0, side.close_frame(1007, ""));
+            assert_eq!(run.out.0, side.failure(1007, ProtocolError::TextNotUtf8));
         }
     }
 }
@@ -166,7 +166,7 @@ fn a_violation_behind_a_good_chunk_needs_no_further_input() {
         assert!(out.is_empty());
         // Whichever way it is asked.
         assert_eq!(ws.receive(&mut Input::default(), &mut out), Err(ProtocolError::TextNotUtf8));
-        assert_eq!(out, side.close_frame(1007, ""));
+        assert_eq!(out, side.failure(1007, ProtocolError::TextNotUtf8));
     }
 }
 
@@ -329,8 +329,9 @@ fn a_message_in_chunks_can_have_a_limit_of_its_own() {
                 assert_eq!(exact, (12, None, vec![]), "{side:?}, pieces of {len}");
                 // One less: the header tells, before any of its payload.
                 let (_, error, out) = receive_within(&mut fresh(), 11, &wire, len);
-                assert_eq!(error, Some(ProtocolError::MessageTooBig { len: 12 }));
-                assert_eq!(out, side.close_frame(1009, ""));
+                let violation = ProtocolError::MessageTooBig { len: 12 };
+                assert_eq!(error, Some(violation));
+                assert_eq!(out, side.failure(1009, violation));
             }
         }
         // It may be lower, too, and the next message is whole and has the usual one.
@@ -357,8 +358,9 @@ fn whole_messages_keep_their_limit_after_a_long_one_has_begun_in_chunks() {
             assert_eq!(error, None);
             let (mut inbox, mut out) = (rest.to_vec(), Vec::new());
             let received = ws.receive(&mut Input::new(&mut inbox), &mut out);
-            assert_eq!(received, Err(ProtocolError::MessageTooBig { len: 11 }));
-            assert_eq!(out, side.close_frame(1009, ""));
+            let violation = ProtocolError::MessageTooBig { len: 11 };
+            assert_eq!(received, Err(violation));
+            assert_eq!(out, side.failure(1009, violation));
         }
         // One that is short enough is returned from where the chunks have left it.
         let mut ws = side.connection(Config::default().limits(limits));

@@ -129,6 +129,10 @@ fn frames(out: &[u8]) -> String {
         let mut payload = rest[used..end].to_vec();
         Mask::new(header.masking_key.unwrap_or_default()).apply(&mut payload);
         let payload = match (header.opcode, payload.split_first_chunk()) {
+            // The reasons of violations are those in errors.rs.
+            (OpCode::CLOSE, Some((code, reason))) if reason.starts_with(b"RFC ") => {
+                format!(" {} rule", u16::from_be_bytes(*code))
+            }
             (OpCode::CLOSE, Some((code, reason))) => {
                 format!(" {} {}", u16::from_be_bytes(*code), reason.escape_ascii())
             }

@@ -46,7 +46,6 @@ fn a_violation_says_what_the_peer_did_and_where_the_rule_stands() {
         let text = violation.to_string();
         assert_eq!(violation.close_code().number(), code, "{text}");
         assert_eq!(violation.section(), section, "{text}");
-        assert_eq!(violation.reply().payload(), u16::to_be_bytes(code), "{text}");
         assert!(text.starts_with("the peer sent "), "{text}");
         assert!(text.ends_with(&format!(" ({section})")), "{text}");
         assert!(text.contains(word), "{text}");
@@ -54,6 +53,104 @@ fn a_violation_says_what_the_peer_did_and_where_the_rule_stands() {
         assert!(Error::from(violation).source().is_none(), "printed once");
         assert!(texts.insert(text), "each says something else");
     }
+}
+
+/// People at the other end read these texts and programs search logs for them, so a change here is one that users see.
+#[test]
+fn the_close_frame_of_a_violation_names_the_rule_and_nothing_of_the_peers() {
+    let (opcode, bits) = (OpCode::PING, Reserved::RSV2);
+    let reserved = OpCode::new(0xb).unwrap();
+    let table = [
+        (
+            ProtocolError::ReservedBits { bits },
+            "RFC 6455 section 5.2: reserved bits need a negotiated extension",
+        ),
+        (
+            ProtocolError::ReservedOpCode { opcode: reserved },
+            "RFC 6455 section 5.2: the opcode is reserved",
+        ),
+        (ProtocolError::Unmasked, "RFC 6455 section 5.1: a client must mask its frames"),
+        (ProtocolError::Masked, "RFC 6455 section 5.1: a server must not mask its frames"),
+        (
+            ProtocolError::LengthNotShortest { len: 125 },
+            "RFC 6455 section 5.2: a length must have its shortest form",
+        ),
+        (
+            ProtocolError::LengthTopBit { len: 1 << 63 },
+            "RFC 6455 section 5.2: the top bit of a 64-bit length must be 0",
+        ),
+        (
+            ProtocolError::ControlTooLong { opcode },
+            "RFC 6455 section 5.5: a control frame has at most 125 bytes",
+        ),
+        (
+            ProtocolError::ControlFragmented { opcode },
+            "RFC 6455 section 5.5: a control frame must not be fragmented",
+        ),
+        (
+            ProtocolError::ContinuationOfNothing,
+            "RFC 6455 section 5.4: a continuation frame needs a message in progress",
+        ),
+        (
+            ProtocolError::MessageInsideMessage,
+            "RFC 6455 section 5.4: a message must end before another begins",
+        ),
+        (
+            ProtocolError::CloseBodyTooShort,
+            "RFC 6455 section 5.5.1: a Close body is empty or begins with a two-byte code",
+        ),
+        (
+            ProtocolError::CloseCode { number: 1005 },
+            "RFC 6455 section 7.4: the close code must not be sent",
+        ),
+        (ProtocolError::CloseReasonNotUtf8, "RFC 6455 section 5.5.1: a close reason must be UTF-8"),
+        (ProtocolError::TextNotUtf8, "RFC 6455 section 8.1: a text message must be UTF-8"),
+        (
+            ProtocolError::FrameTooBig { len: 70_000 },
+            "RFC 6455 section 10.4: the frame is longer than this endpoint accepts",
+        ),
+        (
+            ProtocolError::MessageTooBig { len: 70_000 },
+            "RFC 6455 section 10.4: the message is longer than this endpoint accepts",
+        ),
+        (
+            ProtocolError::TooManyFragments,
+            "RFC 6455 section 10.4: the message has more fragments than this endpoint accepts",
+        ),
+        (
+            ProtocolError::NotDeflate,
+            "RFC 7692 section 7.2.2: a compressed message must be DEFLATE data",
+        ),
+        (
+            ProtocolError::InflatedTooBig,
+            "RFC 6455 section 10.4: the decompressed message is longer than this endpoint accepts",
+        ),
+        (
+            ProtocolError::ExpansionTooHigh,
+            "RFC 6455 section 10.4: the message is compressed more than this endpoint accepts",
+        ),
+        (
+            ProtocolError::TooManyFinalBlocks,
+            "RFC 6455 section 10.4: the message has more final blocks than this endpoint accepts",
+        ),
+    ];
+    let mut seen = BTreeSet::new();
+    for (violation, want) in table {
+        let reason = violation.close_reason();
+        assert_eq!(reason, want);
+        // RFC 6455 §5.5: 125 bytes, less two for the code. ASCII, so that it can be printed everywhere.
+        assert!(reason.is_ascii() && reason.len() <= 123, "{reason}");
+        let section = violation.section().replace('§', "section ");
+        assert_eq!(reason.split(": ").next(), Some(&*section), "{reason}");
+        let body = [&violation.close_code().number().to_be_bytes(), reason.as_bytes()].concat();
+        assert_eq!(violation.reply().payload(), body);
+        seen.insert(format!("{violation:?}").split([' ', '(']).next().unwrap().to_owned());
+    }
+    let all: BTreeSet<_> = variants(include_str!("../../src/error.rs"), "ProtocolError")
+        .into_iter()
+        .map(str::to_owned)
+        .collect();
+    assert_eq!(seen, all, "the variants of ProtocolError");
 }
 
 #[test]

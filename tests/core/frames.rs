@@ -180,7 +180,7 @@ fn every_first_two_bytes_in_both_roles_and_states() {
                     Some(violation) => {
                         assert!(broken.contains(&rule_of(violation)), "{context}: {violation:?}");
                         assert_eq!(run.items, [], "{context}");
-                        assert_eq!(run.out.0, side.close_frame(1002, ""), "{context}");
+                        assert_eq!(run.out.0, side.failure(1002, violation), "{context}");
                         assert!(violation.to_string().contains(violation.section()), "{violation}");
                     }
                 }
@@ -223,9 +223,10 @@ fn every_close_code_received() {
                 assert_eq!(run.events(), [closed(code, "so")]);
                 assert_eq!(run.out.0, side.close_frame(code, "so"), "the reply to {code}");
             } else {
-                assert_eq!(run.error, Some(ProtocolError::CloseCode { number: code }));
+                let violation = ProtocolError::CloseCode { number: code };
+                assert_eq!(run.error, Some(violation));
                 assert_eq!(run.items, []);
-                assert_eq!(run.out.0, side.close_frame(1002, ""), "the answer to {code}");
+                assert_eq!(run.out.0, side.failure(1002, violation), "the answer to {code}");
             }
         }
     }
@@ -317,7 +318,7 @@ fn every_length_form_on_a_connection() {
                     None
                 };
                 assert_eq!(run.error, want, "{side:?}, {len} in {bits} bits");
-                let out = if want.is_some() { side.close_frame(1002, "") } else { Vec::new() };
+                let out = want.map_or_else(Vec::new, |violation| side.failure(1002, violation));
                 assert_eq!(run.out.0, out, "{side:?}, {len} in {bits} bits");
             }
         }
@@ -330,9 +331,10 @@ fn announced_lengths_meet_the_default_limits_at_the_header() {
         for len in LENGTHS.into_iter().filter(|&len| len <= i64::MAX as u64) {
             let wire = side.incoming_part(0x82, len, b"");
             let run = run_every_way(side, Config::default(), Mode::Chunks, &wire, &[]);
-            let too_big = len > 16 << 20;
-            assert_eq!(run.error, too_big.then_some(ProtocolError::FrameTooBig { len }));
-            assert_eq!(run.out.0, if too_big { side.close_frame(1009, "") } else { Vec::new() });
+            let want = (len > 16 << 20).then_some(ProtocolError::FrameTooBig { len });
+            assert_eq!(run.error, want);
+            let out = want.map_or_else(Vec::new, |violation| side.failure(1009, violation));
+            assert_eq!(run.out.0, out);
         }
     }
 }

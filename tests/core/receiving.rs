@@ -27,7 +27,7 @@ fn fails(side: Side, limits: Limits, wire: &[u8], want: ProtocolError, code: u16
     let mut run = run_every_way(side, config, Mode::Messages, &wire, &[]);
     assert_eq!(run.events(), [binary(b"before"), ping(b"?")], "{context}");
     assert_eq!(run.error, Some(want), "{context}");
-    let out = [side.outgoing(0x8a, b"?"), side.close_frame(code, "")].concat();
+    let out = [side.outgoing(0x8a, b"?"), side.failure(code, want)].concat();
     assert_eq!(Hex(&run.out.0), Hex(&out), "{context}");
 
     let chunks = run_every_way(side, config, Mode::Chunks, &wire, &[]);
@@ -477,7 +477,7 @@ fn fails_in_header(side: Side, limits: Limits, wire: &[u8], want: ProtocolError)
     assert_eq!(fails_at(side, config, wire), Some(wire.len()), "{side:?}, {want:?}: {}", Hex(wire));
     let run = run_every_way(side, config, Mode::Messages, wire, &[]);
     assert_eq!(run.error, Some(want), "{side:?}");
-    assert_eq!(run.out.0, side.close_frame(1009, ""), "{side:?}");
+    assert_eq!(run.out.0, side.failure(1009, want), "{side:?}");
     let chunks = run_every_way(side, config, Mode::Chunks, wire, &[]);
     assert_eq!((chunks.error, chunks.out), (run.error, run.out), "{side:?}, in chunks");
 }
@@ -563,7 +563,7 @@ fn a_million_fragments_are_stopped_by_their_number() {
             let mut ws = side.connection(Config::default());
             let run = Run::of(&mut ws, Mode::Messages, wire.chunks(64 << 10));
             assert_eq!(run.error, Some(ProtocolError::TooManyFragments));
-            assert_eq!(run.out.0, side.close_frame(1009, ""));
+            assert_eq!(run.out.0, side.failure(1009, ProtocolError::TooManyFragments));
             // The default lets 131,072 pass, and they make one message.
             let frame_len = side.incoming(0x00, payload).len();
             wire.truncate(((1 << 17) - 1) * frame_len);

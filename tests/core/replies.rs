@@ -75,7 +75,7 @@ fn manual_replies_are_left_to_the_caller() {
         ws.assert_refuses_to_send();
         // A violation is answered all the same: there is nobody else who could.
         let run = Run::of(&mut manual(), Mode::Messages, [&[0xff][..]]);
-        assert_eq!(run.out.0, side.close_frame(1002, ""));
+        assert_eq!(run.out.0, side.failure(1002, run.error.unwrap()));
     }
 }
 
@@ -255,7 +255,10 @@ fn a_close_is_answered_however_full_the_output_is() {
             &[&wire[..wire.len() - 6], &[0xff][..]].concat(),
         );
         if side == Side::Server {
-            assert_eq!(Hex(&run.out.0), Hex(&[&b"full"[..], &side.close_frame(1002, "")].concat()));
+            assert_eq!(
+                Hex(&run.out.0),
+                Hex(&[&b"full"[..], &side.failure(1002, run.error.unwrap())].concat())
+            );
         }
     }
 }

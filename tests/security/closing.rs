@@ -5,7 +5,8 @@
 use std::collections::VecDeque;
 
 use hybi::connection::{ReadyState, Reply, Transport};
-use hybi::{CloseCode, Config, Event};
+use hybi::frame::Reserved;
+use hybi::{CloseCode, Config, Event, ProtocolError};
 use proptest::prelude::*;
 
 use crate::common::*;
@@ -141,13 +142,13 @@ impl Model {
             }
             // §1.4: what comes after a Close is ignored.
             _ if deaf => (Outcome::Nothing, vec![]),
-            GetText if self.receiving_parts => self.fail(1002),
+            GetText if self.receiving_parts => self.fail(ProtocolError::MessageInsideMessage),
             GetText => (Outcome::Saw(text("m")), vec![]),
             GetPart => {
                 self.receiving_parts = true;
                 (Outcome::Nothing, vec![])
             }
-            GetLastPart if !self.receiving_parts => self.fail(1002),
+            GetLastPart if !self.receiving_parts => self.fail(ProtocolError::ContinuationOfNothing),
             GetLastPart => {
                 self.receiving_parts = false;
                 (Outcome::Nothing, vec![]) // the message, whose text the runner adds
@@ -162,7 +163,11 @@ impl Model {
                 self.close_received = true;
                 self.owe(Event::Close(None), Owed::Close(vec![]))
             }
-            GetBadClose | GetNonsense => self.fail(1002),
+            GetBadClose => self.fail(ProtocolError::CloseCode { number: 1006 }),
+            GetNonsense => {
+                let bits = Reserved::RSV1 | Reserved::RSV2 | Reserved::RSV3;
+                self.fail(ProtocolError::ReservedBits { bits })
+            }
         }
     }
 
@@ -198,8 +203,10 @@ impl Model {
     }
 
     /// §7.1.7: with a Close frame, if none was sent before.
-    fn fail(&mut self, code: u16) -> (Outcome, Vec<u8>) {
-        let out = if self.close_sent { vec![] } else { self.side.close_frame(code, "") };
+    fn fail(&mut self, violation: ProtocolError) -> (Outcome, Vec<u8>) {
+        // All of these are errors of the protocol (§7.4.1).
+        let code = 1002;
+        let out = if self.close_sent { vec![] } else { self.side.failure(code, violation) };
         (self.failed, self.close_sent) = (true, true);
         (Outcome::Failed(code), out)
     }
@@ -318,7 +325,7 @@ fn check(side: Side, manual: bool, commands: &[Do]) {
         let was_receiving = model.receiving_parts;
         let is_deaf = model.close_received || model.failed || model.lost;
         let (mut want, out) = if command == GetHalfAHeaderAndTheEnd && was_receiving && !is_deaf {
-            model.fail(1002) // a new message inside another
+            model.fail(ProtocolError::MessageInsideMessage)
         } else {
             model.step(command)
         };

@@ -94,8 +94,9 @@ fn class_05_a_bomb_is_stopped_at_the_limit_however_it_arrives() {
                     if passes {
                         assert_eq!(result, Ok(len), "{context}");
                     } else {
-                        assert_eq!(result, Err(ProtocolError::InflatedTooBig), "{context}");
-                        assert_eq!(Hex(&out), Hex(&side.close_frame(1009, "")), "{context}");
+                        let violation = ProtocolError::InflatedTooBig;
+                        assert_eq!(result, Err(violation), "{context}");
+                        assert_eq!(Hex(&out), Hex(&side.failure(1009, violation)), "{context}");
                         assert!(
                             LIVE.get() <= live,
                             "a connection that has failed holds nothing: {context}"
@@ -402,7 +403,7 @@ fn class_06_rsv1_elsewhere_fails_at_the_first_byte() {
                     matches!(run.error, Some(ProtocolError::ReservedBits { .. })),
                     "{side:?}, {first:#x}"
                 );
-                assert_eq!(Hex(&run.out.0), Hex(&side.close_frame(1002, "")));
+                assert_eq!(Hex(&run.out.0), Hex(&side.failure(1002, run.error.unwrap())));
             }
         }
     }

@@ -97,11 +97,12 @@ fn class_12_one_close_frame_answers_any_number_of_them() {
                 side.connection(Config::default().limits(Limits::default().reply_backlog_max(0)));
             let mut run = Run { out: HexVec(b"full".to_vec()), ..Run::default() };
             run.feed(&mut ws, Mode::Messages, &wire);
-            let code = if first == [0xff] { 1002 } else { 1000 };
-            assert_eq!(
-                Hex(&run.out.0),
-                Hex(&[b"full".to_vec(), side.close_frame(code, "")].concat())
-            );
+            let close = match run.error {
+                Some(violation) => side.failure(1002, violation),
+                None => side.close_frame(1000, ""),
+            };
+            assert_eq!(run.error.is_some(), first == [0xff]);
+            assert_eq!(Hex(&run.out.0), Hex(&[b"full".to_vec(), close].concat()));
         }
     }
 }
