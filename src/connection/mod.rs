@@ -296,6 +296,8 @@ impl<R: Role> Connection<R> {
     /// Reports that the transport delivers no more input. Returns `Ok` if that was expected: the
     /// peer's Close frame had come, or the connection had failed.
     ///
+    /// Drain the events before: what was read and not returned is dropped.
+    ///
     /// Write `out` after it, also after an error. Nothing can be sent afterwards.
     ///
     /// ```
@@ -308,8 +310,8 @@ impl<R: Role> Connection<R> {
     ///
     /// # Errors
     ///
-    /// [`EndOfInputError::Protocol`] if the last chunk that was received came before bytes that
-    /// break a rule; the Close frame for it is in `out`. Otherwise [`EndOfInputError::CutOff`]: the
+    /// [`EndOfInputError::Protocol`] if bytes that were read, but not yet reported on, break a rule:
+    /// those after the chunk that was returned last. The Close frame for it is in `out`. Otherwise [`EndOfInputError::CutOff`]: the
     /// connection was not closed cleanly, which programs call close code 1006 (RFC 6455 §7.1.5). A
     /// second call returns the same cut-off.
     pub fn end_of_input(&mut self, out: &mut Outbox) -> Result<(), EndOfInputError> {

@@ -286,7 +286,7 @@ impl<R: Role> Writer<R> {
     /// [`ProtocolError::reply`](crate::ProtocolError::reply) has returned.
     ///
     /// A reply that is pointless by now is dropped: a second Close frame, or anything after the
-    /// connection is over. No reply is held back.
+    /// connection is over. No reply is held back, and a pong that was held back before is dropped.
     pub fn reply(&mut self, reply: &Reply, out: &mut Outbox) {
         if reply.opcode() == OpCode::CLOSE {
             if let Outgoing::Open { .. } = self.outgoing {
@@ -296,6 +296,8 @@ impl<R: Role> Writer<R> {
             // follows ours.
             self.end_of_output();
         } else {
+            // RFC 6455 §5.5.3: the newest pong answers the earlier pings, too.
+            self.take_held_back();
             self.write_pong(reply.payload(), out);
         }
     }

@@ -9,6 +9,7 @@ mod chunks;
 mod closing;
 #[path = "../common/corpus.rs"]
 mod corpus;
+mod ending;
 mod errors;
 mod frames;
 mod in_place;

@@ -183,14 +183,45 @@ fn a_held_back_pong_goes_out_with_the_next_call_in_either_way() {
     }
 }
 
-#[test]
-fn a_held_back_pong_stays_with_the_writer() {
+/// A connection that holds back the pong to the ping "1", and its output.
+fn holding_back() -> (Connection<Server>, Outbox) {
     let config = Config::default().limits(Limits::default().reply_backlog_max(3));
-    let mut ws = Connection::server(config);
-    let mut out = Outbox::new();
+    let (mut ws, mut out) = (Connection::server(config), Outbox::new());
     out.append(b"full");
     let mut ping = Side::Server.incoming(0x89, b"1");
     assert!(ws.receive(&mut Input::new(&mut ping), &mut out).unwrap().is_some());
+    assert_eq!(out, b"full");
+    (ws, out)
+}
+
+#[test]
+fn a_held_back_pong_survives_the_split_and_the_join() {
+    let (ws, mut out) = holding_back();
+    let (reader, writer) = ws.split();
+    let mut ws = Connection::join(reader, writer);
+    assert_eq!(ws.receive(&mut Input::default(), &mut out), Ok(None));
+    assert_eq!(out, b"full", "there is no room yet");
+    out.clear();
+    assert_eq!(ws.receive(&mut Input::default(), &mut out), Ok(None));
+    assert_eq!(out, Side::Server.outgoing(0x8a, b"1"));
+}
+
+/// RFC 6455 §5.5.3: "MAY elect to send a Pong frame for only the most recently processed Ping frame."
+#[test]
+fn a_held_back_pong_does_not_follow_the_pong_to_a_later_ping() {
+    let (ws, mut out) = holding_back();
+    let (mut reader, mut writer) = ws.split();
+    let mut later = Side::Server.incoming(0x89, b"2");
+    let event = reader.receive(&mut Input::new(&mut later)).unwrap().unwrap();
+    out.clear();
+    writer.reply(&event.reply().unwrap(), &mut out);
+    writer.flush_replies(&mut out);
+    assert_eq!(out, Side::Server.outgoing(0x8a, b"2"));
+}
+
+#[test]
+fn a_held_back_pong_stays_with_the_writer() {
+    let (ws, mut out) = holding_back();
     let (_reader, mut writer) = ws.split();
     writer.flush_replies(&mut out);
     assert_eq!(out, b"full", "there is no room yet");

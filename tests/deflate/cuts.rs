@@ -117,6 +117,52 @@ fn what_came_before_a_fault_is_handed_out() {
     }
 }
 
+/// A piece of output is full before the fault, and all input has been read: the message ends inside of a block.
+#[test]
+fn the_end_of_the_input_does_not_hide_a_fault_that_has_been_read() {
+    // 254 copies and a literal are 65,533 bytes, one more fills the piece of 64 KiB.
+    let mut wire = frame(true, true, OpCode::BINARY, &zeros_without_end(255));
+    let (mut ws, mut out) = (client(DEFAULT, &DeflateConfig::default()), Outbox::new());
+    let mut input = Input::new(&mut wire);
+    let first = ws.receive_chunk(&mut input, &mut out).unwrap();
+    let Some(ChunkEvent::Chunk(chunk)) = first else { panic!("{first:?}") };
+    assert_eq!((chunk.data.as_bytes().len(), chunk.last), (64 << 10, false));
+    assert!(input.is_empty(), "all has been read");
+    let violation = ProtocolError::NotDeflate;
+    assert_eq!(ws.end_of_input(&mut out), Err(EndOfInputError::Protocol(violation)));
+    assert_eq!(out.len(), 6 + violation.reply().payload().len(), "a masked Close frame");
+}
+
+/// The limit of a message that is received in chunks holds for what is in hand, too, and no other does.
+#[test]
+fn the_end_of_the_input_knows_the_limit_of_the_message() {
+    for (limit, want) in [
+        (65_791, ProtocolError::NotDeflate), // as above: it is 65,791 bytes, and ends inside of a block
+        (65_790, ProtocolError::InflatedTooBig),
+    ] {
+        let mut wire = frame(true, true, OpCode::BINARY, &zeros_without_end(255));
+        let config = DeflateConfig::default().inflated_bytes_max(1000);
+        let (mut ws, mut out) = (client(DEFAULT, &config), Outbox::new());
+        let mut input = Input::new(&mut wire);
+        assert!(ws.receive_chunk_within(limit, &mut input, &mut out).unwrap().is_some());
+        assert!(input.is_empty(), "all has been read");
+        assert_eq!(ws.end_of_input(&mut out), Err(EndOfInputError::Protocol(want)));
+    }
+}
+
+/// As above, but nothing is wrong with it: the end comes after the message.
+#[test]
+fn output_that_is_pending_at_the_end_of_the_input_is_no_fault() {
+    let payload = vec![0; 65_791]; // as much as 255 copies and a literal
+    let mut wire = frame(true, true, OpCode::BINARY, &stored_zeros(payload.len()));
+    let (mut ws, mut out) = (client(DEFAULT, &DeflateConfig::default()), Outbox::new());
+    let mut input = Input::new(&mut wire);
+    assert!(ws.receive_chunk(&mut input, &mut out).unwrap().is_some());
+    let ended = ws.end_of_input(&mut out).unwrap_err();
+    assert!(matches!(ended, EndOfInputError::CutOff(_)), "{ended:?}");
+    assert!(out.is_empty());
+}
+
 /// RFC 7692 §7.2.3.6 gives an empty message an octet. A Perl framework sends it without, and other
 /// implementations deliver it. The window is as before, and the next message refers to it.
 #[test]

@@ -23,8 +23,8 @@ use hybi::extension::deflate::{self, Agreed, Compression, DeflateConfig, Negotia
 use hybi::extension::{Offer, Offers};
 use hybi::frame::{Header, OpCode, Reserved};
 use hybi::{
-    Client, CloseCode, Config, Connection, Event, Input, Limits, Outbox, ProtocolError, Role,
-    Server,
+    Client, CloseCode, Config, Connection, EndOfInputError, Event, Input, Limits, Outbox,
+    ProtocolError, Role, Server,
 };
 
 /// What a client learns from a message, a ping or an error; text and bytes alike.

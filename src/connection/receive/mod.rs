@@ -179,13 +179,14 @@ impl<R: Role> Reader<R> {
     /// [`CutOff`](EndOfInputError::CutOff), call
     /// [`Writer::end_of_output`](super::Writer::end_of_output).
     pub fn end_of_input(&mut self) -> Result<(), EndOfInputError> {
+        // What has been read may break a rule after the chunk that was returned last. The message
+        // keeps its limit.
+        let within = self.inflater.as_deref().map(Inflater::limit);
+        while self.next_chunk(within, &mut Input::default())?.is_some() {}
         let cut_off = match &self.state {
-            State::Over(Over::Closed | Over::Failed) => return Ok(()),
+            // The loop has reported what was failing.
+            State::Over(Over::Closed | Over::Failed) | State::Failing(_) => return Ok(()),
             State::Over(Over::Ended(cut_off)) => *cut_off,
-            State::Failing(violation) => {
-                let violation = *violation;
-                return Err(EndOfInputError::Protocol(self.fail(violation)));
-            }
             State::Idle => CutOff::BetweenMessages,
             State::Header { message: None, .. } => CutOff::InHeader,
             State::Header { message: Some(message), .. } => {

@@ -97,6 +97,11 @@ impl Inflater {
         self.limit = message_bytes_max.unwrap_or(self.inflated_bytes_max);
     }
 
+    /// Returns the longest message that is accepted now.
+    pub(crate) const fn limit(&self) -> u64 {
+        self.limit
+    }
+
     /// Returns whether there may be more output without more input.
     pub(crate) fn is_pending(&self) -> bool {
         self.message.pending
