@@ -6,7 +6,7 @@ use std::fmt::Write;
 use crate::common::*;
 use hybi::connection::{ReadyState, Transport};
 use hybi::frame::{Header, Mask, OpCode};
-use hybi::{CloseCode, Config, CutOff, EndOfInputError, Event, UsageError};
+use hybi::{CloseCode, Config, CutOff, EndOfInputError, Event, ProtocolError, UsageError};
 
 type Reach = fn(Side) -> Ws;
 
@@ -202,6 +202,43 @@ fn both_sides_close_at_once() {
         assert_eq!(Hex(&run.out.0), Hex(&[]));
         assert_eq!(ws.ready_state(), ReadyState::Closed);
         assert_eq!(ws.end_of_input(&mut Vec::new()), Ok(()));
+    }
+}
+
+/// RFC 6455 §5.5.1, §7.4: these bodies break rules after our Close frame as before it. Deployed peers answer so; whoever
+/// tolerates that does it above the connection, which tells it. §5.5.1: a second Close frame does not go out.
+#[test]
+fn a_bad_answer_to_our_close_stays_a_violation() {
+    let bad: [(&[u8], ProtocolError); 6] = [
+        (&[3, 0xed], ProtocolError::CloseCode { number: 1005 }),
+        (&[3, 0xee], ProtocolError::CloseCode { number: 1006 }),
+        (&[0, 0], ProtocolError::CloseCode { number: 0 }),
+        // A reason without a code: its first two bytes are taken for one.
+        (b"bye", ProtocolError::CloseCode { number: 0x6279 }),
+        (b"b", ProtocolError::CloseBodyTooShort),
+        (&[3, 0xe8, 0xff], ProtocolError::CloseReasonNotUtf8),
+    ];
+    for side in BOTH {
+        for (body, want) in bad {
+            for mode in [Mode::Messages, Mode::Chunks] {
+                for manual in [false, true] {
+                    let mut ws = match manual {
+                        true => side.manual_connection(Config::default()),
+                        false => side.connection(Config::default()),
+                    };
+                    ws.close(CloseCode::NORMAL, "", &mut Vec::new()).unwrap();
+                    let wire = [side.incoming(0x88, body), side.incoming(0x88, b"")].concat();
+                    let run = Run::of(&mut ws, mode, [&wire[..]]);
+                    let context = format!("{side:?}, {mode:?}, halves: {manual}, {body:?}");
+                    assert_eq!((run.items, run.error), (vec![], Some(want)), "{context}");
+                    assert_eq!(Hex(&run.out.0), Hex(&[]), "{context}");
+                    assert_eq!(ws.ready_state(), ReadyState::Closed, "{context}");
+                    // §7.1.7: the client does not wait for the server, either.
+                    assert_eq!(ws.transport(), Transport::Close, "{context}");
+                    assert_eq!(ws.end_of_input(&mut Vec::new()), Ok(()), "{context}");
+                }
+            }
+        }
     }
 }
 
