@@ -421,7 +421,7 @@ impl From<CutOff> for EndOfInputError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum KeepaliveError {
-    /// Nothing arrived within
+    /// The peer gave no [sign of life](crate::keepalive::Keepalive) within
     /// [`pong_within`](crate::keepalive::KeepaliveConfig::pong_within) after a ping.
     Pong,
     /// The peer did not finish closing within

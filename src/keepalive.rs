@@ -4,6 +4,7 @@
 use core::time::Duration;
 
 use crate::buffers::Outbox;
+pub use crate::buffers::Progress;
 use crate::connection::{Connection, Event, ReadyState};
 pub use crate::error::KeepaliveError;
 use crate::role::Role;
@@ -38,17 +39,17 @@ impl KeepaliveConfig {
     /// Sets how long the peer may be silent before it is sent a ping. Default: 30 s, because many
     /// proxies drop a connection after a silent minute.
     ///
-    /// With zero, a ping is due whenever none is unanswered.
+    /// Zero is the same as `None`: no pings.
     #[must_use]
     pub fn ping_after(mut self, silence: impl Into<Option<Duration>>) -> Self {
-        self.ping_after = silence.into();
+        self.ping_after = silence.into().filter(|silence| !silence.is_zero());
         self
     }
 
-    /// Sets how long the peer may be silent after a ping before the connection counts as dead.
-    /// Default: 20 s.
+    /// Sets how long the peer may give no [sign of life](Keepalive) after a ping has left, before
+    /// the connection counts as dead. Default: 20 s.
     ///
-    /// With zero, it is dead at the first call after a ping, unless bytes arrived in between.
+    /// Zero means at once: the connection is dead unless the answer is there when it is looked for.
     #[must_use]
     pub fn pong_within(mut self, silence: impl Into<Option<Duration>>) -> Self {
         self.pong_within = silence.into();
@@ -56,9 +57,10 @@ impl KeepaliveConfig {
     }
 
     /// Sets how long closing may take: the closing handshake, and then the end of the transport.
-    /// Default: 10 s. It counts from the first call that sees the connection closing.
+    /// Default: 10 s. It counts from the first call that sees the connection closing, and nothing
+    /// that the peer does puts it off. If much is unsent when you close, allow time for that.
     ///
-    /// With zero, the connection is dead as soon as it is closing.
+    /// Zero means at once: the connection is dead as soon as it is closing.
     #[must_use]
     pub fn close_within(mut self, time: impl Into<Option<Duration>>) -> Self {
         self.close_within = time.into();
@@ -71,6 +73,12 @@ impl KeepaliveConfig {
 /// Every `now` is the time since a fixed moment of your choice, such as `start.elapsed()`. It
 /// should not go backwards. If it does, deadlines come later, and nothing else happens.
 ///
+/// The peer gives two signs of life. Bytes arrive from it, which you report with
+/// [`heard`](Self::heard). Or it takes bytes that had to wait, which [`poll`](Self::poll) sees in
+/// the [`Outbox`]: if bytes are unsent at two calls in a row, the transport has no room for them,
+/// and if they leave later, the peer has made some. Bytes that leave at once show nothing, because
+/// the system's buffers take them for a peer that is gone.
+///
 /// ```
 /// use core::time::Duration;
 /// use hybi::keepalive::{Keepalive, KeepaliveConfig, KeepaliveError};
@@ -81,23 +89,34 @@ impl KeepaliveConfig {
 /// let mut keepalive = Keepalive::new(KeepaliveConfig::default(), at(0));
 ///
 /// assert_eq!(keepalive.poll(at(0), &mut ws, &mut out), Ok(Some(at(30)))); // call again then
+/// assert_eq!(keepalive.poll(at(30), &mut ws, &mut out), Ok(Some(at(30)))); // write, call again
+/// assert_eq!(out.take()[..2], [0x89, 8]); // a ping
 /// assert_eq!(keepalive.poll(at(30), &mut ws, &mut out), Ok(Some(at(50))));
-/// assert_eq!(out.front()[..2], [0x89, 8]); // a ping
+///
+/// assert_eq!(keepalive.poll(at(50), &mut ws, &mut out), Ok(Some(at(50)))); // read, call again
 /// let error = keepalive.poll(at(50), &mut ws, &mut out).unwrap_err();
 /// assert_eq!(error, KeepaliveError::Pong); // close the transport
 /// ```
 #[derive(Clone, Debug)]
 pub struct Keepalive {
     config: KeepaliveConfig,
-    /// When bytes last arrived.
-    heard: Duration,
-    /// When a ping was sent, if nothing has arrived since.
+    /// When the last sign of life was.
+    alive: Duration,
+    /// When a ping was sent, if nothing has arrived since; later, if the peer has taken bytes since.
     pinged: Option<Duration>,
     /// The number of the newest ping, and when it was sent unless its pong has arrived.
     newest: (u64, Option<Duration>),
+    /// How many bytes the transport will have taken once the newest ping has left.
+    ping_end: u64,
     round_trip: Option<Duration>,
     /// When the connection was first seen in a state other than open.
     closing_since: Option<Duration>,
+    /// The output at the end of the last call.
+    output: Progress,
+    /// Whether bytes were unsent at the last two calls, so that the transport had no room for them.
+    is_stuck: bool,
+    /// The deadline that had passed at the last call. Reported if it still has at the next.
+    late: Option<KeepaliveError>,
 }
 
 impl Keepalive {
@@ -106,18 +125,28 @@ impl Keepalive {
     pub const fn new(config: KeepaliveConfig, now: Duration) -> Self {
         Self {
             config,
-            heard: now,
+            alive: now,
             pinged: None,
             newest: (0, None),
+            ping_end: 0,
             round_trip: None,
             closing_since: None,
+            output: Progress { taken: 0, backlog: 0 },
+            is_stuck: false,
+            late: None,
         }
     }
 
     /// Notes that bytes of any kind have arrived, so the peer is alive. Call it after each read.
     pub const fn heard(&mut self, now: Duration) {
-        self.heard = now;
+        self.note_life(now);
         self.pinged = None;
+    }
+
+    /// Notes that the connection began to close at `since`, if the calls so far have not seen it. For
+    /// [halves](Connection::split): the one that writes may have closed before.
+    pub fn closing_since(&mut self, since: Duration) {
+        self.closing_since.get_or_insert(since);
     }
 
     /// If `event` is the pong to our latest ping, records the [round-trip time](Self::round_trip)
@@ -134,6 +163,7 @@ impl Keepalive {
     }
 
     /// Returns the time between the newest answered ping and its pong, or `None` before the first.
+    /// A ping counts from the last call at which it was unsent.
     #[must_use]
     pub const fn round_trip(&self) -> Option<Duration> {
         self.round_trip
@@ -142,12 +172,17 @@ impl Keepalive {
     /// Writes a ping to `out` if one is due. Returns the latest time at which to call `poll` again,
     /// or `None` if there is nothing to wait for.
     ///
-    /// Call it after each round of events, and at that time. More calls do no harm.
+    /// Call it after each round of reading and writing, and at that time. If that is `now`, a round
+    /// is due: write what `out` holds, read what has arrived, then call again. That is so after a
+    /// ping, whose deadline begins when it has left, and when a deadline has passed. A deadline is
+    /// an error only if it has still passed at the next call, so nothing expires because you were
+    /// busy elsewhere. While you leave input unread because you are not ready for it, do not call
+    /// `poll`: the pong may be in it.
     ///
     /// # Errors
     ///
-    /// The deadline that the peer missed. [`KeepaliveError::Pong`] is returned again until bytes
-    /// arrive, [`KeepaliveError::Close`] for ever.
+    /// The deadline that the peer missed. [`KeepaliveError::Pong`] is returned again until the peer
+    /// gives a sign of life, [`KeepaliveError::Close`] for ever.
     pub fn poll<R: Role>(
         &mut self,
         now: Duration,
@@ -155,26 +190,31 @@ impl Keepalive {
         out: &mut Outbox,
     ) -> Result<Option<Duration>, KeepaliveError> {
         ws.writer().flush_replies(out);
-        let due = self.due(now, ws.ready_state())?;
-        if let Some(payload) = due.ping {
-            // Cannot fail: the connection is open, and eight bytes are not too many.
-            let _ = ws.ping(&payload, out);
-        }
-        Ok(due.wake)
+        let due = self.due(now, ws.ready_state(), out.progress())?;
+        let Some(payload) = due.ping else { return Ok(due.wake) };
+        // Cannot fail: the connection is open, and eight bytes are not too many.
+        let _ = ws.ping(&payload, out);
+        self.output = out.progress();
+        self.ping_end = self.output.taken.saturating_add(self.output.backlog as u64);
+        Ok(Some(now))
     }
 
     /// Returns what is due instead of doing it, for a connection whose [halves](Connection::split)
     /// are apart. Otherwise as [`poll`](Self::poll).
     ///
-    /// Pass the ping to the half that writes. It counts as sent.
+    /// Pass the ping to the half that writes. It counts as sent. `output` is the
+    /// [progress](Outbox::progress) of that half's output, and tells that the peer takes bytes. If
+    /// you cannot know it, pass the default: then a peer that only takes bytes seems dead.
     ///
     /// ```
     /// use core::time::Duration;
+    /// use hybi::Outbox;
     /// use hybi::connection::ReadyState;
     /// use hybi::keepalive::{Keepalive, KeepaliveConfig};
     ///
-    /// let mut keepalive = Keepalive::new(KeepaliveConfig::default(), Duration::ZERO);
-    /// let due = keepalive.due(Duration::from_secs(30), ReadyState::Open)?;
+    /// let (mut keepalive, out) =
+    ///     (Keepalive::new(KeepaliveConfig::default(), Duration::ZERO), Outbox::new());
+    /// let due = keepalive.due(Duration::from_secs(30), ReadyState::Open, out.progress())?;
     /// assert!(due.ping.is_some());
     /// assert_eq!(due.wake, Some(Duration::from_secs(50)));
     /// # Ok::<(), hybi::keepalive::KeepaliveError>(())
@@ -183,31 +223,78 @@ impl Keepalive {
     /// # Errors
     ///
     /// As [`poll`](Self::poll).
-    pub fn due(&mut self, now: Duration, state: ReadyState) -> Result<Due, KeepaliveError> {
-        let wait = |wake| Due { ping: None, wake };
+    pub fn due(
+        &mut self,
+        now: Duration,
+        state: ReadyState,
+        output: Progress,
+    ) -> Result<Due, KeepaliveError> {
+        self.note_output(now, output);
         match state {
             ReadyState::Open => {}
             // The opening handshake has no keep-alive.
-            ReadyState::Connecting => return Ok(wait(None)),
+            ReadyState::Connecting => return Ok(Due { ping: None, wake: None }),
             ReadyState::Closing | ReadyState::Closed => {
                 let since = *self.closing_since.get_or_insert(now);
-                let deadline = deadline(since, self.config.close_within, now);
-                return deadline.map(wait).ok_or(KeepaliveError::Close);
+                return self.check(since, self.config.close_within, now, KeepaliveError::Close);
             }
         }
         if let Some(pinged) = self.pinged {
-            return deadline(pinged, self.config.pong_within, now)
-                .map(wait)
-                .ok_or(KeepaliveError::Pong);
+            return self.check(pinged, self.config.pong_within, now, KeepaliveError::Pong);
         }
-        if let Some(next) = deadline(self.heard, self.config.ping_after, now) {
-            return Ok(wait(next));
+        if let Some(wake) = deadline(self.alive, self.config.ping_after, now) {
+            return Ok(Due { ping: None, wake });
         }
         let number = self.newest.0.wrapping_add(1);
         self.newest = (number, Some(now));
+        self.ping_end = 0;
         self.pinged = Some(now);
         let wake = self.config.pong_within.and_then(|within| now.checked_add(within));
         Ok(Due { ping: Some(number.to_be_bytes()), wake })
+    }
+
+    /// Notes how far the output has got since the last call.
+    fn note_output(&mut self, now: Duration, output: Progress) {
+        let taken = output.taken.saturating_sub(self.output.taken);
+        if self.is_stuck && taken > 0 {
+            self.note_life(now);
+            if let Some(pinged) = &mut self.pinged {
+                *pinged = now;
+            }
+        }
+        self.is_stuck = output.backlog > 0 && taken < self.output.backlog as u64;
+        self.output = output;
+        if output.taken < self.ping_end
+            && let Some(sent) = &mut self.newest.1
+        {
+            *sent = now;
+        }
+    }
+
+    const fn note_life(&mut self, now: Duration) {
+        self.alive = now;
+        // Closing takes no longer than it may, whatever the peer still says.
+        if let Some(KeepaliveError::Pong) = self.late {
+            self.late = None;
+        }
+    }
+
+    /// Returns when a deadline will pass. One that has passed is late at the first call, and an
+    /// error from the second on.
+    fn check(
+        &mut self,
+        since: Duration,
+        within: Option<Duration>,
+        now: Duration,
+        error: KeepaliveError,
+    ) -> Result<Due, KeepaliveError> {
+        let wake = deadline(since, within, now);
+        let was_late = self.late == Some(error);
+        self.late = if wake.is_none() { Some(error) } else { None };
+        if wake.is_none() && was_late {
+            return Err(error);
+        }
+        Ok(Due { ping: None, wake: wake.unwrap_or(Some(now)) })
     }
 }
 

@@ -4,18 +4,17 @@ use std::time::{Duration, Instant};
 
 use crate::buffers::Outbox;
 use crate::connection::{Connection, Event, ReadyState};
-use crate::keepalive::{Keepalive, KeepaliveConfig, KeepaliveError};
+use crate::keepalive::{Keepalive, KeepaliveConfig, KeepaliveError, Progress};
 use crate::role::Role;
 
 pub(super) struct Clock {
     keepalive: Keepalive,
-    config: KeepaliveConfig,
     start: Instant,
 }
 
 impl Clock {
     pub(super) fn new(config: KeepaliveConfig) -> Self {
-        Self { keepalive: Keepalive::new(config, Duration::ZERO), config, start: Instant::now() }
+        Self { keepalive: Keepalive::new(config, Duration::ZERO), start: Instant::now() }
     }
 
     /// Sends a ping if one is due. Returns when to call it again.
@@ -34,15 +33,17 @@ impl Clock {
         &mut self,
         closing_since: Option<Instant>,
     ) -> Result<(Option<[u8; 8]>, Option<Instant>), KeepaliveError> {
-        if let Some(since) = closing_since {
-            // The keep-alive would count from now, but a writer has begun to close before.
-            let deadline = self.config.close_within.and_then(|within| since.checked_add(within));
-            return match deadline {
-                Some(deadline) if deadline <= Instant::now() => Err(KeepaliveError::Close),
-                deadline => Ok((None, deadline)),
-            };
-        }
-        let due = self.keepalive.due(self.start.elapsed(), ReadyState::Open)?;
+        let state = match closing_since {
+            None => ReadyState::Open,
+            Some(since) => {
+                // The keep-alive would count from now, but a writer has begun to close before.
+                self.keepalive.closing_since(since.saturating_duration_since(self.start));
+                ReadyState::Closing
+            }
+        };
+        // How far the writing side has got is not known here.
+        let output = Progress::default();
+        let due = self.keepalive.due(self.start.elapsed(), state, output)?;
         Ok((due.ping, self.instant(due.wake)))
     }
 

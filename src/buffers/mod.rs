@@ -8,4 +8,4 @@ mod inbox;
 mod outbox;
 
 pub use inbox::Inbox;
-pub use outbox::Outbox;
+pub use outbox::{Outbox, Progress};

@@ -49,13 +49,30 @@ pub struct Outbox {
     sent: usize,
     /// How many bytes wait in other queues of the caller.
     elsewhere: usize,
+    /// How many bytes the transport had taken when the caller last told what waits elsewhere.
+    taken: u64,
+    /// How many bytes have left the outbox since then: to the transport, unless the caller tells
+    /// otherwise.
+    left: usize,
+}
+
+/// How far an output has got: the view of an [`Outbox`] that
+/// [`Keepalive::due`](crate::keepalive::Keepalive::due) needs.
+///
+/// [`Outbox::progress`] returns it. If another thread writes, share the two numbers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Progress {
+    /// How many bytes the transport has taken so far, in all.
+    pub taken: u64,
+    /// How many bytes it has not taken: [`Outbox::backlog`].
+    pub backlog: usize,
 }
 
 impl Outbox {
     /// Creates an empty outbox. It allocates nothing until bytes are appended.
     #[must_use]
     pub const fn new() -> Self {
-        Self { bytes: Vec::new(), sent: 0, elsewhere: 0 }
+        Self { bytes: Vec::new(), sent: 0, elsewhere: 0, taken: 0, left: 0 }
     }
 
     /// Creates an empty outbox that holds at least `bytes` bytes before it allocates again.
@@ -114,7 +131,9 @@ impl Outbox {
     /// Marks the first `n` unsent bytes as sent, or all if there are fewer.
     #[inline]
     pub fn sent(&mut self, n: usize) {
-        self.sent = self.sent.saturating_add(n).min(self.bytes.len());
+        let n = n.min(self.len());
+        self.left = self.left.saturating_add(n);
+        self.sent = self.sent.saturating_add(n);
         if self.sent == self.bytes.len() {
             self.bytes.clear();
             self.sent = 0;
@@ -155,6 +174,7 @@ impl Outbox {
     /// tests.
     #[must_use]
     pub fn take(&mut self) -> Vec<u8> {
+        self.left = self.left.saturating_add(self.len());
         let mut bytes = mem::take(&mut self.bytes);
         bytes.drain(..mem::take(&mut self.sent));
         bytes
@@ -174,13 +194,46 @@ impl Outbox {
         }
     }
 
-    /// Sets how many bytes for the same peer wait outside of the outbox. They only count in the
-    /// [backlog](Self::backlog).
+    /// Sets how many bytes for the same peer wait outside of the outbox. They count in the
+    /// [backlog](Self::backlog), and their number tells how far the output has
+    /// [got](Self::progress).
     ///
     /// Use it if you move the output to a queue of your own, or write shared bytes such as
-    /// [`Prepared::frame`](crate::connection::Prepared::frame) without the outbox.
+    /// [`Prepared::frame`](crate::connection::Prepared::frame) without the outbox. Call it after
+    /// each change of that queue, before the connection or its keep-alive looks at the outbox
+    /// again.
+    ///
+    /// If one outbox serves several connections, call it before each of them writes. The progress
+    /// of the outbox then says nothing about one of them: count what each queue has written, and
+    /// give that to [`Keepalive::due`](crate::keepalive::Keepalive::due).
+    ///
+    /// ```
+    /// use hybi::Outbox;
+    ///
+    /// let (mut out, mut queue) = (Outbox::new(), Vec::new());
+    /// out.append(b"Hello");
+    /// queue.extend(out.take()); // moved, not written
+    /// out.set_elsewhere(queue.len());
+    /// assert_eq!((out.backlog(), out.progress().taken), (5, 0));
+    ///
+    /// queue.drain(..2); // written
+    /// out.set_elsewhere(queue.len());
+    /// assert_eq!((out.backlog(), out.progress().taken), (3, 2));
+    /// ```
     pub const fn set_elsewhere(&mut self, bytes: usize) {
+        // What has left the outbox went there first.
+        let before = self.elsewhere.saturating_add(self.left);
+        self.taken = self.taken.saturating_add(before.saturating_sub(bytes) as u64);
+        self.left = 0;
         self.elsewhere = bytes;
+    }
+
+    /// Returns how far the output has got. Bytes that have left the outbox count as taken by the
+    /// transport, except those that wait [elsewhere](Self::set_elsewhere) and those that were
+    /// [dropped](Self::clear).
+    #[must_use]
+    pub const fn progress(&self) -> Progress {
+        Progress { taken: self.taken.saturating_add(self.left as u64), backlog: self.backlog() }
     }
 
     /// Returns how many bytes the transport has not accepted: the unsent ones and those

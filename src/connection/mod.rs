@@ -72,7 +72,8 @@ use crate::role::{Client, Role, Server};
 ///   is swallowed, and nothing can be sent.
 /// - A [`UsageError`] writes nothing and changes nothing.
 /// - `out` grows by a bounded amount per byte of input. A reply is as long as the frame that it
-///   answers, give or take the masking key. Pongs are held back while the backlog of `out` is
+///   answers, give or take the masking key, and the one Close frame for a violation has at most 131
+///   bytes. Pongs are held back while the backlog of `out` is
 ///   larger than [`reply_backlog_max`](crate::Limits::reply_backlog_max).
 /// - Nothing is allocated for an idle connection, nor for a message that arrives in one frame and
 ///   one read.

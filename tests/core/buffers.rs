@@ -161,6 +161,37 @@ proptest! {
         }
     }
 
+    /// The program moves its output to a queue that others push to as well, and writes from there.
+    #[test]
+    fn an_outbox_knows_how_far_a_queue_elsewhere_has_got(
+        others_push in any::<bool>(),
+        calls in proptest::collection::vec((0..4, 0usize..2000), 0..100),
+    ) {
+        let (mut out, mut queue, mut written, mut taken) = (Outbox::new(), 0, 0, 0);
+        for (call, n) in calls {
+            match call {
+                0 => out.append(&vec![0; n]),
+                1 => queue += out.take().len(),
+                2 => {
+                    let n = n.min(queue);
+                    queue -= n;
+                    written += n as u64;
+                }
+                _ if others_push => queue += n,
+                _ => continue,
+            }
+            if call > 0 {
+                out.set_elsewhere(queue);
+            }
+            let progress = out.progress();
+            prop_assert_eq!(progress.backlog, out.len() + queue);
+            prop_assert_eq!(progress.backlog, out.backlog());
+            prop_assert!(progress.taken >= taken, "it falls from {} to {}", taken, progress.taken);
+            prop_assert_eq!(progress.taken, written);
+            taken = progress.taken;
+        }
+    }
+
     #[test]
     fn an_inbox_is_a_queue_of_bytes(calls in proptest::collection::vec(inbox_call(), 0..60)) {
         let (mut inbox, mut model, mut next) = (Inbox::new(), Vec::new(), 0u8);

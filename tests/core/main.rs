@@ -4,6 +4,7 @@
 #[allow(dead_code, unreachable_pub, reason = "a crate of its own elsewhere")]
 mod bodies;
 
+mod backlog;
 mod buffers;
 mod chunks;
 mod closing;
@@ -11,6 +12,7 @@ mod closing;
 mod corpus;
 mod ending;
 mod errors;
+mod flow_control;
 mod frames;
 mod in_place;
 mod keepalive;

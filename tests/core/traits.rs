@@ -97,6 +97,7 @@ fn every_public_type_can_be_sent_shared_and_printed() {
     note_data::<keepalive::KeepaliveConfig>(all);
     note::<keepalive::Keepalive>(all);
     note_error::<keepalive::KeepaliveError>(all);
+    note_data::<keepalive::Progress>(all);
 
     note_error::<uri::UriError>(all);
 
