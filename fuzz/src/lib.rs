@@ -17,7 +17,7 @@ use std::num::NonZeroU32;
 use common::{Item, Mode, Run, Side, pieces, run_fresh_every_way};
 use hybi::connection::ReadyState;
 use hybi::frame::{Header, LengthForm, Mask};
-use hybi::{CloseCode, Config, Event, Input, Limits};
+use hybi::{CloseCode, Config, Event, Input, Limits, ProtocolError};
 
 /// Any bytes as a header: what is decoded encodes to itself.
 pub fn header(data: &[u8]) {
@@ -162,23 +162,36 @@ fn whole_messages(run: &Run) -> Vec<Item> {
     items
 }
 
-/// Any bytes as commands to a client and a server who talk to each other: what one sends is what the other gets.
+/// Any bytes as commands to a client and a server who talk to each other: what one sends is what the other gets, up to a
+/// message of more fragments than the other accepts.
 pub fn pair(data: &[u8]) {
     let mut data = data.iter().copied();
     let setting = data.next().unwrap_or_default();
     // Either every ping is answered, or pongs are held back as soon as something else waits to be read.
     let all_answered = setting & 8 == 0;
-    let config = Config::default()
-        .fragment_bytes(NonZeroU32::new(u32::from(setting % 8)))
-        .limits(Limits::default().reply_backlog_max(if all_answered { u32::MAX } else { 0 }));
+    let fragment_bytes = NonZeroU32::new(u32::from(setting % 8));
+    // The default of `Limits::fragments_max`, or one that is soon exceeded.
+    let fragments_max = if setting & 16 == 0 { 1 << 17 } else { 20 };
+    let config = Config::default().fragment_bytes(fragment_bytes).limits(
+        Limits::default().fragments_max(fragments_max).reply_backlog_max(if all_answered {
+            u32::MAX
+        } else {
+            0
+        }),
+    );
     let mut ends = [Side::Server, Side::Client].map(|side| End {
         ws: side.connection(config),
         wire: Vec::new(),
         part: None,
+        fragments: 0,
+        said_too_much: false,
         said: VecDeque::new(),
         said_pings: VecDeque::new(),
         pings: 0,
         heard_close: false,
+        failed: false,
+        fragment_bytes,
+        fragments_max,
         all_answered,
     });
     while let Some(command) = data.next() {
@@ -199,13 +212,15 @@ pub fn pair(data: &[u8]) {
         let (end, peer) = (&ends[who], &ends[1 - who]);
         assert!(end.wire.is_empty());
         assert_eq!(end.said, [], "said and not heard");
+        // Whoever says too much fails the other, who says so.
+        assert_eq!(end.failed, peer.said_too_much);
         // Every ping is answered until the Close of who sent it.
-        if !end.heard_close && !peer.heard_close {
+        if !end.is_over() && !peer.is_over() {
             assert!(end.said_pings.is_empty(), "unanswered: {:?}", end.said_pings);
         }
         // Whoever has heard a Close has answered it.
-        assert_eq!(end.heard_close, peer.heard_close);
-        let state = if end.heard_close { ReadyState::Closed } else { ReadyState::Open };
+        assert_eq!(end.is_over(), peer.is_over());
+        let state = if end.is_over() { ReadyState::Closed } else { ReadyState::Open };
         assert_eq!(end.ws.ready_state(), state);
     }
 }
@@ -217,6 +232,11 @@ struct End {
     wire: Vec<u8>,
     /// The message that it is sending in parts.
     part: Option<(bool, Vec<u8>)>,
+    /// How many fragments it has sent of the message in progress.
+    fragments: usize,
+    /// Whether it has sent more fragments of a message than the other accepts (RFC 6455 §10.4). Nothing is heard of that
+    /// message and of what it says afterwards.
+    said_too_much: bool,
     /// What it has said and the other has not heard: messages, pings, unasked-for pongs excepted, the first Close.
     said: VecDeque<Event<'static>>,
     /// The pings that were not answered yet.
@@ -224,22 +244,53 @@ struct End {
     /// How many pings were asked of it.
     pings: u32,
     heard_close: bool,
+    /// Whether the other has said too much.
+    failed: bool,
+    fragment_bytes: Option<NonZeroU32>,
+    /// How many fragments of a message either end accepts.
+    fragments_max: u32,
     /// Whether each ping must be answered, or, of several, the newest (RFC 6455 §5.5.3).
     all_answered: bool,
 }
 
 impl End {
+    fn is_over(&self) -> bool {
+        self.heard_close || self.failed
+    }
+
+    /// Notes what the other will hear.
+    fn say(&mut self, event: Event<'static>) {
+        if !self.said_too_much {
+            self.said.push_back(event);
+        }
+    }
+
+    /// Counts the fragments of a message or a part of one.
+    fn count(&mut self, bytes: usize, last: bool) {
+        let frames = match self.fragment_bytes {
+            Some(max) => bytes.div_ceil(max.get() as usize).max(1),
+            None => 1,
+        };
+        self.fragments += frames;
+        self.said_too_much |= self.fragments > self.fragments_max as usize;
+        if last {
+            self.fragments = 0;
+        }
+    }
+
     fn command(&mut self, what: u8, argument: usize) {
         let open = self.ws.ready_state() == ReadyState::Open;
         let before = self.wire.len();
         let text: String = "aß€😀".chars().cycle().take(argument).collect();
         let bytes = vec![argument as u8; argument * 3];
         let is_text = what & 8 == 0;
+        let len = if is_text { text.len() } else { bytes.len() };
         let (allowed, result) = match what % 8 {
             0 | 1 => {
                 let allowed = open && self.part.is_none();
                 if allowed {
-                    self.said.push_back(message(is_text, &text, &bytes));
+                    self.count(len, true);
+                    self.say(message(is_text, &text, &bytes));
                 }
                 let result = if is_text {
                     self.ws.send(&*text, &mut self.wire)
@@ -252,10 +303,11 @@ impl End {
                 let last = kind == 3;
                 let allowed = open && self.part.as_ref().is_none_or(|(text, _)| *text == is_text);
                 if allowed {
+                    self.count(len, last);
                     let part = self.part.get_or_insert_with(|| (is_text, Vec::new()));
                     part.1.extend(if is_text { text.as_bytes() } else { &bytes });
                     if last && let Some((is_text, whole)) = self.part.take() {
-                        self.said.push_back(match is_text {
+                        self.say(match is_text {
                             true => Event::Text(String::from_utf8(whole).expect("text").into()),
                             false => Event::Binary(whole.into()),
                         });
@@ -275,7 +327,7 @@ impl End {
                 let payload = [&self.pings.to_be_bytes()[..], &bytes[..argument]].concat();
                 let allowed = open && payload.len() <= 125;
                 if allowed {
-                    self.said.push_back(Event::Ping(payload.clone().into()));
+                    self.say(Event::Ping(payload.clone().into()));
                     self.said_pings.push_back(payload.clone());
                 }
                 (allowed, self.ws.ping(&payload, &mut self.wire))
@@ -283,7 +335,7 @@ impl End {
             _ if argument & 7 != 0 => return, // a Close now and then
             _ => {
                 if open {
-                    self.said.push_back(common::closed(1000, "bye"));
+                    self.say(common::closed(1000, "bye"));
                     self.part = None;
                 }
                 (open, self.ws.close(CloseCode::NORMAL, "bye", &mut self.wire))
@@ -307,9 +359,21 @@ fn deliver(ends: &mut [End; 2], who: usize, n: usize) {
     let n = n.min(peer.wire.len());
     let mut inbox: Vec<u8> = peer.wire.drain(..n).collect();
     let mut input = Input::new(&mut inbox);
-    while let Some(event) =
-        end.ws.receive(&mut input, &mut end.wire).expect("both keep to the rules")
-    {
+    loop {
+        let was_open = end.ws.ready_state() == ReadyState::Open;
+        let event = match end.ws.receive(&mut input, &mut end.wire) {
+            Ok(None) => break,
+            Ok(Some(event)) => event,
+            Err(violation) => {
+                assert_eq!(violation, ProtocolError::TooManyFragments);
+                assert!(peer.said_too_much, "both keep to the other rules");
+                end.failed = true;
+                if was_open {
+                    end.say(common::closed(1009, violation.close_reason()));
+                }
+                continue;
+            }
+        };
         match event.into_owned() {
             Event::Pong(payload) => {
                 // The answers come in the order of the pings.

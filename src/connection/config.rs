@@ -35,6 +35,9 @@ impl Config {
 
     /// Sets the longest payload of a data frame that we send, in bytes. Longer messages are sent in
     /// fragments (RFC 6455 §5.4). With `None`, the default, each message is one frame.
+    ///
+    /// Receivers limit the number of fragments, [this one](Limits::fragments_max) by default to
+    /// 131,072. So choose a length by which your longest message has fewer.
     #[must_use]
     pub fn fragment_bytes(mut self, bytes: impl Into<Option<NonZeroU32>>) -> Self {
         self.fragment_bytes = bytes.into();
