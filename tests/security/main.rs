@@ -14,11 +14,13 @@ mod sources;
 mod closing;
 #[cfg(feature = "deflate")]
 mod compression;
+mod deadlines;
 mod document;
 mod heads;
 mod injection;
 mod lengths;
 mod masking;
+mod neighbours;
 mod origins;
 mod progress;
 mod replies;
