@@ -158,7 +158,8 @@ fn send_lines(
     for line in io::stdin().lock().lines() {
         match writer.send(&line?) {
             Ok(()) => {}
-            Err(Error::Usage(UsageError::Closed)) => return Ok(()), // the other thread prints how
+            // The other thread prints how.
+            Err(Error::Closed(_) | Error::Usage(UsageError::Closed)) => return Ok(()),
             Err(error) => return Err(error.into()),
         }
     }
@@ -167,7 +168,7 @@ fn send_lines(
         None => writer.close(CloseCode::NORMAL, ""),
     };
     match closed {
-        Ok(()) | Err(Error::Usage(UsageError::Closed)) => Ok(()),
+        Ok(()) | Err(Error::Closed(_) | Error::Usage(UsageError::Closed)) => Ok(()),
         Err(error) => {
             // Otherwise the other thread would wait for a reply to a frame that was not sent.
             writer.terminate(Duration::ZERO);

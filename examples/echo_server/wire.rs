@@ -238,6 +238,14 @@ impl Stream for Tap {
     fn shutdown(&mut self, how: Shutdown) -> io::Result<()> {
         self.stream.shutdown(how)
     }
+
+    fn set_nodelay(&mut self) -> io::Result<()> {
+        Stream::set_nodelay(&mut self.stream)
+    }
+
+    fn has_independent_directions(&self) -> bool {
+        self.stream.has_independent_directions()
+    }
 }
 
 /// The halves of a connection have a handle each. Only one of them writes.

@@ -164,7 +164,7 @@ impl<S: Stream> Pending<S> {
     ) -> Result<WebSocket<S, Server>, AcceptError> {
         match self.handshake.accept(&self.request, acceptance, self.transfer.out()) {
             Ok(connection) => {
-                if self.transfer.flush(self.deadline)? == Flush::Later {
+                if self.transfer.flush(self.deadline)? != Flush::Done {
                     return Err(AcceptError::TimedOut);
                 }
                 let opening = match acceptance.chosen() {

@@ -1,6 +1,7 @@
 //! Messages in chunks: how much of one a call returns, and what waits for the next call.
 
 use std::string::String;
+use std::time::Instant;
 use std::vec::Vec;
 
 use super::error::Error;
@@ -77,14 +78,18 @@ impl<S: Stream, P: Protocol<S>> ReceiveLoop<S, P> {
     }
 
     /// Waits for something of a message, and drops it: for a caller that only waits for the end.
-    pub(super) fn discard(&mut self) -> Result<(), Error> {
+    pub(super) fn discard(&mut self, deadline: Option<Instant>) -> Result<(), Error> {
         self.chunks.front = None;
-        self.receive_until::<Chunk<'static>>(after(self.timeout)).map(|_| ())
+        self.receive_until::<Chunk<'static>>(deadline).map(|_| ())
     }
 
     /// Checks that no message has been received in part.
     pub(super) fn must_be_between_messages(&self) -> Result<(), UsageError> {
-        if self.chunks.front.is_some() || self.protocol.is_in_chunks() {
+        let is_within = match self.ahead.is_empty() {
+            true => self.protocol.is_in_chunks(),
+            false => self.ahead.is_within_message(),
+        };
+        if self.chunks.front.is_some() || is_within {
             Err(UsageError::MessageInChunks)
         } else {
             Ok(())
@@ -94,6 +99,7 @@ impl<S: Stream, P: Protocol<S>> ReceiveLoop<S, P> {
     /// Returns how many bytes of the message in progress the caller has not got, if that is known.
     pub(super) fn message_bytes_left(&self) -> Option<u64> {
         match &self.chunks.front {
+            _ if !self.ahead.is_empty() => None,
             None => self.protocol.message_bytes_left(),
             Some(front) if front.last => Some(front.len() as u64),
             Some(front) => {

@@ -70,19 +70,10 @@ pub fn connect(uri: &str) -> Result<WebSocket<TcpStream, Client>, ConnectError> 
 ///
 /// # TLS
 ///
-/// For `wss:` bring a stream that does TLS. With any TLS crate it looks like this:
-///
-/// ```no_run
-/// # use hybi::blocking::{Connector, Stream};
-/// # use hybi::{Uri, handshake::ClientRequest};
-/// # fn tls(tcp: std::net::TcpStream, _name: &str) -> std::io::Result<impl Stream> { Ok(tcp) }
-/// let uri = Uri::parse("wss://example.com/chat")?;
-/// let connector = Connector::new();
-/// let tcp = connector.connect_tcp(&uri)?; // through the proxy, if there is one
-/// let stream = tls(tcp, uri.host())?; // must check that the certificate is for this name
-/// let mut ws = connector.connect_over(stream, &ClientRequest::new(&uri))?;
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
+/// For `wss:`, TLS comes between the two halves of [`connect`](Self::connect).
+/// [`connect_tcp`](Self::connect_tcp) opens the TCP connection. Put your TLS stream on it, which
+/// must check that the certificate is for [`Uri::host`] and do what [`Stream`] asks for. Then
+/// [`connect_over`](Self::connect_over) does the handshake over that.
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct Connector {
@@ -140,11 +131,7 @@ impl Connector {
     ///
     /// As [`connect`](Self::connect).
     pub fn connect_tcp(&self, uri: &Uri) -> Result<TcpStream, ConnectError> {
-        let stream = self.open(uri, after(self.timeout))?.into_stream();
-        // The time-outs were for us, not for the next owner.
-        stream.set_read_timeout(None)?;
-        stream.set_write_timeout(None)?;
-        Ok(stream)
+        Ok(self.open(uri, after(self.timeout))?.into_stream())
     }
 
     /// Does only the second half of [`connect`](Self::connect): the handshake, over a stream that

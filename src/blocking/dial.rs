@@ -20,17 +20,14 @@ pub(super) fn open_tcp(
 ) -> Result<TcpStream, ConnectError> {
     let addresses = look_up(host, port, deadline)?;
     let connect = |address, bound| TcpStream::connect_timeout(&address, bound);
-    let stream = race(addresses, deadline, connect).map_err(|failures| {
+    race(addresses, deadline, connect).map_err(|failures| {
         let out_of_time = |failure: &AddressError| failure.error.kind() == io::ErrorKind::TimedOut;
         if passed(deadline) && failures.iter().all(out_of_time) {
             ConnectError::TimedOut
         } else {
             ConnectError::Connect(failures)
         }
-    })?;
-    // Messages are written whole; waiting for more would only delay them.
-    stream.set_nodelay(true)?;
-    Ok(stream)
+    })
 }
 
 /// Tries the addresses as the [`Schedule`] says, and returns the first connection. Otherwise

@@ -9,29 +9,57 @@ use crate::role::Role;
 #[derive(Clone, Debug)]
 pub(super) struct Ending {
     pub(super) closed: Closed,
-    /// Why the stream failed, if that ended the connection.
-    failure: Option<IoFailure>,
+    /// The error of calls that receive. `None`: they return the end.
+    failure: Option<Failure>,
+}
+
+#[derive(Clone, Debug)]
+enum Failure {
+    Protocol(ProtocolError),
+    Io(IoFailure),
+}
+
+/// A rule that the peer has broken.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Violation {
+    pub(super) error: ProtocolError,
+    /// Whether our side had sent its Close frame before.
+    pub(super) is_after_our_close: bool,
 }
 
 impl Ending {
     pub(super) fn abnormal(why: Abnormal) -> Self {
-        Closed::Abnormal(why).into()
-    }
-
-    pub(super) fn protocol(error: ProtocolError) -> Self {
-        Self::abnormal(Abnormal::Protocol(error))
+        let failure = match why {
+            Abnormal::Protocol(error) => Some(Failure::Protocol(error)),
+            _ => None,
+        };
+        Self { closed: Closed::Abnormal(why), failure }
     }
 
     pub(super) fn io(error: &std::io::Error) -> Self {
-        Self { failure: Some(IoFailure::new(error)), ..Self::abnormal(Abnormal::Transport) }
+        let failure = Some(Failure::Io(IoFailure::new(error)));
+        Self { closed: Closed::Abnormal(Abnormal::Transport), failure }
     }
 
     /// Returns the result of a call that receives after the end: an error if the connection failed.
     pub(super) fn result<T>(&self) -> Result<Option<T>, Error> {
-        match (&self.closed, &self.failure) {
-            (Closed::Abnormal(Abnormal::Protocol(error)), _) => Err(Error::Protocol(*error)),
-            (_, Some(failure)) => Err(Error::Io(failure.to_error())),
-            _ => Ok(None),
+        self.failure.as_ref().map_or(Ok(None), |failure| Err(failure.to_error()))
+    }
+
+    /// Returns the error of a call that sends after the end.
+    pub(super) fn error_of_sending(&self) -> Error {
+        match &self.failure {
+            Some(failure) => failure.to_error(),
+            None => Error::Closed(self.closed.clone()),
+        }
+    }
+}
+
+impl Failure {
+    fn to_error(&self) -> Error {
+        match self {
+            Self::Protocol(error) => Error::Protocol(*error),
+            Self::Io(failure) => Error::Io(failure.to_error()),
         }
     }
 }
@@ -39,6 +67,21 @@ impl Ending {
 impl From<Closed> for Ending {
     fn from(closed: Closed) -> Self {
         Self { closed, failure: None }
+    }
+}
+
+/// A bad answer to our Close frame ends the connection as a good one does, so it is no error: the
+/// program has nothing more to receive, and many peers answer so.
+impl From<Violation> for Ending {
+    fn from(Violation { error, is_after_our_close }: Violation) -> Self {
+        let is_bad_close = matches!(
+            error,
+            ProtocolError::CloseBodyTooShort
+                | ProtocolError::CloseCode { .. }
+                | ProtocolError::CloseReasonNotUtf8
+        );
+        let ending = Self::abnormal(Abnormal::Protocol(error));
+        if is_bad_close && is_after_our_close { ending.closed.into() } else { ending }
     }
 }
 

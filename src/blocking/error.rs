@@ -4,6 +4,7 @@ use core::fmt;
 use std::io;
 use std::string::{String, ToString};
 
+use crate::connection::Closed;
 use crate::error::{ProtocolError, UsageError};
 use crate::handshake::{HandshakeUsageError, RequestError};
 
@@ -16,14 +17,20 @@ pub enum Error {
     Protocol(ProtocolError),
     /// The caller made a mistake. Nothing was written, and the connection is as it was before.
     Usage(UsageError),
+    /// Nothing can be sent any more, because the peer has closed the connection or it has ended
+    /// otherwise: this is how, and what the peer gave as its reason.
+    ///
+    /// Only from calls that send. Go on receiving: what the peer sent before may not have been
+    /// received.
+    Closed(Closed),
     /// The time-out has passed, or the stream is non-blocking and not ready. Nothing is lost: call
     /// again.
     TimedOut,
     /// The stream failed.
     ///
     /// From a call that receives, it is final: every later one fails the same. From a call that
-    /// sends, it means that nothing can be sent any more, but go on receiving: a Close frame that
-    /// tells why may have arrived.
+    /// sends, it means that nothing can be sent any more, and that no reason of the peer's has
+    /// arrived. Go on receiving: it may come.
     Io(io::Error),
 }
 
@@ -36,6 +43,7 @@ impl Error {
         match self {
             Self::Protocol(error) => error.name(),
             Self::Usage(error) => error.name(),
+            Self::Closed(closed) => closed.name(),
             Self::TimedOut => "timed-out",
             Self::Io(_) => "transport-failed",
         }
@@ -65,6 +73,7 @@ impl fmt::Display for Error {
         match self {
             Self::Protocol(error) => error.fmt(f),
             Self::Usage(error) => error.fmt(f),
+            Self::Closed(closed) => write!(f, "the connection is closed: {closed}"),
             Self::TimedOut => f.write_str("the time-out has passed"),
             Self::Io(error) => write!(f, "the stream failed: {error}"),
         }
@@ -76,7 +85,7 @@ impl core::error::Error for Error {
     fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
         match self {
             Self::Io(error) => error.source(),
-            Self::Protocol(_) | Self::Usage(_) | Self::TimedOut => None,
+            Self::Protocol(_) | Self::Usage(_) | Self::Closed(_) | Self::TimedOut => None,
         }
     }
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::chunks::Want;
 use super::clock::Clock;
-use super::ending::Ending;
+use super::ending::{Ending, Violation};
 use super::error::Error;
 use super::link::{Link, WritingSide};
 use super::receive_loop::{Protocol, ReceiveLoop};
@@ -17,9 +17,9 @@ use super::websocket::WebSocket;
 use crate::buffers::Outbox;
 use crate::connection::{
     self, Abnormal, Chunk, ChunkEvent, Closed, Connection, Data, Event, Message, Prepared,
-    ReadyState, Reply, Transport,
+    ReadyState, Transport,
 };
-use crate::error::{ProtocolError, UsageError};
+use crate::error::{EndOfInputError, ProtocolError, UsageError};
 #[cfg(feature = "deflate")]
 use crate::extension::deflate::Compression;
 use crate::frame::CloseCode;
@@ -181,6 +181,11 @@ impl<S: Stream, R: Role> Reader<S, R> {
         self.receiving.set_keepalive(config);
     }
 
+    /// Sets how long to wait for the peer to end the stream: see [`WebSocket::set_linger`].
+    pub fn set_linger(&mut self, time: Duration) {
+        self.receiving.set_linger(time);
+    }
+
     /// Returns the time between the newest answered keep-alive ping and its pong.
     #[must_use]
     pub fn round_trip(&self) -> Option<Duration> {
@@ -208,8 +213,9 @@ impl<S: Stream, R: Role> Writer<S, R> {
     ///
     /// # Errors
     ///
-    /// As [`WebSocket::send`]. [`UsageError::Closed`] also means that the reader has seen the end
-    /// of the connection.
+    /// As [`WebSocket::send`]. [`Error::Closed`] if the reader has seen the peer's Close frame or
+    /// the end of the connection. If a write fails before the reader has seen why, the error is
+    /// [`Error::Io`], and [`closed`](Self::closed) tells later.
     pub fn send<'a>(&self, message: impl Into<Data<'a>>) -> Result<(), Error> {
         self.encode(|writer, out| writer.send(message, out))
     }
@@ -363,11 +369,18 @@ impl<S: Stream, R: Role> Writer<S, R> {
         self.link.ready_state()
     }
 
+    /// Returns how the connection was closed, `None` while the reader has not seen its end. Does
+    /// not wait for other threads.
+    #[must_use]
+    pub fn closed(&self) -> Option<Closed> {
+        self.link.closed()
+    }
+
     /// Returns how many bytes are queued: see [`WebSocket::unsent_bytes`]. Waits for a thread that
     /// is sending.
     #[must_use]
     pub fn unsent_bytes(&self) -> usize {
-        self.link.writing_side().transfer.unsent()
+        self.link.with_writing_side(|side| side.transfer.unsent())
     }
 
     /// Sets which messages are compressed from now on, for all writers: see
@@ -375,7 +388,7 @@ impl<S: Stream, R: Role> Writer<S, R> {
     /// message, use [`send_with`](Self::send_with): another thread might send in between.
     #[cfg(feature = "deflate")]
     pub fn set_compression(&self, compression: Compression) {
-        self.link.writing_side().writer.set_compression(compression);
+        self.link.with_writing_side(|side| side.writer.set_compression(compression));
     }
 
     /// Sets how long one call that sends may take, for all writers: see
@@ -385,7 +398,8 @@ impl<S: Stream, R: Role> Writer<S, R> {
     ///
     /// As [`WebSocket::set_write_timeout`].
     pub fn set_write_timeout(&self, timeout: impl Into<Option<Duration>>) -> io::Result<()> {
-        self.link.writing_side().transfer.set_write_timeout(timeout.into())
+        let timeout = timeout.into();
+        self.link.with_writing_side(|side| side.transfer.set_write_timeout(timeout))
     }
 }
 
@@ -413,7 +427,11 @@ impl<S: TryClone, R: Role> ReadingHalf<S, R> {
             _ => Some(Instant::now()),
         };
         let transport = connection.transport();
-        let (reader, writer) = connection.split();
+        let (reader, mut writer) = connection.split();
+        // A pong that was held back is one more than the backlog allows, and no more than that.
+        let mut pong = Outbox::new();
+        writer.flush_replies(&mut pong);
+        transfer.out().append(pong.front());
         let writing_side = WritingSide { writer, transfer: transfer.split_output(writing_handle) };
         let link = Arc::new(Link::new(writing_side, handle, closing_since));
         Ok(Self { reader, link, transport })
@@ -428,37 +446,30 @@ impl<S: Stream, R: Role> ReadingHalf<S, R> {
             self.transport = if R::IS_SERVER { Transport::Close } else { Transport::AwaitClose };
         }
         if let Some(reply) = event.reply() {
-            self.post(reply);
+            self.link.post_reply(reply);
         }
     }
 
-    fn fail(&mut self, error: ProtocolError) {
+    fn fail(&mut self, error: ProtocolError) -> Violation {
         self.transport = Transport::Close; // RFC 6455 §7.1.7
-        self.post(error.reply());
-    }
-
-    fn post(&self, reply: Reply) {
-        self.link.post_reply(reply);
-        self.link.deliver();
+        let is_after_our_close = self.link.closing_since().is_some();
+        self.link.post_reply(error.reply());
+        Violation { error, is_after_our_close }
     }
 }
 
 /// A reading half leaves its replies for the writing side.
 impl<S: Stream, R: Role> Protocol<S> for ReadingHalf<S, R> {
-    const RETRY_AFTER: Option<Duration> = Some(Duration::from_millis(50));
-
     fn receive<'a>(
         &mut self,
         input: &mut Input<'a>,
         _: &mut Outbox,
-    ) -> Result<Option<Event<'a>>, ProtocolError> {
-        let received = self.reader.receive(input);
-        match &received {
-            Ok(None) => {}
-            Ok(Some(event)) => self.answer(event),
-            Err(error) => self.fail(*error),
+    ) -> Result<Option<Event<'a>>, Violation> {
+        let received = self.reader.receive(input).map_err(|error| self.fail(error))?;
+        if let Some(event) = &received {
+            self.answer(event);
         }
-        received
+        Ok(received)
     }
 
     fn receive_chunk<'a>(
@@ -466,14 +477,12 @@ impl<S: Stream, R: Role> Protocol<S> for ReadingHalf<S, R> {
         within: Option<u64>,
         input: &mut Input<'a>,
         _: &mut Outbox,
-    ) -> Result<Option<ChunkEvent<'a>>, ProtocolError> {
-        let received = self.reader.next_chunk(within, input);
-        match &received {
-            Ok(None | Some(ChunkEvent::Chunk(_))) => {}
-            Ok(Some(ChunkEvent::Control(control))) => self.answer(control),
-            Err(error) => self.fail(*error),
+    ) -> Result<Option<ChunkEvent<'a>>, Violation> {
+        let received = self.reader.next_chunk(within, input).map_err(|error| self.fail(error))?;
+        if let Some(ChunkEvent::Control(control)) = &received {
+            self.answer(control);
         }
-        received
+        Ok(received)
     }
 
     fn is_in_chunks(&self) -> bool {
@@ -496,8 +505,8 @@ impl<S: Stream, R: Role> Protocol<S> for ReadingHalf<S, R> {
         Ok(wake)
     }
 
-    fn flush(&mut self, _: &mut Transfer<S>, _: Option<Instant>) -> Flush {
-        self.link.deliver()
+    fn flush(&mut self, _: &mut Transfer<S>, deadline: Option<Instant>) -> Flush {
+        self.link.deliver(deadline)
     }
 
     fn transport(&self) -> Transport {
@@ -506,9 +515,19 @@ impl<S: Stream, R: Role> Protocol<S> for ReadingHalf<S, R> {
 
     fn end_of_input(&mut self, _: &mut Outbox) -> Abnormal {
         let ended = self.reader.end_of_input();
-        self.link.end();
+        if let Err(EndOfInputError::Protocol(error)) = ended {
+            self.link.post_reply(error.reply());
+        }
         let why = ended.map_or_else(Abnormal::from, |()| Abnormal::Terminated);
         self.link.terminated().unwrap_or(why)
+    }
+
+    fn note_last_word(&mut self, last_word: &Ending) {
+        self.link.note_last_word(last_word);
+    }
+
+    fn note_end(&mut self, ending: &Ending) {
+        self.link.end(ending);
     }
 }
 

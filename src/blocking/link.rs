@@ -8,18 +8,19 @@
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
 
-use super::ending::leaving_code;
+use super::ending::{Ending, leaving_code};
 use super::error::Error;
 use super::stream::Stream;
-use super::transfer::{Flush, Transfer, after};
-use crate::connection::{self, Abnormal, ReadyState, Reply};
+use super::transfer::{Flush, Transfer, after, earlier, now, passed};
+use crate::connection::{self, Abnormal, Closed, ReadyState, Reply};
+use crate::error::UsageError;
 use crate::frame::OpCode;
 use crate::keepalive::KeepaliveError;
 use crate::role::Role;
 
-/// How long the reader may try to write a reply before it goes on reading. A peer that does not
-/// read must not keep us from reading.
-const REPLY_WITHIN: Duration = Duration::from_millis(1);
+/// How often the mailbox is emptied in one go. A peer that pings without end must not keep a writer
+/// here; the reader tries again.
+const ROUNDS_MAX: usize = 4;
 
 pub(super) struct Link<S, R> {
     writing_side: Mutex<WritingSide<S, R>>,
@@ -49,8 +50,12 @@ struct Mailbox {
     leaves: bool,
     /// When our side began to close.
     closing_since: Option<Instant>,
-    /// Nothing may be sent any more.
-    is_over: bool,
+    /// A write has failed, so nothing can be sent any more.
+    cannot_write: bool,
+    /// The peer's last word, once the reader has seen that.
+    last_word: Option<Ending>,
+    /// How the connection has ended. Nothing may be sent any more.
+    ending: Option<Ending>,
     /// Why a writer has ended the connection.
     terminated: Option<Abnormal>,
 }
@@ -61,27 +66,12 @@ impl<S, R> Link<S, R> {
         handle: S,
         closing_since: Option<Instant>,
     ) -> Self {
+        let cannot_write = writing_side.transfer.has_failed();
         Self {
             writing_side: Mutex::new(writing_side),
-            mailbox: Mutex::new(Mailbox { closing_since, ..Mailbox::default() }),
+            mailbox: Mutex::new(Mailbox { closing_since, cannot_write, ..Mailbox::default() }),
             over: Condvar::new(),
             handle: Mutex::new(handle),
-        }
-    }
-
-    pub(super) fn writing_side(&self) -> MutexGuard<'_, WritingSide<S, R>> {
-        lock(&self.writing_side)
-    }
-
-    /// Leaves a reply for whoever writes next.
-    pub(super) fn post_reply(&self, reply: Reply) {
-        let mut mailbox = lock(&self.mailbox);
-        if reply.opcode() == OpCode::CLOSE {
-            mailbox.pong = None; // RFC 6455 §5.5.2: not needed after a Close frame
-            mailbox.close = Some(reply);
-            mailbox.closing_since.get_or_insert_with(Instant::now);
-        } else {
-            mailbox.pong = Some(reply);
         }
     }
 
@@ -107,64 +97,129 @@ impl<S, R> Link<S, R> {
     pub(super) fn ready_state(&self) -> ReadyState {
         let mailbox = lock(&self.mailbox);
         match mailbox.closing_since {
-            _ if mailbox.is_over => ReadyState::Closed,
-            Some(_) => ReadyState::Closing,
-            None => ReadyState::Open,
+            _ if mailbox.is_over() => ReadyState::Closed,
+            None if !mailbox.cannot_write => ReadyState::Open,
+            _ => ReadyState::Closing,
+        }
+    }
+
+    /// Notes the peer's last word.
+    pub(super) fn note_last_word(&self, last_word: &Ending) {
+        lock(&self.mailbox).last_word.get_or_insert_with(|| last_word.clone());
+    }
+
+    /// Returns how the connection has ended.
+    pub(super) fn closed(&self) -> Option<Closed> {
+        lock(&self.mailbox).ending.as_ref().map(|ending| ending.closed.clone())
+    }
+
+    /// Returns the reason why nothing can be sent instead of the error of sending, if the reader
+    /// knows one.
+    fn explain(&self, error: Error) -> Error {
+        match error {
+            Error::Io(_) | Error::Usage(UsageError::Closed) => {
+                let mailbox = lock(&self.mailbox);
+                let reason = mailbox.ending.as_ref().or(mailbox.last_word.as_ref());
+                reason.map_or(error, Ending::error_of_sending)
+            }
+            other => other,
         }
     }
 }
 
 impl<S: Stream, R: Role> Link<S, R> {
-    /// Uses the writing side, then writes what the reader has posted meanwhile.
+    /// Sends something. Fails with the reason why that cannot be done, if the reader knows one.
     pub(super) fn write<T>(
         &self,
         write: impl FnOnce(&mut WritingSide<S, R>) -> Result<T, Error>,
     ) -> Result<T, Error> {
-        let result = write(&mut self.writing_side());
-        let mailbox = lock(&self.mailbox);
-        if !mailbox.is_empty() || mailbox.is_over {
-            drop(mailbox);
-            self.deliver();
+        self.with_writing_side(write).map_err(|error| self.explain(error))
+    }
+
+    /// Uses the writing side, then writes what the reader has posted meanwhile.
+    pub(super) fn with_writing_side<T>(&self, call: impl FnOnce(&mut WritingSide<S, R>) -> T) -> T {
+        let mut side = lock(&self.writing_side);
+        let result = call(&mut side);
+        let has_failed = side.transfer.has_failed();
+        drop(side);
+        let mut mailbox = lock(&self.mailbox);
+        mailbox.cannot_write |= has_failed;
+        let has_mail = !mailbox.is_empty() || mailbox.is_over();
+        drop(mailbox);
+        if has_mail {
+            self.deliver(now());
         }
         result
     }
 
-    /// Writes what is in the mailbox, unless a thread has the writing side and will do so
-    /// afterwards.
-    pub(super) fn deliver(&self) -> Flush {
-        loop {
-            let mut side = match self.writing_side.try_lock() {
-                Ok(side) => side,
-                Err(TryLockError::Poisoned(side)) => side.into_inner(),
-                Err(TryLockError::WouldBlock) => return Flush::Later,
-            };
+    /// Encodes a reply, or leaves it for whoever writes next. [`deliver`](Self::deliver) writes it.
+    pub(super) fn post_reply(&self, reply: Reply) {
+        let mut mailbox = lock(&self.mailbox);
+        if reply.opcode() == OpCode::CLOSE {
+            mailbox.pong = None; // RFC 6455 §5.5.2: not needed after a Close frame
+            mailbox.close = Some(reply);
+            mailbox.closing_since.get_or_insert_with(Instant::now);
+        } else {
+            mailbox.pong = Some(reply);
+        }
+        drop(mailbox);
+        if let Some(mut side) = self.try_writing_side() {
+            side.empty(&mut lock(&self.mailbox));
+        }
+    }
+
+    fn try_writing_side(&self) -> Option<MutexGuard<'_, WritingSide<S, R>>> {
+        match self.writing_side.try_lock() {
+            Ok(side) => Some(side),
+            Err(TryLockError::Poisoned(side)) => Some(side.into_inner()),
+            Err(TryLockError::WouldBlock) => None,
+        }
+    }
+
+    /// Writes what is in the mailbox and what writers have left, until `deadline`, unless a thread
+    /// has the writing side and will do so afterwards.
+    pub(super) fn deliver(&self, deadline: Option<Instant>) -> Flush {
+        for round in 1.. {
+            let Some(mut side) = self.try_writing_side() else { break };
             let is_over = {
                 let mut mailbox = lock(&self.mailbox);
                 side.empty(&mut mailbox);
-                mailbox.is_over
+                mailbox.is_over()
             };
             if is_over {
                 side.writer.end_of_output();
                 side.transfer.end_output();
             }
-            let flushed = side.transfer.flush_while_receiving(after(Some(REPLY_WITHIN)));
-            if flushed == Flush::Done && side.release_held_back() {
-                continue;
-            }
+            let flushed = side.transfer.flush_while_receiving(deadline);
+            let has_failed = side.transfer.has_failed();
             drop(side);
-            // What was posted while we had the writing side is ours to write.
-            let mailbox = lock(&self.mailbox);
-            if flushed == Flush::Later || (mailbox.is_empty() && mailbox.is_over == is_over) {
+            let mut mailbox = lock(&self.mailbox);
+            mailbox.cannot_write |= has_failed;
+            if flushed != Flush::Done {
                 return flushed;
             }
+            // What was posted while we had the writing side is ours to write.
+            if mailbox.is_over() == is_over {
+                if mailbox.is_empty() {
+                    return Flush::Done;
+                }
+                if round >= ROUNDS_MAX {
+                    return Flush::Partly;
+                }
+            }
         }
+        Flush::Elsewhere
     }
 
-    /// Ends the connection for those who write.
-    pub(super) fn end(&self) {
-        lock(&self.mailbox).is_over = true;
+    /// Ends the connection for those who write. The peer's last word takes precedence.
+    pub(super) fn end(&self, otherwise: &Ending) {
+        let mut mailbox = lock(&self.mailbox);
+        if mailbox.ending.is_none() {
+            mailbox.ending = mailbox.last_word.take().or_else(|| Some(otherwise.clone()));
+        }
+        drop(mailbox);
         self.over.notify_all();
-        self.deliver();
+        self.deliver(now());
     }
 
     /// Sends a Close frame if none has been sent, and ends the stream unless the reader sees the
@@ -176,22 +231,27 @@ impl<S: Stream, R: Role> Link<S, R> {
             mailbox.leaves = true;
             mailbox.closing_since.get_or_insert_with(Instant::now);
             drop(mailbox);
-            self.deliver();
-            if self.wait_for_end(after(Some(timeout))) {
-                return;
+            let deadline = after(Some(timeout));
+            while !passed(deadline) {
+                // What writers have left goes out first, and nobody else may be writing.
+                let flushed = self.deliver(now());
+                let retry = flushed.retry_after().and_then(|time| after(Some(time)));
+                if self.wait_for_end(earlier(deadline, retry)) {
+                    return;
+                }
             }
             why = Abnormal::TimedOut(KeepaliveError::Close);
         }
         lock(&self.mailbox).terminated.get_or_insert(why);
         // An error means that it has ended already.
         let _ = lock(&self.handle).shutdown(std::net::Shutdown::Both);
-        self.end();
+        self.end(&Ending::abnormal(why));
     }
 
     /// Returns whether the connection is over, before `deadline`.
     fn wait_for_end(&self, deadline: Option<Instant>) -> bool {
         let mut mailbox = lock(&self.mailbox);
-        while !mailbox.is_over {
+        while !mailbox.is_over() {
             let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
             mailbox = match left {
                 Some(Duration::ZERO) => return false,
@@ -207,16 +267,10 @@ impl<S: Stream, R: Role> Link<S, R> {
 }
 
 impl<S: Stream, R: Role> WritingSide<S, R> {
-    /// Encodes a pong that was held back before the split. Returns whether there was one.
-    fn release_held_back(&mut self) -> bool {
-        self.writer.flush_replies(self.transfer.out());
-        self.transfer.is_unsent()
-    }
-
-    /// Encodes what is in the mailbox. Leaves a pong or ping that would have to queue up.
+    /// Encodes what is in the mailbox. Leaves a pong or ping while the backlog is too large.
     fn empty(&mut self, mailbox: &mut Mailbox) {
         let Self { writer, transfer } = self;
-        if !transfer.is_unsent() {
+        if !writer.is_backed_up(transfer.out()) {
             if let Some(pong) = mailbox.pong.take() {
                 writer.reply(&pong, transfer.out());
             }
@@ -236,6 +290,10 @@ impl<S: Stream, R: Role> WritingSide<S, R> {
 }
 
 impl Mailbox {
+    fn is_over(&self) -> bool {
+        self.ending.is_some()
+    }
+
     fn is_empty(&self) -> bool {
         self.pong.is_none() && self.ping.is_none() && self.close.is_none() && !self.leaves
     }
@@ -244,4 +302,93 @@ impl Mailbox {
 /// Locks a mutex, even if another thread has panicked with it locked: only the stream's code could.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::{Cell, OnceCell};
+    use std::io::{self, Read, Write};
+    use std::net::Shutdown;
+    use std::rc::{Rc, Weak};
+
+    use super::*;
+    use crate::buffers::Inbox;
+    use crate::{Config, Connection, Server};
+
+    type TestLink = Link<Pinged, Server>;
+
+    /// A stream during whose writes the reader receives another ping, up to so many.
+    #[derive(Clone, Default)]
+    struct Pinged {
+        link: Rc<OnceCell<Weak<TestLink>>>,
+        pings_left: Rc<Cell<usize>>,
+        writes: Rc<Cell<usize>>,
+    }
+
+    impl Read for Pinged {
+        fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+            Ok(0)
+        }
+    }
+
+    impl Write for Pinged {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.writes.set(self.writes.get() + 1);
+            if let Some(left) = self.pings_left.get().checked_sub(1) {
+                self.pings_left.set(left);
+                self.link.get().unwrap().upgrade().unwrap().post_reply(pong());
+            }
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    impl Stream for Pinged {
+        fn set_read_timeout(&mut self, _: Option<Duration>) -> io::Result<()> {
+            Ok(())
+        }
+
+        fn set_write_timeout(&mut self, _: Option<Duration>) -> io::Result<()> {
+            Ok(())
+        }
+
+        fn shutdown(&mut self, _: Shutdown) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn pong() -> Reply {
+        Reply::new(OpCode::PONG, &[b"?"])
+    }
+
+    fn link(pings: usize) -> (Rc<TestLink>, Pinged) {
+        let stream = Pinged::default();
+        stream.pings_left.set(pings);
+        let (_, writer) = Connection::server(Config::default()).split();
+        let transfer = Transfer::new(stream.clone(), Inbox::new());
+        let link = Rc::new(Link::new(WritingSide { writer, transfer }, stream.clone(), None));
+        assert!(stream.link.set(Rc::downgrade(&link)).is_ok());
+        (link, stream)
+    }
+
+    #[test]
+    fn class_20_a_peer_that_pings_without_end_does_not_keep_a_writer() {
+        let (link, stream) = link(usize::MAX);
+        link.write(|side| side.transfer.send(|out| side.writer.send("Hello", out))).unwrap();
+        assert!(stream.writes.get() <= 1 + ROUNDS_MAX, "{} writes", stream.writes.get());
+        // What is left is written as soon as somebody tries again.
+        stream.pings_left.set(0);
+        assert_eq!(link.deliver(now()), Flush::Done);
+    }
+
+    /// Whoever has the writing side owes the replies that are posted meanwhile, whatever for.
+    #[test]
+    fn what_is_posted_while_somebody_has_the_writing_side_is_written_afterwards() {
+        let (link, stream) = link(0);
+        link.with_writing_side(|_| link.post_reply(pong()));
+        assert_eq!(stream.writes.get(), 1);
+    }
 }

@@ -72,9 +72,15 @@
 //! - **The end.** `receive` returns `None` once the connection is over, and
 //!   [`closed`](WebSocket::closed) tells how. An error of a call that receives is final, except for
 //!   [`Error::TimedOut`].
+//! - **Why nothing can be sent.** After the peer has closed, a call that sends fails with
+//!   [`Error::Closed`] and the peer's reason, if that has arrived: `ws.send(..)?` tells it.
 //! - **Time-outs.** [`set_read_timeout`](WebSocket::set_read_timeout) bounds one call that
 //!   receives, [`set_write_timeout`](WebSocket::set_write_timeout) one that sends. Nothing is lost
-//!   when they pass.
+//!   when they pass. No peer can put them off: a call looks at the clock after each read, and after
+//!   at most 256 messages and control frames.
+//! - **Two peers that both send much.** [`send`](WebSocket::send) does not read. If both wait until
+//!   the other reads, they wait for ever: set a write time-out, or send and receive in two threads.
+//!   Calls that receive write what is left meanwhile.
 //! - **Control frames.** Pings and Close frames are answered while you receive.
 //!   [`receive_event`](WebSocket::receive_event) shows them.
 //! - **Long messages.** [`receive_chunk`](WebSocket::receive_chunk) and
@@ -85,7 +91,9 @@
 //!   elsewhere, [`into_parts`](WebSocket::into_parts) gives everything back.
 //! - **Two threads.** [`split`](WebSocket::split) makes a [`Reader`] and a [`Writer`] with the same
 //!   verbs.
-//! - **`wss:`.** Bring a [`Stream`] that does TLS; [`Connector`] shows how.
+//! - **`wss:`.** Bring a [`Stream`] that does TLS. [`Stream`] tells what it has to do, and
+//!   [`Connector`] where it comes in.
+//! - **TCP.** Every TCP socket gets `TCP_NODELAY`, because messages are written whole.
 //!
 //! This is a thin layer: all protocol logic lives in [`Connection`](crate::Connection),
 //! [`ServerHandshake`](crate::ServerHandshake) and [`ClientHandshake`](crate::ClientHandshake).
@@ -105,6 +113,7 @@
 //! - [`terminate`](WebSocket::terminate) cannot fail: afterwards the connection is over.
 
 mod acceptor;
+mod ahead;
 mod chunks;
 mod clock;
 #[cfg(feature = "rand")]
@@ -124,9 +133,11 @@ mod parts;
 #[cfg(feature = "rand")]
 mod proxy;
 mod receive_loop;
+mod received;
 #[cfg(feature = "rand")]
 mod schedule;
 mod stream;
+mod timeouts;
 mod transfer;
 mod websocket;
 

@@ -13,8 +13,7 @@ use crate::role::Role;
 /// What a [`WebSocket`] is made of, to go on with by other means: with the core, in another process,
 /// or over the same stream in another type. [`WebSocket::into_parts`] has an example.
 pub struct Parts<S, R> {
-    /// The stream. Its time-outs are as the last call has left them. Flush it, if it holds back what
-    /// it was given.
+    /// The stream, without our time-outs. Flush it, if it holds back what it was given.
     pub stream: S,
     /// The protocol's state.
     pub connection: Connection<R>,
@@ -32,7 +31,8 @@ impl<S: Stream, R: Role> WebSocket<S, R> {
     /// was received and sent. Time-outs and [keep-alive](Self::set_keepalive) are settings: set them
     /// again.
     ///
-    /// Do it while the connection is open. How the peer has closed it is lost with the `WebSocket`.
+    /// Do it while the connection is open. How the peer has closed it is lost with the `WebSocket`,
+    /// and so is what was read to explain an error of sending.
     ///
     /// ```
     /// use hybi::blocking::{Parts, Untimed, WebSocket};

@@ -7,42 +7,43 @@ use std::io;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use super::ahead::Ahead;
 use super::chunks::Chunks;
 use super::clock::Clock;
-use super::ending::Ending;
+use super::ending::{Ending, Violation};
 use super::error::Error;
+use super::received::{Received, Taken};
 use super::stream::Stream;
-use super::transfer::{Fill, Flush, Transfer, after, earlier, passed};
+use super::transfer::{Fill, Flush, LINGER, Transfer, after, earlier, now, passed};
 use crate::buffers::Outbox;
-use crate::connection::{Abnormal, Chunk, ChunkEvent, Closed, Event, Message, Transport};
-use crate::error::ProtocolError;
+use crate::connection::{Abnormal, ChunkEvent, Closed, Event, Transport};
 use crate::frame::CloseReason;
 use crate::input::Input;
 use crate::keepalive::{KeepaliveConfig, KeepaliveError};
 
 /// Systems count time-outs in ticks of their own and may wake up a little early.
 pub(super) const TICK: Duration = Duration::from_millis(20);
+/// How many events are taken at most before the clock is looked at: a peer that sends cheap ones
+/// without end must not put off a deadline.
+const EVENTS_MAX: u32 = 256;
 
 /// The protocol's part in a [`ReceiveLoop`].
 pub(super) trait Protocol<S> {
-    /// When to try again to write what [`flush`](Self::flush) left. `None`: when there is input.
-    const RETRY_AFTER: Option<Duration>;
-
-    /// Takes the next event from the input, and replies to it.
+    /// Takes the next event from the input, and encodes the reply to it.
     fn receive<'a>(
         &mut self,
         input: &mut Input<'a>,
         out: &mut Outbox,
-    ) -> Result<Option<Event<'a>>, ProtocolError>;
+    ) -> Result<Option<Event<'a>>, Violation>;
 
-    /// Takes the next chunk or control frame from the input, and replies to it. `within` is the
-    /// limit of a message, if it has one of its own.
+    /// Takes the next chunk or control frame from the input, likewise. `within` is the limit of a
+    /// message, if it has one of its own.
     fn receive_chunk<'a>(
         &mut self,
         within: Option<u64>,
         input: &mut Input<'a>,
         out: &mut Outbox,
-    ) -> Result<Option<ChunkEvent<'a>>, ProtocolError>;
+    ) -> Result<Option<ChunkEvent<'a>>, Violation>;
 
     /// Returns whether a chunk of the message in progress has been taken.
     fn is_in_chunks(&self) -> bool;
@@ -63,9 +64,15 @@ pub(super) trait Protocol<S> {
     /// Returns what to do with the stream once everything has been written.
     fn transport(&self) -> Transport;
 
-    /// Notes that the stream has ended, so that nothing can be sent afterwards. Returns why the
+    /// Notes that the input has ended, so that nothing can be sent afterwards. Returns why the
     /// connection has ended, if the peer has not said so.
     fn end_of_input(&mut self, out: &mut Outbox) -> Abnormal;
+
+    /// Notes the peer's last word, for those who send.
+    fn note_last_word(&mut self, _: &Ending) {}
+
+    /// Notes that the connection is over, likewise.
+    fn note_end(&mut self, _: &Ending) {}
 }
 
 /// What it takes to receive: the stream, the protocol, and the clock.
@@ -73,96 +80,46 @@ pub(super) struct ReceiveLoop<S, P> {
     pub(super) transfer: Transfer<S>,
     pub(super) protocol: P,
     pub(super) chunks: Chunks,
-    clock: Clock,
+    pub(super) ahead: Ahead,
+    pub(super) clock: Clock,
     /// How long one call that receives may take.
     pub(super) timeout: Option<Duration>,
+    /// How long to wait for the end of the stream after the last word of both sides.
+    linger: Duration,
+    /// How many events were taken since the clock was looked at.
+    unwatched: u32,
     /// How the connection will have ended once the stream has: with the peer's Close frame, or with
     /// the rule that the peer broke.
     last_word: Option<Ending>,
     ending: Option<Ending>,
 }
 
-/// The result of receiving: a message, any event, or a chunk.
-pub(super) trait Received: Sized {
-    /// Takes the next one from the input, or a control frame, and replies to it.
-    fn take<'a, S, P: Protocol<S>>(
-        protocol: &mut P,
-        within: Option<u64>,
-        input: &mut Input<'a>,
-        out: &mut Outbox,
-    ) -> Result<Option<Taken<'a, Self>>, ProtocolError>;
+/// The result of taking an event.
+pub(super) enum Taking<T> {
+    Taken(T),
+    /// There is no whole event in the input that has been read.
+    NeedsInput,
+    /// Look at the clock before you go on.
+    LookFirst,
+}
 
-    /// Returns `None` for control frames that are skipped.
-    fn from_control(_: Event<'_>) -> Option<Self> {
-        None
+impl<T> Taking<T> {
+    pub(super) fn map<U>(self, change: impl FnOnce(T) -> U) -> Taking<U> {
+        match self {
+            Self::Taken(taken) => Taking::Taken(change(taken)),
+            Self::NeedsInput => Taking::NeedsInput,
+            Self::LookFirst => Taking::LookFirst,
+        }
     }
 }
 
-/// What was taken from the input.
-pub(super) enum Taken<'a, T> {
-    Data(T),
-    Control(Event<'a>),
-}
-
-impl Received for Message {
-    #[inline]
-    fn take<'a, S, P: Protocol<S>>(
-        protocol: &mut P,
-        _: Option<u64>,
-        input: &mut Input<'a>,
-        out: &mut Outbox,
-    ) -> Result<Option<Taken<'a, Self>>, ProtocolError> {
-        Ok(protocol.receive(input, out)?.map(|event| match event {
-            Event::Text(text) => Taken::Data(text.into()),
-            Event::Binary(bytes) => Taken::Data(bytes.into()),
-            control => Taken::Control(control),
-        }))
-    }
-}
-
-impl Received for Event<'static> {
-    #[inline]
-    fn take<'a, S, P: Protocol<S>>(
-        protocol: &mut P,
-        _: Option<u64>,
-        input: &mut Input<'a>,
-        out: &mut Outbox,
-    ) -> Result<Option<Taken<'a, Self>>, ProtocolError> {
-        Ok(protocol.receive(input, out)?.map(|event| match event {
-            Event::Text(_) | Event::Binary(_) => Taken::Data(event.into_owned()),
-            control => Taken::Control(control),
-        }))
-    }
-
-    fn from_control(control: Event<'_>) -> Option<Self> {
-        Some(control.into_owned())
-    }
-}
-
-impl Received for Chunk<'static> {
-    fn take<'a, S, P: Protocol<S>>(
-        protocol: &mut P,
-        within: Option<u64>,
-        input: &mut Input<'a>,
-        out: &mut Outbox,
-    ) -> Result<Option<Taken<'a, Self>>, ProtocolError> {
-        Ok(protocol.receive_chunk(within, input, out)?.map(|event| match event {
-            ChunkEvent::Chunk(chunk) => Taken::Data(chunk.into_owned()),
-            ChunkEvent::Control(control) => Taken::Control(control),
-        }))
-    }
-}
-
-/// What ended a wait.
-enum Wake {
-    /// There is input.
-    Input,
-    /// The clock must be polled.
-    Clock,
+/// What follows a wait.
+#[derive(PartialEq, Eq)]
+enum Next {
+    /// There may be input, the clock must be polled, or the connection has ended.
+    TryAgain,
     /// The time of the call is over, or the stream is non-blocking and has nothing.
     TimedOut,
-    /// The connection has ended.
-    Ended,
 }
 
 impl<S, P> ReceiveLoop<S, P> {
@@ -172,25 +129,50 @@ impl<S, P> ReceiveLoop<S, P> {
             transfer,
             protocol,
             chunks: Chunks::default(),
+            ahead: Ahead::default(),
             clock: Clock::new(keepalive),
             timeout: None,
+            linger: LINGER,
+            unwatched: 0,
             last_word: None,
             ending: None,
         }
     }
 
     /// Goes on with another protocol, made of the present one and the transfer.
-    pub(super) fn with_protocol<Q>(
+    pub(super) fn with_protocol<Q: Protocol<S>>(
         self,
         change: impl FnOnce(P, &mut Transfer<S>) -> io::Result<Q>,
     ) -> io::Result<ReceiveLoop<S, Q>> {
-        let Self { mut transfer, protocol, chunks, clock, timeout, last_word, ending } = self;
-        let protocol = change(protocol, &mut transfer)?;
-        Ok(ReceiveLoop { transfer, protocol, chunks, clock, timeout, last_word, ending })
+        let Self { mut transfer, protocol, last_word, ending, .. } = self;
+        let mut protocol = change(protocol, &mut transfer)?;
+        if let Some(last_word) = &last_word {
+            protocol.note_last_word(last_word);
+        }
+        if let Some(ending) = &ending {
+            protocol.note_end(ending);
+        }
+        let Self { chunks, ahead, clock, timeout, linger, unwatched, .. } = self;
+        Ok(ReceiveLoop {
+            transfer,
+            protocol,
+            chunks,
+            ahead,
+            clock,
+            timeout,
+            linger,
+            unwatched,
+            last_word,
+            ending,
+        })
     }
 
     pub(super) fn set_keepalive(&mut self, config: KeepaliveConfig) {
         self.clock = Clock::new(config);
+    }
+
+    pub(super) fn set_linger(&mut self, time: Duration) {
+        self.linger = time;
     }
 
     pub(super) fn round_trip(&self) -> Option<Duration> {
@@ -199,6 +181,11 @@ impl<S, P> ReceiveLoop<S, P> {
 
     pub(super) fn closed(&self) -> Option<&Closed> {
         self.ending.as_ref().map(|ending| &ending.closed)
+    }
+
+    /// Returns how the connection has ended, or will end, as the peer has said its last word.
+    pub(super) fn reason(&self) -> Option<&Ending> {
+        self.ending.as_ref().or(self.last_word.as_ref())
     }
 }
 
@@ -223,20 +210,35 @@ impl<S: Stream, P: Protocol<S>> ReceiveLoop<S, P> {
         deadline: Option<Instant>,
     ) -> Result<Option<T>, Error> {
         let mut has_waited = false;
+        if self.unwatched > EVENTS_MAX / 2 {
+            self.look(); // now rather than after the first few events
+        }
         loop {
+            if !self.ahead.is_empty()
+                && let Some(event) = self.ahead.take()?
+            {
+                return Ok(Some(event));
+            }
             if let Some(ending) = &self.ending {
                 return ending.result();
             }
-            if let Some(event) = self.take_event() {
-                return Ok(Some(event));
-            }
-            if has_waited && passed(deadline) {
-                return Err(Error::TimedOut);
-            }
-            has_waited = true;
-            match self.wait(deadline) {
-                Wake::Input | Wake::Clock | Wake::Ended => {}
-                Wake::TimedOut => return Err(Error::TimedOut),
+            match self.take_event() {
+                Taking::Taken(event) => return Ok(Some(event)),
+                Taking::NeedsInput if has_waited && passed(deadline) => {
+                    return Err(Error::TimedOut);
+                }
+                Taking::NeedsInput => {
+                    has_waited = true;
+                    if self.wait(deadline) == Next::TimedOut {
+                        return Err(Error::TimedOut);
+                    }
+                }
+                Taking::LookFirst => {
+                    self.look();
+                    if self.ending.is_none() && passed(deadline) {
+                        return Err(Error::TimedOut);
+                    }
+                }
             }
         }
     }
@@ -244,21 +246,26 @@ impl<S: Stream, P: Protocol<S>> ReceiveLoop<S, P> {
     /// Ends the connection and the stream. A reason that the peer gave takes precedence.
     pub(super) fn end(&mut self, otherwise: Ending) {
         self.protocol.end_of_input(self.transfer.out());
-        let ending = self.last_word.take().unwrap_or(otherwise);
-        self.ending.get_or_insert(ending);
+        let last_word = self.last_word.take().unwrap_or(otherwise);
+        let ending = self.ending.get_or_insert(last_word);
+        self.protocol.note_end(ending);
         self.transfer.end_output();
-        self.transfer.shutdown();
+        self.transfer.end_stream();
     }
 
     /// Takes the next message, event or chunk from the input that has been read.
     #[inline]
-    fn take_event<T: Received>(&mut self) -> Option<T> {
+    pub(super) fn take_event<T: Received>(&mut self) -> Taking<T> {
         let mut has_replied = false;
         loop {
+            if self.unwatched >= EVENTS_MAX {
+                return Taking::LookFirst;
+            }
+            self.unwatched = self.unwatched.saturating_add(1);
             let (mut input, out) = self.transfer.buffers();
             let within = self.chunks.message_bytes_max;
             let picked = match T::take(&mut self.protocol, within, &mut input, out) {
-                Ok(None) => return None,
+                Ok(None) => return Taking::NeedsInput,
                 Ok(Some(Taken::Data(data))) => Some(data),
                 Ok(Some(Taken::Control(Event::Pong(payload)))) if self.clock.see_pong(&payload) => {
                     None
@@ -271,71 +278,132 @@ impl<S: Stream, P: Protocol<S>> ReceiveLoop<S, P> {
                     }
                     T::from_control(control)
                 }
-                Err(error) => {
-                    self.last_word = Some(Ending::protocol(error));
-                    return None;
+                Err(violation) => {
+                    self.last_word = Some(violation.into());
+                    None
                 }
             };
+            if let Some(last_word) = &self.last_word {
+                self.protocol.note_last_word(last_word);
+            }
             if let Some(picked) = picked {
                 if has_replied {
-                    // The reply must not wait until the caller comes back. What cannot be written
+                    // The replies must not wait until the caller comes back. What cannot be written
                     // now is written then.
-                    self.protocol.flush(&mut self.transfer, after(Some(Duration::ZERO)));
+                    self.flush();
                 }
-                return Some(picked);
+                return Taking::Taken(picked);
             }
         }
     }
 
-    /// Polls the clock, writes, and reads once.
-    fn wait(&mut self, deadline: Option<Instant>) -> Wake {
-        let wake = match self.protocol.poll(&mut self.clock, self.transfer.out()) {
+    /// Looks at the clock, and writes: what a call that is kept busy must do now and then.
+    #[cold]
+    pub(super) fn look(&mut self) {
+        self.flush();
+        self.poll();
+    }
+
+    /// Polls the clock, which may end the connection. Returns when to do so again.
+    fn poll(&mut self) -> Option<Instant> {
+        self.unwatched = 0;
+        match self.protocol.poll(&mut self.clock, self.transfer.out()) {
             Ok(wake) => wake,
-            Err(error) => return self.end_abnormally(Abnormal::TimedOut(error)),
-        };
-        let flushed = self.protocol.flush(&mut self.transfer, earlier(deadline, wake));
-        let wake = match (flushed, self.protocol.transport()) {
-            (Flush::Later, _) => earlier(wake, after(P::RETRY_AFTER)),
-            (Flush::Done, Transport::AwaitClose) if !self.transfer.can_wait() => {
-                return self.end_abnormally(Abnormal::Terminated);
+            Err(error) => {
+                self.end(Ending::abnormal(Abnormal::TimedOut(error)));
+                None
             }
-            (Flush::Done, Transport::Close) => match self.transfer.linger() {
-                Some(until) => earlier(wake, Some(until)),
+        }
+    }
+
+    /// Writes what the stream takes at once.
+    fn flush(&mut self) -> Flush {
+        self.protocol.flush(&mut self.transfer, now())
+    }
+
+    /// Polls the clock, writes what the stream takes at once, and reads once. If something is left
+    /// to be written, waits for input only until the next try: two peers that both waited until
+    /// their output was written would wait for ever.
+    fn wait(&mut self, deadline: Option<Instant>) -> Next {
+        let mut wake = self.poll();
+        if self.ending.is_some() {
+            return Next::TryAgain;
+        }
+        if self.transfer.has_input_ended() {
+            return self.write_rest(deadline, wake);
+        }
+        let flushed = self.flush();
+        match self.protocol.transport() {
+            _ if flushed != Flush::Done => wake = earlier(wake, after(flushed.retry_after())),
+            Transport::Keep => {}
+            end => match self.transfer.linger(end == Transport::Close, self.linger) {
+                Some(until) => wake = earlier(wake, Some(until)),
                 None => return self.end_abnormally(Abnormal::Terminated),
             },
-            (Flush::Done, Transport::Keep | Transport::AwaitClose) => wake,
-        };
+        }
         match self.transfer.fill(earlier(deadline, wake)) {
             Ok(Fill::Bytes) => {
                 self.clock.heard();
-                Wake::Input
+                Next::TryAgain
             }
-            Ok(Fill::Later) => match wake {
-                Some(wake) if is_near(wake) && !passed(deadline) => {
-                    thread::sleep(wake.saturating_duration_since(Instant::now()));
-                    Wake::Clock
-                }
-                _ => Wake::TimedOut,
-            },
-            // The peer may still read: what is queued goes out first.
-            Ok(Fill::End) if flushed == Flush::Later && P::RETRY_AFTER.is_none() => match wake {
-                Some(wake) if is_near(wake) && !passed(deadline) => Wake::Clock,
-                _ => Wake::TimedOut,
-            },
-            Ok(Fill::End) => {
-                let why = self.protocol.end_of_input(self.transfer.out());
-                self.end_abnormally(why)
-            }
+            Ok(Fill::Later) if flushed == Flush::Partly && !passed(deadline) => Next::TryAgain,
+            Ok(Fill::Later) => sleep_until(wake, deadline),
+            Ok(Fill::End) if flushed == Flush::Done => self.end_of_input(),
+            Ok(Fill::End) => Next::TryAgain,
             Err(error) => {
                 self.end(Ending::io(&error));
-                Wake::Ended
+                Next::TryAgain
             }
         }
     }
 
-    fn end_abnormally(&mut self, why: Abnormal) -> Wake {
+    /// Writes what is left after the end of the input: the peer may still read.
+    fn write_rest(&mut self, deadline: Option<Instant>, wake: Option<Instant>) -> Next {
+        let flushed = self.protocol.flush(&mut self.transfer, earlier(deadline, wake));
+        match flushed {
+            Flush::Done => self.end_of_input(),
+            Flush::Partly | Flush::Stuck => sleep_until(wake, deadline),
+            Flush::Elsewhere => {
+                let retry = after(flushed.retry_after());
+                sleep(earlier(earlier(deadline, wake), retry));
+                if passed(deadline) { Next::TimedOut } else { Next::TryAgain }
+            }
+        }
+    }
+
+    fn end_of_input(&mut self) -> Next {
+        match self.transfer.fill(now()) {
+            Err(error) => self.end(Ending::io(&error)),
+            Ok(_) => {
+                let why = self.protocol.end_of_input(self.transfer.out());
+                self.flush(); // the Close frame for what was wrong in the last bytes
+                self.end(Ending::abnormal(why));
+            }
+        }
+        Next::TryAgain
+    }
+
+    fn end_abnormally(&mut self, why: Abnormal) -> Next {
         self.end(Ending::abnormal(why));
-        Wake::Ended
+        Next::TryAgain
+    }
+}
+
+/// Ends a wait that was to end at `wake`, but may have ended a little early. If it has ended long
+/// before, the stream does not wait.
+fn sleep_until(wake: Option<Instant>, deadline: Option<Instant>) -> Next {
+    match wake {
+        Some(moment) if is_near(moment) && !passed(deadline) => {
+            sleep(wake);
+            Next::TryAgain
+        }
+        _ => Next::TimedOut,
+    }
+}
+
+fn sleep(until: Option<Instant>) {
+    if let Some(until) = until {
+        thread::sleep(until.saturating_duration_since(Instant::now()));
     }
 }
 

@@ -8,10 +8,27 @@ use std::time::Duration;
 
 /// A byte stream with time-outs.
 ///
-/// `TcpStream` is one, and on Unix `UnixStream`. For TLS, wrap the TLS crate's stream in a type of
-/// your own: pass reading and writing on to it and the time-outs to the socket below it, and let
-/// `shutdown` send `close_notify` first. [`Untimed`] wraps a stream without time-outs. [`Shared`]
-/// saves file descriptors.
+/// `TcpStream` is one, and on Unix `UnixStream`. [`Untimed`] wraps a stream without time-outs.
+/// [`Shared`] saves file descriptors.
+///
+/// # Streams of your own
+///
+/// A type that only passes bytes on to a socket also passes on all methods, as the one below does.
+/// One that does more, such as TLS, must see to four things. Otherwise time-outs do not hold, or
+/// bytes are lost or sent twice.
+///
+/// - A time-out bounds one call of `read` or `write` as a whole. A call that makes several system
+///   calls, such as one that reads until a record is complete, counts the time over all of them: a
+///   time-out of the socket below bounds each of them only, and a peer that sends a byte now and
+///   then could prolong the call for ever.
+/// - A call that runs out of time fails with `WouldBlock` or `TimedOut`. A `read` keeps what it has
+///   read for the next call. A `write` that has taken bytes returns their number instead, even if
+///   they have not reached the socket; [`flush`](Write::flush) then sends them.
+/// - A `write` that has to read, and a `read` that has to write, is bounded too. Before each call
+///   both time-outs are set to that of the call, unless the
+///   [directions are independent](Self::has_independent_directions).
+/// - [`shutdown`](Self::shutdown) writes what was taken, says goodbye if the protocol has a word
+///   for it, and ends the socket, within the time-out for writing.
 ///
 /// ```
 /// use std::io::{self, Read, Write};
@@ -33,6 +50,12 @@ use std::time::Duration;
 ///     }
 ///     fn shutdown(&mut self, how: Shutdown) -> io::Result<()> {
 ///         self.socket.shutdown(how)
+///     }
+///     fn set_nodelay(&mut self) -> io::Result<()> {
+///         self.socket.set_nodelay(true)
+///     }
+///     fn has_independent_directions(&self) -> bool {
+///         true // as it is a socket
 ///     }
 /// }
 /// # impl Read for Counting {
@@ -73,9 +96,34 @@ pub trait Stream: Read + Write {
     ///
     /// The system's error; `Unsupported` if only dropping the stream can end it.
     fn shutdown(&mut self, how: Shutdown) -> io::Result<()>;
+
+    /// Makes the system send what is written at once (`TCP_NODELAY`). Called once, before anything
+    /// else. Messages are written whole, and otherwise TCP delays each that follows another until
+    /// the peer has acknowledged the first.
+    ///
+    /// The default does nothing.
+    ///
+    /// # Errors
+    ///
+    /// The system's error, which is ignored.
+    fn set_nodelay(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+
+    /// Returns whether reading never writes and writing never reads, as with a socket. Each
+    /// direction then keeps its time-out while the other is used, which saves system calls.
+    ///
+    /// The default is `false`, which is always safe.
+    fn has_independent_directions(&self) -> bool {
+        false
+    }
 }
 
 /// A [`Stream`] with any number of handles, for a reading and a writing thread.
+///
+/// One thread reads while another writes, each over its own handle. If the
+/// [directions are not independent](Stream::has_independent_directions), the time-outs of a handle
+/// must be its own: what is set through it holds for calls through it alone.
 pub trait TryClone: Stream + Sized {
     /// Makes another handle to the same stream.
     ///
@@ -86,7 +134,7 @@ pub trait TryClone: Stream + Sized {
 }
 
 macro_rules! socket {
-    ($socket:ty) => {
+    ($socket:ty, $set_nodelay:expr) => {
         impl Stream for $socket {
             fn set_read_timeout(&mut self, timeout: Option<Duration>) -> io::Result<()> {
                 <$socket>::set_read_timeout(self, timeout)
@@ -98,6 +146,14 @@ macro_rules! socket {
 
             fn shutdown(&mut self, how: Shutdown) -> io::Result<()> {
                 <$socket>::shutdown(self, how)
+            }
+
+            fn set_nodelay(&mut self) -> io::Result<()> {
+                $set_nodelay(self)
+            }
+
+            fn has_independent_directions(&self) -> bool {
+                true
             }
         }
 
@@ -119,6 +175,14 @@ macro_rules! socket {
             fn shutdown(&mut self, how: Shutdown) -> io::Result<()> {
                 self.0.shutdown(how)
             }
+
+            fn set_nodelay(&mut self) -> io::Result<()> {
+                $set_nodelay(&*self.0)
+            }
+
+            fn has_independent_directions(&self) -> bool {
+                true
+            }
         }
 
         impl TryClone for Shared<$socket> {
@@ -129,9 +193,9 @@ macro_rules! socket {
     };
 }
 
-socket!(TcpStream);
+socket!(TcpStream, |socket: &TcpStream| socket.set_nodelay(true));
 #[cfg(unix)]
-socket!(std::os::unix::net::UnixStream);
+socket!(std::os::unix::net::UnixStream, |_| Ok(()));
 
 /// A socket whose handles share one file descriptor.
 ///

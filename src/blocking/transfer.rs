@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::error::{Error, IoFailure};
 use super::stream::Stream;
+use super::timeouts::{Direction, Timeouts};
 use crate::buffers::{Inbox, Outbox};
 use crate::error::UsageError;
 use crate::input::Input;
@@ -14,10 +15,14 @@ use crate::input::Input;
 const FEED_BYTES_MAX: usize = 64 << 10;
 /// How much memory an idle connection may keep for its output.
 const OUT_BYTES_KEPT: usize = 64 << 10;
-/// How much is read and dropped before a stream is closed, and for how long: what the peer was
-/// sending when we closed.
+/// How long to wait for the peer to end the stream after the last thing that was said, and how much
+/// to read and drop meanwhile: what the peer was sending when we closed.
+pub(super) const LINGER: Duration = Duration::from_secs(1);
 const LINGER_BYTES_MAX: usize = 4 << 20;
-const LINGER_MAX: Duration = Duration::from_secs(2);
+/// How long to wait before another write, if a stream takes nothing.
+const RETRY_AFTER: Duration = Duration::from_millis(50);
+/// As good as never, and no more than systems take for a time-out.
+const NEVER: Duration = Duration::from_secs(30 * 365 * 24 * 60 * 60);
 
 pub(super) struct Transfer<S> {
     stream: S,
@@ -29,10 +34,16 @@ pub(super) struct Transfer<S> {
     write_failure: Option<IoFailure>,
     /// How long one call that sends may take.
     write_within: Option<Duration>,
-    /// The time-outs that are set on the stream.
-    read_timeout: Option<Duration>,
-    write_timeout: Option<Duration>,
+    timeouts: Timeouts,
+    /// How the input has ended.
+    input_end: Option<InputEnd>,
     lingering: Option<Lingering>,
+}
+
+/// The end of the input, for every later read.
+enum InputEnd {
+    Ended,
+    Failed(IoFailure),
 }
 
 /// The result of a read.
@@ -51,8 +62,23 @@ pub(super) enum Fill {
 pub(super) enum Flush {
     /// Nothing is left to be written.
     Done,
-    /// The stream did not take everything in time.
-    Later,
+    /// The stream took something, but not everything in time.
+    Partly,
+    /// The stream took nothing in time.
+    Stuck,
+    /// Another thread is writing.
+    Elsewhere,
+}
+
+impl Flush {
+    /// Returns how long to wait before the next try to write what is left.
+    pub(super) const fn retry_after(self) -> Option<Duration> {
+        match self {
+            Self::Done => None,
+            Self::Partly => Some(Duration::ZERO),
+            Self::Stuck | Self::Elsewhere => Some(RETRY_AFTER),
+        }
+    }
 }
 
 /// The time and bytes left for reading what the peer still sends.
@@ -62,8 +88,15 @@ struct Lingering {
     bytes_left: usize,
 }
 
-impl<S> Transfer<S> {
-    pub(super) fn new(stream: S, inbox: Inbox) -> Self {
+impl<S: Stream> Transfer<S> {
+    pub(super) fn new(mut stream: S, inbox: Inbox) -> Self {
+        // Messages are written whole; waiting for more would only delay them. An error means that
+        // the stream has ended, which the next call on it tells.
+        let _ = stream.set_nodelay();
+        Self::with_handle(stream, inbox)
+    }
+
+    fn with_handle(stream: S, inbox: Inbox) -> Self {
         Self {
             stream,
             // Every message is handed out as an owned one. A message that stays in the inbox until
@@ -73,21 +106,44 @@ impl<S> Transfer<S> {
             unflushed: false,
             write_failure: None,
             write_within: None,
-            read_timeout: None,
-            write_timeout: None,
+            timeouts: Timeouts::default(),
+            input_end: None,
             lingering: None,
         }
     }
 
+    /// Makes a transfer for the output, over another handle to the same stream.
+    pub(super) fn split_output(&mut self, handle: S) -> Self {
+        Self {
+            out: core::mem::take(&mut self.out),
+            unflushed: core::mem::take(&mut self.unflushed),
+            write_failure: self.write_failure.take(),
+            write_within: self.write_within,
+            ..Self::with_handle(handle, Inbox::new())
+        }
+    }
+}
+
+impl<S: Stream> Transfer<S> {
     /// Makes a transfer that has output already.
     pub(super) fn with_output(stream: S, inbox: Inbox, out: Outbox) -> Self {
         Self { out, unflushed: true, ..Self::new(stream, inbox) }
     }
 
-    pub(super) fn into_parts(self) -> (S, Inbox, Outbox) {
+    /// Returns the stream, without our time-outs: they were not for its next owner. Unread and
+    /// unsent bytes come with it.
+    pub(super) fn into_parts(mut self) -> (S, Inbox, Outbox) {
+        self.timeouts.remove(&mut self.stream);
         (self.stream, self.inbox, self.out)
     }
 
+    /// Returns the stream alone, likewise.
+    pub(super) fn into_stream(self) -> S {
+        self.into_parts().0
+    }
+}
+
+impl<S> Transfer<S> {
     /// Lends out the unread input, and the output.
     pub(super) fn buffers(&mut self) -> (Input<'_>, &mut Outbox) {
         (self.inbox.input(), &mut self.out)
@@ -106,6 +162,11 @@ impl<S> Transfer<S> {
         self.unsent() > 0 || self.unflushed
     }
 
+    /// Returns whether the peer has ended its direction, or reading has failed.
+    pub(super) const fn has_input_ended(&self) -> bool {
+        self.input_end.is_some()
+    }
+
     /// Returns whether a write has failed.
     pub(super) fn has_failed(&self) -> bool {
         self.write_failure.is_some()
@@ -117,24 +178,8 @@ impl<S> Transfer<S> {
         self.write_failure = None;
     }
 
-    /// Makes a transfer for the output, over another handle to the same stream.
-    pub(super) fn split_output(&mut self, handle: S) -> Self {
-        Self {
-            out: core::mem::take(&mut self.out),
-            unflushed: core::mem::take(&mut self.unflushed),
-            write_failure: self.write_failure.take(),
-            write_within: self.write_within,
-            write_timeout: self.write_timeout,
-            ..Self::new(handle, Inbox::new())
-        }
-    }
-
     pub(super) fn stream(&self) -> &S {
         &self.stream
-    }
-
-    pub(super) fn into_stream(self) -> S {
-        self.stream
     }
 
     fn discard_out(&mut self) {
@@ -146,15 +191,20 @@ impl<S> Transfer<S> {
 /// Receiving.
 impl<S: Stream> Transfer<S> {
     /// Reads once and waits until `deadline` at most. Once that has passed, bytes that have arrived
-    /// are still read.
+    /// are still read. After the end of the input, returns that again.
     pub(super) fn fill(&mut self, deadline: Option<Instant>) -> io::Result<Fill> {
+        match &self.input_end {
+            None => {}
+            Some(InputEnd::Ended) => return Ok(Fill::End),
+            Some(InputEnd::Failed(failure)) => return Err(failure.to_error()),
+        }
         loop {
-            let timeout = remaining(deadline);
-            if timeout != self.read_timeout && is_set(self.stream.set_read_timeout(timeout))? {
-                self.read_timeout = timeout;
-            }
+            self.timeouts.bound(&mut self.stream, Direction::Read, deadline)?;
             match self.stream.read(self.inbox.room()) {
-                Ok(0) => return Ok(Fill::End),
+                Ok(0) => {
+                    self.input_end = Some(InputEnd::Ended);
+                    return Ok(Fill::End);
+                }
                 Ok(n) => {
                     self.inbox.filled(n);
                     if let Some(lingering) = &mut self.lingering {
@@ -164,25 +214,44 @@ impl<S: Stream> Transfer<S> {
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) if is_later(&error) => return Ok(Fill::Later),
-                Err(error) => return Err(error),
+                Err(error) => {
+                    self.input_end = Some(InputEnd::Failed(IoFailure::new(&error)));
+                    return Err(error);
+                }
             }
         }
     }
 
-    /// Ends our direction, then lets the caller read until the peer ends the other. If the socket
-    /// were closed with bytes unread, TCP would send a reset, and that can make the peer's system
-    /// drop a Close frame that its program has not read yet (RFC 6455 §7.1.1).
+    /// Reads what has arrived. Reads nothing if the stream cannot be kept from waiting.
+    pub(super) fn fill_at_once(&mut self) -> io::Result<Fill> {
+        let at_once = now();
+        if let Err(error) = self.timeouts.require_read(&mut self.stream, at_once)
+            && error.kind() == io::ErrorKind::Unsupported
+        {
+            return Ok(Fill::Later);
+        }
+        self.fill(at_once)
+    }
+
+    /// Lets the caller read until the peer ends its direction, for `within` at most, and ends ours
+    /// before if `ends_output`. If the socket were closed with bytes unread, TCP would send a
+    /// reset, and that can make the peer's system drop a Close frame that its program has not read
+    /// yet (RFC 6455 §7.1.1).
     ///
     /// Returns how long to go on, `None` once that is done. Drops the unread input.
-    pub(super) fn linger(&mut self) -> Option<Instant> {
+    pub(super) fn linger(&mut self, ends_output: bool, within: Duration) -> Option<Instant> {
         self.inbox.clear();
         let lingering = match self.lingering {
             Some(lingering) => lingering,
             None => {
+                let until = after(Some(within))?;
                 // A stream that cannot be ended or waited for is left to its owner.
-                self.stream.shutdown(Shutdown::Write).ok()?;
-                self.set_read_timeout(Some(LINGER_MAX)).ok()?;
-                let until = Instant::now().checked_add(LINGER_MAX)?;
+                if ends_output {
+                    self.shutdown(Shutdown::Write, Some(until)).ok()?;
+                }
+                if !self.can_wait() {
+                    return None;
+                }
                 *self.lingering.insert(Lingering { until, bytes_left: LINGER_BYTES_MAX })
             }
         };
@@ -190,17 +259,14 @@ impl<S: Stream> Transfer<S> {
         goes_on.then_some(lingering.until)
     }
 
-    /// Sets the stream's read time-out.
+    /// Sets the stream's read time-out. Fails if it has none.
     pub(super) fn set_read_timeout(&mut self, timeout: Option<Duration>) -> io::Result<()> {
-        let timeout = remaining(after(timeout));
-        self.stream.set_read_timeout(timeout)?;
-        self.read_timeout = timeout;
-        Ok(())
+        self.timeouts.require_read(&mut self.stream, after(timeout))
     }
 
     /// Returns whether a wait for input can be bounded.
     pub(super) fn can_wait(&mut self) -> bool {
-        self.read_timeout.is_some() || self.set_read_timeout(Some(LINGER_MAX)).is_ok()
+        self.timeouts.bounds_reads() || self.set_read_timeout(Some(LINGER)).is_ok()
     }
 }
 
@@ -235,7 +301,7 @@ impl<S: Stream> Transfer<S> {
         self.check_writable()?;
         match self.flush(self.write_deadline())? {
             Flush::Done => Ok(()),
-            Flush::Later => Err(Error::TimedOut),
+            _ => Err(Error::TimedOut),
         }
     }
 
@@ -257,19 +323,25 @@ impl<S: Stream> Transfer<S> {
         if self.is_unsent() { self.flush(deadline).unwrap_or(Flush::Done) } else { Flush::Done }
     }
 
-    /// Sets how long one call that sends may take.
+    /// Sets how long one call that sends may take. Fails if the stream has no time-outs.
     pub(super) fn set_write_timeout(&mut self, timeout: Option<Duration>) -> io::Result<()> {
-        let on_stream = remaining(after(timeout));
-        self.stream.set_write_timeout(on_stream)?;
-        self.write_timeout = on_stream;
+        self.timeouts.require_write(&mut self.stream, after(timeout))?;
         self.write_within = timeout;
         Ok(())
     }
 
-    /// Ends the stream in both directions.
-    pub(super) fn shutdown(&mut self) {
+    /// Ends the stream in both directions, at once.
+    pub(super) fn end_stream(&mut self) {
         // An error means that it has ended already.
-        let _ = self.stream.shutdown(Shutdown::Both);
+        let _ = self.shutdown(Shutdown::Both, now());
+    }
+
+    /// Ends the stream. That may take as long as a write, as some streams say goodbye.
+    fn shutdown(&mut self, how: Shutdown, deadline: Option<Instant>) -> io::Result<()> {
+        if !self.stream.has_independent_directions() {
+            self.timeouts.bound(&mut self.stream, Direction::Both, deadline)?;
+        }
+        self.stream.shutdown(how)
     }
 
     fn check_writable(&self) -> Result<(), Error> {
@@ -284,39 +356,33 @@ impl<S: Stream> Transfer<S> {
     }
 
     fn write_out(&mut self, deadline: Option<Instant>) -> io::Result<Flush> {
+        let mut later = Flush::Stuck;
         while self.unsent() > 0 {
-            self.bound_write(deadline)?;
+            self.timeouts.bound(&mut self.stream, Direction::Write, deadline)?;
             match self.out.write_to(&mut self.stream) {
                 Ok(_) => {
                     self.unflushed = true;
+                    later = Flush::Partly;
                     if self.unsent() > 0 && passed(deadline) {
-                        return Ok(Flush::Later);
+                        return Ok(later);
                     }
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) if is_later(&error) => return Ok(Flush::Later),
+                Err(error) if is_later(&error) => return Ok(later),
                 Err(error) => return Err(error),
             }
         }
         self.out.shrink_to(OUT_BYTES_KEPT);
         while self.unflushed {
-            self.bound_write(deadline)?;
+            self.timeouts.bound(&mut self.stream, Direction::Write, deadline)?;
             match self.stream.flush() {
                 Ok(()) => self.unflushed = false,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) if is_later(&error) => return Ok(Flush::Later),
+                Err(error) if is_later(&error) => return Ok(later),
                 Err(error) => return Err(error),
             }
         }
         Ok(Flush::Done)
-    }
-
-    fn bound_write(&mut self, deadline: Option<Instant>) -> io::Result<()> {
-        let timeout = remaining(deadline);
-        if timeout != self.write_timeout && is_set(self.stream.set_write_timeout(timeout))? {
-            self.write_timeout = timeout;
-        }
-        Ok(())
     }
 }
 
@@ -324,16 +390,18 @@ impl<S: Stream> Transfer<S> {
 impl<S: Stream> Transfer<S> {
     /// Bounds reads and writes by `deadline`. Fails if the stream cannot do that.
     pub(super) fn require_timeouts(&mut self, deadline: Option<Instant>) -> io::Result<()> {
-        let Some(timeout) = remaining(deadline) else { return Ok(()) };
-        for result in
-            [self.set_read_timeout(Some(timeout)), self.stream.set_write_timeout(Some(timeout))]
-        {
+        if deadline.is_none() {
+            return Ok(());
+        }
+        for result in [
+            self.timeouts.require_read(&mut self.stream, deadline),
+            self.timeouts.require_write(&mut self.stream, deadline),
+        ] {
             match result {
                 Err(error) if error.kind() == io::ErrorKind::Unsupported => return Err(error),
                 _ => {} // another error shows again when reading or writing
             }
         }
-        self.write_timeout = Some(timeout);
         Ok(())
     }
 
@@ -362,11 +430,12 @@ impl<S: Stream> Transfer<S> {
 
     /// Writes the last response, and closes the stream.
     pub(super) fn finish(&mut self, deadline: Option<Instant>) -> io::Result<()> {
-        if self.flush(deadline)? == Flush::Later {
+        if self.flush(deadline)? != Flush::Done {
             return Err(io::ErrorKind::TimedOut.into());
         }
-        while let Some(until) = self.linger() {
-            if !matches!(self.fill(Some(until)), Ok(Fill::Bytes)) {
+        while let Some(until) = self.linger(true, LINGER) {
+            let until = earlier(deadline, Some(until));
+            if passed(until) || !matches!(self.fill(until), Ok(Fill::Bytes)) {
                 break;
             }
         }
@@ -380,7 +449,12 @@ pub(super) fn passed(deadline: Option<Instant>) -> bool {
 
 /// Returns the moment `timeout` from now, `None` for never.
 pub(super) fn after(timeout: Option<Duration>) -> Option<Instant> {
-    timeout.and_then(|timeout| Instant::now().checked_add(timeout))
+    timeout.and_then(|timeout| Instant::now().checked_add(timeout.min(NEVER)))
+}
+
+/// Returns a deadline that has passed: for what must not wait.
+pub(super) fn now() -> Option<Instant> {
+    Some(Instant::now())
 }
 
 pub(super) fn earlier(a: Option<Instant>, b: Option<Instant>) -> Option<Instant> {
@@ -390,28 +464,69 @@ pub(super) fn earlier(a: Option<Instant>, b: Option<Instant>) -> Option<Instant>
     }
 }
 
-/// Returns the time until `deadline` in whole milliseconds, rounded up: zero means "for ever" to
-/// some systems, and a value that rarely changes saves system calls.
-fn remaining(deadline: Option<Instant>) -> Option<Duration> {
-    let left = deadline?.saturating_duration_since(Instant::now());
-    let millis = left.as_nanos().div_ceil(1_000_000).max(1);
-    Some(Duration::from_millis(u64::try_from(millis).unwrap_or(u64::MAX)))
-}
-
-/// Returns whether the stream has set a time-out; it need not be able to.
-fn is_set(result: io::Result<()>) -> io::Result<bool> {
-    match result {
-        Ok(()) => Ok(true),
-        Err(error) if error.kind() == io::ErrorKind::Unsupported => Ok(false),
-        // Some systems return this for a socket whose connection is over; the next read or write
-        // then fails with the reason.
-        Err(error) if error.kind() == io::ErrorKind::InvalidInput => Ok(false),
-        Err(error) => Err(error),
-    }
-}
-
 /// Systems disagree on which of the two a time-out is. (A dead TCP connection is `TimedOut`, too;
 /// it then reads as ended.)
 fn is_later(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read, Write};
+    use std::vec;
+
+    use super::*;
+
+    /// A stream whose peer never stops sending.
+    #[derive(Default)]
+    struct Endless {
+        reads: usize,
+        shut: vec::Vec<Shutdown>,
+    }
+
+    impl Read for Endless {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            self.reads += 1;
+            Ok(buffer.len())
+        }
+    }
+
+    impl Write for Endless {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    impl Stream for Endless {
+        fn set_read_timeout(&mut self, _: Option<Duration>) -> io::Result<()> {
+            Ok(())
+        }
+
+        fn set_write_timeout(&mut self, _: Option<Duration>) -> io::Result<()> {
+            Ok(())
+        }
+
+        fn shutdown(&mut self, how: Shutdown) -> io::Result<()> {
+            self.shut.push(how);
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn class_20_a_refused_peer_is_read_no_longer_than_the_handshake_may_take() {
+        let mut transfer = Transfer::new(Endless::default(), Inbox::new());
+        transfer.out().append(b"HTTP/1.1 400 Bad Request\r\n\r\n");
+        transfer.finish(now()).unwrap();
+        assert_eq!(transfer.stream().reads, 0);
+        assert_eq!(transfer.stream().shut, [Shutdown::Write]);
+
+        // Nor for ever without a deadline.
+        let mut transfer = Transfer::new(Endless::default(), Inbox::new());
+        transfer.finish(None).unwrap();
+        assert!(transfer.stream().reads <= LINGER_BYTES_MAX / 1024);
+    }
 }

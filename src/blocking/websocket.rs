@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use super::chunks::{Chunks, Want};
 use super::clock::Clock;
-use super::ending::{Ending, leaving_code};
+use super::ending::{Ending, Violation, leaving_code};
 use super::error::Error;
 use super::receive_loop::{Protocol, ReceiveLoop, TICK};
 use super::stream::Stream;
@@ -18,7 +18,7 @@ use crate::connection::{
     Abnormal, Chunk, ChunkEvent, Closed, Connection, Data, Event, Message, Prepared, ReadyState,
     Transport,
 };
-use crate::error::{ProtocolError, UsageError};
+use crate::error::UsageError;
 #[cfg(feature = "deflate")]
 use crate::extension::deflate::{Agreed, Compression};
 use crate::frame::CloseCode;
@@ -98,15 +98,17 @@ impl<S: Stream, R: Role> WebSocket<S, R> {
     /// Waits for the next message and returns it. Returns `None` once the connection is over;
     /// [`closed`](Self::closed) then tells how it was closed.
     ///
-    /// Writes what is unsent first. Replies to pings; pongs are skipped. When the peer has sent its
-    /// Close frame, this completes the closing handshake and waits for the stream to end.
+    /// Writes what is unsent as soon as the stream takes it, and reads meanwhile. Replies to pings;
+    /// pongs are skipped. When the peer has sent its Close frame, this completes the closing
+    /// handshake and waits for the stream to end, for a [second](Self::set_linger) at most.
     ///
     /// # Errors
     ///
     /// [`Error::TimedOut`] if no message is complete within the
     /// [read time-out](Self::set_read_timeout); nothing is lost, call again. [`Error::Protocol`]
     /// and [`Error::Io`] are final, and come after all messages that arrived before. After both
-    /// Close frames a stream that breaks is no error any more.
+    /// Close frames a stream that breaks is no error any more. Nor is a bad Close frame in answer
+    /// to ours: [`closed`](Self::closed) then tells which rule it broke.
     pub fn receive(&mut self) -> Result<Option<Message>, Error> {
         self.receiving.receive()
     }
@@ -243,8 +245,10 @@ impl<S: Stream, R: Role> WebSocket<S, R> {
     ///
     /// # Errors
     ///
-    /// [`Error::Usage`] as [`Connection::send`]. [`Error::Io`] if nothing can be sent any more; go
-    /// on receiving, as the peer may have said why.
+    /// [`Error::Usage`] as [`Connection::send`]. If nothing can be sent any more because of the
+    /// peer, [`Error::Closed`] or [`Error::Protocol`] with the reason, if that has arrived, and
+    /// otherwise [`Error::Io`]. Go on receiving: what arrived before is not lost, and the reason
+    /// may still come.
     pub fn send<'a>(&mut self, message: impl Into<Data<'a>>) -> Result<(), Error> {
         self.encode(|connection, out| connection.send(message, out))
     }
@@ -309,7 +313,8 @@ impl<S: Stream, R: Role> WebSocket<S, R> {
     /// As [`send`](Self::send).
     pub fn feed<'a>(&mut self, message: impl Into<Data<'a>>) -> Result<(), Error> {
         let ReceiveLoop { transfer, protocol, .. } = &mut self.receiving;
-        transfer.feed(|out| protocol.send(message, out))
+        let fed = transfer.feed(|out| protocol.send(message, out));
+        fed.map_err(|error| self.receiving.explain(error))
     }
 
     /// Writes everything that is unsent.
@@ -320,7 +325,8 @@ impl<S: Stream, R: Role> WebSocket<S, R> {
     /// [write time-out](Self::set_write_timeout): the rest stays queued. [`Error::Io`] as
     /// [`send`](Self::send).
     pub fn flush(&mut self) -> Result<(), Error> {
-        self.receiving.transfer.flush_all()
+        let flushed = self.receiving.transfer.flush_all();
+        flushed.map_err(|error| self.receiving.explain(error))
     }
 
     /// Sends a ping with a payload of at most 125 bytes. The peer's pong comes as
@@ -348,7 +354,8 @@ impl<S: Stream, R: Role> WebSocket<S, R> {
         encode: impl FnOnce(&mut Connection<R>, &mut Outbox) -> Result<(), UsageError>,
     ) -> Result<(), Error> {
         let ReceiveLoop { transfer, protocol, .. } = &mut self.receiving;
-        transfer.send(|out| encode(protocol, out))
+        let sent = transfer.send(|out| encode(protocol, out));
+        sent.map_err(|error| self.receiving.explain(error))
     }
 }
 
@@ -382,7 +389,7 @@ impl<S: Stream, R: Role> WebSocket<S, R> {
     ///
     /// Does not wait if `timeout` is zero, nor over a stream without time-outs.
     pub fn terminate(&mut self, timeout: Duration) -> Closed {
-        let mut can_wait = !timeout.is_zero() && self.receiving.set_timeout(Some(timeout)).is_ok();
+        let can_wait = !timeout.is_zero() && self.receiving.transfer.can_wait();
         let deadline = after(Some(timeout));
         let mut otherwise = Abnormal::Terminated;
         if can_wait {
@@ -397,10 +404,9 @@ impl<S: Stream, R: Role> WebSocket<S, R> {
             if let Some(closed) = self.closed() {
                 return closed.clone();
             }
-            can_wait = can_wait && !passed(deadline);
-            if !can_wait {
+            if !can_wait || passed(deadline) {
                 self.receiving.end(Ending::abnormal(otherwise));
-            } else if let Err(Error::TimedOut) = self.receiving.discard()
+            } else if let Err(Error::TimedOut) = self.receiving.discard(deadline)
                 && !passed(deadline)
             {
                 thread::sleep(TICK); // the stream is non-blocking
@@ -469,6 +475,8 @@ impl<S: Stream, R: Role> WebSocket<S, R> {
     /// trickle in. With zero, it returns what has arrived already. With `None`, the default, it
     /// waits as long as it takes.
     ///
+    /// A message that waits behind more than a hundred control frames may take another call.
+    ///
     /// # Errors
     ///
     /// The stream's error, above all `Unsupported`. The old time-out stays.
@@ -499,6 +507,17 @@ impl<S: Stream, R: Role> WebSocket<S, R> {
         self.receiving.set_keepalive(config);
     }
 
+    /// Sets how long to wait, after both Close frames, for the peer to end the stream too. Default:
+    /// 1 s. With zero, nobody waits. Not longer than
+    /// [`close_within`](KeepaliveConfig::close_within) in any case.
+    ///
+    /// [`receive`](Self::receive) returns `None` once that is over, and the result is the peer's
+    /// Close frame. A client waits because the server should end the stream first, and a server
+    /// because the peer may still be sending (RFC 6455 §7.1.1).
+    pub fn set_linger(&mut self, time: Duration) {
+        self.receiving.set_linger(time);
+    }
+
     /// Returns the time between the newest answered keep-alive ping and its pong.
     #[must_use]
     pub fn round_trip(&self) -> Option<Duration> {
@@ -511,8 +530,8 @@ impl<S: Stream, R: Role> WebSocket<S, R> {
         self.receiving.transfer.stream()
     }
 
-    /// Returns the stream, without a closing handshake. Unread and unsent bytes are lost;
-    /// [`into_parts`](Self::into_parts) returns them.
+    /// Returns the stream, without a closing handshake, and without time-outs. Unread and unsent
+    /// bytes are lost; [`into_parts`](Self::into_parts) returns them.
     #[must_use]
     pub fn into_stream(self) -> S {
         self.receiving.transfer.into_stream()
@@ -540,15 +559,14 @@ impl<S, K> WebSocket<S, Client<K>> {
 
 /// A whole connection writes its replies itself.
 impl<S: Stream, R: Role> Protocol<S> for Connection<R> {
-    const RETRY_AFTER: Option<Duration> = None;
-
     #[inline]
     fn receive<'a>(
         &mut self,
         input: &mut Input<'a>,
         out: &mut Outbox,
-    ) -> Result<Option<Event<'a>>, ProtocolError> {
-        self.receive(input, out)
+    ) -> Result<Option<Event<'a>>, Violation> {
+        let is_after_our_close = self.writer().ready_state() != ReadyState::Open;
+        self.receive(input, out).map_err(|error| Violation { error, is_after_our_close })
     }
 
     fn receive_chunk<'a>(
@@ -556,8 +574,9 @@ impl<S: Stream, R: Role> Protocol<S> for Connection<R> {
         within: Option<u64>,
         input: &mut Input<'a>,
         out: &mut Outbox,
-    ) -> Result<Option<ChunkEvent<'a>>, ProtocolError> {
-        self.next_chunk(within, input, out)
+    ) -> Result<Option<ChunkEvent<'a>>, Violation> {
+        let is_after_our_close = self.writer().ready_state() != ReadyState::Open;
+        self.next_chunk(within, input, out).map_err(|error| Violation { error, is_after_our_close })
     }
 
     fn is_in_chunks(&self) -> bool {

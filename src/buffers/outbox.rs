@@ -162,7 +162,10 @@ impl Outbox {
             return Ok(0);
         }
         match writer.write(self.front())? {
-            0 => Err(std::io::ErrorKind::WriteZero.into()),
+            0 => {
+                let kind = std::io::ErrorKind::WriteZero;
+                Err(std::io::Error::new(kind, "it accepts no more bytes"))
+            }
             n => {
                 self.sent(n);
                 Ok(n)

@@ -336,7 +336,8 @@ impl<R: Role> Writer<R> {
         self.rare.is_some()
     }
 
-    fn is_backed_up(&self, out: &Outbox) -> bool {
+    /// Returns whether the backlog is too large for another pong.
+    pub(crate) fn is_backed_up(&self, out: &Outbox) -> bool {
         out.backlog() > in_memory(self.reply_backlog_max.into())
     }
 

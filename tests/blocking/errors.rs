@@ -6,13 +6,14 @@ use std::io::{self, ErrorKind};
 use std::net::TcpStream;
 
 use hybi::blocking::{
-    Abnormal, AcceptError, Acceptor, AddressError, ConnectError, Connector, Error, Pending, Proxy,
-    Reader, Shared, Untimed, WebSocket, Writer,
+    Abnormal, AcceptError, Acceptor, AddressError, Closed, ConnectError, Connector, Error, Pending,
+    Proxy, Reader, Shared, Untimed, WebSocket, Writer,
 };
+use hybi::frame::CloseReason;
 use hybi::handshake::{
     HandshakeUsageError, ProxyAnswer, ProxyHandshake, ProxyRequest, RequestError, ResponseError,
 };
-use hybi::{Client, Input, Outbox, ProtocolError, Server, Uri, UsageError};
+use hybi::{Client, CloseCode, Input, Outbox, ProtocolError, Server, Uri, UsageError};
 
 /// An error for each of the addresses 127.0.0.0, 127.0.0.1 and so on.
 fn unreachable<const N: usize>(errors: [io::Error; N]) -> ConnectError {
@@ -25,6 +26,10 @@ fn chain(error: &(dyn std::error::Error + 'static)) -> Vec<String> {
     std::iter::successors(Some(error), |&error| error.source()).map(ToString::to_string).collect()
 }
 
+fn too_big() -> Closed {
+    Closed::Clean(Some(CloseReason { code: CloseCode::TOO_BIG, reason: "too big".into() }))
+}
+
 #[test]
 fn each_error_is_printed_once() {
     let reset = || io::Error::from(ErrorKind::ConnectionReset);
@@ -32,6 +37,7 @@ fn each_error_is_printed_once() {
     let errors: Vec<(Box<dyn std::error::Error>, String)> = vec![
         (Error::Protocol(ProtocolError::Unmasked).into(), ProtocolError::Unmasked.to_string()),
         (Error::Usage(UsageError::Closed).into(), UsageError::Closed.to_string()),
+        (Error::Closed(too_big()).into(), "the connection is closed: 1009 \"too big\"".into()),
         (Error::TimedOut.into(), "the time-out has passed".into()),
         (Error::Io(reset()).into(), format!("the stream failed: {}", reset())),
         (AcceptError::Request(RequestError::Origin).into(), RequestError::Origin.to_string()),
@@ -97,6 +103,7 @@ fn the_errors_have_stable_names() {
         (ConnectError::Usage(HandshakeUsageError::Host).name(), HandshakeUsageError::Host.name()),
         (ConnectError::Response(ResponseError::Accept).name(), ResponseError::Accept.name()),
         (Error::Io(reset()).name(), Abnormal::Transport.name()),
+        (Error::Closed(too_big()).name(), too_big().name()),
         (Error::TimedOut.name(), "timed-out"),
         (AcceptError::TimedOut.name(), "accept-timed-out"),
         (AcceptError::Io(reset()).name(), "accept-failed"),

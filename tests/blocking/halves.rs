@@ -53,8 +53,9 @@ fn the_reading_half_answers_while_nobody_writes() {
     assert_eq!(client.receive_event().unwrap(), pong(b"?"));
     client.close(CloseCode::NORMAL, "bye").unwrap();
     assert_eq!(closed(&mut client).reason(), "bye");
-    assert!(matches!(reading.join().unwrap(), Closed::Clean(Some(_))));
-    assert!(matches!(writer.send("late"), Err(Error::Usage(UsageError::Closed))));
+    let end = reading.join().unwrap();
+    assert!(matches!(end, Closed::Clean(Some(_))));
+    assert!(matches!(writer.send("late"), Err(Error::Closed(closed)) if closed == end));
 }
 
 #[test]
@@ -199,7 +200,8 @@ fn halves_tell_violations_and_ends() {
     drop(client);
     let cut_off = Abnormal::CutOff(CutOff::BetweenMessages);
     assert_eq!(closed(&mut reader), Closed::Abnormal(cut_off));
-    assert!(matches!(writer.send("late"), Err(Error::Usage(UsageError::Closed))));
+    let late = writer.send("late").unwrap_err();
+    assert!(matches!(late, Error::Closed(Closed::Abnormal(why)) if why == cut_off));
 }
 
 #[test]

@@ -7,6 +7,8 @@ mod chunks;
 #[cfg(feature = "deflate")]
 mod compression;
 mod connection;
+mod deadlines;
+mod endings;
 mod errors;
 mod halves;
 mod handshake;
@@ -14,4 +16,5 @@ mod hub;
 mod parts;
 mod proxies;
 mod refusals;
+mod sockets;
 mod stream;

@@ -8,7 +8,7 @@ use std::net::{Shutdown, TcpListener, TcpStream};
 use std::rc::Rc;
 use std::time::Duration;
 
-use hybi::blocking::{Closed, Error, Reader, Stream, WebSocket};
+use hybi::blocking::{Closed, Error, Reader, Stream, TryClone, WebSocket};
 use hybi::frame::{Header, Mask, OpCode};
 use hybi::{Client, Config, Connection, Event, Inbox, Message, Role, Server};
 
@@ -29,11 +29,40 @@ pub enum Out {
     Error(ErrorKind),
 }
 
+/// A call that may wait, and the time-outs that were in force for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Waiting {
+    pub call: Call,
+    pub read_timeout: Option<Duration>,
+    pub write_timeout: Option<Duration>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Call {
+    Read,
+    Write,
+    Flush,
+    Shutdown,
+}
+
 #[derive(Default)]
 pub struct Log {
     pub written: Vec<u8>,
     pub writes: usize,
+    pub reads: usize,
     pub shut: Vec<Shutdown>,
+    /// How often a time-out was set.
+    pub settings: usize,
+    pub read_timeout: Option<Duration>,
+    pub write_timeout: Option<Duration>,
+    pub waiting: Vec<Waiting>,
+}
+
+impl Log {
+    fn note(&mut self, call: Call) {
+        let (read_timeout, write_timeout) = (self.read_timeout, self.write_timeout);
+        self.waiting.push(Waiting { call, read_timeout, write_timeout });
+    }
 }
 
 /// Reads from a script, after whose end it is at the end of the stream; writes as scripted, then
@@ -44,6 +73,8 @@ pub struct Script {
     pub output: Rc<RefCell<VecDeque<Out>>>,
     pub log: Rc<RefCell<Log>>,
     pub timed: bool,
+    /// Whether it is like a socket, which never reads while it writes.
+    pub independent: bool,
 }
 
 impl Script {
@@ -53,6 +84,7 @@ impl Script {
             output: Rc::default(),
             log: Rc::default(),
             timed: true,
+            independent: false,
         }
     }
 
@@ -68,11 +100,20 @@ impl Script {
     pub fn unread(&self) -> usize {
         self.input.borrow().len()
     }
+
+    /// The calls of one kind, each with the time-outs for reading and writing.
+    pub fn waiting(&self, call: Call) -> Vec<(Option<Duration>, Option<Duration>)> {
+        let log = self.log.borrow();
+        let calls = log.waiting.iter().filter(|waiting| waiting.call == call);
+        calls.map(|waiting| (waiting.read_timeout, waiting.write_timeout)).collect()
+    }
 }
 
 impl Read for Script {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         assert!(!buffer.is_empty(), "reading into nothing would look like the end");
+        self.log.borrow_mut().note(Call::Read);
+        self.log.borrow_mut().reads += 1;
         let mut input = self.input.borrow_mut();
         match input.pop_front() {
             None | Some(In::End) => Ok(0),
@@ -93,6 +134,7 @@ impl Write for Script {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let mut log = self.log.borrow_mut();
         log.writes += 1;
+        log.note(Call::Write);
         match self.output.borrow_mut().pop_front().unwrap_or(Out::Takes(usize::MAX)) {
             Out::Takes(n) => {
                 let n = n.min(bytes.len());
@@ -104,23 +146,50 @@ impl Write for Script {
     }
 
     fn flush(&mut self) -> io::Result<()> {
+        self.log.borrow_mut().note(Call::Flush);
         Ok(())
+    }
+}
+
+impl Script {
+    fn set_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
+        assert_ne!(timeout, Some(Duration::ZERO), "an error to TcpStream");
+        self.log.borrow_mut().settings += 1;
+        match timeout {
+            Some(_) if !self.timed => Err(ErrorKind::Unsupported.into()),
+            _ => Ok(()),
+        }
     }
 }
 
 impl Stream for Script {
     fn set_read_timeout(&mut self, timeout: Option<Duration>) -> io::Result<()> {
-        assert_ne!(timeout, Some(Duration::ZERO), "an error to TcpStream");
-        if self.timed { Ok(()) } else { Err(ErrorKind::Unsupported.into()) }
+        self.set_timeout(timeout)?;
+        self.log.borrow_mut().read_timeout = timeout;
+        Ok(())
     }
 
     fn set_write_timeout(&mut self, timeout: Option<Duration>) -> io::Result<()> {
-        self.set_read_timeout(timeout)
+        self.set_timeout(timeout)?;
+        self.log.borrow_mut().write_timeout = timeout;
+        Ok(())
     }
 
     fn shutdown(&mut self, how: Shutdown) -> io::Result<()> {
+        self.log.borrow_mut().note(Call::Shutdown);
         self.log.borrow_mut().shut.push(how);
         Ok(())
+    }
+
+    fn has_independent_directions(&self) -> bool {
+        self.independent
+    }
+}
+
+/// All handles are one stream. For halves in one thread.
+impl TryClone for Script {
+    fn try_clone(&self) -> io::Result<Self> {
+        Ok(self.clone())
     }
 }
 

@@ -439,7 +439,7 @@ impl<S: TryClone + Send + 'static> Drop for Listening<'_, S> {
 /// Returns whether an error only says that the connection has ended, as [`HubEvent::Ended`] does.
 fn is_end(error: &(dyn StdError + Send + Sync + 'static)) -> bool {
     match error.downcast_ref::<Error>() {
-        Some(Error::Protocol(_) | Error::Io(_)) => true,
+        Some(Error::Protocol(_) | Error::Closed(_) | Error::Io(_)) => true,
         Some(_) => false,
         None => matches!(
             error.downcast_ref::<SendError>(),
