@@ -27,11 +27,12 @@ impl Clock {
         Ok(self.instant(wake))
     }
 
-    /// Does the same for a reading half: returns the payload of a ping that is due, and when to
+    /// Does the same for a reading half, given how far the writing side has got: returns the payload of a ping that is due, and when to
     /// call it again.
     pub(super) fn poll_half(
         &mut self,
         closing_since: Option<Instant>,
+        output: Progress,
     ) -> Result<(Option<[u8; 8]>, Option<Instant>), KeepaliveError> {
         let state = match closing_since {
             None => ReadyState::Open,
@@ -41,8 +42,6 @@ impl Clock {
                 ReadyState::Closing
             }
         };
-        // How far the writing side has got is not known here.
-        let output = Progress::default();
         let due = self.keepalive.due(self.start.elapsed(), state, output)?;
         Ok((due.ping, self.instant(due.wake)))
     }

@@ -12,7 +12,7 @@ use super::error::Error;
 use super::link::{Link, WritingSide};
 use super::receive_loop::{Protocol, ReceiveLoop};
 use super::stream::{Stream, TryClone};
-use super::transfer::{Flush, Transfer, after};
+use super::transfer::{Flush, SharedProgress, Transfer, after};
 use super::websocket::WebSocket;
 use crate::buffers::Outbox;
 use crate::connection::{
@@ -413,6 +413,8 @@ impl<S, R> Clone for Writer<S, R> {
 struct ReadingHalf<S, R> {
     reader: connection::Reader<R>,
     link: Arc<Link<S, R>>,
+    /// How far the writing side has got.
+    output: Arc<SharedProgress>,
     /// What to do with the stream once the reply to the peer's last frame has been written.
     transport: Transport,
 }
@@ -432,9 +434,10 @@ impl<S: TryClone, R: Role> ReadingHalf<S, R> {
         let mut pong = Outbox::new();
         writer.flush_replies(&mut pong);
         transfer.out().append(pong.front());
-        let writing_side = WritingSide { writer, transfer: transfer.split_output(writing_handle) };
-        let link = Arc::new(Link::new(writing_side, handle, closing_since));
-        Ok(Self { reader, link, transport })
+        let output = Arc::<SharedProgress>::default();
+        let transfer = transfer.split_output(writing_handle, Arc::clone(&output));
+        let link = Link::new(WritingSide { writer, transfer }, handle, closing_since);
+        Ok(Self { reader, link: Arc::new(link), output, transport })
     }
 }
 
@@ -498,7 +501,7 @@ impl<S: Stream, R: Role> Protocol<S> for ReadingHalf<S, R> {
         clock: &mut Clock,
         _: &mut Outbox,
     ) -> Result<Option<Instant>, KeepaliveError> {
-        let (ping, wake) = clock.poll_half(self.link.closing_since())?;
+        let (ping, wake) = clock.poll_half(self.link.closing_since(), self.output.get())?;
         if let Some(payload) = ping {
             self.link.post_ping(payload);
         }

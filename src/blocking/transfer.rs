@@ -2,12 +2,13 @@
 
 use std::io;
 use std::net::Shutdown;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::error::{Error, IoFailure};
 use super::stream::Stream;
 use super::timeouts::{Direction, Timeouts};
-use crate::buffers::{Inbox, Outbox};
+use crate::buffers::{Inbox, Outbox, Progress};
 use crate::error::UsageError;
 use crate::input::Input;
 
@@ -21,6 +22,8 @@ pub(super) const LINGER: Duration = Duration::from_secs(1);
 const LINGER_BYTES_MAX: usize = 4 << 20;
 /// How long to wait before another write, if a stream takes nothing.
 const RETRY_AFTER: Duration = Duration::from_millis(50);
+/// The most bytes that one write takes if another thread wants to know how far we are.
+const PIECE: usize = 64 << 10;
 /// As good as never, and no more than systems take for a time-out.
 const NEVER: Duration = Duration::from_secs(30 * 365 * 24 * 60 * 60);
 
@@ -28,6 +31,8 @@ pub(super) struct Transfer<S> {
     stream: S,
     inbox: Inbox,
     out: Outbox,
+    /// Where to tell other threads how far the output has got.
+    progress: Option<Arc<SharedProgress>>,
     /// Whether the stream may hold back bytes that it has taken.
     unflushed: bool,
     /// Why nothing can be written any more.
@@ -38,6 +43,20 @@ pub(super) struct Transfer<S> {
     /// How the input has ended.
     input_end: Option<InputEnd>,
     lingering: Option<Lingering>,
+}
+
+/// How far an output has got that another thread writes.
+#[derive(Default)]
+pub(super) struct SharedProgress(Mutex<Progress>);
+
+impl SharedProgress {
+    pub(super) fn get(&self) -> Progress {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn set(&self, progress: Progress) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = progress;
+    }
 }
 
 /// The end of the input, for every later read.
@@ -103,6 +122,7 @@ impl<S: Stream> Transfer<S> {
             // it is complete would have to be copied out of it.
             inbox: inbox.in_place_up_to(0),
             out: Outbox::new(),
+            progress: None,
             unflushed: false,
             write_failure: None,
             write_within: None,
@@ -112,10 +132,12 @@ impl<S: Stream> Transfer<S> {
         }
     }
 
-    /// Makes a transfer for the output, over another handle to the same stream.
-    pub(super) fn split_output(&mut self, handle: S) -> Self {
+    /// Makes a transfer for the output, over another handle to the same stream. It tells `progress`
+    /// how far it has got.
+    pub(super) fn split_output(&mut self, handle: S, progress: Arc<SharedProgress>) -> Self {
         Self {
             out: core::mem::take(&mut self.out),
+            progress: Some(progress),
             unflushed: core::mem::take(&mut self.unflushed),
             write_failure: self.write_failure.take(),
             write_within: self.write_within,
@@ -357,10 +379,12 @@ impl<S: Stream> Transfer<S> {
 
     fn write_out(&mut self, deadline: Option<Instant>) -> io::Result<Flush> {
         let mut later = Flush::Stuck;
+        self.tell_progress();
         while self.unsent() > 0 {
             self.timeouts.bound(&mut self.stream, Direction::Write, deadline)?;
-            match self.out.write_to(&mut self.stream) {
+            match self.write_once() {
                 Ok(_) => {
+                    self.tell_progress();
                     self.unflushed = true;
                     later = Flush::Partly;
                     if self.unsent() > 0 && passed(deadline) {
@@ -383,6 +407,33 @@ impl<S: Stream> Transfer<S> {
             }
         }
         Ok(Flush::Done)
+    }
+
+    fn write_once(&mut self) -> io::Result<usize> {
+        match self.progress {
+            None => self.out.write_to(&mut self.stream),
+            // A stream may take long for much, and returns only then.
+            Some(_) => self.out.write_to(Pieces(&mut self.stream)),
+        }
+    }
+
+    fn tell_progress(&self) {
+        if let Some(shared) = &self.progress {
+            shared.set(self.out.progress());
+        }
+    }
+}
+
+/// Writes at most a [`PIECE`] at once.
+struct Pieces<'a, S>(&'a mut S);
+
+impl<S: io::Write> io::Write for Pieces<'_, S> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.write(bytes.get(..PIECE).unwrap_or(bytes))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
     }
 }
 
@@ -482,6 +533,9 @@ mod tests {
     struct Endless {
         reads: usize,
         shut: vec::Vec<Shutdown>,
+        /// What another thread sees of the output before each write.
+        output: Arc<SharedProgress>,
+        seen: vec::Vec<Progress>,
     }
 
     impl Read for Endless {
@@ -493,6 +547,7 @@ mod tests {
 
     impl Write for Endless {
         fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.seen.push(self.output.get());
             Ok(bytes.len())
         }
 
@@ -514,6 +569,22 @@ mod tests {
             self.shut.push(how);
             Ok(())
         }
+    }
+
+    /// A writer that waits for a slow peer holds the lock of the writing side. The keep-alive of the
+    /// reading half must see nevertheless that the peer takes bytes.
+    #[test]
+    fn others_see_how_far_an_output_has_got_while_it_is_written() {
+        let output = Arc::<SharedProgress>::default();
+        let stream = Endless { output: Arc::clone(&output), ..Endless::default() };
+        let mut whole = Transfer::with_handle(Endless::default(), Inbox::new());
+        let mut transfer = whole.split_output(stream, Arc::clone(&output));
+        transfer.out().append(&[0; 2 * PIECE + 1]);
+        assert_eq!(transfer.flush(None).unwrap(), Flush::Done);
+        let progress =
+            |taken: usize| Progress { taken: taken as u64, backlog: 2 * PIECE + 1 - taken };
+        assert_eq!(transfer.stream.seen, [0, PIECE, 2 * PIECE].map(progress));
+        assert_eq!(output.get(), progress(2 * PIECE + 1));
     }
 
     #[test]
