@@ -115,6 +115,7 @@ pub mod blocking;
 mod buffers;
 pub mod connection;
 mod error;
+mod escaped;
 pub mod extension;
 pub mod frame;
 pub mod handshake;
@@ -132,6 +133,7 @@ pub use buffers::{Inbox, Outbox};
 #[doc(inline)]
 pub use connection::{Config, Connection, Event, Limits, Message, Utf8Bytes};
 pub use error::{CutOff, EndOfInputError, Error, ProtocolError, UsageError};
+pub use escaped::escaped;
 #[doc(inline)]
 pub use frame::CloseCode;
 #[doc(inline)]

@@ -3,6 +3,7 @@
 use core::fmt;
 
 use crate::error::{CutOff, EndOfInputError, KeepaliveError, ProtocolError};
+use crate::escaped::Escaped;
 use crate::frame::CloseReason;
 
 /// How a connection ended, as a browser's `CloseEvent` reports it.
@@ -116,12 +117,14 @@ impl Abnormal {
 }
 
 /// Prints such as `1000 "bye"`, `1005 (no code)` or `1006: the connection ended without ...`. The
-/// peer's reason is quoted, with its control characters escaped.
+/// peer's reason is quoted and [escaped](crate::escaped).
 impl fmt::Display for Closed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Clean(Some(reason)) if reason.reason.is_empty() => write!(f, "{}", reason.code),
-            Self::Clean(Some(reason)) => write!(f, "{} {:?}", reason.code, reason.reason),
+            Self::Clean(Some(reason)) => {
+                write!(f, "{} {:?}", reason.code, Escaped(&reason.reason))
+            }
             Self::Clean(None) => f.write_str("1005 (no code)"),
             Self::Abnormal(why) => write!(f, "1006: {why}"),
         }

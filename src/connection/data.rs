@@ -3,12 +3,14 @@
 use alloc::borrow::Cow;
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::fmt;
 
 use bytes::Bytes;
 
 use super::event::ChunkData;
 use super::message::{Message, Utf8Bytes};
 use crate::error::UsageError;
+use crate::escaped::Escaped;
 use crate::frame::OpCode;
 use crate::utf8;
 
@@ -32,12 +34,22 @@ use crate::utf8;
 /// ```
 ///
 /// RFC 6455 has these two kinds of messages, so there will be no third variant.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Data<'a> {
     /// Text.
     Text(&'a str),
     /// Bytes.
     Binary(&'a [u8]),
+}
+
+/// Prints text [escaped](crate::escaped).
+impl fmt::Debug for Data<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Text(text) => f.debug_tuple("Text").field(&Escaped(text)).finish(),
+            Self::Binary(bytes) => f.debug_tuple("Binary").field(bytes).finish(),
+        }
+    }
 }
 
 impl<'a> Data<'a> {

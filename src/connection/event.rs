@@ -4,12 +4,13 @@ use alloc::borrow::Cow;
 use core::fmt;
 
 use crate::error::ProtocolError;
+use crate::escaped::Escaped;
 use crate::frame::{CONTROL_PAYLOAD_MAX, CloseReason, OpCode};
 
 /// A whole message or a control frame from the peer.
 ///
 /// Borrows from the input buffer if it arrived as one complete frame; otherwise owns its data.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Event<'a> {
     /// A text message.
@@ -60,6 +61,19 @@ impl Event<'_> {
     }
 }
 
+/// Prints text [escaped](crate::escaped).
+impl fmt::Debug for Event<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Text(text) => f.debug_tuple("Text").field(&Escaped(text)).finish(),
+            Self::Binary(bytes) => f.debug_tuple("Binary").field(bytes).finish(),
+            Self::Ping(payload) => f.debug_tuple("Ping").field(payload).finish(),
+            Self::Pong(payload) => f.debug_tuple("Pong").field(payload).finish(),
+            Self::Close(reason) => f.debug_tuple("Close").field(reason).finish(),
+        }
+    }
+}
+
 /// A chunk of a message, or a control frame from the peer.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -106,7 +120,7 @@ impl Chunk<'_> {
 ///
 /// A chunk of text consists of whole code points. One that the input splits comes in the next
 /// chunk.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub enum ChunkData<'a> {
     /// Part of a text message.
     Text(Cow<'a, str>),
@@ -130,6 +144,16 @@ impl ChunkData<'_> {
         match self {
             Self::Text(text) => ChunkData::Text(Cow::Owned(text.into_owned())),
             Self::Binary(bytes) => ChunkData::Binary(Cow::Owned(bytes.into_owned())),
+        }
+    }
+}
+
+/// Prints text [escaped](crate::escaped).
+impl fmt::Debug for ChunkData<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Text(text) => f.debug_tuple("Text").field(&Escaped(text)).finish(),
+            Self::Binary(bytes) => f.debug_tuple("Binary").field(bytes).finish(),
         }
     }
 }

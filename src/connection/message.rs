@@ -10,6 +10,7 @@ use bytes::Bytes;
 
 use super::data::{Data, Kind};
 use super::event::Event;
+use crate::escaped::Escaped;
 
 #[cfg(target_has_atomic = "ptr")]
 type Shared = alloc::sync::Arc<String>;
@@ -150,12 +151,14 @@ impl AsRef<[u8]> for Utf8Bytes {
     }
 }
 
+/// Prints the text [escaped](crate::escaped), in quotes.
 impl fmt::Debug for Utf8Bytes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.as_str().fmt(f)
+        Escaped(self.as_str()).fmt(f)
     }
 }
 
+/// Prints the text as it is. To a terminal or a log, print it [escaped](crate::escaped).
 impl fmt::Display for Utf8Bytes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.as_str().fmt(f)

@@ -3,6 +3,8 @@
 use alloc::borrow::Cow;
 use core::fmt;
 
+use crate::escaped::Escaped;
+
 /// A close code that a Close frame may carry: 1000–1003, 1007–1014 or 3000–4999 (RFC 6455 §7.4,
 /// IANA).
 ///
@@ -123,7 +125,7 @@ impl core::error::Error for CloseCodeError {}
 /// The code and the reason in a Close frame (RFC 6455 §5.5.1, §7.1.6). The reason may be empty.
 ///
 /// A Close frame without a body has no `CloseReason`. Programs call that close code 1005.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub struct CloseReason<'a> {
     /// Why the connection closes, for programs.
     pub code: CloseCode,
@@ -139,5 +141,15 @@ impl CloseReason<'_> {
     #[must_use]
     pub fn into_owned(self) -> CloseReason<'static> {
         CloseReason { code: self.code, reason: Cow::Owned(self.reason.into_owned()) }
+    }
+}
+
+/// Prints the reason [escaped](crate::escaped).
+impl fmt::Debug for CloseReason<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CloseReason")
+            .field("code", &self.code)
+            .field("reason", &Escaped(&self.reason))
+            .finish()
     }
 }

@@ -6,6 +6,7 @@ use alloc::string::{String, ToString};
 use core::fmt;
 use core::net::{Ipv4Addr, Ipv6Addr};
 
+use crate::escaped::Escaped;
 use crate::http::authority::{AuthorityError, host_and_port};
 use crate::http::list::text;
 
@@ -18,7 +19,7 @@ pub(super) fn parse(origin: &str) -> Result<String, OriginError> {
         _ => normalise(origin),
     };
     normalised.map_err(|reason| {
-        let origin = without_userinfo(origin).escape_debug().to_string();
+        let origin = Escaped(&without_userinfo(origin)).to_string();
         OriginError { origin, reason }
     })
 }

@@ -5,6 +5,7 @@ use core::fmt;
 use super::error::RequestError;
 use super::known::{Field, Head};
 use super::request_rules::{asks_for_websocket, check_handshake, check_host};
+use crate::escaped::Escaped;
 use crate::extension::{ExtensionsError, Offer, Offers};
 use crate::http::fields::{Fields, Pair};
 use crate::http::head::HttpVersion;
@@ -241,7 +242,7 @@ impl<'a> RequestParts<'a> {
 impl fmt::Debug for RequestParts<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RequestParts")
-            .field("method", &self.method)
+            .field("method", &Escaped(self.method))
             .field("version", &self.version)
             .field("fields", &self.fields.len())
             .finish_non_exhaustive()

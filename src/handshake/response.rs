@@ -1,13 +1,15 @@
 //! The response of a server or proxy (RFC 6455 §4.1).
 
+use alloc::string::String;
 use core::fmt;
 
 use super::error::ResponseError;
 use super::known::{Field, Head};
+use crate::escaped::Escaped;
 use crate::extension::{ExtensionsError, Offer, Offers};
 use crate::http::fields::{Fields, Pair};
 use crate::http::head::HttpVersion;
-use crate::http::list::{Printable, text};
+use crate::http::list::text;
 
 /// The head of a server's or proxy's response: from the handshakes, which read bytes, or
 /// [from parts](Self::from_parts), which an HTTP stack has parsed. It is well-formed.
@@ -89,11 +91,14 @@ impl<'a> Response<'a> {
     }
 }
 
-/// Such as `404 Not Found`.
+/// Such as `404 Not Found`. The reason phrase is [escaped](crate::escaped).
 impl fmt::Display for Response<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.status())?;
-        if self.reason().is_empty() { Ok(()) } else { write!(f, " {}", Printable(self.reason())) }
+        match self.reason() {
+            [] => Ok(()),
+            reason => write!(f, " {}", Escaped(&String::from_utf8_lossy(reason))),
+        }
     }
 }
 

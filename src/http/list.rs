@@ -1,27 +1,8 @@
 //! Tokens and comma-separated lists of them (RFC 9110 §5.6).
 
-use alloc::string::String;
-use core::fmt::{self, Write};
-
 /// Returns bytes that are known to be ASCII as text.
 pub(crate) fn text(ascii: &[u8]) -> &str {
     core::str::from_utf8(ascii).unwrap_or_default()
-}
-
-/// Displays a peer's text without control characters, bidirectional overrides and the like, which
-/// could deceive the reader of a log or terminal.
-pub(crate) struct Printable<'a>(pub(crate) &'a [u8]);
-
-impl fmt::Display for Printable<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for char in String::from_utf8_lossy(self.0).chars() {
-            match char {
-                '\'' | '"' => f.write_char(char)?,
-                _ => write!(f, "{}", char.escape_debug())?,
-            }
-        }
-        Ok(())
-    }
 }
 
 /// Returns whether the byte may be in a token (RFC 9110 §5.6.2).
@@ -69,14 +50,6 @@ mod tests {
     use alloc::vec::Vec;
 
     use super::*;
-
-    #[test]
-    fn a_peers_text_is_printed_without_tricks() {
-        let text = "It's \u{9b}31m \u{202e}reversed\r\n\u{e9}\0".as_bytes();
-        let printed = alloc::format!("{}", Printable(text));
-        assert_eq!(printed, "It's \\u{9b}31m \\u{202e}reversed\\r\\n\u{e9}\\0");
-        assert_eq!(alloc::format!("{}", Printable(b"\xff")), "\u{fffd}");
-    }
 
     #[test]
     fn elements_are_trimmed_and_not_empty() {

@@ -16,6 +16,7 @@ mod flow_control;
 mod frames;
 mod in_place;
 mod keepalive;
+mod printing;
 mod properties;
 mod receiving;
 mod replay;
