@@ -457,63 +457,71 @@ pub fn client_handshake(data: &[u8]) {
 
     // The heads: interim ones, and the final one.
     let (mut from, mut interim, mut last) = (0, 0, None);
-    while let Some(len) = end_of_head(&wire[from..]).filter(|_| from < read) {
-        let status = wire.get(from + 9).copied();
-        let is_101 = wire[from..].get(9..12) == Some(b"101");
-        if from + len > read {
+    while let Some(head) = Mended::of(&wire[from..read]) {
+        let status = wire.get(from + 9..from + 12);
+        if status.is_none_or(|status| status[0] != b'1' || status == b"101") {
+            last = Some(head);
             break;
         }
-        if status != Some(b'1') || is_101 {
-            last = Some((from, len));
-            break;
-        }
-        from += len;
+        from += head.len;
         interim += 1;
     }
-    if let (Some((from, _)), Asked::Open(_) | Asked::Refused(_)) = (last, &client.verdict) {
-        same_response_from_parts(&Plain::of(wire, from), offered, deflate, &client.verdict);
-    }
+    let plain = last.as_ref().map(|head| Plain::of(&head.bytes, 0));
+    let behind = &wire[last.as_ref().map_or(wire.len(), |head| from + head.len)..];
+    let fits = |plain: &Plain<'_>| {
+        plain.headers.len() <= usize::from(limits.fields_max)
+            && last.as_ref().is_some_and(|head| head.len <= limits.head_bytes_max as usize)
+            && interim <= 16
+    };
     match &client.verdict {
         Asked::More => {
-            assert_eq!(last, None);
+            assert!(plain.is_none());
             assert!(wire.len() - from <= limits.head_bytes_max as usize && interim <= 16);
             assert_eq!(proxy, client);
         }
         Asked::Failed(error) => {
             names_a_section(error, error.section());
             assert!(*error != ResponseError::TooManyInterim || interim == 17);
-            match last {
+            match &plain {
                 // It is a 101, and the proxy's answer to something else.
-                Some((from, _)) if proxy.verdict != client.verdict => {
-                    assert_eq!(proxy.verdict, Asked::Refused(101));
-                    justified_failure(*error, &Plain::of(wire, from), offered, deflate);
+                Some(plain) if proxy.verdict != client.verdict => {
+                    assert_eq!(proxy.verdict.status(), Some(101));
+                    justified_failure(*error, plain, offered, deflate);
                 }
                 _ => assert_eq!(proxy, client),
             }
         }
-        Asked::Refused(status) => {
-            let plain = Plain::of(wire, last.expect("a whole head").0);
-            assert_eq!(plain.start[9..12], *status.to_string().as_bytes());
+        Asked::Refused { status, fields, error, .. } => {
+            assert_eq!(wire[from + 9..from + 12], *status.to_string().as_bytes());
             assert!(!matches!(status, 100..=199));
-            // The content without what is around its chunks, or as it is.
-            let body = &wire[plain.len..];
-            let in_chunks = !plain.values("Transfer-Encoding").is_empty();
-            assert!(client.rest.len() <= body.len());
-            assert!(in_chunks || body.starts_with(&client.rest));
-            let tunnel = if matches!(status, 200..=299) {
-                Asked::Open(None)
-            } else {
-                Asked::Refused(*status)
+            let is_tunnel = matches!(status, 200..=299);
+            let Some(plain) = plain.filter(|_| error.is_none()) else {
+                // The head has a fault, or is cut off: the status is told, and no body.
+                assert!(client.rest.is_empty() && fields.len() <= usize::from(limits.fields_max));
+                return match error {
+                    Some(error) if is_tunnel => assert_eq!(proxy.verdict, Asked::Failed(*error)),
+                    None if is_tunnel => assert_eq!(proxy.verdict, Asked::More),
+                    _ => assert_eq!(proxy, client),
+                };
             };
-            assert_eq!(proxy.rest, if tunnel == Asked::Open(None) { body } else { &client.rest });
-            assert_eq!(proxy.verdict, tunnel);
+            assert!(fits(&plain));
+            assert!(fields.iter().map(|(name, value)| (&**name, &**value)).eq(plain.texts()));
+            same_response_from_parts(&plain, offered, deflate, &client.verdict);
+            // The content without what is around its chunks, or as it is.
+            let in_chunks = !plain.values("Transfer-Encoding").is_empty();
+            assert!(client.rest.len() <= behind.len());
+            assert!(in_chunks || behind.starts_with(&client.rest));
+            if is_tunnel {
+                assert_eq!(proxy, ClientRun { verdict: Asked::Open(None), rest: behind.to_vec() });
+            } else {
+                assert_eq!(proxy, client);
+            }
         }
         Asked::Open(subprotocol) => {
-            let (from, len) = last.expect("a whole head");
-            let plain = Plain::of(wire, from);
-            assert_eq!(client.rest, wire[plain.len..], "what follows the head is the connection's");
-            assert!(len <= limits.head_bytes_max as usize && interim <= 16);
-            assert!(plain.headers.len() <= usize::from(limits.fields_max));
+            let plain = plain.expect("a whole head");
+            assert_eq!(client.rest, behind, "what follows the head is the connection's");
+            assert!(fits(&plain));
+            same_response_from_parts(&plain, offered, deflate, &client.verdict);
             assert!(plain.start.starts_with(b"HTTP/1.1 101"));
             assert_eq!(plain.values("Sec-WebSocket-Accept"), [ACCEPT]);
             assert_eq!(plain.values("Upgrade").len(), 1);
@@ -527,8 +535,45 @@ pub fn client_handshake(data: &[u8]) {
                     value.split(|byte| b"; \t,".contains(byte)).find(|part| !part.is_empty());
                 assert!(name.is_none_or(|name| name == b"permessage-deflate"));
             }
-            assert_eq!(proxy.verdict, Asked::Refused(101));
+            assert_eq!(proxy.verdict.status(), Some(101));
         }
+    }
+}
+
+/// A head of a response as the grammar has it: without what clients tolerate (RFC 9112 §2.2, §5.1, §5.2).
+struct Mended {
+    bytes: Vec<u8>,
+    /// As it was sent.
+    len: usize,
+}
+
+impl Mended {
+    /// Reads the head that the bytes begin with, line by line. `None`: there is no empty line.
+    fn of(wire: &[u8]) -> Option<Self> {
+        let (mut lines, mut len) = (Vec::<Vec<u8>>::new(), 0);
+        for line in wire.split_inclusive(|&byte| byte == b'\n') {
+            len += line.len();
+            let line = line.strip_suffix(b"\n")?;
+            let line = line.strip_suffix(b"\r").unwrap_or(line);
+            let number = lines.len();
+            match (line.first(), lines.last_mut()) {
+                (None, None) => return None,
+                (None, Some(_)) => {
+                    let mut bytes = lines.join(&b"\r\n"[..]);
+                    bytes.extend(b"\r\n\r\n");
+                    return Some(Self { bytes, len });
+                }
+                (Some(b' ' | b'\t'), Some(before)) if number > 1 => {
+                    *before = [trim_end(before), b" ", trim(line)].concat();
+                }
+                _ if number == 0 => lines.push(line.to_vec()),
+                _ => {
+                    let colon = line.iter().position(|&byte| byte == b':').unwrap_or(line.len());
+                    lines.push([trim_end(&line[..colon]), &line[colon..]].concat());
+                }
+            }
+        }
+        None
     }
 }
 
@@ -547,9 +592,24 @@ struct ClientRun {
 enum Asked {
     More,
     Failed(ResponseError),
-    Refused(u16),
+    Refused {
+        status: u16,
+        fields: Vec<(String, Vec<u8>)>,
+        is_complete: bool,
+        /// What was wrong with its head.
+        error: Option<ResponseError>,
+    },
     /// With this subprotocol.
     Open(Option<String>),
+}
+
+impl Asked {
+    fn status(&self) -> Option<u16> {
+        match self {
+            Self::Refused { status, .. } => Some(*status),
+            Self::More | Self::Failed(_) | Self::Open(_) => None,
+        }
+    }
 }
 
 fn request_for<'a>(uri: &'a Uri, offered: &[&'a str], deflate: bool) -> ClientRequest<'a> {
@@ -573,12 +633,11 @@ fn same_response_from_parts(plain: &Plain<'_>, offered: &[&str], deflate: bool, 
     let uri = Uri::parse("ws://server.example.com/chat").unwrap();
     let request = request_for(&uri, offered, deflate);
     let prepared = request.prepare_with_nonce(NONCE).unwrap();
-    let from_parts = match prepared.open(&response, keys as Keys) {
-        Ok(_) => Asked::Open(response.subprotocol().map(str::to_owned)),
-        Err(ResponseError::Status) => Asked::Refused(status),
-        Err(error) => Asked::Failed(error),
-    };
-    assert_eq!(from_parts, *verdict);
+    match prepared.open(&response, keys as Keys) {
+        Ok(_) => assert_eq!(*verdict, Asked::Open(response.subprotocol().map(str::to_owned))),
+        Err(ResponseError::Status) => assert_eq!(verdict.status(), Some(status)),
+        Err(error) => assert_eq!(*verdict, Asked::Failed(error)),
+    }
 }
 
 fn ask(
@@ -618,7 +677,11 @@ fn ask_proxy(limits: HeadBounds, pieces: &[&[u8]]) -> (ClientRun, usize) {
 }
 
 fn refused(refusal: Refusal) -> (Asked, Vec<u8>) {
-    (Asked::Refused(refusal.response().status()), refusal.body().to_vec())
+    let fields = refusal.response().fields();
+    let fields = fields.map(|(name, value)| (name.to_owned(), value.to_vec())).collect();
+    let (status, error) = (refusal.response().status(), refusal.error());
+    let is_complete = refusal.is_complete();
+    (Asked::Refused { status, fields, is_complete, error }, refusal.body().to_vec())
 }
 
 /// Feeds the pieces to a machine that reads responses, and then `None`, the end of the input. Also says how many bytes had been
@@ -652,7 +715,9 @@ fn drive(
                 assert_eq!(got, Err(error));
                 assert!(input.is_empty());
             }
-            Asked::Refused(_) | Asked::Open(_) => {
+            // What follows a refusal that cannot be read to its end is nobody's.
+            Asked::Refused { is_complete: false, .. } => assert_eq!(got, Ok(None)),
+            Asked::Refused { .. } | Asked::Open(_) => {
                 assert_eq!(got, Ok(None));
                 assert_eq!(input.len(), piece.len());
                 rest.extend(input.remaining());
@@ -1112,6 +1177,12 @@ impl<'a> Plain<'a> {
         self.start.split(|&byte| byte == b' ').nth(1).expect("a target")
     }
 
+    fn texts(&self) -> impl Iterator<Item = (&'a str, &'a [u8])> {
+        self.headers
+            .iter()
+            .map(|(name, value)| (std::str::from_utf8(name).expect("a token"), *value))
+    }
+
     fn values(&self, name: &str) -> Vec<&'a [u8]> {
         let of_name = |(other, _): &&(&[u8], &[u8])| other.eq_ignore_ascii_case(name.as_bytes());
         self.headers.iter().filter(of_name).map(|(_, value)| *value).collect()
@@ -1157,10 +1228,16 @@ fn end_of_head(bytes: &[u8]) -> Option<usize> {
 }
 
 fn trim(value: &[u8]) -> &[u8] {
-    let is_space = |byte: &u8| b" \t".contains(byte);
     let start = value.iter().position(|byte| !is_space(byte)).unwrap_or(value.len());
-    let end = value.iter().rposition(|byte| !is_space(byte)).map_or(start, |at| at + 1);
-    &value[start..end]
+    trim_end(&value[start..])
+}
+
+fn trim_end(value: &[u8]) -> &[u8] {
+    &value[..value.iter().rposition(|byte| !is_space(byte)).map_or(0, |at| at + 1)]
+}
+
+fn is_space(byte: &u8) -> bool {
+    b" \t".contains(byte)
 }
 
 /// RFC 9110 §5.6.2.

@@ -86,8 +86,11 @@ impl<K: MaskingKeys> ClientHandshake<K> {
     ///
     /// # Errors
     ///
-    /// The bytes are not HTTP, exceed a limit, or are a 101 that breaks a rule of RFC 6455 §4.1.
-    /// The input has been discarded. Close the transport; later calls return the same error.
+    /// The bytes are not HTTP, exceed a limit, or are a 101 that breaks a rule of RFC 6455 §4.1. The
+    /// input has been discarded. Close the transport; later calls return the same error.
+    ///
+    /// If the server refuses, its status is returned, whatever is wrong after it: see
+    /// [`Refusal::error`].
     pub fn receive<'a>(
         &mut self,
         input: &mut Input<'a>,
@@ -101,8 +104,8 @@ impl<K: MaskingKeys> ClientHandshake<K> {
     }
 
     /// Ends the handshake without an answer: the transport has ended or failed, or you stop
-    /// waiting. Returns the refusal if there was one whose end has not come; how a server that
-    /// sends no `Content-Length` ends its body is to close the connection.
+    /// waiting. Returns the refusal if there was one whose end has not come, its head or its body: a
+    /// server that sends no `Content-Length` ends the body by closing the connection.
     ///
     /// ```
     /// use hybi::handshake::ClientRequest;
@@ -129,7 +132,8 @@ impl<K: MaskingKeys> ClientHandshake<K> {
                 self.state = State::Failed(error);
                 None
             }
-            State::Waiting { .. } | State::Answered => None,
+            State::Waiting { .. } => Refusal::salvage(&mut self.reader, is_refusal, None),
+            State::Answered => None,
         }
     }
 
@@ -152,7 +156,11 @@ impl<K: MaskingKeys> ClientHandshake<K> {
                 State::Failed(error) => return Err(*error),
                 State::Answered => return Ok(None),
             };
-            let Some(head) = read_head(&mut self.reader, input)? else { return Ok(None) };
+            let head = match read_head(&mut self.reader, input) {
+                Ok(Some(head)) => head,
+                Ok(None) => return Ok(None),
+                Err(fault) => return self.refused_badly(fault.into()),
+            };
             let response = Response { head };
             match response.status() {
                 101 => {}
@@ -178,6 +186,22 @@ impl<K: MaskingKeys> ClientHandshake<K> {
             return Ok(Some(Answer::Open(expected.open(agreed, keys), response)));
         }
     }
+
+    /// Returns the refusal that a head with a fault may have begun with.
+    #[cold]
+    fn refused_badly(
+        &mut self,
+        error: ResponseError,
+    ) -> Result<Option<Answer<'static, K>>, ResponseError> {
+        let refusal = Refusal::salvage(&mut self.reader, is_refusal, Some(error)).ok_or(error)?;
+        self.state = State::Answered;
+        Ok(Some(Answer::Refused(refusal)))
+    }
+}
+
+/// Returns whether a response of that status, of which not all can be read, is a refusal.
+fn is_refusal(status: u16) -> bool {
+    !matches!(status, 100..=199)
 }
 
 /// Prints how far it is, and no key.

@@ -20,6 +20,11 @@ pub(super) fn read_head<'a>(
     reader.read(input)
 }
 
+/// Returns the beginning of a response that broke off or had a fault.
+pub(super) fn salvage_head(reader: &mut HeadReader) -> Option<Head<'static>> {
+    reader.salvage()
+}
+
 /// A field that a handshake looks at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]

@@ -209,6 +209,9 @@ impl ProxyHandshake {
     ///
     /// The bytes are not HTTP or exceed a limit. The input has been discarded. Close the transport;
     /// later calls return the same error.
+    ///
+    /// If the proxy refuses, its status is returned, whatever is wrong after it: see
+    /// [`Refusal::error`].
     pub fn receive<'a>(
         &mut self,
         input: &mut Input<'a>,
@@ -231,7 +234,8 @@ impl ProxyHandshake {
                 self.state = State::Failed(error);
                 None
             }
-            State::Waiting { .. } | State::Answered => None,
+            State::Waiting { .. } => Refusal::salvage(&mut self.reader, is_refusal, None),
+            State::Answered => None,
         }
     }
 
@@ -240,6 +244,17 @@ impl ProxyHandshake {
     #[must_use]
     pub const fn is_refused(&self) -> bool {
         matches!(self.state, State::Refused(_))
+    }
+
+    /// Returns the refusal that a head with a fault may have begun with.
+    #[cold]
+    fn refused_badly(
+        &mut self,
+        error: ResponseError,
+    ) -> Result<Option<ProxyAnswer<'static>>, ResponseError> {
+        let refusal = Refusal::salvage(&mut self.reader, is_refusal, Some(error)).ok_or(error)?;
+        self.state = State::Answered;
+        Ok(Some(ProxyAnswer::Refused(refusal)))
     }
 
     fn read<'a>(
@@ -257,7 +272,11 @@ impl ProxyHandshake {
                 State::Failed(error) => return Err(*error),
                 State::Answered => return Ok(None),
             };
-            let Some(head) = read_head(&mut self.reader, input)? else { return Ok(None) };
+            let head = match read_head(&mut self.reader, input) {
+                Ok(Some(head)) => head,
+                Ok(None) => return Ok(None),
+                Err(fault) => return self.refused_badly(fault.into()),
+            };
             let response = Response { head };
             match response.status() {
                 // We asked for no upgrade, so a 101 answers something else.
@@ -279,6 +298,11 @@ impl ProxyHandshake {
             }
         }
     }
+}
+
+/// Returns whether a response of that status, of which not all can be read, is a refusal.
+fn is_refusal(status: u16) -> bool {
+    !matches!(status, 100..=299)
 }
 
 /// A proxy's final answer.

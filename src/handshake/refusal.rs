@@ -5,11 +5,12 @@ use alloc::vec::Vec;
 use core::fmt;
 
 use super::error::ResponseError;
-use super::known::{Field, Head};
+use super::known::{Field, Head, salvage_head};
 use super::response::Response;
 use crate::http::body::{BodyReader, Framing};
 use crate::http::head::HttpVersion;
 use crate::http::list::elements;
+use crate::http::reader::HeadReader;
 use crate::input::Input;
 
 /// A final response that opens nothing: an error, a redirect (which is never followed), a demand
@@ -28,6 +29,18 @@ pub struct Refusal {
 impl Refusal {
     /// The default for the longest body that is read, in bytes.
     pub(super) const BYTES_MAX: u32 = 64 << 10;
+
+    /// Makes a refusal of what can be read of a response that broke off or had a fault. `None` if
+    /// there is no complete status line, or its status `is_refusal` not.
+    #[cold]
+    pub(super) fn salvage(
+        reader: &mut HeadReader,
+        is_refusal: fn(u16) -> bool,
+        error: Option<ResponseError>,
+    ) -> Option<Self> {
+        let head = salvage_head(reader).filter(|head| is_refusal(head.status()))?;
+        Some(Self { response: Response { head }, body: Vec::new(), is_complete: false, error })
+    }
 
     /// Returns the status and the fields; only those before the fault if there is an
     /// [error](Self::error).

@@ -2,8 +2,8 @@
 //! bytes after it stay there.
 //!
 //! `httparse` parses a head that arrives whole, without a copy. One that arrives in pieces is
-//! collected, and [`Scan`] reads each byte once. `Scan` also names the fault of a bad head, so the
-//! result does not depend on how the input was split.
+//! collected, and [`Scan`] reads each byte once. `Scan` also names the fault of a bad head, and
+//! mends what is tolerated in responses, so the result does not depend on how the input was split.
 
 use alloc::borrow::Cow;
 use alloc::vec::Vec;
@@ -12,14 +12,14 @@ use core::mem::{self, MaybeUninit};
 
 use super::head::{Head, HttpVersion, Index, Layout, Span};
 use super::limits::HeadLimits;
-use super::scan::{Fault, Scan, StartLine};
+use super::scan::{Edit, Fault, Scan, StartLine};
 use crate::input::Input;
 
 /// Waits for a head.
 pub(crate) struct HeadReader {
     kind: StartLine,
     limits: HeadLimits,
-    /// The bytes of the head that have arrived and been scanned.
+    /// The bytes of the head that have arrived and been scanned, as the grammar has them.
     buffer: Vec<u8>,
     scan: Scan,
 }
@@ -49,6 +49,16 @@ impl HeadReader {
         self.read_piece(input)
     }
 
+    /// Returns the beginning of a response that broke off or had a fault: its status line, and the
+    /// fields that were complete and well-formed. `None` if there is no complete status line.
+    pub(crate) fn salvage<I: Index>(&mut self) -> Option<Head<'static, I>> {
+        let mut bytes = mem::take(&mut self.buffer);
+        let last_line_end = bytes.windows(2).rposition(|end| end == b"\r\n")?;
+        bytes.truncate(last_line_end);
+        bytes.extend_from_slice(b"\r\n\r\n");
+        Some(self.parse(&bytes)?.into_head(Cow::Owned(bytes)))
+    }
+
     /// Reads a head that is not whole, or not well-formed.
     #[cold]
     #[inline(never)]
@@ -56,28 +66,43 @@ impl HeadReader {
         &mut self,
         input: &mut Input<'a>,
     ) -> Result<Option<Head<'a, I>>, Fault> {
-        let mut len = None;
-        for (at, &byte) in input.remaining().iter().enumerate() {
-            match self.scan.step(byte, &self.limits) {
-                Ok(false) => {}
-                Ok(true) => {
-                    len = Some(at.saturating_add(1));
+        let bytes = input.remaining();
+        let mut fault = None;
+        // The end of what has been scanned, and of what has been copied.
+        let (mut scanned, mut copied) = (0_usize, 0_usize);
+        while let Some(&byte) = bytes.get(scanned)
+            && !self.scan.is_done()
+        {
+            let edit = match self.scan.step(byte, &self.limits) {
+                Ok(edit) => edit,
+                Err(error) => {
+                    fault = Some(error);
                     break;
                 }
-                Err(fault) => {
-                    self.buffer = Vec::new();
-                    input.take_up_to(usize::MAX);
-                    return Err(fault);
-                }
+            };
+            let before = scanned;
+            scanned = scanned.saturating_add(1);
+            if edit != Edit::Keep {
+                self.buffer.extend_from_slice(bytes.get(copied..before).unwrap_or_default());
+                copied = scanned;
+                apply(edit, &mut self.buffer);
             }
         }
-        self.buffer.extend_from_slice(input.take_up_to(len.unwrap_or(usize::MAX)));
-        if len.is_none() {
+        self.buffer.extend_from_slice(bytes.get(copied..scanned).unwrap_or_default());
+        if let Some(fault) = fault {
+            input.take_up_to(usize::MAX);
+            if self.kind == StartLine::Request {
+                self.buffer = Vec::new(); // nobody salvages it
+            }
+            return Err(fault);
+        }
+        input.take_up_to(scanned);
+        if !self.scan.is_done() {
             return Ok(None);
         }
         self.scan = Scan::new(self.kind);
         let bytes = mem::take(&mut self.buffer);
-        match parse(self.kind, &bytes, &self.limits) {
+        match self.parse(&bytes) {
             Some(parsed) if parsed.len() == bytes.len() => {
                 Ok(Some(parsed.into_head(Cow::Owned(bytes))))
             }
@@ -85,6 +110,25 @@ impl HeadReader {
                 debug_assert!(false, "Scan and httparse disagree");
                 Err(Fault::StartLine)
             }
+        }
+    }
+
+    /// Parses bytes that the scan has found good, and perhaps made longer.
+    fn parse<I: Index>(&self, bytes: &[u8]) -> Option<Parsed<I>> {
+        parse(self.kind, bytes, &HeadLimits { head_bytes_max: u32::MAX, ..self.limits })
+    }
+}
+
+/// Appends to the beginning of a head what becomes of its next byte.
+fn apply(edit: Edit, head: &mut Vec<u8>) {
+    match edit {
+        Edit::Keep | Edit::Drop => {}
+        Edit::LineEnd => head.extend_from_slice(b"\r\n"),
+        Edit::Unfold => {
+            while let Some(b'\r' | b'\n' | b' ' | b'\t') = head.last() {
+                head.pop();
+            }
+            head.push(b' ');
         }
     }
 }

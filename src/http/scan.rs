@@ -1,5 +1,10 @@
 //! Scans an HTTP/1.1 head (RFC 9112) byte by byte: finds its end, or at the first bad byte its
 //! fault.
+//!
+//! Requests are read strictly: what two readers understand in two ways is how requests are smuggled
+//! past a proxy. In responses three things are tolerated that a client must or may take: a folded
+//! field line (RFC 9112 §5.2), white space before a colon (§5.1), and a single LF as a line's end
+//! (§2.2). The scan says how to write them as the grammar has them, so nothing else needs to know.
 
 use super::limits::HeadLimits;
 use crate::http::list::is_token_byte;
@@ -36,9 +41,25 @@ pub(crate) enum Fault {
     TooManyFields,
 }
 
+/// What becomes of a byte, for the head to follow the grammar.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Edit {
+    /// It stays.
+    Keep,
+    /// It is left out.
+    Drop,
+    /// It is the end of a line: CR and LF.
+    LineEnd,
+    /// It continues the line before: a space, in place of that line's end and the white space
+    /// before that.
+    Unfold,
+}
+
 /// Progress through a head.
 #[derive(Debug)]
 pub(crate) struct Scan {
+    /// Whether it is a response, in which some things are tolerated.
+    is_tolerant: bool,
     state: State,
     /// The bytes so far.
     scanned: usize,
@@ -73,10 +94,16 @@ enum State {
     LineLf,
     /// A field name: at least one byte of it.
     Name,
+    /// White space before the colon.
+    NameSpace,
     /// A field value, or the colon before it.
     Value,
+    /// The white space at the start of a line that continues a field value.
+    Fold,
     /// The CR of the empty line at the end.
     EndCr,
+    /// The end.
+    Done,
 }
 
 impl Scan {
@@ -85,7 +112,14 @@ impl Scan {
             StartLine::Request => State::BeforeRequest,
             StartLine::Status => State::ResponseVersion(0),
         };
-        Self { state, scanned: 0, target_len: 0, fields: 0 }
+        let is_tolerant = matches!(kind, StartLine::Status);
+        Self { is_tolerant, state, scanned: 0, target_len: 0, fields: 0 }
+    }
+
+    /// Returns whether the last byte was the last of the head.
+    #[inline]
+    pub(crate) fn is_done(&self) -> bool {
+        self.state == State::Done
     }
 
     /// How many bytes have been looked at.
@@ -94,18 +128,24 @@ impl Scan {
         self.scanned
     }
 
-    /// Looks at the next byte. Returns whether it is the last of the head. Unusable after that, and
-    /// after a fault.
+    /// Looks at the next byte. Returns what becomes of it. Unusable after the end, and after a
+    /// fault.
     #[inline]
-    pub(crate) fn step(&mut self, byte: u8, limits: &HeadLimits) -> Result<bool, Fault> {
+    pub(crate) fn step(&mut self, byte: u8, limits: &HeadLimits) -> Result<Edit, Fault> {
         if self.scanned >= limits.head_bytes_max as usize {
             return Err(match self.state {
-                State::LineLf | State::Name | State::Value | State::EndCr => Fault::HeadTooLong,
+                State::LineLf
+                | State::Name
+                | State::NameSpace
+                | State::Value
+                | State::Fold
+                | State::EndCr => Fault::HeadTooLong,
                 State::LineCr if self.fields > 0 => Fault::HeadTooLong,
                 _ => Fault::StartLineTooLong,
             });
         }
         self.scanned = self.scanned.saturating_add(1);
+        let mut edit = Edit::Keep;
         self.state = match (self.state, byte) {
             (State::BeforeRequest, b'\r') => State::EmptyLineCr,
             (State::EmptyLineCr, b'\n') => State::BeforeRequest,
@@ -125,8 +165,10 @@ impl Scan {
                 State::Target
             }
             (State::RequestVersion(8) | State::Reason | State::Status(3), b'\r') => State::LineCr,
-            (State::RequestVersion(8) | State::Reason | State::Status(3), b'\n') => {
-                return Err(Fault::LineEnding);
+            (State::RequestVersion(8), b'\n') => return Err(Fault::LineEnding),
+            (State::Reason | State::Status(3), b'\n') => {
+                edit = Edit::LineEnd;
+                State::LineLf
             }
             (State::RequestVersion(read), _) => State::RequestVersion(version_step(read, byte)?),
 
@@ -152,10 +194,23 @@ impl Scan {
 
             (State::LineCr, b'\n') => State::LineLf,
             (State::LineLf, b'\r') => State::EndCr,
-            (State::EndCr, b'\n') => return Ok(true),
-            (State::LineCr | State::EndCr, _)
-            | (State::LineLf | State::Name | State::Value, b'\n') => {
+            (State::EndCr, b'\n') => State::Done,
+            (State::LineCr | State::EndCr, _) => return Err(Fault::LineEnding),
+            (State::LineLf, b'\n') if self.is_tolerant => {
+                edit = Edit::LineEnd;
+                State::Done
+            }
+            (State::Value | State::Fold, b'\n') if self.is_tolerant => {
+                edit = Edit::LineEnd;
+                State::LineLf
+            }
+            (State::LineLf | State::Name | State::Value, b'\n') if !self.is_tolerant => {
                 return Err(Fault::LineEnding);
+            }
+            // White space before the first field continues nothing (RFC 9112 §2.2).
+            (State::LineLf, b' ' | b'\t') if self.is_tolerant && self.fields > 0 => {
+                edit = Edit::Unfold;
+                State::Fold
             }
             (State::LineLf, b' ' | b'\t') => return Err(Fault::Folded),
             (State::LineLf, _) if is_token_byte(byte) => {
@@ -165,14 +220,23 @@ impl Scan {
                 }
                 State::Name
             }
-            (State::Name, b':') => State::Value,
+            (State::Name | State::NameSpace, b':') => State::Value,
             (State::Name, _) if is_token_byte(byte) => State::Name,
-            (State::LineLf | State::Name, _) => return Err(Fault::FieldName),
-            (State::Value, b'\r') => State::LineCr,
-            (State::Value, b'\t' | b' '..=b'~' | 0x80..) => State::Value,
-            (State::Value, _) => return Err(Fault::FieldValue),
+            (State::Name | State::NameSpace, b' ' | b'\t') if self.is_tolerant => {
+                edit = Edit::Drop;
+                State::NameSpace
+            }
+            (State::LineLf | State::Name | State::NameSpace, _) => return Err(Fault::FieldName),
+            (State::Value | State::Fold, b'\r') => State::LineCr,
+            (State::Fold, b' ' | b'\t') => {
+                edit = Edit::Drop;
+                State::Fold
+            }
+            (State::Value | State::Fold, b'\t' | b' '..=b'~' | 0x80..) => State::Value,
+            (State::Value | State::Fold, _) => return Err(Fault::FieldValue),
+            (State::Done, _) => State::Done, // nobody asks
         };
-        Ok(false)
+        Ok(edit)
     }
 }
 

@@ -6,7 +6,7 @@ mod parts;
 use std::collections::BTreeSet;
 
 use hybi::handshake::{
-    Acceptance, Answer, ClientRequest, HeadLimits, ResponseError, ServerHandshakeError,
+    Acceptance, Answer, ClientRequest, HeadLimits, Refusal, ResponseError, ServerHandshakeError,
 };
 use hybi::{ClientHandshake, Input, Outbox, ServerHandshake, Uri};
 
@@ -248,7 +248,7 @@ fn ask(setting: &str, pieces: &mut dyn Iterator<Item = &[u8]>) -> Outcome {
                     assert_eq!(response.status(), 101);
                     "open".into()
                 }
-                Ok(Some(Answer::Refused(refused))) => refused.response().status().to_string(),
+                Ok(Some(Answer::Refused(refused))) => refused_by(&refused),
                 Err(error) => format!("{error:?}"),
             };
         }
@@ -257,9 +257,15 @@ fn ask(setting: &str, pieces: &mut dyn Iterator<Item = &[u8]>) -> Outcome {
         }
     }
     if let Some(refused) = client.end_of_input() {
-        verdict = refused.response().status().to_string();
+        verdict = refused_by(&refused);
     }
     (verdict, Vec::new(), rest)
+}
+
+/// The status, and what was wrong with the head after it.
+fn refused_by(refusal: &Refusal) -> String {
+    let error = refusal.error().map(|error| format!(" {error:?}"));
+    format!("{}{}", refusal.response().status(), error.unwrap_or_default())
 }
 
 #[test]

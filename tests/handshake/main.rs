@@ -13,6 +13,7 @@ mod proxies;
 mod refusals;
 mod replay;
 mod server;
+mod tolerance;
 mod uris;
 mod values;
 

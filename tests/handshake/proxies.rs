@@ -51,7 +51,8 @@ fn proxies() {
         ("HTTP/1.1 407 x\r\nContent-Length: 3\r\n\r\nabc", Ok((false, 407, 3))),
         ("HTTP/1.1 101 x\r\nUpgrade: websocket\r\n\r\n", Ok((false, 101, 0))),
         ("SSH-2.0-x\r\n", Err(ResponseError::StatusLine)),
-        ("HTTP/1.1 200 OK\n\n", Err(ResponseError::LineEnding)),
+        ("HTTP/1.1 200 OK\n\n", Ok((true, 200, 0))),
+        ("HTTP/1.1 200 OK\r\r", Err(ResponseError::LineEnding)),
     ] {
         for size in [1, bytes.len()] {
             let request = ProxyRequest::new("a", 80);

@@ -400,12 +400,14 @@ fn class_09_any_byte_in_any_header_is_shown_or_refused() {
                 if place == 1 {
                     assert_eq!(judge_response(&bytes, 7).0, whole);
                 }
-                assert!(whole.is_some() || !is_control, "{byte:#x} in {line}");
+                // A single LF ends a line of a response.
+                assert!(whole.is_some() || !is_control || byte == b'\n', "{byte:#x} in {line}");
                 let mut inbox = bytes;
                 if let Ok(Some(Answer::Open(_, response))) =
                     client().receive(&mut Input::new(&mut inbox))
                 {
-                    assert_eq!(response.fields().count(), RESPONSE.len());
+                    let count = response.fields().count();
+                    assert!(count == RESPONSE.len() || count < RESPONSE.len() && byte == b'\n');
                     let _ =
                         (response.subprotocol(), response.reason(), response.extensions().count());
                 }

@@ -119,10 +119,15 @@ fn responses_from_parts() {
         if row.setting == "deflate" && cfg!(not(feature = "deflate")) {
             continue; // cannot be offered
         }
-        let Some(mut cut) = Cut::of(&row.bytes).filter(|_| !is_only_in_bytes(&row)) else {
+        // A bad interim response, too.
+        let is_interim = row.id.starts_with("interim/") && row.verdict != "open";
+        let Some(mut cut) = Cut::of(&row.bytes).filter(|_| !is_only_in_bytes(&row) && !is_interim)
+        else {
             only_in_bytes += 1;
             continue;
         };
+        // A stack tolerates white space before a colon, or has refused the head.
+        cut.fields.iter_mut().for_each(|(name, _)| *name = name.trim_ascii_end());
         // A stack reports an interim response by itself.
         while matches!(cut.start[1].parse().unwrap(), 100 | 102..=199) {
             cut = Cut::of(cut.body).unwrap();
@@ -141,7 +146,8 @@ fn responses_from_parts() {
             },
             Err(error) => format!("{error:?}"),
         };
-        assert_eq!(verdict, row.verdict, "{}", row.id);
+        let want = row.verdict.split(' ').next_back().unwrap();
+        assert_eq!(verdict, want, "{}", row.id);
         compared += 1;
     }
     let least = if cfg!(feature = "deflate") { 63 } else { 50 };
