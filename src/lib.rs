@@ -181,6 +181,7 @@ pub mod docs {
     #[doc = include_str!("../docs/compression.md")]
     pub mod compression {}
 
+    /// [Design]: design
     #[doc = include_str!("../docs/conformance.md")]
     pub mod conformance {}
 

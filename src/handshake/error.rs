@@ -43,7 +43,8 @@ pub enum RequestError {
     HostMalformed,
     /// The method is not GET.
     Method,
-    /// HTTP/1.0, in which nothing can be upgraded.
+    /// HTTP/1.0, in which nothing can be upgraded. The usual cause is not the client but a reverse
+    /// proxy that speaks HTTP/1.0 to its servers, such as nginx without `proxy_http_version 1.1`.
     Http10,
     /// The target is neither a path nor a URI with a host and a path.
     TargetForm,
@@ -210,7 +211,10 @@ impl fmt::Display for RequestError {
             Self::HostRepeated => "more than one Host field",
             Self::HostMalformed => "a Host field that is not a host and a port",
             Self::Method => "a method other than GET",
-            Self::Http10 => "a WebSocket handshake over HTTP/1.0, which must be HTTP/1.1",
+            Self::Http10 => {
+                "a WebSocket handshake over HTTP/1.0, which must be HTTP/1.1; usually a reverse \
+                 proxy is the cause, such as nginx without proxy_http_version 1.1"
+            }
             Self::TargetForm => "a request target that is not a path",
             Self::Body => "a WebSocket handshake with a body",
             Self::UpgradeMissing => "no Upgrade field with websocket",

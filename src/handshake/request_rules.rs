@@ -65,18 +65,13 @@ pub(super) fn check_handshake(head: &Head<'_>) -> Result<(), RequestError> {
         (1, _) => return Err(RequestError::KeyMalformed),
         _ => return Err(RequestError::KeyRepeated),
     }
-    // The grammar wants at least one element (RFC 6455 §4.3).
-    if head.count(Field::Protocol) > 0 {
-        let mut offered = head.all(Field::Protocol).flat_map(elements).peekable();
-        if offered.peek().is_none() || !offered.all(is_token) {
-            return Err(RequestError::SubprotocolsMalformed);
-        }
+    // The grammar wants at least one element (RFC 6455 §4.3). A recipient of a list takes empty ones
+    // (RFC 9110 §5.6.1.2), and some clients send a field without any.
+    if !head.all(Field::Protocol).flat_map(elements).all(is_token) {
+        return Err(RequestError::SubprotocolsMalformed);
     }
-    if head.count(Field::Extensions) > 0 {
-        let mut offered = head.all(Field::Extensions).flat_map(Offers::new).peekable();
-        if offered.peek().is_none() || !offered.all(|offer| offer.is_ok()) {
-            return Err(RequestError::ExtensionsMalformed);
-        }
+    if !head.all(Field::Extensions).flat_map(Offers::new).all(|offer| offer.is_ok()) {
+        return Err(RequestError::ExtensionsMalformed);
     }
     Ok(())
 }

@@ -58,7 +58,7 @@ impl Span {
     #[inline]
     pub(crate) fn of(part: &[u8], whole: &[u8]) -> Self {
         let start = part.as_ptr().addr().wrapping_sub(whole.as_ptr().addr());
-        // A head has at most u32::MAX bytes: `HeadLimits::head_bytes_max`.
+        // A head has far fewer bytes than u32::MAX: `HeadLimits::head_bytes_max`.
         Self { start: start as u32, end: start.wrapping_add(part.len()) as u32 }
     }
 

@@ -2,6 +2,9 @@
 
 /// Upper bounds on the head of a request or response that a peer sends.
 ///
+/// A head that exceeds one is refused, with an error that says which. Zero is no exception: a limit
+/// in which nothing fits refuses every head.
+///
 /// ```
 /// use hybi::ServerHandshake;
 /// use hybi::handshake::HeadLimits;
@@ -16,15 +19,19 @@ pub struct HeadLimits {
 }
 
 impl HeadLimits {
-    /// The number of field lines beyond which [`fields_max`](Self::fields_max) has no effect.
-    pub const FIELDS_CEILING: u16 = 128;
+    /// The default for [`fields_max`](Self::fields_max). The reader has room for so many.
+    pub(crate) const FIELDS: u16 = 128;
+
+    /// More than any head needs, and little enough for every place in one to fit into 32 bits.
+    const BYTES_CEILING: u32 = 1 << 30;
 
     /// Sets the longest head, in bytes, from the start line to the empty line, both included.
-    /// Default: 16 KiB, room for large cookies. A server answers 431, or 414 if the request line
-    /// alone is longer.
+    /// Default: 16 KiB, room for large cookies. More than 1 GiB counts as that much. A server
+    /// answers 431, or 414 if the request line alone is longer.
     #[must_use]
     pub const fn head_bytes_max(mut self, bytes: u32) -> Self {
-        self.head_bytes_max = bytes;
+        let is_too_much = bytes > Self::BYTES_CEILING;
+        self.head_bytes_max = if is_too_much { Self::BYTES_CEILING } else { bytes };
         self
     }
 
@@ -36,21 +43,17 @@ impl HeadLimits {
         self
     }
 
-    /// Sets the most field lines. Default: 100. More than [`FIELDS_CEILING`](Self::FIELDS_CEILING)
-    /// count as that many. A server answers 431.
+    /// Sets the most field lines. Default: 128. A server answers 431. Reading a head with more
+    /// lines than the default allocates, some 32 bytes for each line.
     #[must_use]
     pub const fn fields_max(mut self, fields: u16) -> Self {
         self.fields_max = fields;
         self
     }
-
-    pub(crate) fn fields_in_effect(&self) -> usize {
-        usize::from(self.fields_max.min(Self::FIELDS_CEILING))
-    }
 }
 
 impl Default for HeadLimits {
     fn default() -> Self {
-        Self { head_bytes_max: 16 << 10, target_bytes_max: 8 << 10, fields_max: 100 }
+        Self { head_bytes_max: 16 << 10, target_bytes_max: 8 << 10, fields_max: Self::FIELDS }
     }
 }

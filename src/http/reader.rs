@@ -153,24 +153,56 @@ struct Parsed<I> {
 
 /// Parses the head at the beginning of the bytes. Returns `None` if it is not complete, not
 /// well-formed, or beyond a limit; [`Scan`] tells which.
+#[inline]
 fn parse<I: Index>(kind: StartLine, bytes: &[u8], limits: &HeadLimits) -> Option<Parsed<I>> {
-    match kind {
-        StartLine::Request => parse_request(bytes, limits),
-        StartLine::Status => parse_response(bytes, limits),
+    let mut room = [const { MaybeUninit::uninit() }; HeadLimits::FIELDS as usize];
+    let parsed = match kind {
+        StartLine::Request => parse_request(bytes, limits, &mut room),
+        StartLine::Status => parse_response(bytes, limits, &mut room),
+    };
+    match parsed {
+        Err(httparse::Error::TooManyHeaders) if limits.fields_max > HeadLimits::FIELDS => {
+            parse_long(kind, bytes, limits)
+        }
+        parsed => parsed.ok().flatten(),
     }
 }
 
-/// The fields that `httparse` has room for.
-const FIELDS: usize = HeadLimits::FIELDS_CEILING as usize;
-
-fn parse_request<I: Index>(bytes: &[u8], limits: &HeadLimits) -> Option<Parsed<I>> {
-    let mut room = [const { MaybeUninit::uninit() }; FIELDS];
-    let mut request = httparse::Request::new(&mut []);
-    let httparse::Status::Complete(len) =
-        request.parse_with_uninit_headers(bytes, &mut room).ok()?
-    else {
-        return None;
+/// Parses a head with more fields than usual.
+#[cold]
+fn parse_long<I: Index>(kind: StartLine, bytes: &[u8], limits: &HeadLimits) -> Option<Parsed<I>> {
+    let lines = bytes.iter().filter(|&&byte| byte == b'\n').count();
+    let mut room = Vec::new();
+    room.resize_with(lines.min(limits.fields_max.into()), MaybeUninit::uninit);
+    let parsed = match kind {
+        StartLine::Request => parse_request(bytes, limits, &mut room),
+        StartLine::Status => parse_response(bytes, limits, &mut room),
     };
+    parsed.ok().flatten()
+}
+
+/// Where `httparse` puts the fields.
+type Room<'b> = [MaybeUninit<httparse::Header<'b>>];
+
+fn parse_request<'b, I: Index>(
+    bytes: &'b [u8],
+    limits: &HeadLimits,
+    room: &mut Room<'b>,
+) -> Result<Option<Parsed<I>>, httparse::Error> {
+    let mut request = httparse::Request::new(&mut []);
+    let status = request.parse_with_uninit_headers(bytes, room)?;
+    let httparse::Status::Complete(len) = status else { return Ok(None) };
+    Ok(checked_request(bytes, len, &request, limits))
+}
+
+/// Checks what `httparse` does not.
+#[inline]
+fn checked_request<I: Index>(
+    bytes: &[u8],
+    len: usize,
+    request: &httparse::Request<'_, '_>,
+    limits: &HeadLimits,
+) -> Option<Parsed<I>> {
     let head = bytes.get(..len)?;
     let target = request.path?.as_bytes();
     // httparse allows bytes beyond ASCII and a fragment; RFC 9112 §3.2 does not.
@@ -188,15 +220,26 @@ fn parse_request<I: Index>(bytes: &[u8], limits: &HeadLimits) -> Option<Parsed<I
     Some(Parsed { version: version(request.version?), status: 0, layout, index })
 }
 
-fn parse_response<I: Index>(bytes: &[u8], limits: &HeadLimits) -> Option<Parsed<I>> {
-    let mut room = [const { MaybeUninit::uninit() }; FIELDS];
+fn parse_response<'b, I: Index>(
+    bytes: &'b [u8],
+    limits: &HeadLimits,
+    room: &mut Room<'b>,
+) -> Result<Option<Parsed<I>>, httparse::Error> {
     let mut response = httparse::Response::new(&mut []);
     let config = httparse::ParserConfig::default();
-    let httparse::Status::Complete(len) =
-        config.parse_response_with_uninit_headers(&mut response, bytes, &mut room).ok()?
-    else {
-        return None;
-    };
+    let status = config.parse_response_with_uninit_headers(&mut response, bytes, room)?;
+    let httparse::Status::Complete(len) = status else { return Ok(None) };
+    Ok(checked_response(bytes, len, &response, limits))
+}
+
+/// Checks what `httparse` does not.
+#[inline]
+fn checked_response<I: Index>(
+    bytes: &[u8],
+    len: usize,
+    response: &httparse::Response<'_, '_>,
+    limits: &HeadLimits,
+) -> Option<Parsed<I>> {
     let head = bytes.get(..len)?;
     if !head.starts_with(b"HTTP/") || response.code? < 100 {
         return None;
@@ -220,11 +263,12 @@ fn index_of<I: Index>(
     fields: &[httparse::Header<'_>],
     limits: &HeadLimits,
 ) -> Option<(Span, I)> {
-    if head.len() > limits.head_bytes_max as usize || fields.len() > limits.fields_in_effect() {
+    if head.len() > limits.head_bytes_max as usize || fields.len() > usize::from(limits.fields_max)
+    {
         return None;
     }
-    // httparse takes a bare LF for the end of a line. RFC 9112 §2.2 would allow that, but it is how
-    // requests are smuggled past a proxy that does not. So check the end of each line.
+    // httparse takes a bare LF for the end of a line, in requests, too, where that is how they are
+    // smuggled past a proxy. So check the end of each line. Scan mends it in a response.
     if !head.ends_with(b"\r\n\r\n") {
         return None;
     }

@@ -215,7 +215,7 @@ impl Scan {
             (State::LineLf, b' ' | b'\t') => return Err(Fault::Folded),
             (State::LineLf, _) if is_token_byte(byte) => {
                 self.fields = self.fields.saturating_add(1);
-                if self.fields > limits.fields_in_effect() {
+                if self.fields > usize::from(limits.fields_max) {
                     return Err(Fault::TooManyFields);
                 }
                 State::Name

@@ -185,11 +185,13 @@ fn requests_of_the_suite() {
             None => {
                 let text = std::str::from_utf8(&out).unwrap();
                 assert!(text.starts_with("HTTP/1.1 101 "), "{}: {text}", row.id);
-                assert!(
-                    text.contains("\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n"),
-                    "{}",
-                    row.id
-                );
+                let accept = match row.id {
+                    // Of this key as it was sent; by another implementation of SHA-1 and base64.
+                    "key/bits-behind-the-end" => "OfS0wDaT5NoxF2gqm7Zj2YtetzM=",
+                    _ => "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=",
+                };
+                let line = format!("\r\nSec-WebSocket-Accept: {accept}\r\n");
+                assert!(text.contains(&line), "{}", row.id);
             }
             Some((status, _)) => check_refusal(row.id, &out, status),
         }

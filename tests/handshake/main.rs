@@ -8,6 +8,7 @@ mod client;
 #[path = "../common/corpus.rs"]
 mod corpus;
 mod errors;
+mod limits;
 mod printing;
 mod proxies;
 mod refusals;

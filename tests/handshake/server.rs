@@ -288,3 +288,37 @@ fn rejections_have_the_usual_reason_phrase() {
         assert_eq!(response.lines().next(), Some(&*format!("HTTP/1.1 {line}")));
     }
 }
+
+/// RFC 9110 §5.6.1.2: a list may have empty elements, and one of nothing else is none.
+#[test]
+fn an_empty_list_is_as_none() {
+    for list in ["", " ", ",", " , ,\t,"] {
+        let lines = format!(
+            "Sec-WebSocket-Protocol:{list}\r\nSec-WebSocket-Extensions:{list}\r\n\
+             Sec-WebSocket-Extensions:{list}\r\n"
+        );
+        let mut bytes = with("Sec-WebSocket-Protocol", &lines);
+        let (mut server, mut out) = (server(), Outbox::new());
+        let request = server.receive(&mut Input::new(&mut bytes), &mut out).unwrap().unwrap();
+        assert_eq!((request.subprotocols().count(), request.extensions().count()), (0, 0));
+        let terms = Acceptance::from_any_origin().subprotocol(request.choose_subprotocol(&["a"]));
+        server.accept(&request, &terms, &mut out).unwrap();
+        let response = String::from_utf8(out.take()).unwrap();
+        assert!(!response.contains("-Protocol") && !response.contains("-Extensions"), "{response}");
+    }
+}
+
+/// A proxy that speaks HTTP/1.0 to its servers is the usual cause, and not the client's fault.
+#[test]
+fn the_refusal_of_http_1_0_names_the_usual_cause() {
+    let mut bytes = with("GET", "GET /chat HTTP/1.0\r\n");
+    let (mut server, mut out) = (server(), Outbox::new());
+    let request = server.receive(&mut Input::new(&mut bytes), &mut out).unwrap().unwrap();
+    let error = server.accept(&request, &Acceptance::from_any_origin(), &mut out).unwrap_err();
+    assert_eq!(error, ServerHandshakeError::Request(Bad::Http10));
+    let response = String::from_utf8(out.take()).unwrap();
+    assert!(response.starts_with("HTTP/1.1 400 "), "{response}");
+    for word in ["HTTP/1.0", "proxy", "proxy_http_version 1.1", "RFC 9110 §7.8"] {
+        assert!(response.contains(word), "{word}: {response}");
+    }
+}
