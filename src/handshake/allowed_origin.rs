@@ -24,6 +24,11 @@ pub(super) fn parse(origin: &str) -> Result<String, OriginError> {
     })
 }
 
+/// Returns whether an origin is such as a browser sends it.
+pub(super) fn is_as_sent(origin: &str) -> bool {
+    parse(origin).is_ok_and(|parsed| parsed == origin)
+}
+
 fn without_userinfo(origin: &str) -> Cow<'_, str> {
     let Some((before, host)) = origin.rsplit_once('@') else { return origin.into() };
     match before.split_once("://") {
@@ -55,6 +60,7 @@ fn normalise(origin: &str) -> Result<String, Reason> {
         "about" | "blob" | "data" | "javascript" => return Err(Reason::OpaqueOrigin),
         // Programs with a browser inside send this for their local pages.
         "file" if authority.is_empty() => return Ok("file://".to_owned()),
+        "file" => return Err(Reason::OpaqueOrigin),
         _ => {}
     }
     let default_port = default_port(scheme.as_bytes());
@@ -143,7 +149,7 @@ impl fmt::Display for OriginError {
         let why = match self.reason {
             Reason::Scheme => "it does not begin with a scheme and ://",
             Reason::WebSocketScheme => "web pages have the scheme http or https, not ws or wss",
-            Reason::OpaqueOrigin => "pages with this scheme have the origin null",
+            Reason::OpaqueOrigin => "pages with such an address have the origin null",
             Reason::Wildcard => "it has a *; list every origin, or allow any",
             Reason::Userinfo => "it has a user name",
             Reason::Path => "it has a path, a query or a fragment",
@@ -237,7 +243,7 @@ mod tests {
             assert_eq!(error.reason, reason, "{entry:?}");
             assert!(error.to_string().contains(entry), "{error}");
         }
-        for entry in ["data://a", "BLOB://a", "about://blank", "javascript://a"] {
+        for entry in ["data://a", "BLOB://a", "about://blank", "javascript://a", "file://server"] {
             assert_eq!(parse(entry).unwrap_err().reason, Reason::OpaqueOrigin, "{entry:?}");
         }
         // A password gets into no log.

@@ -7,6 +7,7 @@ use core::fmt;
 use core::iter;
 use core::ops::Range;
 
+use super::allowed_origin::is_as_sent;
 use super::error::{HandshakeUsageError, ResponseError};
 use super::extra_fields::{ExtraFields, FieldValue};
 use super::key::{accept_key, encode_key};
@@ -81,7 +82,9 @@ impl<'a> ClientRequest<'a> {
     }
 
     /// Sets the origin on behalf of which the request is made, such as `https://example.com`.
-    /// Browsers must send one; other clients need not (RFC 6455 §4.1).
+    /// Browsers must send one; other clients need not (RFC 6455 §4.1). Servers compare it as a
+    /// whole, so write it as browsers do: in lower case, without a slash at the end and without the
+    /// scheme's default port; or `null`.
     pub fn origin(mut self, origin: impl Into<Option<&'a str>>) -> Self {
         self.origin = origin.into().map(Cow::Borrowed);
         self
@@ -247,9 +250,8 @@ impl<'a> ClientRequest<'a> {
         if self.require_subprotocol && self.subprotocols.is_empty() {
             return Err(HandshakeUsageError::NoSubprotocolOffered);
         }
-        if let Some(origin) = &self.origin
-            && (origin.is_empty() || !origin.bytes().all(|byte| byte.is_ascii_graphic()))
-        {
+        // Servers compare it with their lists as it is.
+        if self.origin.as_ref().is_some_and(|origin| !is_as_sent(origin)) {
             return Err(HandshakeUsageError::Origin);
         }
         self.fields.check(Some("origin"))

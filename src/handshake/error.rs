@@ -444,8 +444,9 @@ pub enum HandshakeUsageError {
     SubprotocolNotOffered,
     /// A client demands a subprotocol and offers none.
     NoSubprotocolOffered,
-    /// An origin that is empty, or has a space, a control character or a character beyond ASCII in
-    /// it.
+    /// An origin that no browser sends, so that no server would allow it: one with a path, a slash
+    /// at the end, upper case, the scheme's default port, or anything else but a scheme, a host and
+    /// a port.
     Origin,
     /// A rejection needs a status from 200 to 599.
     Status,
@@ -520,7 +521,10 @@ impl fmt::Display for HandshakeUsageError {
                 "only a subprotocol that the client has offered can be accepted"
             }
             Self::NoSubprotocolOffered => "who demands a subprotocol must offer one",
-            Self::Origin => "an origin must be visible ASCII",
+            Self::Origin => {
+                "an origin must be as browsers send it, such as https://example.com: no path, no \
+                 slash at the end, no default port, in lower case"
+            }
             Self::Status => "a rejection needs a status from 200 to 599",
             Self::Body => "a response with the status 204, 205 or 304 has no body",
             Self::ContentType => "a content type must have no control characters",

@@ -139,7 +139,8 @@ impl<'a> Request<'a> {
 
     /// Returns the subprotocol to accept: the first of `supported`, in the server's order of
     /// preference, that the client offers (RFC 6455 §4.2.2). Names are compared case-sensitively,
-    /// as they are registered.
+    /// as they are registered. A name that is no token is never chosen, because no client can offer
+    /// it (RFC 6455 §4.1).
     ///
     /// Pass it to [`Acceptance::subprotocol`](super::Acceptance::subprotocol); with `None` the
     /// connection has no subprotocol, or you reject.

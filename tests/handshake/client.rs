@@ -97,6 +97,14 @@ fn a_client_that_is_misused_writes_nothing() {
         (new().origin("http://a\r\n"), UsageError::Origin),
         (new().origin("http://a b"), UsageError::Origin),
         (new().origin("http://\u{e4}"), UsageError::Origin),
+        // Servers compare origins as they are, so these would be refused everywhere.
+        (new().origin("http://a/"), UsageError::Origin),
+        (new().origin("http://A"), UsageError::Origin),
+        (new().origin("http://a:80"), UsageError::Origin),
+        (new().origin("http://a/chat"), UsageError::Origin),
+        (new().origin("a"), UsageError::Origin),
+        (new().origin("ws://a"), UsageError::Origin),
+        (new().origin("http://me:secret@a"), UsageError::Origin),
         (new().field("Origin", "http://a"), UsageError::FieldReserved),
         (new().field("a", "b\r"), UsageError::FieldValue),
         (new().field("a", "b\0"), UsageError::FieldValue),
@@ -121,6 +129,11 @@ fn a_client_that_is_misused_writes_nothing() {
     for (request, want) in rows {
         assert_eq!(client_of(&request, &mut out).err(), Some(want), "{request:?}");
         assert!(out.is_empty());
+    }
+    for origin in ["https://a", "http://a:8080", "http://[::1]", "app://a", "file://", "null"] {
+        client_of(&new().origin(origin), &mut out).unwrap();
+        let sent = String::from_utf8(out.take()).unwrap();
+        assert!(sent.contains(&format!("\r\nOrigin: {origin}\r\n")), "{sent}");
     }
     // The caller's own credentials take the place of the URI's.
     client_of(&ClientRequest::new(&colon).field("authorization", "Bearer x"), &mut out).unwrap();
