@@ -822,9 +822,13 @@ pub fn handshake_pair(data: &[u8]) {
     let uri = String::from_utf8_lossy(fields.next().unwrap_or_default()).into_owned();
     let strings = Strings::of(fields);
     proxy_request(&strings);
+    lenient_uri(&uri);
     let uri = match Uri::parse(&uri) {
         Ok(uri) => uri,
-        Err(error) => return names_a_section(&error, "RFC "),
+        Err(error) => {
+            assert!(error.position() <= uri.len() && uri.is_char_boundary(error.position()));
+            return names_a_section(&error, error.section());
+        }
     };
     // Printed without userinfo, it is the same address.
     let again = Uri::parse(&uri.to_string()).unwrap();
@@ -1046,6 +1050,27 @@ pub fn handshake_pair(data: &[u8]) {
     }
     assert!(answered && fits);
     assert_eq!(body, out[head.len..]);
+}
+
+/// What is read leniently is an address that can be read strictly, and is the same then, both ways.
+fn lenient_uri(text: &str) {
+    match Uri::parse_lenient(text) {
+        Ok(uri) => {
+            let strict = Uri::parse(&uri.to_string()).unwrap();
+            let address = |uri: &Uri| {
+                (uri.is_secure(), uri.authority().to_owned(), uri.resource_name().to_owned())
+            };
+            assert_eq!(address(&strict), address(&uri));
+            assert_eq!(address(&Uri::parse_lenient(&uri.to_string()).unwrap()), address(&uri));
+            let userinfo = uri.userinfo().unwrap_or_default();
+            let whole = format!("ws://{userinfo}@a/");
+            assert_eq!(Uri::parse(&whole).unwrap().userinfo().unwrap_or_default(), userinfo);
+        }
+        Err(error) => {
+            assert!(error.position() <= text.len() && text.is_char_boundary(error.position()));
+            names_a_section(&error, error.section());
+        }
+    }
 }
 
 /// The connections that two handshakes end in understand each other, whatever was negotiated.

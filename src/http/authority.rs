@@ -94,7 +94,7 @@ fn port_number(digits: &[u8]) -> Result<Option<u16>, AuthorityError> {
 
 /// Returns whether the byte may be in a host name or an IPv4 address.
 #[inline]
-fn is_host_byte(byte: u8) -> bool {
+pub(crate) fn is_host_byte(byte: u8) -> bool {
     /// A table, because every handshake checks every byte of its `Host`.
     const TABLE: [bool; 256] = {
         let mut table = [false; 256];

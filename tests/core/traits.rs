@@ -100,6 +100,8 @@ fn every_public_type_can_be_sent_shared_and_printed() {
     note_data::<keepalive::Progress>(all);
 
     note_error::<uri::UriError>(all);
+    note_data::<uri::UriErrorKind>(all);
+    note_data::<uri::UriPart>(all);
 
     note::<handshake::Acceptance<'_>>(all);
     note::<handshake::Accepted<'_>>(all);

@@ -23,7 +23,7 @@ use hybi::handshake::{
     ProxyHandshake, ProxyRequest, Rejection, Request, RequestError, RequestError as Bad, Response,
     ResponseError, ServerHandshakeError,
 };
-use hybi::uri::UriError;
+use hybi::uri::{UriErrorKind, UriPart};
 use hybi::{ClientHandshake, Event, Input, Outbox, ServerHandshake, Uri};
 
 /// RFC 6455 §1.2.

@@ -1,6 +1,8 @@
 //! `ws:` and `wss:` URIs.
 
 use super::*;
+use UriErrorKind as Kind;
+use UriPart as Part;
 
 #[test]
 fn uris() {
@@ -40,68 +42,182 @@ fn uris() {
         );
         assert_eq!(Uri::parse(&uri.to_string()).as_ref(), Ok(&uri));
     }
-    for (text, want) in [
-        ("", UriError::Scheme),
-        ("example.com", UriError::Scheme),
-        ("http://a", UriError::Scheme),
-        (" ws://a", UriError::Scheme),
-        ("ws:a", UriError::NoAuthority),
-        ("ws:/a", UriError::NoAuthority),
-        ("ws://", UriError::NoHost),
-        ("ws:///a", UriError::NoHost),
-        ("ws://:80", UriError::NoHost),
-        ("ws://u@", UriError::NoHost),
-        ("ws://a b", UriError::HostCharacter),
-        ("ws://a\r\nb", UriError::HostCharacter),
-        ("ws://a%41", UriError::HostCharacter),
-        ("ws://a\\b", UriError::HostCharacter),
-        ("ws://b\u{fc}cher.example", UriError::HostNotAscii),
-        ("ws://[::1", UriError::Ipv6Address),
-        ("ws://[::1]x", UriError::Ipv6Address),
-        ("ws://[::1%25eth0]", UriError::Ipv6Address),
-        ("ws://[1.2.3.4]", UriError::Ipv6Address),
-        ("ws://[v1.a]", UriError::Ipv6Address),
-        ("ws://::1", UriError::NoHost),
-        ("ws://a:0", UriError::Port),
-        ("ws://a:65536", UriError::Port),
-        ("ws://a:+80", UriError::Port),
-        ("ws://a:b", UriError::Port),
-        ("ws://a/#", UriError::Fragment),
-        ("ws://a#b", UriError::Fragment),
-        ("ws://a/%", UriError::PercentEncoding),
-        ("ws://a/%4", UriError::PercentEncoding),
-        ("ws://a/%4g", UriError::PercentEncoding),
-        ("ws://u%@a", UriError::PercentEncoding),
-        ("ws://a/ b", UriError::Character { byte: b' ' }),
-        ("ws://a/\r\nb", UriError::Character { byte: b'\r' }),
-        ("ws://a/\0", UriError::Character { byte: 0 }),
-        ("ws://a/|", UriError::Character { byte: b'|' }),
-        ("ws://u@v@a", UriError::Character { byte: b'@' }),
-        ("ws://a/\u{e4}", UriError::NotAscii),
+    for (text, want, part, at) in [
+        ("", Kind::Scheme, Part::Scheme, 0),
+        ("example.com", Kind::Scheme, Part::Scheme, 0),
+        ("http://a", Kind::Scheme, Part::Scheme, 0),
+        (" ws://a", Kind::Scheme, Part::Scheme, 0),
+        ("ws:a", Kind::NoAuthority, Part::Scheme, 3),
+        ("ws:/a", Kind::NoAuthority, Part::Scheme, 3),
+        ("ws://", Kind::NoHost, Part::Host, 5),
+        ("ws:///a", Kind::NoHost, Part::Host, 5),
+        ("ws:///a@b", Kind::NoHost, Part::Host, 5),
+        ("ws://:80", Kind::NoHost, Part::Host, 5),
+        ("ws://u@", Kind::NoHost, Part::Host, 7),
+        ("ws://a b", Kind::HostCharacter, Part::Host, 6),
+        ("ws://u@a b:80/", Kind::HostCharacter, Part::Host, 8),
+        ("ws://a\r\nb", Kind::HostCharacter, Part::Host, 6),
+        ("ws://a%41", Kind::HostCharacter, Part::Host, 6),
+        ("ws://a\\b", Kind::HostCharacter, Part::Host, 6),
+        ("ws://b\u{fc}cher.example", Kind::HostNotAscii, Part::Host, 6),
+        ("ws://[::1", Kind::Ipv6Address, Part::Host, 5),
+        ("ws://[::1]x", Kind::Ipv6Address, Part::Host, 5),
+        ("ws://u@[::1%25eth0]", Kind::Ipv6Address, Part::Host, 7),
+        ("ws://[1.2.3.4]", Kind::Ipv6Address, Part::Host, 5),
+        ("ws://[v1.a]", Kind::Ipv6Address, Part::Host, 5),
+        ("ws://::1", Kind::Ipv6Address, Part::Host, 5),
+        ("ws://::1:x", Kind::NoHost, Part::Host, 5),
+        ("ws://a:0", Kind::Port, Part::Port, 7),
+        ("ws://a:65536", Kind::Port, Part::Port, 7),
+        ("ws://a:+80", Kind::Port, Part::Port, 7),
+        ("ws://a:b", Kind::Port, Part::Port, 7),
+        ("ws://u:v@[::1]:b/c", Kind::Port, Part::Port, 15),
+        ("ws://me:pass/word@a", Kind::UserinfoDelimiter { byte: b'/' }, Part::Userinfo, 12),
+        ("ws://me:pass?word@a", Kind::UserinfoDelimiter { byte: b'?' }, Part::Userinfo, 12),
+        ("ws://me:pass#word@a", Kind::UserinfoDelimiter { byte: b'#' }, Part::Userinfo, 12),
+        ("ws://a:b/c", Kind::Port, Part::Port, 7),
+        ("ws://a/#", Kind::Fragment, Part::Fragment, 7),
+        ("ws://a#b", Kind::Fragment, Part::Fragment, 6),
+        ("ws://a/?b#c@d", Kind::Fragment, Part::Fragment, 9),
+        ("ws://a/%", Kind::PercentEncoding, Part::Path, 7),
+        ("ws://a/%4", Kind::PercentEncoding, Part::Path, 7),
+        ("ws://a/?%4g", Kind::PercentEncoding, Part::Query, 8),
+        ("ws://u%@a", Kind::PercentEncoding, Part::Userinfo, 6),
+        ("ws://a/ b", Kind::Character { byte: b' ' }, Part::Path, 7),
+        ("ws://a/b?c d", Kind::Character { byte: b' ' }, Part::Query, 10),
+        ("ws://a/\r\nb", Kind::Character { byte: b'\r' }, Part::Path, 7),
+        ("ws://a/\0", Kind::Character { byte: 0 }, Part::Path, 7),
+        ("ws://a/|", Kind::Character { byte: b'|' }, Part::Path, 7),
+        ("ws://u@v@a", Kind::Character { byte: b'@' }, Part::Userinfo, 6),
+        ("ws://a/b/\u{e4}", Kind::NotAscii, Part::Path, 9),
     ] {
-        assert_eq!(Uri::parse(text), Err(want), "{text:?}");
+        let error = Uri::parse(text).unwrap_err();
+        assert_eq!((error.kind(), error.part(), error.position()), (want, part, at), "{text:?}");
+        let printed = error.to_string();
+        let place = format!("the {part} of the URI, at byte {at}: ");
+        assert!(printed.starts_with(&place), "{printed}");
+        assert!(printed.contains(error.section()), "{printed}");
+        assert_eq!(Uri::try_from(text), Err(error));
+        assert_eq!(text.parse::<Uri>(), Err(error));
     }
     let uri = Uri::parse("ws://me:secret%20@a/b").unwrap();
     assert_eq!(uri.userinfo(), Some("me:secret%20"));
     assert!(!format!("{uri} {uri:?}").contains("secret"));
 }
 
+/// What the URL Standard makes of a text, for schemes such as `ws`; and `http` and `https` mean the
+/// same, as in a browser's `WebSocket`.
+#[test]
+fn what_people_type() {
+    for (text, want) in [
+        ("ws://example.com", "ws://example.com/"),
+        ("http://example.com/", "ws://example.com/"),
+        ("HTTPS://Example.COM:443/A?B", "wss://example.com/A?B"),
+        ("https://example.com:80", "wss://example.com:80/"),
+        ("http://example.com:", "ws://example.com/"),
+        (" \t\n ws://example.com/a \r\n\0", "ws://example.com/a"),
+        ("w\ts\n://exa\rmple.com/a\tb", "ws://example.com/ab"),
+        ("ws:example.com", "ws://example.com/"),
+        ("ws:/example.com", "ws://example.com/"),
+        ("ws:///example.com", "ws://example.com/"),
+        ("ws:\\\\example.com\\a\\b", "ws://example.com/a/b"),
+        ("ws://example.com/a b?c d", "ws://example.com/a%20b?c%20d"),
+        ("ws://example.com/gr\u{fc}\u{df}e?\u{20ac}", "ws://example.com/gr%C3%BC%C3%9Fe?%E2%82%AC"),
+        ("ws://example.com/%7e%zz%", "ws://example.com/%7e%25zz%25"),
+        ("ws://example.com/\"<>`{}|^", "ws://example.com/%22%3C%3E%60%7B%7D%7C%5E"),
+        ("ws://example.com/a?b\\c", "ws://example.com/a?b%5Cc"),
+        ("ws://example.com/a#b c", "ws://example.com/a"),
+        ("ws://example.com?a#b?c", "ws://example.com/?a"),
+        ("ws://example.com#a/b", "ws://example.com/"),
+        ("ws://example.com/?", "ws://example.com/?"),
+        ("ws://example.com/a/./b/../c", "ws://example.com/a/c"),
+        ("ws://example.com/a/%2E%2e/%2e/b", "ws://example.com/b"),
+        ("ws://example.com/../..", "ws://example.com/"),
+        ("ws://example.com/a/..", "ws://example.com/"),
+        ("ws://example.com/a/b/.", "ws://example.com/a/b/"),
+        ("ws://example.com//a//", "ws://example.com//a//"),
+        ("ws://example.com/a?b/../c", "ws://example.com/a?b/../c"),
+        ("ws://ex%61mple.com", "ws://example.com/"),
+        ("ws://[::1]:8080/", "ws://[::1]:8080/"),
+    ] {
+        let uri = Uri::parse_lenient(text).map(|uri| uri.to_string());
+        assert_eq!(uri.as_deref(), Ok(want), "{text:?}");
+        // What is strict means the same, and what it prints is strict.
+        let strict = Uri::parse(want).unwrap();
+        assert_eq!(Uri::parse_lenient(want).as_ref(), Ok(&strict));
+    }
+    for (text, want) in [
+        ("ws://me:secret@a", "me:secret"),
+        ("ws://me:p@ss w\u{f6}rd@a", "me:p%40ss%20w%C3%B6rd"),
+        ("ws://me:100%@a", "me:100%25"),
+        ("ws://me:a:b@a", "me:a:b"),
+        ("ws://me:%2F@a", "me:%2F"),
+    ] {
+        let uri = Uri::parse_lenient(text).unwrap();
+        assert_eq!((uri.userinfo(), uri.host()), (Some(want), "a"), "{text:?}");
+    }
+    assert_eq!(Uri::parse_lenient("ws://@a").unwrap().userinfo(), None);
+}
+
+#[test]
+fn what_people_type_and_is_no_uri() {
+    for (text, want, part, at) in [
+        ("", Kind::Scheme, Part::Scheme, 0),
+        ("example.com/chat", Kind::Scheme, Part::Scheme, 0),
+        ("localhost:8080", Kind::Scheme, Part::Scheme, 0),
+        (" ftp://a", Kind::Scheme, Part::Scheme, 1),
+        ("ws://", Kind::NoHost, Part::Host, 5),
+        ("ws:", Kind::NoHost, Part::Host, 3),
+        ("ws://:80", Kind::NoHost, Part::Host, 5),
+        ("ws://a b", Kind::HostCharacter, Part::Host, 6),
+        ("ws://a%3A80", Kind::HostCharacter, Part::Host, 6),
+        ("ws://a%2Fb", Kind::HostCharacter, Part::Host, 6),
+        ("ws://a%zz", Kind::HostCharacter, Part::Host, 6),
+        ("ws://%5B::1%5D", Kind::HostCharacter, Part::Host, 5),
+        // Refused clearly, because that would take tables of all of Unicode.
+        ("https://b\u{fc}cher.example/", Kind::HostNotAscii, Part::Host, 9),
+        ("ws://b%C3%BCcher.example/", Kind::HostNotAscii, Part::Host, 6),
+        ("ws://a\u{ad}b", Kind::HostNotAscii, Part::Host, 6),
+        ("ws://::1", Kind::Ipv6Address, Part::Host, 5),
+        ("ws://[::1", Kind::Ipv6Address, Part::Host, 5),
+        ("ws://a:65536/b", Kind::Port, Part::Port, 7),
+        ("  w\ts://a:b/", Kind::Port, Part::Port, 10),
+        ("ws://me:pass/word@a", Kind::UserinfoDelimiter { byte: b'/' }, Part::Userinfo, 12),
+        ("ws://me:pass\\word@a", Kind::UserinfoDelimiter { byte: b'\\' }, Part::Userinfo, 12),
+    ] {
+        let error = Uri::parse_lenient(text).unwrap_err();
+        let at_end = at.min(text.len());
+        assert_eq!(
+            (error.kind(), error.part(), error.position()),
+            (want, part, at_end),
+            "{text:?}"
+        );
+    }
+    // Nothing of a password is printed.
+    for text in ["ws://me:secret/x@a", "ws://me:secret#@a", "ws://me:secret@a:b"] {
+        for error in [Uri::parse(text).unwrap_err(), Uri::parse_lenient(text).unwrap_err()] {
+            assert!(!format!("{error} {error:?}").contains("secret"));
+        }
+    }
+}
+
 /// Logs and metrics keep these names, so a change here breaks their readers.
 #[test]
 fn the_errors_have_stable_names() {
-    for (error, name) in [
-        (UriError::Scheme, "uri-scheme"),
-        (UriError::NoAuthority, "uri-no-authority"),
-        (UriError::NoHost, "uri-no-host"),
-        (UriError::HostCharacter, "uri-host-character"),
-        (UriError::HostNotAscii, "uri-host-not-ascii"),
-        (UriError::Ipv6Address, "uri-ipv6-address"),
-        (UriError::Port, "uri-port"),
-        (UriError::Fragment, "uri-fragment"),
-        (UriError::PercentEncoding, "uri-percent-encoding"),
-        (UriError::Character { byte: b' ' }, "uri-character"),
-        (UriError::NotAscii, "uri-not-ascii"),
+    for (text, name) in [
+        ("http://a", "uri-scheme"),
+        ("ws:a", "uri-no-authority"),
+        ("ws://", "uri-no-host"),
+        ("ws://a b", "uri-host-character"),
+        ("ws://\u{fc}", "uri-host-not-ascii"),
+        ("ws://[", "uri-ipv6-address"),
+        ("ws://a:b", "uri-port"),
+        ("ws://a:b/@", "uri-userinfo-delimiter"),
+        ("ws://a#", "uri-fragment"),
+        ("ws://a/%", "uri-percent-encoding"),
+        ("ws://a/ ", "uri-character"),
+        ("ws://a/\u{fc}", "uri-not-ascii"),
     ] {
-        assert_eq!(error.name(), name);
+        assert_eq!(Uri::parse(text).unwrap_err().name(), name);
     }
 }
