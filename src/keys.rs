@@ -12,7 +12,8 @@
 /// let mut random = std::fs::File::open("/dev/urandom")?;
 /// let ws = Connection::client_with_keys(Config::default(), move || {
 ///     let mut key = [0; 4];
-///     std::io::Read::read_exact(&mut random, &mut key).expect("it never ends");
+///     // A key that can be guessed would be worse than the end of the program.
+///     std::io::Read::read_exact(&mut random, &mut key).expect("no key, no frame");
 ///     key
 /// });
 /// # drop(ws);

@@ -28,7 +28,32 @@
 //!
 //! ```
 //! use hybi::handshake::{Acceptance, HeadLimits};
-//! use hybi::{Event, Inbox, Outbox, ServerHandshake};
+//! use hybi::{Connection, Event, Inbox, Outbox, Server, ServerHandshake};
+//!
+//! type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
+//!
+//! /// Whatever this returns, write `out`: an error has its refusal there. `None`: read more.
+//! fn open(
+//!     handshake: &mut ServerHandshake,
+//!     inbox: &mut Inbox,
+//!     out: &mut Outbox,
+//! ) -> Result<Option<Connection<Server>>> {
+//!     let Some(request) = handshake.receive(&mut inbox.input(), out)? else { return Ok(None) };
+//!     Ok(Some(handshake.accept(&request, &Acceptance::from_same_origin(), out)?))
+//! }
+//!
+//! /// Whatever this returns, write `out`: an error has its Close frame there.
+//! fn echo(ws: &mut Connection<Server>, inbox: &mut Inbox, out: &mut Outbox) -> Result<()> {
+//!     let mut input = inbox.input();
+//!     while let Some(event) = ws.receive(&mut input, out)? {
+//!         match event {
+//!             Event::Text(text) => ws.send(&text, out)?,
+//!             Event::Binary(data) => ws.send(&data, out)?,
+//!             _ => {} // replies to pings and Close frames are in `out`
+//!         }
+//!     }
+//!     Ok(())
+//! }
 //!
 //! let (mut inbox, mut out) = (Inbox::new(), Outbox::new());
 //! inbox.append(
@@ -37,25 +62,16 @@
 //!     Sec-WebSocket-Version: 13\r\n\r\n\
 //!     \x81\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58", // usually read from a socket
 //! );
-//! let mut input = inbox.input();
-//!
 //! let mut handshake = ServerHandshake::new(HeadLimits::default());
-//! let Some(request) = handshake.receive(&mut input, &mut out)? else { panic!("read more") };
-//! assert_eq!(request.path(), "/chat");
-//! let mut ws = handshake.accept(&request, &Acceptance::from_same_origin(), &mut out)?;
-//! assert!(out.take().starts_with(b"HTTP/1.1 101 Switching Protocols\r\n")); // to be written
-//!
-//! while let Some(event) = ws.receive(&mut input, &mut out)? {
-//!     match event {
-//!         Event::Text(text) => ws.send(&text, &mut out)?,
-//!         Event::Binary(data) => ws.send(&data, &mut out)?,
-//!         Event::Close(reason) => println!("closed: {reason:?}"), // the reply is in `out`
-//!         _ => {} // and so are pongs
-//!     }
+//! if let Some(mut ws) = open(&mut handshake, &mut inbox, &mut out)? {
+//!     assert!(out.take().starts_with(b"HTTP/1.1 101 Switching Protocols\r\n")); // to be written
+//!     echo(&mut ws, &mut inbox, &mut out)?;
+//!     assert_eq!(out, b"\x81\x05Hello"); // to be written
 //! }
-//! assert_eq!(out, b"\x81\x05Hello");
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
+//!
+//! The [guide](docs::guide) has the loop over a socket around it.
 //!
 //! A client is the mirror image: [`ClientHandshake`] writes the request and ends in a
 //! [`Connection`] that masks what it sends. The [`Connection`] page has the rules of the loop.

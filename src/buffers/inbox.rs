@@ -33,7 +33,7 @@ const IN_PLACE_MAX: usize = 16 << 20;
 /// let (mut inbox, mut out) = (Inbox::new(), Outbox::new());
 /// let mut socket = &b"\x81\x05Hello"[..];
 ///
-/// let n = std::io::Read::read(&mut socket, inbox.room())?; // or any other way to read
+/// let n = std::io::Read::read(&mut socket, inbox.room())?; // 0: `Connection::end_of_input`
 /// inbox.filled(n);
 /// let mut input = inbox.input();
 /// while let Some(event) = ws.receive(&mut input, &mut out)? {

@@ -20,6 +20,9 @@ use bytes::Bytes;
 /// let mut socket = Vec::new();
 /// while !out.is_empty() {
 ///     let n = std::io::Write::write(&mut socket, out.front())?; // it may accept fewer bytes
+///     if n == 0 {
+///         return Err(std::io::Error::from(std::io::ErrorKind::WriteZero).into());
+///     }
 ///     out.sent(n);
 /// }
 /// assert_eq!(socket, b"\x81\x05Hello");

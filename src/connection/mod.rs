@@ -146,9 +146,10 @@ impl<R: Role> Connection<R> {
     ///
     /// let config = DeflateConfig::default();
     /// let offers = Offers::new(b"permessage-deflate").collect::<Result<Vec<_>, _>>()?;
-    /// let agreed = deflate::respond(&config, offers).unwrap();
-    /// let ws = ws.with_deflate(&agreed, &config);
-    /// assert_eq!(ws.deflate(), Some(&agreed));
+    /// if let Some(agreed) = deflate::respond(&config, offers) {
+    ///     let ws = ws.with_deflate(&agreed, &config);
+    ///     assert_eq!(ws.deflate(), Some(&agreed));
+    /// }
     /// # Ok::<(), hybi::extension::ExtensionsError>(())
     /// ```
     #[must_use]
@@ -486,11 +487,12 @@ impl<R: Role> Connection<R> {
     /// let (mut reader, mut writer) = ws.split();
     ///
     /// let mut received = *b"\x89\x80\x01\x02\x03\x04"; // a ping
-    /// let event = reader.receive(&mut Input::new(&mut received))?.unwrap();
-    /// let reply = event.reply().unwrap(); // goes to the thread that writes
-    ///
-    /// let mut out = Outbox::new();
-    /// writer.reply(&reply, &mut out);
+    /// let (mut input, mut out) = (Input::new(&mut received), Outbox::new());
+    /// while let Some(event) = reader.receive(&mut input)? {
+    ///     if let Some(reply) = event.reply() {
+    ///         writer.reply(&reply, &mut out); // perhaps in another thread
+    ///     }
+    /// }
     /// assert_eq!(out, b"\x8a\x00"); // a pong
     ///
     /// let ws = Connection::join(reader, writer);

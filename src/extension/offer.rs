@@ -15,16 +15,15 @@ use crate::http::list::{is_token_byte, text};
 /// ```
 /// use hybi::extension::Offers;
 ///
-/// let mut offers = Offers::new(
-///     b"permessage-deflate; client_max_window_bits; server_max_window_bits=\"10\", x",
-/// );
-/// let offer = offers.next().unwrap()?;
-/// assert_eq!(offer.name(), "permessage-deflate");
-/// let params: Vec<_> = offer.params().collect();
-/// assert_eq!(params[0], ("client_max_window_bits", None));
-/// assert_eq!(params[1], ("server_max_window_bits", Some("10".into())));
-/// assert_eq!(offers.next().unwrap()?.name(), "x");
-/// assert!(offers.next().is_none());
+/// let field = b"permessage-deflate; client_max_window_bits; server_max_window_bits=\"10\", x";
+/// let mut found = Vec::new();
+/// for offer in Offers::new(field) {
+///     let offer = offer?; // malformed: a bad request
+///     found.push((offer.name(), offer.params().collect::<Vec<_>>()));
+/// }
+/// let params =
+///     vec![("client_max_window_bits", None), ("server_max_window_bits", Some("10".into()))];
+/// assert_eq!(found, [("permessage-deflate", params), ("x", vec![])]);
 /// # Ok::<(), hybi::extension::ExtensionsError>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

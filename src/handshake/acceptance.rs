@@ -141,22 +141,37 @@ impl<'a> Acceptance<'a> {
     /// response.
     ///
     /// ```
-    /// use hybi::handshake::{Acceptance, HeadLimits};
-    /// use hybi::{Input, Outbox, ServerHandshake};
+    /// use hybi::handshake::{
+    ///     Acceptance, Rejection, Request, RequestParts, ServerHandshakeError,
+    /// };
     ///
-    /// let mut received = *b"GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\n\
-    ///     Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
-    ///     Sec-WebSocket-Version: 13\r\n\r\n";
-    /// let mut handshake = ServerHandshake::new(HeadLimits::default());
-    /// let mut input = Input::new(&mut received);
-    /// let request = handshake.receive(&mut input, &mut Outbox::new())?.unwrap();
+    /// /// Returns the status of the response to what an HTTP stack has parsed.
+    /// fn respond(parts: &RequestParts<'_>, acceptance: &Acceptance<'_>) -> u16 {
+    ///     let request = Request::from_parts(parts).map_err(ServerHandshakeError::Request);
+    ///     let rejection = match request.and_then(|request| {
+    ///         let accepted = acceptance.check(&request)?;
+    ///         let status = accepted.status(); // send this, `accepted.fields()`, and no body
+    ///         let ws = accepted.into_connection(); // then continue with this
+    ///         Ok(status)
+    ///     }) {
+    ///         Ok(status) => return status,
+    ///         Err(ServerHandshakeError::Request(error)) => error.rejection(),
+    ///         Err(_) => Rejection::new(500), // our own mistake
+    ///     };
+    ///     rejection.status() // send this, `rejection.fields()` and `rejection.content()`
+    /// }
     ///
-    /// let acceptance = Acceptance::from_same_origin();
-    /// let accepted = acceptance.check(&request)?;
-    /// assert_eq!(accepted.status(), 101);
-    /// assert_eq!(accepted.fields().count(), 3); // Upgrade, Connection, Sec-WebSocket-Accept
-    /// let ws = accepted.into_connection();
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// let fields: [(&[u8], &[u8]); 5] = [
+    ///     (b"Host", b"a"),
+    ///     (b"Upgrade", b"websocket"),
+    ///     (b"Connection", b"Upgrade"),
+    ///     (b"Sec-WebSocket-Key", b"dGhlIHNhbXBsZSBub25jZQ=="),
+    ///     (b"Sec-WebSocket-Version", b"13"),
+    /// ];
+    /// let parts = RequestParts::new("GET", "/").fields(&fields);
+    /// assert_eq!(respond(&parts, &Acceptance::from_same_origin()), 101);
+    /// let post = RequestParts::new("POST", "/").fields(&fields);
+    /// assert_eq!(respond(&post, &Acceptance::from_same_origin()), 405);
     /// ```
     ///
     /// # Errors

@@ -3,7 +3,7 @@
 //!
 //! [`ServerHandshake`] and [`ClientHandshake`] work like the connection: they read an
 //! [`Input`](crate::Input), write to an [`Outbox`](crate::Outbox), and return `Ok(None)` until the
-//! head is complete. The bytes after the head stay in the input, for the connection.
+//! head is complete, or a refusal with its body. The bytes after the head stay in the input, for the connection.
 //! [`ProxyHandshake`] has the same shape and comes before a client's, on the way through an HTTP
 //! proxy.
 //!
@@ -19,8 +19,31 @@
 //! A server:
 //!
 //! ```
-//! use hybi::handshake::{Acceptance, HeadLimits, Rejection};
-//! use hybi::{Inbox, Outbox, ServerHandshake};
+//! use hybi::handshake::{Acceptance, HeadLimits, Rejection, ServerHandshakeError};
+//! use hybi::{Connection, Inbox, Outbox, Server, ServerHandshake};
+//!
+//! enum Step {
+//!     ReadMore,
+//!     Rejected, // close the transport
+//!     Open(Connection<Server>),
+//! }
+//!
+//! /// Whatever this returns, write `out`. After an error, close the transport then.
+//! fn step(
+//!     handshake: &mut ServerHandshake,
+//!     inbox: &mut Inbox,
+//!     out: &mut Outbox,
+//! ) -> Result<Step, ServerHandshakeError> {
+//!     let Some(request) = handshake.receive(&mut inbox.input(), out)? else {
+//!         return Ok(Step::ReadMore);
+//!     };
+//!     if request.path() != "/chat" {
+//!         handshake.reject(&Rejection::new(404), out)?;
+//!         return Ok(Step::Rejected);
+//!     }
+//!     let ws = handshake.accept(&request, &Acceptance::from_same_origin(), out)?;
+//!     Ok(Step::Open(ws)) // and what remains in the inbox is for it
+//! }
 //!
 //! let (mut inbox, mut out) = (Inbox::new(), Outbox::new());
 //! inbox.append(
@@ -28,17 +51,9 @@
 //!     Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
 //!     Sec-WebSocket-Version: 13\r\n\r\n",
 //! );
-//! let mut input = inbox.input();
-//!
 //! let mut handshake = ServerHandshake::new(HeadLimits::default());
-//! if let Some(request) = handshake.receive(&mut input, &mut out)? {
-//!     if request.path() != "/chat" {
-//!         handshake.reject(&Rejection::new(404), &mut out)?;
-//!     } else {
-//!         let mut ws = handshake.accept(&request, &Acceptance::from_same_origin(), &mut out)?;
-//!         assert_eq!(ws.receive(&mut input, &mut out)?, None);
-//!     }
-//! }
+//! let step = step(&mut handshake, &mut inbox, &mut out)?;
+//! assert!(matches!(step, Step::Open(_)));
 //! assert!(out.take().starts_with(b"HTTP/1.1 101 Switching Protocols\r\n"));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
@@ -65,7 +80,7 @@
 //! match handshake.receive(&mut inbox.input())? {
 //!     Some(Answer::Open(_ws, response)) => assert_eq!(response.subprotocol(), Some("chat")),
 //!     Some(Answer::Refused(refusal)) => println!("refused: {refusal}"),
-//!     None => {} // read more
+//!     None => {} // read more; at the end, call `end_of_input`
 //! }
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```

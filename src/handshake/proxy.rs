@@ -143,8 +143,11 @@ impl fmt::Debug for ProxyRequest<'_> {
 /// let mut proxy = ProxyHandshake::new(&ProxyRequest::new("example.com", 80), &mut out)?;
 /// assert_eq!(out, b"CONNECT example.com:80 HTTP/1.1\r\nHost: example.com:80\r\n\r\n");
 /// let mut received = *b"HTTP/1.1 200 OK\r\n\r\n";
-/// let answer = proxy.receive(&mut Input::new(&mut received))?;
-/// assert!(matches!(answer, Some(ProxyAnswer::Open(_))));
+/// match proxy.receive(&mut Input::new(&mut received))? {
+///     Some(ProxyAnswer::Open(response)) => assert_eq!(response.status(), 200),
+///     Some(ProxyAnswer::Refused(refusal)) => println!("the proxy refused: {refusal}"),
+///     None => {} // read more; at the end, call `end_of_input`
+/// }
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug)]

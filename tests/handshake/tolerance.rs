@@ -94,8 +94,10 @@ fn owned(fields: &[(&str, &str)]) -> Vec<(String, String)> {
 const ACCEPTED: &str = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\
     Connection: Upgrade\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n";
 
+type Fields = &'static [(&'static str, &'static str)];
+
 /// Lines that are tolerated, and the fields that they are.
-const TOLERATED: [(&str, &[(&str, &str)]); 14] = [
+const TOLERATED: [(&str, Fields); 14] = [
     // RFC 9112 §5.2: an obsolete fold is replaced by a space.
     ("Set-Cookie: a=b;\r\n path=/\r\n", &[("Set-Cookie", "a=b; path=/")]),
     ("a: b \t\r\n\t\t c\r\n", &[("a", "b c")]),
@@ -182,7 +184,7 @@ fn a_tunnel_may_have_what_old_proxies_send() {
 }
 
 /// What is wrong after the status line: lines, the fields before the fault, and the fault.
-const REFUSED: [(&str, &[(&str, &str)], ResponseError); 11] = [
+const REFUSED: [(&str, Fields, ResponseError); 11] = [
     // RFC 9112 §2.2: white space before the first field.
     (" a: b\r\n\r\n", &[], ResponseError::FoldedField),
     ("\ta: b\r\n\r\n", &[], ResponseError::FoldedField),

@@ -1,0 +1,64 @@
+//! The examples in the documentation are code that may be copied into production.
+
+use std::fs;
+use std::path::PathBuf;
+
+use crate::sources::{root, sources};
+
+/// What a program must not do with what a peer sends, or with a system that fails.
+const HARMFUL: [&str; 8] = [
+    ".unwrap()",
+    ".expect(",
+    "panic!(",
+    "unreachable!(",
+    "todo!(",
+    ".flatten()", // swallows errors
+    "eprintln!(", // panics if nobody reads it
+    "unwrap_or_default()",
+];
+
+/// A source of masking keys that fails leaves no safe way on.
+const ALLOWED: [&str; 1] =
+    [r#"std::io::Read::read_exact(&mut random, &mut key).expect("no key, no frame");"#];
+
+/// The lines of the examples in a file, hidden ones too.
+fn examples(file: &PathBuf) -> Vec<String> {
+    let is_rust = file.extension().is_some_and(|extension| extension == "rs");
+    let (mut lines, mut is_example) = (Vec::new(), false);
+    for line in fs::read_to_string(file).unwrap().lines() {
+        let line = match line.trim_start() {
+            line if !is_rust => line,
+            line => match line.strip_prefix("///").or_else(|| line.strip_prefix("//!")) {
+                Some(line) => line.trim_start(),
+                None => continue,
+            },
+        };
+        match line.strip_prefix("```") {
+            Some(kind) => is_example = !is_example && !["sh", "text", "toml"].contains(&kind),
+            None if is_example => lines.push(line.to_owned()),
+            None => {}
+        }
+    }
+    lines
+}
+
+#[test]
+fn no_example_panics_or_swallows_an_error() {
+    let mut files = sources("src");
+    files.push(root().join("README.md"));
+    for entry in fs::read_dir(root().join("docs")).unwrap() {
+        files.push(entry.unwrap().path());
+    }
+    let mut harmful = Vec::new();
+    let mut count = 0;
+    for file in files.iter().filter(|file| file.is_file()) {
+        for line in examples(file) {
+            count += 1;
+            if HARMFUL.iter().any(|word| line.contains(word)) && !ALLOWED.contains(&&*line) {
+                harmful.push(format!("{}: {line}", file.display()));
+            }
+        }
+    }
+    assert!(count > 500, "{count} lines of examples were found");
+    assert!(harmful.is_empty(), "{harmful:#?}");
+}
