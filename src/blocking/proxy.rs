@@ -76,7 +76,8 @@ impl Proxy {
     ///             name.eq_ignore_ascii_case("Proxy-Authenticate")
     ///         });
     ///     let bearer = challenges.any(|(_, value)| value.starts_with(b"Bearer"));
-    ///     bearer.then(|| format!("Bearer {}", std::env::var("PROXY_TOKEN").unwrap_or_default()))
+    ///     let token = std::env::var("PROXY_TOKEN").ok()?; // without one, the 407 is the error
+    ///     bearer.then(|| format!("Bearer {token}"))
     /// });
     /// ```
     pub fn authorize(

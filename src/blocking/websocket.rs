@@ -189,10 +189,14 @@ impl<S: Stream, R: Role> WebSocket<S, R> {
     /// # let stream = Untimed(std::io::Cursor::new(b"\x82\x85\0\0\0\0Hello".to_vec()));
     /// # let mut ws = WebSocket::new(stream, Connection::server(Config::default()), Inbox::new());
     /// // The peer has sent "Hello".
-    /// let chunk = ws.receive_up_to(3)?.unwrap();
-    /// assert_eq!((chunk.data.as_bytes(), chunk.first, chunk.last), (&b"Hel"[..], true, false));
-    /// let chunk = ws.receive_up_to(3)?.unwrap();
-    /// assert_eq!((chunk.data.as_bytes(), chunk.first, chunk.last), (&b"lo"[..], false, true));
+    /// let mut chunks = Vec::new();
+    /// while let Some(chunk) = ws.receive_up_to(3)? {
+    ///     chunks.push((chunk.data.as_bytes().to_vec(), chunk.first, chunk.last));
+    ///     if chunk.last {
+    ///         break;
+    ///     }
+    /// }
+    /// assert_eq!(chunks, [(b"Hel".to_vec(), true, false), (b"lo".to_vec(), false, true)]);
     /// # Ok::<(), hybi::blocking::Error>(())
     /// ```
     ///

@@ -21,7 +21,7 @@ const HARMFUL: [&str; 8] = [
 const ALLOWED: [&str; 1] =
     [r#"std::io::Read::read_exact(&mut random, &mut key).expect("no key, no frame");"#];
 
-/// The lines of the examples in a file, hidden ones too.
+/// The lines of the examples in a file, but for hidden ones, which nobody copies.
 fn examples(file: &PathBuf) -> Vec<String> {
     let is_rust = file.extension().is_some_and(|extension| extension == "rs");
     let (mut lines, mut is_example) = (Vec::new(), false);
@@ -35,7 +35,7 @@ fn examples(file: &PathBuf) -> Vec<String> {
         };
         match line.strip_prefix("```") {
             Some(kind) => is_example = !is_example && !["sh", "text", "toml"].contains(&kind),
-            None if is_example => lines.push(line.to_owned()),
+            None if is_example && !line.starts_with("# ") => lines.push(line.to_owned()),
             None => {}
         }
     }
