@@ -89,6 +89,10 @@ impl Peer for Hybi {
                         Err(_) => return Some(accepted(false, Vec::new())),
                     }
                 }
+                // A refusal whose body has no length, say.
+                if handshake.end_of_input().is_some() {
+                    return Some(accepted(false, Vec::new()));
+                }
             }
         }
         Some(Outcome::default())
