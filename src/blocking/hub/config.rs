@@ -12,6 +12,7 @@ use crate::keepalive::KeepaliveConfig;
 ///
 /// ```
 /// use hybi::blocking::HubConfig;
+/// use std::io::{self, Write};
 /// use std::sync::mpsc;
 /// use std::thread;
 ///
@@ -23,7 +24,8 @@ use crate::keepalive::KeepaliveConfig;
 ///     .events(sender);
 /// thread::spawn(move || {
 ///     for event in events {
-///         eprintln!("{event}"); // may take as long as it likes
+///         // May take as long as it likes; `eprintln!` panics if that fails.
+///         let _ = writeln!(io::stderr(), "{event}");
 ///     }
 /// });
 /// # drop(config);
