@@ -204,6 +204,7 @@ pub mod docs {
     /// [conformance]: conformance
     /// [compression]: compression
     /// [guide]: guide
+    /// [design]: design
     #[doc = include_str!("../docs/interop.md")]
     pub mod interop {}
 
