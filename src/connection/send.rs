@@ -143,10 +143,10 @@ impl<R: Role> Writer<R> {
         out: &mut Outbox,
     ) -> Result<(), UsageError> {
         self.may_send_message()?;
-        if self.rare.is_none() {
-            self.write_prepared(message, out);
+        if self.rare.is_none() && self.sends_whole_frames_unmasked() {
+            out.append(message.frame());
         } else {
-            self.write_compressible_prepared(message, out);
+            self.write_prepared(message, out);
         }
         Ok(())
     }
@@ -406,26 +406,24 @@ impl<R: Role> Writer<R> {
         }
     }
 
+    /// Whether what is sent of an uncompressed message is [`Prepared::frame`].
     #[inline]
-    fn write_prepared(&mut self, message: &Prepared, out: &mut Outbox) {
-        if R::IS_SERVER && self.fragment_bytes.is_none() {
-            out.append(message.frame());
-        } else {
-            self.write_data(Start::whole(message.kind(), false), message.payload(), out);
-        }
+    const fn sends_whole_frames_unmasked(&self) -> bool {
+        R::IS_SERVER && self.fragment_bytes.is_none()
     }
 
-    /// As [`write_compressible`](Self::write_compressible), for a message that may be compressed
-    /// already.
-    #[cold]
-    fn write_compressible_prepared(&mut self, message: &Prepared, out: &mut Outbox) {
+    /// Writes a prepared message. Out of line, as the common case is shorter.
+    #[inline(never)]
+    fn write_prepared(&mut self, message: &Prepared, out: &mut Outbox) {
         let payload = message.payload();
-        match self.deflater().filter(|deflater| deflater.wants(Some(payload.len()))) {
-            None => self.write_prepared(message, out),
-            Some(deflater) => {
-                let compressed = deflater.compress_shared(payload, message.compressed());
-                self.write_data(Start::whole(message.kind(), true), &compressed, out);
-            }
+        let deflater = self.deflater().filter(|deflater| deflater.wants(Some(payload.len())));
+        if let Some(deflater) = deflater {
+            let compressed = deflater.compress_shared(payload, message.compressed());
+            self.write_data(Start::whole(message.kind(), true), &compressed, out);
+        } else if self.sends_whole_frames_unmasked() {
+            out.append(message.frame());
+        } else {
+            self.write_data(Start::whole(message.kind(), false), payload, out);
         }
     }
 
