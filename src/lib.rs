@@ -81,7 +81,8 @@
 //! - [The guide](docs::guide): the loop over a socket, flow control, large messages, threads, time.
 //! - [Architecture](docs::architecture): the layers, and how a byte becomes an event.
 //! - [Design](docs::design): decisions and their reasons, what is absent, every dependency.
-//! - [Security](docs::security), [compression](docs::compression),
+//! - [Security](docs::security), [compression](docs::compression), [names of
+//!   errors](docs::errors),
 //!   [conformance](docs::conformance), [interoperation](docs::interop),
 //!   [performance](docs::performance), and [what comes from other systems](docs::systems).
 //!
@@ -198,6 +199,9 @@ pub mod docs {
     pub mod compression {}
 
     /// [Design]: design
+    #[doc = include_str!("../docs/errors.md")]
+    pub mod errors {}
+
     #[doc = include_str!("../docs/conformance.md")]
     pub mod conformance {}
 

@@ -2,19 +2,28 @@
 
 use std::time::{Duration, Instant};
 
+use super::transfer::{after, earlier};
 use crate::buffers::Outbox;
 use crate::connection::{Connection, Event, ReadyState};
 use crate::keepalive::{Keepalive, KeepaliveConfig, KeepaliveError, Progress};
 use crate::role::Role;
 
+/// A reading half that waits looks no more often than this whether a writer has begun to close.
+const LOOK_AFTER: Duration = Duration::from_secs(1);
+
 pub(super) struct Clock {
     keepalive: Keepalive,
+    close_within: Option<Duration>,
     start: Instant,
 }
 
 impl Clock {
     pub(super) fn new(config: KeepaliveConfig) -> Self {
-        Self { keepalive: Keepalive::new(config, Duration::ZERO), start: Instant::now() }
+        Self {
+            keepalive: Keepalive::new(config, Duration::ZERO),
+            close_within: config.close_within,
+            start: Instant::now(),
+        }
     }
 
     /// Sends a ping if one is due. Returns when to call it again.
@@ -27,8 +36,8 @@ impl Clock {
         Ok(self.instant(wake))
     }
 
-    /// Does the same for a reading half, given how far the writing side has got: returns the payload of a ping that is due, and when to
-    /// call it again.
+    /// Does the same for a reading half, given how far the writing side has got: returns the payload
+    /// of a ping that is due, and when to call it again.
     pub(super) fn poll_half(
         &mut self,
         closing_since: Option<Instant>,
@@ -43,7 +52,12 @@ impl Clock {
             }
         };
         let due = self.keepalive.due(self.start.elapsed(), state, output)?;
-        Ok((due.ping, self.instant(due.wake)))
+        let mut wake = self.instant(due.wake);
+        if let (None, Some(within)) = (closing_since, self.close_within) {
+            // A writer that begins to close wakes nobody. Who looks this often sees it in time.
+            wake = earlier(wake, after(Some(within.max(LOOK_AFTER))));
+        }
+        Ok((due.ping, wake))
     }
 
     /// Returns whether this is the pong to a ping of the keep-alive.
@@ -61,5 +75,26 @@ impl Clock {
 
     fn instant(&self, since_start: Option<Duration>) -> Option<Instant> {
         since_start.and_then(|time| self.start.checked_add(time))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// With the defaults, nothing else would wake a reader that waits.
+    #[test]
+    fn a_reading_half_looks_in_time_whether_a_writer_has_begun_to_close() {
+        let wakes_within = |config: KeepaliveConfig| {
+            let (ping, wake) =
+                Clock::new(config.ping_after(None)).poll_half(None, Progress::default()).unwrap();
+            assert_eq!(ping, None);
+            wake.map(|wake| wake.saturating_duration_since(Instant::now()))
+        };
+        let config = KeepaliveConfig::default();
+        assert!(wakes_within(config).unwrap() <= Duration::from_secs(10));
+        let seldom = wakes_within(config.close_within(Duration::from_secs(3600))).unwrap();
+        assert!(seldom > Duration::from_secs(10));
+        assert_eq!(wakes_within(config.close_within(None)), None);
     }
 }

@@ -41,8 +41,8 @@ pub enum ConnectError {
 
 impl ConnectError {
     /// Returns a code for logs, metrics and other languages, such as `"connect-refused"`. It is as
-    /// stable as [`ProtocolError::name`](crate::ProtocolError::name). What is inside
-    /// keeps its own.
+    /// stable as [`ProtocolError::name`](crate::ProtocolError::name). For an
+    /// error that it holds, that is the error's own name.
     #[must_use]
     pub const fn name(&self) -> &'static str {
         match self {

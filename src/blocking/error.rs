@@ -36,8 +36,8 @@ pub enum Error {
 
 impl Error {
     /// Returns a code for logs, metrics and other languages, such as `"timed-out"`. It is as
-    /// stable as [`ProtocolError::name`](crate::ProtocolError::name). What is inside
-    /// keeps its own.
+    /// stable as [`ProtocolError::name`](crate::ProtocolError::name). For an
+    /// error that it holds, that is the error's own name.
     #[must_use]
     pub const fn name(&self) -> &'static str {
         match self {
@@ -109,8 +109,8 @@ pub enum AcceptError {
 
 impl AcceptError {
     /// Returns a code for logs, metrics and other languages, such as `"accept-timed-out"`. It is as
-    /// stable as [`ProtocolError::name`](crate::ProtocolError::name). What is inside
-    /// keeps its own.
+    /// stable as [`ProtocolError::name`](crate::ProtocolError::name). For an
+    /// error that it holds, that is the error's own name.
     #[must_use]
     pub const fn name(&self) -> &'static str {
         match self {

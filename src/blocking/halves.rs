@@ -36,7 +36,8 @@ pub struct Reader<S: Stream, R: Role> {
 
 /// The writing half of a [`WebSocket`], for any number of threads: clone it, or lend it out.
 ///
-/// Made by [`WebSocket::split`]. A message is sent in one piece, whoever else sends. Messages that
+/// Made by [`WebSocket::split`]. Dropping the last clone does nothing: the reader goes on, and
+/// answers pings. A message is sent in one piece, whoever else sends. Messages that
 /// are sent in parts need an agreement among your threads: only one may do so at a time.
 pub struct Writer<S, R> {
     link: Arc<Link<S, R>>,
@@ -52,8 +53,11 @@ impl<S: TryClone, R: Role> WebSocket<S, R> {
     /// # #[cfg(feature = "rand")] {
     /// use hybi::CloseCode;
     /// use hybi::blocking;
+    /// use hybi::keepalive::KeepaliveConfig;
     ///
-    /// let (mut reader, writer) = blocking::connect("ws://localhost:9001/")?.split()?;
+    /// let mut ws = blocking::connect("ws://localhost:9001/")?;
+    /// ws.set_keepalive(KeepaliveConfig::default()); // notices a server that vanishes
+    /// let (mut reader, writer) = ws.split()?;
     /// std::thread::spawn(move || {
     ///     for line in std::io::stdin().lines() {
     ///         writer.send(&line?)?;
@@ -82,10 +86,9 @@ impl<S: Stream, R: Role> Reader<S, R> {
     ///
     /// Sends replies itself, unless a writer is in the way, which then sends them.
     ///
-    /// Closing may take as long as the [keep-alive](Self::set_keepalive) allows, counted from the
-    /// Close frame of a writer or of the peer. A call that began before a writer closed notices
-    /// that when it wakes up: when the peer sends something, or a ping or its own time-out is due.
-    /// [`Writer::terminate`] wakes it up.
+    /// Closing may take as long as the [keep-alive](Self::set_keepalive) allows, 10 s by default,
+    /// counted from the Close frame of a writer or of the peer. If it allows less than a second, a
+    /// call that was waiting when a writer closed may take a second.
     ///
     /// # Errors
     ///

@@ -109,6 +109,15 @@ pub struct CloseCodeError {
     pub number: u16,
 }
 
+impl CloseCodeError {
+    /// Returns a code for logs, metrics and other languages: `"usage-close-code"`. It is as stable
+    /// as [`ProtocolError::name`](crate::ProtocolError::name).
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        "usage-close-code"
+    }
+}
+
 impl fmt::Display for CloseCodeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { number } = self;

@@ -116,6 +116,15 @@ pub struct OriginError {
     reason: Reason,
 }
 
+impl OriginError {
+    /// Returns a code for logs, metrics and other languages: `"usage-allowed-origin"`. It is as
+    /// stable as [`ProtocolError::name`](crate::ProtocolError::name).
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        "usage-allowed-origin"
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Reason {
     Scheme,

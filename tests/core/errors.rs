@@ -4,11 +4,14 @@
 use std::collections::{BTreeSet, HashSet};
 use std::error::Error as _;
 use std::fmt::Debug;
+use std::fs;
 
 use hybi::connection::{Abnormal, Closed};
 use hybi::frame::{OpCode, Reserved};
 use hybi::keepalive::KeepaliveError;
 use hybi::{CloseCode, CutOff, EndOfInputError, Error, ProtocolError, UsageError};
+
+use crate::sources::{root, sources};
 
 #[test]
 fn a_violation_says_what_the_peer_did_and_where_the_rule_stands() {
@@ -235,6 +238,34 @@ fn variants(source: &'static str, name: &str) -> BTreeSet<&'static str> {
         .collect()
 }
 
+/// Every error of a peer, with its name.
+fn protocol_errors() -> [(ProtocolError, &'static str); 21] {
+    let (bits, opcode) = (Reserved::RSV1, OpCode::PING);
+    [
+        (ProtocolError::ReservedBits { bits }, "reserved-bits"),
+        (ProtocolError::ReservedOpCode { opcode }, "reserved-opcode"),
+        (ProtocolError::Unmasked, "unmasked"),
+        (ProtocolError::Masked, "masked"),
+        (ProtocolError::LengthNotShortest { len: 1 }, "length-not-shortest"),
+        (ProtocolError::LengthTopBit { len: 1 }, "length-top-bit"),
+        (ProtocolError::ControlTooLong { opcode }, "control-too-long"),
+        (ProtocolError::ControlFragmented { opcode }, "control-fragmented"),
+        (ProtocolError::ContinuationOfNothing, "continuation-of-nothing"),
+        (ProtocolError::MessageInsideMessage, "message-inside-message"),
+        (ProtocolError::CloseBodyTooShort, "close-body-too-short"),
+        (ProtocolError::CloseCode { number: 1 }, "close-code"),
+        (ProtocolError::CloseReasonNotUtf8, "close-reason-not-utf8"),
+        (ProtocolError::TextNotUtf8, "text-not-utf8"),
+        (ProtocolError::FrameTooBig { len: 1 }, "frame-too-big"),
+        (ProtocolError::MessageTooBig { len: 1 }, "message-too-big"),
+        (ProtocolError::TooManyFragments, "too-many-fragments"),
+        (ProtocolError::NotDeflate, "not-deflate"),
+        (ProtocolError::InflatedTooBig, "inflated-too-big"),
+        (ProtocolError::ExpansionTooHigh, "expansion-too-high"),
+        (ProtocolError::TooManyFinalBlocks, "too-many-final-blocks"),
+    ]
+}
+
 /// Logs and metrics keep these names, so a change here breaks their readers.
 #[test]
 fn the_errors_of_connections_have_stable_names() {
@@ -259,30 +290,8 @@ fn the_errors_of_connections_have_stable_names() {
         assert_eq!(seen, variants, "the variants of {kind}");
     };
 
-    let (bits, opcode) = (Reserved::RSV1, OpCode::PING);
-    let table = [
-        (Bad::ReservedBits { bits }, "reserved-bits"),
-        (Bad::ReservedOpCode { opcode }, "reserved-opcode"),
-        (Bad::Unmasked, "unmasked"),
-        (Bad::Masked, "masked"),
-        (Bad::LengthNotShortest { len: 1 }, "length-not-shortest"),
-        (Bad::LengthTopBit { len: 1 }, "length-top-bit"),
-        (Bad::ControlTooLong { opcode }, "control-too-long"),
-        (Bad::ControlFragmented { opcode }, "control-fragmented"),
-        (Bad::ContinuationOfNothing, "continuation-of-nothing"),
-        (Bad::MessageInsideMessage, "message-inside-message"),
-        (Bad::CloseBodyTooShort, "close-body-too-short"),
-        (Bad::CloseCode { number: 1 }, "close-code"),
-        (Bad::CloseReasonNotUtf8, "close-reason-not-utf8"),
-        (Bad::TextNotUtf8, "text-not-utf8"),
-        (Bad::FrameTooBig { len: 1 }, "frame-too-big"),
-        (Bad::MessageTooBig { len: 1 }, "message-too-big"),
-        (Bad::TooManyFragments, "too-many-fragments"),
-        (Bad::NotDeflate, "not-deflate"),
-        (Bad::InflatedTooBig, "inflated-too-big"),
-        (Bad::ExpansionTooHigh, "expansion-too-high"),
-        (Bad::TooManyFinalBlocks, "too-many-final-blocks"),
-    ];
+    let opcode = OpCode::PING;
+    let table = protocol_errors();
     for (error, _) in table {
         assert_eq!(Error::from(error).name(), error.name());
         assert_eq!(EndOfInputError::from(error).name(), error.name());
@@ -336,4 +345,35 @@ fn the_errors_of_connections_have_stable_names() {
     assert_eq!(Abnormal::Terminated.name(), "terminated");
     let known = ["CutOff", "Protocol", "Terminated", "TimedOut", "Transport"];
     assert_eq!(variants(CLOSED, "Abnormal"), BTreeSet::from(known));
+}
+
+/// `docs/errors.md` has a row for each name in the sources, and the right close codes.
+#[test]
+fn the_page_of_names_has_each_name_once() {
+    let mut names = BTreeSet::new();
+    for file in sources("src") {
+        let text = fs::read_to_string(file).unwrap();
+        // `Offer::name` returns no such name, and has another signature.
+        for function in text.split("pub const fn name(").skip(1) {
+            let (body, _) = function.split_once("\n    }\n").unwrap();
+            for line in body.lines().filter(|line| !line.contains("#[cfg(")) {
+                names.extend(line.split('"').skip(1).step_by(2).map(str::to_owned));
+            }
+        }
+    }
+    assert!(names.contains("reserved-bits") && names.contains("usage-close-code"), "{names:?}");
+
+    let page = fs::read_to_string(root().join("docs/errors.md")).unwrap();
+    let mut rows = BTreeSet::new();
+    for row in page.lines().filter_map(|line| line.strip_prefix("| `")) {
+        let (name, _) = row.split_once("` |").unwrap();
+        assert!(rows.insert(name.to_owned()), "{name} has two rows");
+    }
+    assert_eq!(rows, names);
+
+    for (error, name) in protocol_errors() {
+        let (_, row) = page.split_once(&format!("| `{name}` |")).unwrap();
+        let row = row.lines().next().unwrap();
+        assert!(row.ends_with(&format!("| {} |", error.close_code())), "{row}");
+    }
 }

@@ -22,6 +22,8 @@ mod receiving;
 mod replay;
 mod replies;
 mod sending;
+#[path = "../common/sources.rs"]
+mod sources;
 mod traits;
 
 use bodies::common;
