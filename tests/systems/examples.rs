@@ -1,12 +1,11 @@
-//! The examples as programs: what they print, what they answer, their exit codes.
+//! `--example echo_server`.
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{Shutdown, TcpListener, TcpStream};
-use std::process::{Child, ChildStdout, Output, Stdio};
-use std::thread;
+use std::net::{Shutdown, TcpStream};
+use std::process::{Child, ChildStdout, Stdio};
 
 use hybi::blocking::{self, Connector};
-use hybi::handshake::{Acceptance, ClientRequest};
+use hybi::handshake::ClientRequest;
 use hybi::{CloseCode, Message, Uri};
 use serde_json::{Value, json};
 
@@ -49,19 +48,6 @@ impl Drop for EchoServer {
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
-}
-
-/// Runs the client with this input.
-fn client(arguments: &[&str], input: &str) -> (Output, String, String) {
-    let mut command = example("client");
-    command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut process = command.spawn().unwrap();
-    // A client that ends early reads nothing.
-    let _ = process.stdin.take().unwrap().write_all(input.as_bytes());
-    let output = process.wait_with_output().unwrap();
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).replace("\r\n", "\n");
-    let (out, err) = (text(&output.stdout), text(&output.stderr));
-    (output, out, err)
 }
 
 #[test]
@@ -205,93 +191,4 @@ fn misbehaving_clients_disturb_nobody() {
     drop(bad);
     good.send("and now?").unwrap();
     assert_eq!(good.receive().unwrap(), Some("and now?".into()));
-}
-
-#[test]
-fn the_client_talks_to_the_echo_server() {
-    let server = EchoServer::start();
-    let uri = server.uri();
-    let (output, out, err) = client(&[&uri, "--ping", "--subprotocol", "echo"], "one\ntwo\n");
-    assert_eq!(output.status.code(), Some(0), "{err}");
-    assert!(out.contains("(pong) are you there?\n") && out.ends_with("one\ntwo\n"), "{out}");
-    assert!(err.contains("subprotocol: echo") && err.contains("closed: 1000"), "{err}");
-
-    let (output, out, err) = client(&[&uri, "--close", "4001", "see you"], "");
-    assert_eq!((output.status.code(), &*out), (Some(0), ""), "{err}");
-    assert!(err.contains("closed: 4001 \"see you\""), "{err}");
-}
-
-#[test]
-fn the_client_sends_its_fields_and_tells_an_unclean_end() {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let uri = format!("ws://{}/", listener.local_addr().unwrap());
-    let server = thread::spawn(move || {
-        let pending = blocking::receive_request(listener.accept().unwrap().0).unwrap();
-        let request = pending.request();
-        assert_eq!(request.origin(), Some(&b"https://example.com"[..]));
-        assert_eq!(request.field("X-Token"), Some(&b"a:b"[..]));
-        let mut ws =
-            pending.accept(&Acceptance::from_origins(["https://example.com"]).unwrap()).unwrap();
-        ws.send("bye").unwrap();
-        // Takes the client's Close frame, without an answer; left unread, it would make a reset of
-        // our end.
-        ws.into_stream().read_exact(&mut [0; 8]).unwrap();
-    });
-    let arguments = [&*uri, "--origin", "https://example.com", "--field", "X-Token: a:b"];
-    let (output, out, err) = client(&arguments, "");
-    server.join().unwrap();
-    assert_eq!((output.status.code(), &*out), (Some(1), "bye\n"), "{err}");
-}
-
-#[test]
-fn the_client_goes_through_a_proxy() {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let proxy_address = listener.local_addr().unwrap().to_string();
-    let proxy = thread::spawn(move || {
-        let (mut stream, _) = listener.accept().unwrap();
-        let mut head = Vec::new();
-        while !head.ends_with(b"\r\n\r\n") {
-            let mut byte = [0];
-            stream.read_exact(&mut byte).unwrap();
-            head.extend(byte);
-        }
-        assert!(head.starts_with(b"CONNECT server.invalid:80 HTTP/1.1\r\n"));
-        stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n").unwrap();
-        let mut ws = blocking::receive_request(stream)
-            .unwrap()
-            .accept(&Acceptance::from_any_origin())
-            .unwrap();
-        ws.send("through").unwrap();
-        while ws.receive().unwrap().is_some() {}
-    });
-    let (output, out, err) =
-        client(&["ws://server.invalid/", "--proxy", &proxy_address, "--timeout", "60"], "");
-    assert_eq!((output.status.code(), &*out), (Some(0), "through\n"), "{err}");
-    proxy.join().unwrap();
-}
-
-#[test]
-fn wrong_usage_is_told_from_failure() {
-    for arguments in [
-        &[][..],
-        &["--close", "1005", "x", "ws://a/"],
-        &["--close", "bye", "x", "ws://a/"],
-        &["--field", "no colon", "ws://a/"],
-        &["--proxy", "host", "ws://a/"],
-        &["--timeout", "-1", "ws://a/"],
-        &["--nothing", "ws://a/"],
-        &["--origin"],
-        &["ws://a/", "ws://b/"],
-    ] {
-        let (output, _, err) = client(arguments, "");
-        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
-        assert!(err.contains("usage: client URI"), "{err}");
-    }
-    for uri in ["http://a/", "wss://a/", "ws://127.0.0.1:1/"] {
-        let (output, _, err) = client(&[uri], "");
-        assert_eq!(output.status.code(), Some(1), "{uri}: {err}");
-    }
-    assert_eq!(client(&["--help"], "").0.status.code(), Some(0));
-    assert_eq!(example("echo_server").arg("--help").status().unwrap().code(), Some(2));
-    assert_eq!(example("echo_server").arg("not an address").status().unwrap().code(), Some(1));
 }

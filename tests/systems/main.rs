@@ -7,6 +7,7 @@
 #![allow(missing_docs, unreachable_pub)]
 
 mod chat;
+mod client;
 mod endpoints;
 mod examples;
 mod program;

@@ -1,0 +1,117 @@
+//! The arguments of the example programs, and what they say about wrong ones.
+#![allow(dead_code, reason = "not every program needs all of it")]
+
+use std::io::{self, Write};
+use std::iter::Peekable;
+use std::net::Ipv6Addr;
+use std::process::ExitCode;
+use std::time::Duration;
+use std::vec;
+
+/// The exit code of wrong usage.
+const WRONG_USAGE: u8 = 2;
+
+/// The arguments that have not been read yet.
+pub(crate) struct Arguments(Peekable<vec::IntoIter<String>>);
+
+/// Reads the arguments of this program with `parse`. The error is the exit code with which to end
+/// at once: 0 if somebody asked for help, 2 if an argument is wrong.
+pub(crate) fn read<T>(
+    usage: &str,
+    parse: impl FnOnce(&mut Arguments) -> Result<T, String>,
+) -> Result<T, ExitCode> {
+    // `std::env::args` would panic.
+    let arguments = std::env::args_os().skip(1).map(|argument| {
+        argument.into_string().map_err(|argument| format!("{argument:?} is not UTF-8"))
+    });
+    let arguments = match arguments.collect::<Result<Vec<_>, _>>() {
+        Ok(arguments) => arguments,
+        Err(error) => return Err(complain(&error, usage)),
+    };
+    if arguments.iter().any(|argument| argument == "--help" || argument == "-h") {
+        // If it cannot be printed, nobody wants to read it.
+        let _ = writeln!(io::stdout(), "{usage}");
+        return Err(ExitCode::SUCCESS);
+    }
+    parse(&mut Arguments(arguments.into_iter().peekable())).map_err(|error| complain(&error, usage))
+}
+
+/// Says what is wrong with an argument, and returns the exit code.
+pub(crate) fn complain(error: &str, usage: &str) -> ExitCode {
+    let _ = writeln!(io::stderr(), "{error}\n{usage}");
+    ExitCode::from(WRONG_USAGE)
+}
+
+impl Arguments {
+    pub(crate) fn next(&mut self) -> Option<String> {
+        self.0.next()
+    }
+
+    /// Returns the value of an option: the next argument, unless that is an option itself.
+    pub(crate) fn value(&mut self, option: &str) -> Result<String, String> {
+        let value = self.0.next_if(|value| !value.starts_with("--"));
+        value.ok_or_else(|| format!("{option} needs a value"))
+    }
+}
+
+/// Stores the value of an option that may be given once.
+pub(crate) fn set<T>(place: &mut Option<T>, option: &str, value: T) -> Result<(), String> {
+    match place.replace(value) {
+        None => Ok(()),
+        Some(_) => Err(format!("{option} is there twice")),
+    }
+}
+
+/// Stores an argument that is no option. `what` says in an error what it is.
+pub(crate) fn set_unnamed(
+    place: &mut Option<String>,
+    what: &str,
+    argument: String,
+) -> Result<(), String> {
+    match place {
+        _ if argument.starts_with('-') => Err(format!("there is no option {argument}")),
+        Some(first) => Err(format!("{first} and {argument}: only one {what}, please")),
+        None => {
+            *place = Some(argument);
+            Ok(())
+        }
+    }
+}
+
+/// Splits `HOST:PORT`. The host may be an IPv6 address in brackets.
+pub(crate) fn host_and_port(text: &str) -> Result<(&str, u16), String> {
+    let (host, port) = text.rsplit_once(':').unwrap_or_default();
+    let inner = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
+    let is_host = match inner {
+        Some(address) => address.parse::<Ipv6Addr>().is_ok(),
+        None => !host.is_empty() && !host.contains([':', '[', ']', '/', ' ']),
+    };
+    let is_port = port.bytes().all(|byte| byte.is_ascii_digit());
+    match port.parse() {
+        Ok(port) if is_host && is_port => Ok((host, port)),
+        _ => Err(format!(
+            "{text:?} is not HOST:PORT, such as 127.0.0.1:9001, localhost:9001 or [::1]:9001"
+        )),
+    }
+}
+
+/// Checks the address that a server shall listen at.
+pub(crate) fn address(given: Option<String>, default: &str) -> Result<String, String> {
+    let address = given.unwrap_or_else(|| default.into());
+    host_and_port(&address)?;
+    Ok(address)
+}
+
+/// Parses a time in seconds.
+pub(crate) fn seconds(option: &str, text: &str) -> Result<Duration, String> {
+    let time = text.parse().ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+    time.ok_or_else(|| format!("{option}: {text:?} is not a number of seconds, such as 10 or 0.5"))
+}
+
+/// Parses a time in seconds that is not zero.
+pub(crate) fn seconds_above_zero(option: &str, text: &str) -> Result<Duration, String> {
+    match seconds(option, text)? {
+        Duration::ZERO => Err(format!("{option}: it must be longer than {text} s")),
+        time => Ok(time),
+    }
+}

@@ -1,0 +1,378 @@
+//! `--example client`.
+
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::process::{Child, Output, Stdio};
+use std::sync::mpsc;
+use std::thread::{self, JoinHandle};
+
+use hybi::CloseCode;
+use hybi::Server;
+use hybi::blocking::{self, WebSocket};
+use hybi::handshake::Acceptance;
+
+use crate::program::{PATIENCE, Program, example};
+
+/// A client that has been started.
+fn start(arguments: &[&str]) -> Child {
+    let mut command = example("client");
+    command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command.spawn().unwrap()
+}
+
+/// Waits for its end. Returns also what it has printed.
+#[track_caller]
+fn end(process: Child) -> (Output, String, String) {
+    let (sender, ended) = mpsc::channel();
+    thread::spawn(move || sender.send(process.wait_with_output().unwrap()));
+    let output = ended.recv_timeout(PATIENCE).expect("the client hangs");
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).replace("\r\n", "\n");
+    let (out, err) = (text(&output.stdout), text(&output.stderr));
+    (output, out, err)
+}
+
+/// Runs the client with this input, to its end.
+#[track_caller]
+fn client(arguments: &[&str], input: impl AsRef<[u8]>) -> (Output, String, String) {
+    let mut process = start(arguments);
+    // A client that ends early reads nothing.
+    let _ = process.stdin.take().unwrap().write_all(input.as_ref());
+    end(process)
+}
+
+/// A server for one client. Returns its URI.
+fn server<T: Send + 'static>(
+    serve: impl FnOnce(TcpStream) -> T + Send + 'static,
+) -> (String, JoinHandle<T>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let uri = format!("ws://{}/", listener.local_addr().unwrap());
+    (uri, thread::spawn(move || serve(listener.accept().unwrap().0)))
+}
+
+fn accept(stream: TcpStream) -> WebSocket<TcpStream, Server> {
+    let pending = blocking::receive_request(stream).unwrap();
+    pending.accept(&Acceptance::from_any_origin()).unwrap()
+}
+
+/// Reads a request and answers with this response.
+fn refuse(mut stream: TcpStream, response: &str) {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        let mut byte = [0];
+        stream.read_exact(&mut byte).unwrap();
+        head.extend(byte);
+    }
+    stream.write_all(response.as_bytes()).unwrap();
+}
+
+#[test]
+fn the_client_talks_to_the_echo_server() {
+    let server = Program::start("echo_server", &[]);
+    let uri = format!("ws://{}/", server.address);
+    let (output, out, err) = client(&[&uri, "--ping", "--subprotocol", "echo"], "one\ntwo\n");
+    assert_eq!(output.status.code(), Some(0), "{err}");
+    assert!(out.contains("(pong) are you there?\n") && out.ends_with("one\ntwo\n"), "{out}");
+    assert!(err.contains("subprotocol: echo") && err.contains("closed: 1000"), "{err}");
+
+    let (output, out, err) = client(&[&uri, "--close", "4001", "see you"], "");
+    assert_eq!((output.status.code(), &*out), (Some(0), ""), "{err}");
+    assert!(err.contains("closed: 4001 \"see you\""), "{err}");
+}
+
+#[test]
+fn the_client_sends_its_fields_and_tells_an_unclean_end() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let uri = format!("ws://{}/", listener.local_addr().unwrap());
+    let server = thread::spawn(move || {
+        let pending = blocking::receive_request(listener.accept().unwrap().0).unwrap();
+        let request = pending.request();
+        assert_eq!(request.origin(), Some(&b"https://example.com"[..]));
+        assert_eq!(request.field("X-Token"), Some(&b"a:b"[..]));
+        let mut ws =
+            pending.accept(&Acceptance::from_origins(["https://example.com"]).unwrap()).unwrap();
+        ws.send("bye").unwrap();
+        // Takes the client's Close frame, without an answer; left unread, it would make a reset of
+        // our end.
+        ws.into_stream().read_exact(&mut [0; 8]).unwrap();
+    });
+    let arguments = [&*uri, "--origin", "https://example.com", "--field", "X-Token: a:b"];
+    let (output, out, err) = client(&arguments, "");
+    server.join().unwrap();
+    assert_eq!((output.status.code(), &*out), (Some(1), "bye\n"), "{err}");
+}
+
+#[test]
+fn the_client_goes_through_a_proxy() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let proxy_address = listener.local_addr().unwrap().to_string();
+    let proxy = thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            let mut byte = [0];
+            stream.read_exact(&mut byte).unwrap();
+            head.extend(byte);
+        }
+        assert!(head.starts_with(b"CONNECT server.invalid:80 HTTP/1.1\r\n"));
+        stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n").unwrap();
+        let mut ws = blocking::receive_request(stream)
+            .unwrap()
+            .accept(&Acceptance::from_any_origin())
+            .unwrap();
+        ws.send("through").unwrap();
+        while ws.receive().unwrap().is_some() {}
+    });
+    let (output, out, err) =
+        client(&["ws://server.invalid/", "--proxy", &proxy_address, "--timeout", "60"], "");
+    assert_eq!((output.status.code(), &*out), (Some(0), "through\n"), "{err}");
+    proxy.join().unwrap();
+}
+
+#[test]
+fn input_that_is_not_utf8_ends_the_client_with_an_error() {
+    let (uri, server) = server(|stream| {
+        let mut ws = accept(stream);
+        let first = ws.receive().unwrap();
+        assert_eq!(ws.receive().unwrap(), None);
+        (first, ws.closed().unwrap().clone())
+    });
+    let (output, _, err) = client(&[&uri], b"one\nt\xffo\nthree\n");
+    assert_eq!(output.status.code(), Some(1), "{err}");
+    assert!(err.contains("line 2") && err.contains("UTF-8"), "{err}");
+    let (first, closed) = server.join().unwrap();
+    assert_eq!(first, Some("one".into()));
+    assert_eq!((closed.code(), closed.was_clean()), (1001, true));
+}
+
+/// RFC 6455 §5.5: 125 bytes, two of which are the code.
+#[test]
+fn a_reason_that_is_too_long_is_told_before_connecting() {
+    let longest = "\u{fc}".repeat(61) + "x";
+    assert_eq!(longest.len(), 123);
+    let (uri, server) = server(|stream| {
+        let mut ws = accept(stream);
+        assert_eq!(ws.receive().unwrap(), None);
+        ws.closed().unwrap().reason().to_owned()
+    });
+    let (output, _, err) = client(&[&uri, "--close", "4000", &longest], "");
+    assert_eq!(output.status.code(), Some(0), "{err}");
+    assert_eq!(server.join().unwrap(), longest);
+
+    // Nobody listens there, which would be told with 1.
+    let too_long = longest + "y";
+    let (output, _, err) = client(&["ws://127.0.0.1:1/", "--close", "4000", &too_long], "");
+    assert_eq!(output.status.code(), Some(2), "{err}");
+    assert!(err.contains("123 bytes"), "{err}");
+}
+
+#[test]
+fn a_refusal_is_shown_with_its_body_and_where_it_leads() {
+    let body = "Moved,\nfor good.\n\u{1b}[2J\u{202e}\u{9b}31m\u{7}";
+    let response = format!(
+        "HTTP/1.1 308 Per\u{9b}manent\r\nLocation: ws://other.example/\u{9b}2J\r\n\
+         Retry-After: 120\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    let (uri, server) = server(move |stream| refuse(stream, &response));
+    let (output, out, err) = client(&[&uri], "");
+    server.join().unwrap();
+    assert_eq!((output.status.code(), &*out), (Some(1), ""), "{err}");
+    for shown in
+        ["308", "Location: ws://other.example/\\u{9b}2J\n", "Retry-After: 120\n", "Moved,\n"]
+    {
+        assert!(err.contains(shown), "{shown}: {err}");
+    }
+    assert!(err.contains("for good.\n") && err.contains("\\u{1b}[2J\\u{202e}\\u{9b}31m"), "{err}");
+    assert!(!err.contains(is_dangerous), "{err:?}");
+}
+
+/// A server can send as much as it likes.
+#[test]
+fn not_much_of_a_long_refusal_is_shown_and_nothing_that_is_no_text() {
+    let body = "\u{fc}".repeat(20_000);
+    let head = "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 40000\r\n\r\n";
+    let (uri, server) = server(move |stream| refuse(stream, &format!("{head}{body}")));
+    let (_, _, err) = client(&[&uri], "");
+    server.join().unwrap();
+    assert!(err.contains("\u{fc}\u{fc}") && err.contains("40000 bytes"), "{err}");
+    assert!(err.len() < 4_000, "{err}");
+
+    let (uri, server) = self::server(|mut stream| {
+        refuse(stream.try_clone().unwrap(), "HTTP/1.1 403 No\r\nContent-Length: 4\r\n\r\n");
+        stream.write_all(b"\x1f\x8b\xff\0").unwrap();
+    });
+    let (_, _, err) = client(&[&uri], "");
+    server.join().unwrap();
+    assert!(err.contains("4 bytes that are not text"), "{err}");
+}
+
+/// A proxy's, too.
+#[test]
+fn the_refusal_of_a_proxy_is_shown() {
+    let response = "HTTP/1.1 407 Proxy Authentication Required\r\n\
+        Proxy-Authenticate: Basic realm=\"here\"\r\nContent-Length: 8\r\n\r\nWho\nare?";
+    let (uri, server) = server(move |stream| refuse(stream, response));
+    let proxy = uri.trim_start_matches("ws://").trim_end_matches('/');
+    let (output, _, err) = client(&["ws://server.invalid/", "--proxy", proxy], "");
+    server.join().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(err.contains("Proxy-Authenticate: Basic realm=\"here\"\n"), "{err}");
+    assert!(err.contains("Who\n") && err.contains("are?\n"), "{err}");
+}
+
+/// Returns whether a terminal might obey this character, or a person not see it.
+fn is_dangerous(char: char) -> bool {
+    (char.is_control() && char != '\n') || "\u{202e}\u{200b}\u{2800}".contains(char)
+}
+
+const DANGEROUS: &str = "a\u{1b}[2Jb\u{9b}31m\u{202e}c\u{200b}\u{2800}d\r\n\u{8}e\\";
+const SHOWN: &str = r"a\u{1b}[2Jb\u{9b}31m\u{202e}c\u{200b}\u{2800}d\r\n\u{8}e\\";
+
+#[test]
+fn what_a_server_sends_is_printed_so_that_no_terminal_obeys_it() {
+    let (uri, server) = server(|stream| {
+        let mut ws = accept(stream);
+        ws.send(DANGEROUS).unwrap();
+        ws.pong(DANGEROUS.as_bytes()).unwrap();
+        ws.pong(b"\x1b\xff").unwrap();
+        ws.close(CloseCode::new(4000).unwrap(), DANGEROUS).unwrap();
+        while ws.receive().unwrap().is_some() {}
+    });
+    let mut process = start(&[&uri]);
+    let input = process.stdin.take();
+    let (output, out, err) = end(process);
+    drop(input);
+    assert_eq!(output.status.code(), Some(0), "{err}");
+    assert_eq!(out, format!("{SHOWN}\n(pong) {SHOWN}\n(pong) \\u{{1b}}\u{fffd}\n"));
+    assert!(err.contains("closed: 4000") && err.contains(r"\u{9b}31m"), "{err}");
+    assert!(!err.contains(is_dangerous), "{err:?}");
+    server.join().unwrap();
+}
+
+/// For programs that read the messages, such as JSON.
+#[test]
+fn messages_are_printed_as_they_are_if_asked_for() {
+    let (uri, server) = server(|stream| {
+        let mut ws = accept(stream);
+        ws.send("{\"a\": \"\\\\b\u{202e}\"}").unwrap();
+        ws.close(CloseCode::NORMAL, DANGEROUS).unwrap();
+        while ws.receive().unwrap().is_some() {}
+    });
+    let mut process = start(&[&uri, "--raw"]);
+    let input = process.stdin.take();
+    let (_, out, err) = end(process);
+    drop(input);
+    assert_eq!(out, "{\"a\": \"\\\\b\u{202e}\"}\n");
+    assert!(!err.contains(is_dangerous), "{err:?}");
+    server.join().unwrap();
+}
+
+#[test]
+fn a_server_that_vanishes_ends_the_client_while_it_waits_for_input() {
+    let (uri, server) = server(|stream| {
+        let mut ws = accept(stream);
+        ws.send("bye").unwrap();
+        ws.into_stream() // dropped: the stream ends, without a Close frame
+    });
+    let mut process = start(&[&uri]);
+    let input = process.stdin.take();
+    drop(server.join().unwrap());
+    let (output, out, err) = end(process);
+    drop(input);
+    assert_eq!((output.status.code(), &*out), (Some(1), "bye\n"), "{err}");
+}
+
+/// Rust gives a program that starts without standard input an empty one.
+#[cfg(unix)]
+#[test]
+fn a_client_without_input_closes_at_once() {
+    let server = Program::start("echo_server", &[]);
+    let command = format!("exec \"$0\" ws://{}/ <&-", server.address);
+    let process = std::process::Command::new("sh")
+        .args(["-c", &command])
+        .arg(example("client").get_program())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let (output, out, err) = end(process);
+    assert_eq!((output.status.code(), &*out), (Some(0), ""), "{err}");
+    assert!(err.contains("closed: 1000"), "{err}");
+}
+
+/// `client ... | head -1`
+#[cfg(unix)]
+#[test]
+fn a_client_whose_output_nobody_reads_says_so_and_closes() {
+    let (uri, server) = server(|stream| {
+        let mut ws = accept(stream);
+        while ws.receive().unwrap() != Some("send".into()) {}
+        ws.send("one").unwrap();
+        assert_eq!(ws.receive().unwrap(), None);
+        ws.closed().unwrap().code()
+    });
+    let mut process = start(&[&uri]);
+    drop(process.stdout.take());
+    let mut input = process.stdin.take().unwrap();
+    input.write_all(b"send\n").unwrap();
+    let (output, _, err) = end(process);
+    assert_eq!(output.status.code(), Some(1), "{err}");
+    assert!(err.contains("Broken pipe") && !err.contains("panicked"), "{err}");
+    assert_eq!(server.join().unwrap(), 1001);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_client_whose_errors_nobody_reads_still_ends_with_the_right_code() {
+    let server = Program::start("echo_server", &[]);
+    for (uri, code) in [
+        (format!("ws://{}/", server.address), 0),
+        ("ws://127.0.0.1:1/".into(), 1),
+        ("not a uri".into(), 2),
+    ] {
+        let mut process = start(&[&uri]);
+        drop((process.stderr.take(), process.stdin.take()));
+        assert_eq!(end(process).0.status.code(), Some(code), "{uri}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn ctrl_c_closes_as_the_end_of_the_input_does_and_the_second_does_not_wait() {
+    for times in [1, 2] {
+        let (uri, server) = server(move |stream| {
+            let mut ws = accept(stream);
+            ws.send("open").unwrap();
+            if times == 2 {
+                return ws.into_stream(); // answers nothing
+            }
+            assert_eq!(ws.receive().unwrap(), None);
+            let closed = ws.closed().unwrap();
+            assert_eq!((closed.code(), closed.reason()), (4000, "enough"));
+            ws.into_stream()
+        });
+        let mut process = start(&[&uri, "--close", "4000", "enough"]);
+        let input = process.stdin.take();
+        // It is ready for Ctrl-C when it prints messages.
+        let mut out = process.stdout.take().unwrap();
+        out.read_exact(&mut [0; 5]).unwrap();
+        let id = process.id().to_string();
+        let interrupt = || {
+            let mut kill = std::process::Command::new("kill");
+            assert!(kill.args(["-INT", &id]).status().unwrap().success());
+        };
+        interrupt();
+        if times == 2 {
+            let mut stream = server.join().unwrap();
+            stream.read_exact(&mut [0; 14]).unwrap(); // the Close frame
+            interrupt();
+            assert_eq!(end(process).0.status.code(), Some(1));
+        } else {
+            let (output, _, err) = end(process);
+            assert_eq!(output.status.code(), Some(0), "{err}");
+            assert!(err.contains("closed: 4000"), "{err}");
+            drop(server.join().unwrap());
+        }
+        drop(input);
+    }
+}
