@@ -1,14 +1,14 @@
 //! A chat for browsers.
 //!
-//!     cargo run --release --example chat [ADDR] [OPTION...]
+//!     cargo run --release --example chat [HOST:PORT] [OPTION...]
 //!
 //! Default: 127.0.0.1:9002; port 0 for any. Open the address that it prints in two windows. A line
 //! that you type is shown to everybody. `alias NAME` changes your name.
 //!
-//! It shows: a page and WebSocket at one port, a decision about each request by its path, its
-//! origin and the client's address, JSON messages, broadcasts that are encoded once for all
-//! receivers, a list of users that stays right when a client vanishes, a client that reads too
-//! slowly, and an orderly end.
+//! It shows: a page and WebSocket at one port, a decision about each request by its host, its path,
+//! its origin and the client's address, names that nobody can take for another's, JSON messages,
+//! broadcasts that are encoded once for all receivers, a list of users that stays right when a
+//! client vanishes, a client that reads too slowly, and an orderly end.
 //!
 //! It leaves out: TLS (put it behind a proxy that does it), passwords, a history, and a bound on
 //! how much one user says.
@@ -29,16 +29,25 @@ use hybi::keepalive::KeepaliveConfig;
 use hybi::{CloseCode, Config, Limits, Message};
 use serde_json::{Value, json};
 
+#[path = "../shared/arguments.rs"]
+mod arguments;
+mod hosts;
+mod names;
 #[path = "../shared/print.rs"]
 mod print;
+use arguments::Arguments;
+use hosts::{Host, Hosts};
+use names::{Name, NameError};
 
 const USAGE: &str = "\
-usage: chat [ADDR] [OPTION...]        such as 127.0.0.1:9002
+usage: chat [HOST:PORT] [OPTION]...   default: 127.0.0.1:9002
   --path PATH            the path of the WebSocket (default: /chat); other paths are refused
+  --host NAME            allow requests for this host, beside the address that we listen at, such
+                         as the name of a proxy before us; may be repeated
   --origin ORIGIN        allow web pages of this origin instead of our own; may be repeated
   --forbid RULE          refuse an IP address, or paths that begin with /...; may be repeated
-  --keepalive PING,PONG  seconds of silence until a client is pinged, and then until it is dropped
-                         (default: 30,20)
+  --keepalive PING,PONG  seconds of silence until a client is pinged (0: never), and then until it
+                         is dropped (default: 30,20)
   --patience SECONDS     how long a client may take to receive a message (default: 5)
   --timeout SECONDS      at the end, how long to wait for the clients' Close frames (default: 10,
                          which is also the most)";
@@ -48,15 +57,17 @@ const PAGE: &str = include_str!("page.html");
 const PAGE_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; \
     script-src 'unsafe-inline'; connect-src 'self' ws: wss:";
 const LINE_CHARS_MAX: usize = 1_000;
-const NAME_CHARS_MAX: usize = 30;
+const NOT_OUR_HOST: &str =
+    "There is no chat of that host. Whoever runs the chat can allow it: --host NAME\n";
 /// Enough for a line that is too long by mistake. A longer message closes the connection with 1009.
 const MESSAGE_BYTES_MAX: u64 = 64 << 10;
 
 type Handled = Result<(), Box<dyn std::error::Error + Send + Sync>>;
 
 fn main() -> ExitCode {
-    let Some(options) = Options::from(std::env::args().skip(1)) else {
-        return print::complain(USAGE, 2);
+    let options = match arguments::read(USAGE, Options::parse) {
+        Ok(options) => options,
+        Err(code) => return code,
     };
     let address = options.address.clone();
     match run(options) {
@@ -67,6 +78,7 @@ fn main() -> ExitCode {
 
 fn run(options: Options) -> io::Result<()> {
     let listener = TcpListener::bind(&options.address)?;
+    let hosts = Hosts::new(listener.local_addr()?.ip(), options.hosts);
     print::answer(format_args!("listening at http://{0} and ws://{0}", listener.local_addr()?));
     let (sender, events) = mpsc::sync_channel(100);
     thread::spawn(move || events.into_iter().filter(is_news).for_each(print::log));
@@ -82,8 +94,12 @@ fn run(options: Options) -> io::Result<()> {
     if let Err(error) = end_on_ctrl_c(hub.clone(), options.timeout, ended) {
         print::log(error); // Ctrl-C then just kills
     }
-    let chat =
-        Chat { acceptance: options.acceptance, rules: options.rules, users: Mutex::default() };
+    let chat = Chat {
+        hosts,
+        acceptance: options.acceptance,
+        rules: options.rules,
+        users: Mutex::default(),
+    };
     hub.serve(listener, |arrival| chat.serve(arrival))?;
     // Served to the end: what is left is to say so.
     let _ = has_ended.recv();
@@ -118,6 +134,7 @@ fn end_on_ctrl_c(hub: Hub, timeout: Duration, ended: mpsc::Sender<()>) -> Result
 }
 
 struct Chat {
+    hosts: Hosts,
     /// The allowed origins, and the limits.
     acceptance: Acceptance<'static>,
     rules: Rules,
@@ -127,13 +144,17 @@ struct Chat {
 }
 
 struct User {
-    name: String,
+    name: Name,
     peer: Peer,
 }
 
 impl Chat {
     /// Serves one connection, from the request to the end.
     fn serve(&self, arrival: Arrival) -> Handled {
+        // First, so that a page of somebody else's learns nothing.
+        if !arrival.request().host().is_some_and(|host| self.hosts.contain(host)) {
+            return Ok(arrival.reject(&Rejection::new(421).body("text/plain", NOT_OUR_HOST))?);
+        }
         if !arrival.request().is_upgrade() {
             return Ok(self.serve_page(arrival)?);
         }
@@ -189,13 +210,14 @@ impl Chat {
         let id = peer.id();
         print::log(format_args!("{id} joined"));
         let mut users = self.users();
-        let user = User { name: format!("guest {id}"), peer: peer.clone() };
-        broadcast(&users, &json!({ "type": "joined", "id": id, "name": user.name }));
-        let name = user.name.clone();
-        users.insert(id, user);
-        let list: Vec<Value> =
-            users.iter().map(|(id, user)| json!({ "id": id, "name": user.name })).collect();
-        tell(peer, &json!({ "type": "welcome", "id": id, "name": name, "users": list }));
+        let name = Name::of_guest(id);
+        broadcast(&users, &json!({ "type": "joined", "id": id, "name": name.as_str() }));
+        users.insert(id, User { name: name.clone(), peer: peer.clone() });
+        let list: Vec<Value> = users
+            .iter()
+            .map(|(id, user)| json!({ "id": id, "name": user.name.as_str() }))
+            .collect();
+        tell(peer, &json!({ "type": "welcome", "id": id, "name": name.as_str(), "users": list }));
         Member { chat: self, id }
     }
 
@@ -215,7 +237,7 @@ impl Chat {
         match line.split_once(char::is_whitespace) {
             _ if line.is_empty() => {}
             Some(("alias", name)) => self.rename(peer, name.trim()),
-            None if line == "alias" => complain(peer, "Which name? Type: alias NAME"),
+            None if line == "alias" => complain(peer, &NameError::Empty.to_string()),
             _ => {
                 let users = self.users();
                 let Some(author) = users.get(&peer.id()) else { return };
@@ -225,7 +247,7 @@ impl Chat {
                 let message = json!({
                     "type": "message",
                     "id": peer.id(),
-                    "author": author.name,
+                    "author": author.name.as_str(),
                     "sent": sent,
                     "text": line,
                 });
@@ -235,23 +257,18 @@ impl Chat {
     }
 
     fn rename(&self, peer: &Peer, name: &str) {
-        if name.chars().count() > NAME_CHARS_MAX {
-            return complain(
-                peer,
-                &format!("That name is too long: {NAME_CHARS_MAX} characters at most."),
-            );
-        }
-        if name.chars().any(is_invisible) {
-            return complain(peer, "That name has characters that nobody can see.");
-        }
+        let name = match Name::chosen(name) {
+            Ok(name) => name,
+            Err(error) => return complain(peer, &error.to_string()),
+        };
         let mut users = self.users();
         let id = peer.id();
-        if users.iter().any(|(other, user)| *other != id && user.name.eq_ignore_ascii_case(name)) {
-            return complain(peer, "That name is taken.");
+        if users.iter().any(|(other, user)| *other != id && user.name.resembles(&name)) {
+            return complain(peer, "That name is taken, or looks like one that is.");
         }
         let Some(user) = users.get_mut(&id) else { return };
-        user.name = name.into();
-        broadcast(&users, &json!({ "type": "renamed", "id": id, "name": name }));
+        user.name = name.clone();
+        broadcast(&users, &json!({ "type": "renamed", "id": id, "name": name.as_str() }));
     }
 
     fn users(&self) -> MutexGuard<'_, BTreeMap<u64, User>> {
@@ -290,14 +307,8 @@ fn complain(peer: &Peer, text: &str) {
     tell(peer, &json!({ "type": "error", "text": text }));
 }
 
-/// Returns whether this is a control character, or one that changes the direction of text.
-fn is_invisible(char: char) -> bool {
-    char.is_control()
-        || matches!(char, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}')
-        || matches!(char, '\u{2060}'..='\u{206f}' | '\u{feff}')
-}
-
-/// Who may connect. [`Acceptance`] checks the origin; everything else is here.
+/// Who may connect to the WebSocket. [`Acceptance`] checks the origin, [`Hosts`] the host;
+/// everything else is here.
 #[derive(Default)]
 struct Rules {
     path: String,
@@ -306,6 +317,19 @@ struct Rules {
 }
 
 impl Rules {
+    /// Adds a value of `--forbid`.
+    fn forbid(&mut self, rule: String) -> Result<(), String> {
+        if rule.starts_with('/') {
+            self.forbidden_paths.push(rule);
+        } else {
+            let address: IpAddr = rule.parse().map_err(|_| {
+                format!("{rule:?} is neither an IP address nor the beginning of a path")
+            })?;
+            self.forbidden_addresses.push(address.to_canonical());
+        }
+        Ok(())
+    }
+
     /// Decides about a request, as `onConnection` does in 4D.
     fn on_connection(&self, request: &Request<'_>, address: IpAddr) -> Result<(), &'static str> {
         if self.forbidden_addresses.contains(&address) {
@@ -322,6 +346,7 @@ impl Rules {
 
 struct Options {
     address: String,
+    hosts: Vec<Host>,
     acceptance: Acceptance<'static>,
     rules: Rules,
     keepalive: (Duration, Duration),
@@ -330,44 +355,62 @@ struct Options {
 }
 
 impl Options {
-    fn from(mut arguments: impl Iterator<Item = String>) -> Option<Self> {
-        let mut address = None;
-        let mut rules = Rules { path: "/chat".into(), ..Rules::default() };
-        let mut keepalive = (Duration::from_secs(30), Duration::from_secs(20));
-        let mut patience = Duration::from_secs(5);
-        let mut timeout = Duration::from_secs(10);
-        let mut origins = Vec::new();
+    fn parse(arguments: &mut Arguments) -> Result<Self, String> {
+        let (mut address, mut path, mut keepalive, mut patience, mut timeout) =
+            (None, None, None, None, None);
+        let (mut hosts, mut origins) = (Vec::new(), Vec::new());
+        let mut rules = Rules::default();
         while let Some(argument) = arguments.next() {
             match &*argument {
-                "--path" => rules.path = arguments.next().filter(|path| is_plain_path(path))?,
-                "--origin" => origins.push(arguments.next()?),
-                "--forbid" => match arguments.next()? {
-                    path if path.starts_with('/') => rules.forbidden_paths.push(path),
-                    address => {
-                        rules
-                            .forbidden_addresses
-                            .push(address.parse::<IpAddr>().ok()?.to_canonical());
+                option @ "--path" => {
+                    let value = arguments.value(option)?;
+                    if !is_plain_path(&value) {
+                        return Err("--path: '/', and then ASCII letters, digits, /-_.".into());
                     }
-                },
-                "--keepalive" => {
-                    let value = arguments.next()?;
-                    let (ping, pong) = value.split_once(',')?;
-                    keepalive = (seconds(ping)?, seconds(pong)?);
+                    arguments::set(&mut path, option, value)?;
                 }
-                "--patience" => patience = seconds(&arguments.next()?)?,
-                "--timeout" => timeout = seconds(&arguments.next()?)?,
-                _ if argument.starts_with('-') || address.is_some() => return None,
-                _ => address = Some(argument),
+                option @ "--host" => {
+                    let value = arguments.value(option)?;
+                    let no_host = || format!("{value:?} is no host, such as chat.example");
+                    hosts.push(Host::parse(&value).ok_or_else(no_host)?);
+                }
+                option @ "--origin" => origins.push(arguments.value(option)?),
+                option @ "--forbid" => rules.forbid(arguments.value(option)?)?,
+                option @ "--keepalive" => {
+                    let value = arguments.value(option)?;
+                    let (ping, pong) = value.split_once(',').ok_or("--keepalive PING,PONG")?;
+                    let ping = arguments::seconds(option, ping)?;
+                    let pong = arguments::seconds_above_zero(option, pong)?;
+                    arguments::set(&mut keepalive, option, (ping, pong))?;
+                }
+                option @ "--patience" => {
+                    let time = arguments::seconds_above_zero(option, &arguments.value(option)?)?;
+                    arguments::set(&mut patience, option, time)?;
+                }
+                option @ "--timeout" => {
+                    let time = arguments::seconds(option, &arguments.value(option)?)?;
+                    arguments::set(&mut timeout, option, time)?;
+                }
+                _ => arguments::set_unnamed(&mut address, "address", argument)?,
             }
         }
-        let address = address.unwrap_or_else(|| "127.0.0.1:9002".into());
+        let address = arguments::address(address, "127.0.0.1:9002")?;
+        hosts.extend(Host::parse(arguments::host_and_port(&address)?.0));
+        rules.path = path.unwrap_or_else(|| "/chat".into());
         let acceptance = match &*origins {
             [] => Acceptance::from_same_origin(),
-            origins => Acceptance::from_origins(origins).ok()?,
+            origins => Acceptance::from_origins(origins).map_err(|error| error.to_string())?,
         };
         let limits = Limits::default().message_bytes_max(MESSAGE_BYTES_MAX);
-        let acceptance = acceptance.config(Config::default().limits(limits));
-        Some(Self { address, acceptance, rules, keepalive, patience, timeout })
+        Ok(Self {
+            address,
+            hosts,
+            acceptance: acceptance.config(Config::default().limits(limits)),
+            rules,
+            keepalive: keepalive.unwrap_or((Duration::from_secs(30), Duration::from_secs(20))),
+            patience: patience.unwrap_or(Duration::from_secs(5)),
+            timeout: timeout.unwrap_or(Duration::from_secs(10)),
+        })
     }
 }
 
@@ -375,8 +418,4 @@ impl Options {
 fn is_plain_path(path: &str) -> bool {
     path.starts_with('/')
         && path.chars().all(|char| char.is_ascii_alphanumeric() || "/-_.".contains(char))
-}
-
-fn seconds(text: &str) -> Option<Duration> {
-    text.parse().ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
 }

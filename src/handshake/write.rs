@@ -82,6 +82,7 @@ const fn reason(status: u16) -> &'static str {
         408 => "Request Timeout",
         410 => "Gone",
         414 => "URI Too Long",
+        421 => "Misdirected Request",
         426 => "Upgrade Required",
         429 => "Too Many Requests",
         431 => "Request Header Fields Too Large",

@@ -92,7 +92,7 @@ fn windows_talk_and_know_who_is_there() {
         window.until_said("Ann", "Now you know who I am.");
     }
     two.say("alias ann");
-    two.until_noted("error", "That name is taken.");
+    two.until_noted("error", "That name is taken, or looks like one that is.");
     two.say(&"x".repeat(1001));
     two.until_noted("error", "That is too long: 1000 characters at most.");
 

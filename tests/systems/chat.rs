@@ -1,7 +1,7 @@
 //! `--example chat`.
 
-use std::io::{Read, Write};
-use std::net::Shutdown;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{Shutdown, TcpStream};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use hybi::{CloseCode, Message};
@@ -284,22 +284,80 @@ fn ctrl_c_waits_no_longer_than_it_was_told_and_with_zero_not_at_all() {
     assert_eq!(chat.wait().code(), Some(1));
 }
 
+/// Asks for a page or, with `upgrade`, for a WebSocket. Returns the status line.
+fn ask(chat: &Program, host: &str, upgrade: bool) -> String {
+    let fields = if upgrade {
+        "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n\
+         Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+    } else {
+        ""
+    };
+    let path = if upgrade { "/chat" } else { "/" };
+    let request =
+        format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nOrigin: http://{host}\r\n{fields}\r\n");
+    let mut stream = TcpStream::connect(&chat.address).unwrap();
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut line = String::new();
+    BufReader::new(stream).read_line(&mut line).unwrap();
+    line
+}
+
+/// DNS rebinding: to a browser, a page of `evil.example` that leads here has our origin.
 #[test]
-fn wrong_usage_is_told() {
-    for arguments in [
-        &["--path", "chat"][..],
-        &["--path", "/\"><script>"],
-        &["--forbid", "nowhere"],
-        &["--keepalive", "5"],
-        &["--timeout", "-1"],
-        &["--help"],
-        &["a:1", "b:2"],
-    ] {
-        let output = example("chat").args(arguments).output().unwrap();
-        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
-        assert!(String::from_utf8(output.stderr).unwrap().starts_with("usage: chat"));
+fn a_host_that_is_not_its_own_is_refused_for_the_page_and_for_the_websocket() {
+    let chat = Program::start("chat", &[]);
+    let port = chat.address.rsplit(':').next().unwrap();
+    for upgrade in [false, true] {
+        let open = if upgrade { "HTTP/1.1 101 " } else { "HTTP/1.1 200 " };
+        for own in [&*chat.address, &format!("localhost:{port}"), &format!("[::1]:{port}")] {
+            let line = ask(&chat, own, upgrade);
+            assert!(line.starts_with(open), "{own}: {line}");
+        }
+        for foreign in [&*format!("evil.example:{port}"), "evil.example", "127.0.0.1.evil.example"]
+        {
+            let line = ask(&chat, foreign, upgrade);
+            assert!(line.starts_with("HTTP/1.1 421 "), "{foreign}: {line}");
+        }
     }
-    assert_eq!(example("chat").arg("nowhere").output().unwrap().status.code(), Some(1));
+    // RFC 9112 §3.2.2: a target that is a whole URI takes precedence over `Host`.
+    assert!(chat.http("GET http://evil.example/ HTTP/1.1").starts_with("HTTP/1.1 421 "));
+}
+
+#[test]
+fn other_hosts_can_be_allowed() {
+    let chat = Program::start("chat", &["--host", "chat.example", "--host", "2001:db8::1"]);
+    for upgrade in [false, true] {
+        let open = if upgrade { "HTTP/1.1 101 " } else { "HTTP/1.1 200 " };
+        for own in [&*chat.address, "chat.example", "Chat.Example:8080", "[2001:db8::1]"] {
+            let line = ask(&chat, own, upgrade);
+            assert!(line.starts_with(open), "{own}: {line}");
+        }
+        let line = ask(&chat, "evil.example", upgrade);
+        assert!(line.starts_with("HTTP/1.1 421 "), "{line}");
+    }
+}
+
+#[test]
+fn nobody_takes_the_name_of_somebody_else_or_one_that_looks_like_it() {
+    let chat = Program::start("chat", &[]);
+    let (one, two) = (User::come(&chat), User::come(&chat));
+    one.type_line("alias Ann Lee");
+    two.next_of("renamed");
+    for name in
+        ["ANN LEE", "Ann  Lee", "\u{391}nn L\u{435}e", "Ann Lee\u{2800}", "guest 3", "Guest I"]
+    {
+        two.type_line(&format!("alias {name}"));
+        assert_eq!(two.next()["type"], "error", "{name}");
+    }
+    // One's own name can be written in another way, and others are free again.
+    one.type_line("alias ann lee");
+    assert_eq!(two.next_of("renamed")["name"], "ann lee");
+    let three = User::come(&chat);
+    assert_eq!(three.welcome["name"], "guest 3");
+    one.type_line("alias Bob");
+    two.next_of("renamed");
+    two.type_line("alias Ann Lee");
+    assert_eq!(two.next_of("renamed")["name"], "Ann Lee");
 }
 
 /// `cargo test --release --test systems -- --ignored --nocapture five_hundred`

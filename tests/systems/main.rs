@@ -7,6 +7,8 @@
 #![allow(missing_docs, unreachable_pub)]
 
 mod chat;
+mod chat_hosts;
+mod chat_names;
 mod client;
 mod endpoints;
 mod examples;

@@ -125,7 +125,8 @@ fn servers_serve_on_if_nobody_takes_what_they_print() {
             let mut command = example(name);
             command.arg(&address).stdout(gone.output()).stderr(gone.output());
             let mut process = Running::start(&mut command);
-            for request in ["nonsense\r\n\r\n", &format!("GET {path} HTTP/1.1\r\nHost: a\r\n\r\n")]
+            for request in
+                ["nonsense\r\n\r\n", &format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n")]
             {
                 let mut stream = process.connect(&address);
                 stream.write_all(request.as_bytes()).unwrap();
@@ -182,7 +183,7 @@ fn servers_go_on_when_descriptors_run_out_and_nobody_takes_what_they_print() {
         let idle: Vec<TcpStream> = (0..32).map(|_| process.connect(&address)).collect();
         // The listener's file descriptors are used up. This one is served once others have left.
         let mut late = process.connect(&address);
-        late.write_all(b"GET /no HTTP/1.1\r\nHost: a\r\n\r\n").unwrap();
+        late.write_all(b"GET /no HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
         while open_descriptors(process.0.id()) < 16 {
             process.must_be_running();
             std::thread::yield_now();
