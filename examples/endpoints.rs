@@ -1,7 +1,7 @@
 //! A pool of endpoints that are allocated and released while the server runs, each a room of its
 //! own.
 //!
-//!     cargo run --release --example endpoints [ADDR] [--endpoints NUMBER] [--prefix NAME]
+//!     cargo run --release --example endpoints [HOST:PORT] [--endpoints NUMBER] [--prefix NAME]
 //!
 //! Default: 127.0.0.1:9004, 5 endpoints, prefix WS. Type `allocate` at its terminal. Then connect
 //! as often as you like, with `cargo run --example client ws://127.0.0.1:9004/` and the name that
@@ -12,10 +12,11 @@
 //! It shows: a rule that changes while the server runs (connecting to an endpoint that is not
 //! allocated is refused with 404, releasing one closes its clients with 1001), and hooks.
 //!
-//! It leaves out: TLS, users, and names that nobody can guess: these have 32 random bits.
+//! It leaves out: TLS, users, web pages (none can connect, as there is none here), and names that
+//! nobody can guess: these have 32 random bits.
 
 use std::collections::BTreeMap;
-use std::io::{self, BufRead};
+use std::io;
 use std::net::TcpListener;
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
@@ -28,11 +29,16 @@ use hybi::connection::Prepared;
 use hybi::handshake::{Acceptance, Rejection};
 use hybi::{CloseCode, Config, Limits, Message};
 
+#[path = "shared/arguments.rs"]
+mod arguments;
 #[path = "shared/print.rs"]
 mod print;
+use arguments::Arguments;
 
-const USAGE: &str =
-    "usage: endpoints [ADDR] [--endpoints NUMBER] [--prefix NAME]    such as 127.0.0.1:9004";
+const USAGE: &str = "\
+usage: endpoints [HOST:PORT] [OPTION]...      default: 127.0.0.1:9004
+  --endpoints NUMBER  how many endpoints there are, 10000 at most (default: 5)
+  --prefix NAME       how their names begin: ASCII letters and digits (default: WS)";
 /// A longer message closes its sender's connection with 1009. It is a small part of what the hub
 /// queues for each client, so that no single message makes a client look slow.
 const MESSAGE_BYTES_MAX: u64 = 64 << 10;
@@ -40,8 +46,9 @@ const MESSAGE_BYTES_MAX: u64 = 64 << 10;
 type Handled = Result<(), Box<dyn std::error::Error + Send + Sync>>;
 
 fn main() -> ExitCode {
-    let Some((address, prefix, size)) = options(std::env::args().skip(1)) else {
-        return print::complain(USAGE, 2);
+    let (address, prefix, size) = match arguments::read(USAGE, options) {
+        Ok(options) => options,
+        Err(code) => return code,
     };
     match run(&address, Pool::new(&prefix, size, Tell)) {
         Ok(()) => ExitCode::SUCCESS,
@@ -56,7 +63,7 @@ fn run(address: &str, pool: Pool) -> io::Result<()> {
     thread::spawn(move || events.into_iter().filter(is_news).for_each(print::log));
     let pool = Arc::new(pool);
     let terminal = Arc::clone(&pool);
-    thread::spawn(move || obey_terminal(&terminal));
+    thread::spawn(move || print::answer_lines(|line| obey(&terminal, line)));
     Hub::new(HubConfig::default().events(sender)).serve(listener, |arrival| pool.serve(arrival))
 }
 
@@ -238,15 +245,6 @@ impl std::fmt::Display for NotAllocated {
 impl std::error::Error for NotAllocated {}
 
 /// Runs in another thread, which knows endpoints by their names.
-fn obey_terminal(pool: &Pool) {
-    for line in io::stdin().lock().lines().map_while(Result::ok) {
-        match obey(pool, line.trim()) {
-            Ok(answer) => print::answer(answer),
-            Err(error) => print::answer(format_args!("error: {error}")),
-        }
-    }
-}
-
 fn obey(pool: &Pool, line: &str) -> Result<String, Box<dyn std::error::Error>> {
     match line.split_once(' ').unwrap_or((line, "")) {
         ("allocate", "") => pool.allocate().ok_or_else(|| "all endpoints are allocated".into()),
@@ -282,21 +280,26 @@ fn obey(pool: &Pool, line: &str) -> Result<String, Box<dyn std::error::Error>> {
     }
 }
 
-fn options(mut arguments: impl Iterator<Item = String>) -> Option<(String, String, usize)> {
-    let (mut address, mut prefix, mut size) = (None, "WS".to_owned(), 5);
+fn options(arguments: &mut Arguments) -> Result<(String, String, usize), String> {
+    let (mut address, mut prefix, mut size) = (None, None, None);
     while let Some(argument) = arguments.next() {
         match &*argument {
-            "--endpoints" => {
-                size = arguments.next()?.parse().ok().filter(|size| (1..=10_000).contains(size))?
+            option @ "--endpoints" => {
+                let value = arguments.value(option)?;
+                let number = value.parse().ok().filter(|number| (1..=10_000).contains(number));
+                let number = number.ok_or("--endpoints: a number from 1 to 10000, please")?;
+                arguments::set(&mut size, option, number)?;
             }
-            "--prefix" => {
-                let is_plain =
-                    |name: &String| name.chars().all(|char| char.is_ascii_alphanumeric());
-                prefix = arguments.next().filter(is_plain)?;
+            option @ "--prefix" => {
+                let name = arguments.value(option)?;
+                if !name.chars().all(|char| char.is_ascii_alphanumeric()) {
+                    return Err("--prefix: ASCII letters and digits, please".into());
+                }
+                arguments::set(&mut prefix, option, name)?;
             }
-            _ if argument.starts_with('-') || address.is_some() => return None,
-            _ => address = Some(argument),
+            _ => arguments::set_unnamed(&mut address, "address", argument)?,
         }
     }
-    Some((address.unwrap_or_else(|| "127.0.0.1:9004".into()), prefix, size))
+    let address = arguments::address(address, "127.0.0.1:9004")?;
+    Ok((address, prefix.unwrap_or_else(|| "WS".into()), size.unwrap_or(5)))
 }

@@ -1,6 +1,6 @@
 //! A server that sends without being asked.
 //!
-//!     cargo run --release --example push [ADDR] [--timeout SECONDS]
+//!     cargo run --release --example push [HOST:PORT] [--timeout SECONDS]
 //!
 //! Default: 127.0.0.1:9003, 10 s. Connect with `cargo run --example client ws://127.0.0.1:9003/`.
 //! There are three ways to do it:
@@ -13,10 +13,9 @@
 //!   server's terminal: `ID TEXT`, `all TEXT`, `close ID`, `list`. Two threads stay with the
 //!   connection: one answers pings and notices the end, the other writes.
 //!
-//! It leaves out: TLS, users, and pages of other servers. (Web pages cannot connect, as there is
-//! none here.)
+//! It leaves out: TLS, users, and web pages: none can connect, as there is none here.
 
-use std::io::{self, BufRead};
+use std::io;
 use std::net::TcpListener;
 use std::process::ExitCode;
 use std::sync::mpsc;
@@ -30,19 +29,24 @@ use hybi::connection::Prepared;
 use hybi::handshake::{Acceptance, Rejection};
 use hybi::{CloseCode, Config, Limits, Message};
 
+#[path = "shared/arguments.rs"]
+mod arguments;
 #[path = "shared/print.rs"]
 mod print;
+use arguments::Arguments;
 
-const USAGE: &str =
-    "usage: push [ADDR] [--timeout SECONDS]        such as 127.0.0.1:9003 --timeout 10";
+const USAGE: &str = "\
+usage: push [HOST:PORT] [OPTION]      default: 127.0.0.1:9003
+  --timeout SECONDS  of silence until a synchronous client is told \"timed out\" (default: 10)";
 /// More than a line that somebody types. A longer message closes the connection with 1009.
 const MESSAGE_BYTES_MAX: u64 = 64 << 10;
 
 type Handled = Result<(), Box<dyn std::error::Error + Send + Sync>>;
 
 fn main() -> ExitCode {
-    let Some((address, timeout)) = options(std::env::args().skip(1)) else {
-        return print::complain(USAGE, 2);
+    let (address, timeout) = match arguments::read(USAGE, options) {
+        Ok(options) => options,
+        Err(code) => return code,
     };
     match run(&address, timeout) {
         Ok(()) => ExitCode::SUCCESS,
@@ -57,7 +61,7 @@ fn run(address: &str, timeout: Duration) -> io::Result<()> {
     thread::spawn(move || events.into_iter().filter(is_news).for_each(print::log));
     let hub = Hub::new(HubConfig::default().events(sender));
     let terminal = hub.clone();
-    thread::spawn(move || obey_terminal(&terminal));
+    thread::spawn(move || print::answer_lines(|line| obey(&terminal, line)));
     hub.serve(listener, |arrival| serve(arrival, timeout))
 }
 
@@ -123,15 +127,6 @@ fn listen_to(mut session: Session) -> Handled {
 }
 
 /// Runs in another thread, which knows connections only by their numbers.
-fn obey_terminal(hub: &Hub) {
-    for line in io::stdin().lock().lines().map_while(Result::ok) {
-        match obey(hub, line.trim()) {
-            Ok(answer) => print::answer(answer),
-            Err(error) => print::answer(format_args!("error: {error}")),
-        }
-    }
-}
-
 fn obey(hub: &Hub, line: &str) -> Result<String, Box<dyn std::error::Error>> {
     match line.split_once(' ').unwrap_or((line, "")) {
         ("list", "") => {
@@ -164,18 +159,17 @@ fn now() -> String {
     format!("{:02}:{:02}:{:02} UTC", seconds / 3_600, seconds / 60 % 60, seconds % 60)
 }
 
-fn options(mut arguments: impl Iterator<Item = String>) -> Option<(String, Duration)> {
-    let (mut address, mut timeout) = (None, Duration::from_secs(10));
+fn options(arguments: &mut Arguments) -> Result<(String, Duration), String> {
+    let (mut address, mut timeout) = (None, None);
     while let Some(argument) = arguments.next() {
         match &*argument {
-            "--timeout" => {
-                let seconds = arguments.next()?.parse().ok()?;
-                timeout =
-                    Duration::try_from_secs_f64(seconds).ok().filter(|time| !time.is_zero())?;
+            option @ "--timeout" => {
+                let time = arguments::seconds_above_zero(option, &arguments.value(option)?)?;
+                arguments::set(&mut timeout, option, time)?;
             }
-            _ if argument.starts_with('-') || address.is_some() => return None,
-            _ => address = Some(argument),
+            _ => arguments::set_unnamed(&mut address, "address", argument)?,
         }
     }
-    Some((address.unwrap_or_else(|| "127.0.0.1:9003".into()), timeout))
+    let address = arguments::address(address, "127.0.0.1:9003")?;
+    Ok((address, timeout.unwrap_or(Duration::from_secs(10))))
 }

@@ -31,6 +31,10 @@ use hybi::handshake::Acceptance;
 use hybi::keepalive::KeepaliveConfig;
 use hybi::{Client, CloseCode, Server};
 
+#[path = "shared/arguments.rs"]
+mod arguments;
+use arguments::Arguments;
+
 const USAGE: &str = "\
 usage: upload [MEGABYTES]                  server and client in one program; default 200
        upload --serve HOST:PORT [--max MEGABYTES]
@@ -46,25 +50,17 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const CLIENTS_MAX: usize = 100;
 
 enum Options {
-    Help,
     Both { megabytes: u64 },
     Serve { address: String, megabytes_max: u64 },
     Upload { uri: String, megabytes: u64 },
 }
 
 fn main() -> ExitCode {
-    let outcome = match parse(std::env::args().skip(1)) {
-        Ok(Options::Help) => {
-            say(USAGE);
-            return ExitCode::SUCCESS;
-        }
+    let outcome = match arguments::read(USAGE, parse) {
         Ok(Options::Both { megabytes }) => both(megabytes),
         Ok(Options::Serve { address, megabytes_max }) => serve(&address, megabytes_max),
         Ok(Options::Upload { uri, megabytes }) => upload(&uri, megabytes),
-        Err(error) => {
-            complain(format_args!("{error}\n{USAGE}"));
-            return ExitCode::from(2);
-        }
+        Err(code) => return code,
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
@@ -113,9 +109,8 @@ fn is_news(event: &HubEvent) -> bool {
 }
 
 fn serve(address: &str, megabytes_max: u64) -> Outcome {
-    let listener = TcpListener::bind(address).map_err(|error| {
-        format!("cannot listen at {address}: {error} (HOST:PORT, such as 127.0.0.1:9005)")
-    })?;
+    let listener = TcpListener::bind(address)
+        .map_err(|error| format!("cannot listen at {address}: {error}"))?;
     say(format_args!("listening at ws://{}/", listener.local_addr()?));
     Ok(hub().serve(listener, |arrival| receive(arrival, megabytes_max))?)
 }
@@ -219,31 +214,35 @@ fn complain(line: impl Display) {
     let _ = writeln!(io::stderr(), "{line}");
 }
 
-fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Options, String> {
-    let megabytes = |text: Option<String>, default| match text {
-        None => Ok(default),
-        Some(text) => text.parse::<u64>().map_err(|_| format!("{text} is no number of megabytes")),
-    };
-    let options = match arguments.next() {
-        Some(help) if help == "--help" || help == "-h" => return Ok(Options::Help),
-        Some(option) if option == "--serve" => {
-            let address = arguments.next().ok_or("--serve needs HOST:PORT")?;
-            let megabytes_max = match arguments.next() {
-                None => 1000,
-                Some(option) if option == "--max" => {
-                    megabytes(Some(arguments.next().ok_or("--max needs a number")?), 0)?
-                }
-                Some(other) => return Err(format!("what is {other}?")),
-            };
-            Options::Serve { address, megabytes_max }
+fn parse(arguments: &mut Arguments) -> Result<Options, String> {
+    let (mut address, mut max, mut uri, mut size) = (None, None, None, None);
+    while let Some(argument) = arguments.next() {
+        match &*argument {
+            option @ "--serve" => {
+                let value = arguments.value(option)?;
+                arguments::host_and_port(&value)?;
+                arguments::set(&mut address, option, value)?;
+            }
+            option @ "--max" => {
+                arguments::set(&mut max, option, megabytes(&arguments.value(option)?)?)?;
+            }
+            _ if argument.contains("://") => arguments::set_unnamed(&mut uri, "URI", argument)?,
+            _ => arguments::set_unnamed(&mut size, "number of megabytes", argument)?,
         }
-        Some(uri) if uri.contains("://") => {
-            Options::Upload { uri, megabytes: megabytes(arguments.next(), 200)? }
-        }
-        first => Options::Both { megabytes: megabytes(first, 200)? },
-    };
-    match arguments.next() {
-        None => Ok(options),
-        Some(other) => Err(format!("what is {other}?")),
     }
+    let size = size.map(|size| megabytes(&size)).transpose()?;
+    match (address, max, uri, size) {
+        (Some(address), max, None, None) => {
+            Ok(Options::Serve { address, megabytes_max: max.unwrap_or(1000) })
+        }
+        (None, None, Some(uri), size) => {
+            Ok(Options::Upload { uri, megabytes: size.unwrap_or(200) })
+        }
+        (None, None, None, size) => Ok(Options::Both { megabytes: size.unwrap_or(200) }),
+        _ => Err("these arguments do not go together".into()),
+    }
+}
+
+fn megabytes(text: &str) -> Result<u64, String> {
+    text.parse().map_err(|_| format!("{text} is no number of megabytes"))
 }

@@ -1,6 +1,6 @@
 //! An echo server with a web page: every message comes back as it was sent.
 //!
-//!     cargo run --release --example echo_server [ADDR]
+//!     cargo run --release --example echo_server [HOST:PORT]
 //!
 //! Default: 127.0.0.1:9001; port 0 for any. Open the address that it prints in a browser.
 //!
@@ -16,6 +16,8 @@
 
 mod wire;
 
+#[path = "../shared/arguments.rs"]
+mod arguments;
 #[path = "../shared/print.rs"]
 mod print;
 
@@ -32,7 +34,7 @@ use hybi::handshake::{Acceptance, Rejection};
 
 use crate::wire::{Recordings, Tap};
 
-const USAGE: &str = "usage: echo_server [ADDR]        such as 127.0.0.1:9001";
+const USAGE: &str = "usage: echo_server [HOST:PORT]        default: 127.0.0.1:9001";
 const PAGE: &[u8] = include_bytes!("page.html");
 /// The page brings everything along, and may connect to where it came from.
 const PAGE_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; \
@@ -47,11 +49,17 @@ const WRITE_WITHIN: Duration = Duration::from_secs(60);
 type Handled = Result<(), Box<dyn std::error::Error + Send + Sync>>;
 
 fn main() -> ExitCode {
-    let mut arguments = std::env::args().skip(1);
-    let address = arguments.next().unwrap_or_else(|| "127.0.0.1:9001".into());
-    if address.starts_with('-') || arguments.next().is_some() {
-        return print::complain(USAGE, 2);
-    }
+    let address = arguments::read(USAGE, |arguments| {
+        let mut address = None;
+        while let Some(argument) = arguments.next() {
+            arguments::set_unnamed(&mut address, "address", argument)?;
+        }
+        arguments::address(address, "127.0.0.1:9001")
+    });
+    let address = match address {
+        Ok(address) => address,
+        Err(code) => return code,
+    };
     match serve(&address) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => print::complain(format_args!("cannot listen at {address}: {error}"), 1),

@@ -5,7 +5,7 @@
 #![allow(dead_code, reason = "not every program needs all of it")]
 
 use std::fmt::Display;
-use std::io::{self, Write};
+use std::io::{self, BufRead, Write};
 use std::process::ExitCode;
 use std::sync::OnceLock;
 use std::sync::mpsc::{self, Receiver, SyncSender};
@@ -27,6 +27,23 @@ enum Line {
 /// Prints an answer for the person at the server's terminal, if there is one.
 pub(crate) fn answer(text: impl Display) {
     let _ = lines().try_send(Line::Answer(text.to_string()));
+}
+
+/// Answers every line that the person at the server's terminal types, until the input ends.
+pub(crate) fn answer_lines(obey: impl Fn(&str) -> Result<String, Box<dyn std::error::Error>>) {
+    for line in io::stdin().lock().lines() {
+        let answered = match line {
+            Ok(line) => obey(line.trim()),
+            Err(error) if error.kind() == io::ErrorKind::InvalidData => {
+                Err("that line is not UTF-8".into())
+            }
+            Err(error) => return log(format_args!("no more lines of the terminal: {error}")),
+        };
+        match answered {
+            Ok(text) => answer(text),
+            Err(error) => answer(format_args!("error: {error}")),
+        }
+    }
 }
 
 /// Logs something.

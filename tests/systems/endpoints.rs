@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use hybi::{CloseCode, Message};
 
-use crate::program::{Program, example};
+use crate::program::Program;
 
 fn allocate(endpoints: &mut Program, prefix: &str) -> String {
     endpoints.type_line("allocate");
@@ -101,7 +101,8 @@ fn endpoints_that_are_not_allocated_are_refused_with_404() {
     }
     assert_eq!(allocate(&mut endpoints, "WS"), name);
     drop(endpoints.connect(&format!("/{name}")).unwrap());
-    assert_eq!(endpoints.refusal(&format!("/{name}"), Some("https://example.com")), 403);
+    let origin = "https://example.com";
+    assert_eq!(endpoints.refusal(&format!("/{name}"), Some(origin)), 403);
 }
 
 #[test]
@@ -129,14 +130,5 @@ fn only_messages_are_told_to_the_hook_for_messages() {
     assert_eq!(client.end().code(), 1000);
     for expected in ["1 connected", "1 says \"text\"", "1 says 5 bytes", "1 left: 1000 \"close\""] {
         assert_eq!(endpoints.line(&format!("{name}: ")), format!("{name}: {expected}"));
-    }
-}
-
-#[test]
-fn wrong_usage_is_told() {
-    for arguments in [&["--endpoints", "0"][..], &["--prefix", "a b"], &["--help"], &["a:1", "b:2"]]
-    {
-        let output = example("endpoints").args(arguments).output().unwrap();
-        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
     }
 }

@@ -6,6 +6,7 @@
 #![cfg(feature = "rand")]
 #![allow(missing_docs, unreachable_pub)]
 
+mod arguments;
 mod chat;
 mod chat_hosts;
 mod chat_names;

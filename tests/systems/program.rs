@@ -104,7 +104,12 @@ impl Program {
 
     /// Types a line.
     pub fn type_line(&mut self, line: &str) {
-        writeln!(self.process.stdin.as_mut().unwrap(), "{line}").unwrap();
+        self.type_bytes(format!("{line}\n").as_bytes());
+    }
+
+    /// Types what may be no text.
+    pub fn type_bytes(&mut self, bytes: &[u8]) {
+        self.process.stdin.as_mut().unwrap().write_all(bytes).unwrap();
     }
 
     /// What Ctrl-C does.

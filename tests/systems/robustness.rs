@@ -58,6 +58,17 @@ impl Gone {
     }
 }
 
+#[test]
+fn a_line_at_the_terminal_that_is_not_utf8_is_an_error_and_the_next_is_obeyed() {
+    for (name, answer) in [("push", "0 connections"), ("endpoints", "5 endpoints")] {
+        let mut server = Program::start(name, &[]);
+        server.type_bytes(b"li\xffst\n");
+        server.line("error: that line is not UTF-8");
+        server.type_line("list");
+        server.line(answer);
+    }
+}
+
 const PROGRAMS: [&str; 6] = ["chat", "client", "echo_server", "endpoints", "push", "upload"];
 
 /// `chat --bogus 2>&1 | head -1`, and its whole kind.

@@ -78,9 +78,6 @@ fn the_server_takes_uploads_from_other_programs_and_has_a_limit() {
 fn wrong_usage_is_told_from_failure() {
     let unreachable = ["ws://127.0.0.1:1/", "1"];
     assert_eq!(upload(&unreachable).0.status.code(), Some(1));
-    let (output, _, err) = upload(&["--serve", "nowhere"]);
-    assert_eq!(output.status.code(), Some(1));
-    assert!(err.contains("such as 127.0.0.1:9005"), "{err}");
     for arguments in [
         &["--serve"][..],
         &["--nothing"],
@@ -90,12 +87,12 @@ fn wrong_usage_is_told_from_failure() {
         &["ws://127.0.0.1:1/", "much"],
         &["--serve", "127.0.0.1:0", "--max"],
         &["--serve", "127.0.0.1:0", "more"],
+        &["--serve", "127.0.0.1:0", "1"],
+        &["--max", "1"],
+        &["--max", "1", "ws://127.0.0.1:1/"],
     ] {
         let (output, out, err) = upload(arguments);
         assert_eq!((output.status.code(), &*out), (Some(2), ""), "{arguments:?}");
         assert!(err.contains("usage: upload "), "{err}");
     }
-    let (output, out, _) = upload(&["--help"]);
-    assert_eq!(output.status.code(), Some(0));
-    assert!(out.contains("usage: upload "), "{out}");
 }

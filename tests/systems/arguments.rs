@@ -1,0 +1,213 @@
+//! The arguments of all programs: help, and what is told about wrong ones.
+
+use std::process::{Output, Stdio};
+
+use crate::program::example;
+
+const PROGRAMS: [&str; 6] = ["chat", "client", "echo_server", "endpoints", "push", "upload"];
+const SERVERS: [&str; 4] = ["chat", "echo_server", "endpoints", "push"];
+
+fn run(name: &str, arguments: &[&str]) -> (Output, String, String) {
+    let output = example(name).args(arguments).stdin(Stdio::null()).output().unwrap();
+    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+    let (out, err) = (text(&output.stdout), text(&output.stderr));
+    (output, out, err)
+}
+
+/// Wrong usage: told on standard error with this text, before anything else is done.
+#[track_caller]
+fn is_wrong(name: &str, arguments: &[&str], text: &str) {
+    let (output, out, err) = run(name, arguments);
+    assert_eq!(output.status.code(), Some(2), "{name} {arguments:?}: {err}");
+    assert_eq!(out, "", "{name} {arguments:?}");
+    assert!(err.contains(text), "{name} {arguments:?}: {text:?} is missing in {err}");
+    assert!(err.contains(&format!("usage: {name} ")), "{name} {arguments:?}: {err}");
+}
+
+#[test]
+fn help_is_printed_on_standard_output_whatever_else_is_there() {
+    for name in PROGRAMS {
+        for arguments in [&["--help"][..], &["-h"], &["a:1", "--help"], &["--bogus", "--help"]] {
+            let (output, out, err) = run(name, arguments);
+            assert_eq!((output.status.code(), &*err), (Some(0), ""), "{name} {arguments:?}");
+            assert!(out.starts_with(&format!("usage: {name} ")), "{name}: {out}");
+        }
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn arguments_that_are_not_utf8_are_wrong_usage() {
+    use std::os::unix::ffi::OsStrExt;
+    for name in PROGRAMS {
+        let argument = std::ffi::OsStr::from_bytes(b"a\xff");
+        let output = example(name).arg(argument).output().unwrap();
+        assert_eq!(output.status.code(), Some(2), "{name}");
+        assert!(String::from_utf8(output.stderr).unwrap().contains("is not UTF-8"), "{name}");
+    }
+}
+
+#[test]
+fn a_wrong_address_is_told_what_an_address_looks_like() {
+    for name in SERVERS.into_iter().chain(["upload"]) {
+        let serve = |address| match name {
+            "upload" => vec!["--serve", address],
+            _ => vec![address],
+        };
+        for address in [
+            "nowhere",
+            "127.0.0.1",
+            ":9001",
+            "9001",
+            "",
+            "a b:1",
+            "127.0.0.1:65536",
+            "a:-1",
+            "a:+1",
+            "a:",
+            "[::1]",
+            "::1:9001",
+            "[::1:9001",
+            "ws://a:9001",
+            "http://a:9001/",
+        ] {
+            is_wrong(name, &serve(address), "HOST:PORT, such as 127.0.0.1:9001");
+        }
+        let (output, out, err) = run(name, &serve("server.invalid:0"));
+        assert_eq!((output.status.code(), &*out), (Some(1), ""), "{name}: {err}");
+        assert!(err.starts_with("cannot listen at server.invalid:0: "), "{name}: {err}");
+    }
+}
+
+#[test]
+fn an_argument_too_many_is_named() {
+    for name in PROGRAMS {
+        is_wrong(name, &["--bogus"], "there is no option --bogus");
+        is_wrong(name, &["-x"], "there is no option -x");
+        is_wrong(name, &["127.0.0.1:0", "b:2"], "b:2: only one ");
+    }
+}
+
+/// Each option with a value that is wrong, and what is told about it.
+const WRONG_VALUES: &[(&str, &str, &str)] = &[
+    ("chat", "--path", "chat"),
+    ("chat", "--path", "/\"><script>"),
+    ("chat", "--path", ""),
+    ("chat", "--host", "chat.example:9002"),
+    ("chat", "--host", "http://chat.example"),
+    ("chat", "--host", ""),
+    ("chat", "--origin", "chat.example"),
+    ("chat", "--forbid", "nowhere"),
+    ("chat", "--forbid", "10.0.0.0/8"),
+    ("chat", "--keepalive", "5"),
+    ("chat", "--keepalive", "5,"),
+    ("chat", "--keepalive", "5,0"),
+    ("chat", "--keepalive", "-5,5"),
+    ("chat", "--keepalive", "1e30,5"),
+    ("chat", "--patience", "0"),
+    ("chat", "--patience", "soon"),
+    ("chat", "--timeout", "-1"),
+    ("chat", "--timeout", "NaN"),
+    ("chat", "--timeout", "inf"),
+    ("client", "--field", "no colon"),
+    ("client", "--field", "two words: x"),
+    ("client", "--field", ": x"),
+    ("client", "--field", "X: a\nb"),
+    ("client", "--field", "Host: a"),
+    ("client", "--field", "Sec-WebSocket-Key: a"),
+    ("client", "--subprotocol", "two words"),
+    ("client", "--subprotocol", ""),
+    ("client", "--origin", "gr\u{fc}n"),
+    ("client", "--origin", ""),
+    ("client", "--proxy", "host"),
+    ("client", "--proxy", "host:port"),
+    ("client", "--proxy", "http://host:3128"),
+    ("client", "--proxy", ":3128"),
+    ("client", "--proxy", "host:99999"),
+    ("client", "--proxy", "host:0"),
+    ("client", "--timeout", "-1"),
+    ("client", "--timeout", "0"),
+    ("client", "--timeout", "soon"),
+    ("client", "--timeout", "1e30"),
+    ("endpoints", "--endpoints", "0"),
+    ("endpoints", "--endpoints", "10001"),
+    ("endpoints", "--endpoints", "-1"),
+    ("endpoints", "--endpoints", "18446744073709551616"),
+    ("endpoints", "--prefix", "a b"),
+    ("endpoints", "--prefix", "a/b"),
+    ("push", "--timeout", "0"),
+    ("push", "--timeout", "soon"),
+    ("push", "--timeout", "1e30"),
+    ("upload", "--serve", "nowhere"),
+    ("upload", "--max", "-1"),
+    ("upload", "--max", "18446744073709551616"),
+];
+
+/// A client needs a URI in any case.
+fn needed(name: &str) -> &'static [&'static str] {
+    if name == "client" { &["ws://127.0.0.1:1/"] } else { &[] }
+}
+
+#[test]
+fn a_wrong_value_is_told_and_a_missing_one_too() {
+    for &(name, option, value) in WRONG_VALUES {
+        is_wrong(name, &[needed(name), &[option, value]].concat(), "");
+        is_wrong(name, &[needed(name), &[option]].concat(), &format!("{option} needs a value"));
+        let next_is_an_option = [needed(name), &[option, "--bogus"]].concat();
+        is_wrong(name, &next_is_an_option, &format!("{option} needs a value"));
+    }
+}
+
+#[test]
+fn an_option_that_counts_once_is_not_there_twice() {
+    for (name, option, value) in [
+        ("chat", "--path", "/chat"),
+        ("chat", "--keepalive", "30,20"),
+        ("chat", "--patience", "5"),
+        ("chat", "--timeout", "10"),
+        ("client", "--origin", "https://example.com"),
+        ("client", "--proxy", "host:3128"),
+        ("client", "--timeout", "30"),
+        ("endpoints", "--endpoints", "5"),
+        ("endpoints", "--prefix", "WS"),
+        ("push", "--timeout", "10"),
+        ("upload", "--serve", "127.0.0.1:0"),
+        ("upload", "--max", "1"),
+    ] {
+        let twice = [needed(name), &[option, value, option, value]].concat();
+        is_wrong(name, &twice, &format!("{option} is there twice"));
+    }
+    let twice = ["ws://127.0.0.1:1/", "--close", "1000", "a", "--close", "1000", "b"];
+    is_wrong("client", &twice, "--close is there twice");
+}
+
+#[test]
+fn a_wrong_close_frame_is_told() {
+    for (code, text) in [
+        ("999", "999"),
+        ("1005", "1005"), // RFC 6455 §7.4.1: never sent
+        ("1006", "1006"),
+        ("1015", "1015"),
+        ("2999", "2999"),
+        ("5000", "5000"),
+        ("65536", "65536"),
+        ("-1", "-1"),
+        ("bye", "bye"),
+    ] {
+        is_wrong("client", &["ws://127.0.0.1:1/", "--close", code, "x"], text);
+    }
+    is_wrong("client", &["ws://127.0.0.1:1/", "--close", "1000"], "--close needs");
+    is_wrong("client", &["ws://127.0.0.1:1/", "--close"], "--close needs");
+}
+
+#[test]
+fn a_uri_that_the_client_cannot_use_is_told_before_connecting() {
+    is_wrong("client", &[], "no URI");
+    for uri in ["a", "ftp://a/", "ws:///", "ws://a:99999/", "ws://gr\u{fc}n.example/", ""] {
+        is_wrong("client", &[uri], "URI");
+    }
+    is_wrong("client", &["wss://a/"], "TLS");
+    let (output, _, err) = run("client", &["ws://127.0.0.1:1/"]);
+    assert_eq!(output.status.code(), Some(1), "{err}");
+    assert!(!err.contains("usage:"), "{err}");
+}
