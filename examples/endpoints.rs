@@ -42,6 +42,9 @@ usage: endpoints [HOST:PORT] [OPTION]...      default: 127.0.0.1:9004
 /// A longer message closes its sender's connection with 1009. It is a small part of what the hub
 /// queues for each client, so that no single message makes a client look slow.
 const MESSAGE_BYTES_MAX: u64 = 64 << 10;
+/// There is none here that could connect. The same origin would not do: an attacker's page has it,
+/// too, if its name leads here (DNS rebinding).
+const NO_PAGES: [&str; 0] = [];
 
 type Handled = Result<(), Box<dyn std::error::Error + Send + Sync>>;
 
@@ -175,7 +178,8 @@ impl Pool {
             return Ok(arrival.reject(&Rejection::new(404).body("text/plain", why))?);
         }
         let limits = Limits::default().message_bytes_max(MESSAGE_BYTES_MAX);
-        let acceptance = Acceptance::from_same_origin().config(Config::default().limits(limits));
+        let acceptance =
+            Acceptance::from_origins(NO_PAGES)?.config(Config::default().limits(limits));
         let mut session = arrival.accept(&acceptance)?;
         let peer = session.peer().clone();
         let seat = self.join(&name, &peer);

@@ -40,6 +40,9 @@ usage: push [HOST:PORT] [OPTION]      default: 127.0.0.1:9003
   --timeout SECONDS  of silence until a synchronous client is told \"timed out\" (default: 10)";
 /// More than a line that somebody types. A longer message closes the connection with 1009.
 const MESSAGE_BYTES_MAX: u64 = 64 << 10;
+/// There is none here that could connect. The same origin would not do: an attacker's page has it,
+/// too, if its name leads here (DNS rebinding).
+const NO_PAGES: [&str; 0] = [];
 
 type Handled = Result<(), Box<dyn std::error::Error + Send + Sync>>;
 
@@ -83,7 +86,7 @@ fn serve(arrival: Arrival, timeout: Duration) -> Handled {
         _ => return Ok(arrival.reject(&Rejection::new(404))?),
     };
     let limits = Limits::default().message_bytes_max(MESSAGE_BYTES_MAX);
-    let acceptance = Acceptance::from_same_origin().config(Config::default().limits(limits));
+    let acceptance = Acceptance::from_origins(NO_PAGES)?.config(Config::default().limits(limits));
     let session = arrival.accept(&acceptance)?;
     if is_async { listen_to(session) } else { converse(session, timeout, is_binary) }
 }

@@ -46,6 +46,9 @@ A megabyte is a million bytes.";
 const PART_BYTES: usize = 64 << 10;
 /// How long either side waits for the other to take or to send something.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// There is no page here that could connect. The same origin would not do: an attacker's page has
+/// it, too, if its name leads here (DNS rebinding).
+const NO_PAGES: [&str; 0] = [];
 /// How many clients the server serves at a time.
 const CLIENTS_MAX: usize = 100;
 
@@ -117,7 +120,7 @@ fn serve(address: &str, megabytes_max: u64) -> Outcome {
 
 /// Receives uploads from one client, until it closes.
 fn receive(arrival: Arrival, megabytes_max: u64) -> Outcome {
-    let mut session = arrival.accept(&Acceptance::from_same_origin())?;
+    let mut session = arrival.accept(&Acceptance::from_origins(NO_PAGES)?)?;
     // Whole messages keep their limit, as this program does not receive any.
     session.reader().set_chunked_bytes_max(megabytes_max.saturating_mul(1_000_000));
     while let Some(bytes) = receive_one(session.reader())? {

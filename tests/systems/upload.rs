@@ -63,6 +63,10 @@ fn the_server_takes_uploads_from_other_programs_and_has_a_limit() {
     assert_eq!(output.status.code(), Some(1), "{out}{err}");
     server.line("a message of at least");
 
+    // It has no page. One of its own origin is an attacker's, whose name leads here (DNS rebinding).
+    let origin = format!("http://{}", server.address.trim_end_matches('/'));
+    assert_eq!(server.refusal("/", Some(&origin)), 403);
+
     // In one frame: refused at its header.
     let parsed = Uri::parse(&uri).unwrap();
     let mut ws = Connector::new().connect(&ClientRequest::new(&parsed)).unwrap();
