@@ -99,8 +99,8 @@ pub enum ProtocolError {
     /// A compressed message that is not DEFLATE data.
     NotDeflate,
     /// A message that is longer after decompression than
-    /// `extension::deflate::DeflateConfig::inflated_bytes_max`, or than the limit of its own that it
-    /// has in chunks.
+    /// `extension::deflate::DeflateConfig::inflated_bytes_max`, or than the limit of its own that
+    /// it has in chunks.
     InflatedTooBig,
     /// A message that decompression expands by more than
     /// `extension::deflate::DeflateConfig::expansion_max`.

@@ -102,7 +102,8 @@ pub struct Keepalive {
     config: KeepaliveConfig,
     /// When the last sign of life was.
     alive: Duration,
-    /// When a ping was sent, if nothing has arrived since; later, if the peer has taken bytes since.
+    /// When a ping was sent, if nothing has arrived since; later, if the peer has taken bytes
+    /// since.
     pinged: Option<Duration>,
     /// The number of the newest ping, and when it was sent unless its pong has arrived.
     newest: (u64, Option<Duration>),
@@ -143,8 +144,8 @@ impl Keepalive {
         self.pinged = None;
     }
 
-    /// Notes that the connection began to close at `since`, if the calls so far have not seen it. For
-    /// [halves](Connection::split): the one that writes may have closed before.
+    /// Notes that the connection began to close at `since`, if the calls so far have not seen it.
+    /// For [halves](Connection::split): the one that writes may have closed before.
     pub fn closing_since(&mut self, since: Duration) {
         self.closing_since.get_or_insert(since);
     }

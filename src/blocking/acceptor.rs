@@ -78,8 +78,9 @@ impl Acceptor {
     }
 
     /// Sets how long the whole handshake may take, from the first byte of the request to the last
-    /// of the response. After a refusal that includes the wait for the client to end the stream,
-    /// 1 s at most, so that it can read the response. `None` waits for ever, which lets anybody hold a thread by sending nothing.
+    /// of the response. That includes the wait for the client to end the stream after a refusal,
+    /// a second at most, so that it can read the response. `None` waits for ever, which lets
+    /// anybody hold a thread by sending nothing.
     pub fn timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
         self.timeout = timeout.into();
         self

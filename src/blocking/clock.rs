@@ -36,8 +36,8 @@ impl Clock {
         Ok(self.instant(wake))
     }
 
-    /// Does the same for a reading half, given how far the writing side has got: returns the payload
-    /// of a ping that is due, and when to call it again.
+    /// Does the same for a reading half, given how far the writing side has got: returns the
+    /// payload of a ping that is due, and when to call it again.
     pub(super) fn poll_half(
         &mut self,
         closing_since: Option<Instant>,

@@ -85,8 +85,8 @@
 //!   [`receive_event`](WebSocket::receive_event) shows them.
 //! - **Long messages.** [`receive_chunk`](WebSocket::receive_chunk) and
 //!   [`receive_up_to`](WebSocket::receive_up_to) return a part of one,
-//!   [`send_part`](WebSocket::send_part) sends one: memory stays bounded, and progress can be shown.
-//!   The example `upload` does both.
+//!   [`send_part`](WebSocket::send_part) sends one: memory stays bounded, and progress can be
+//!   shown. The example `upload` does both.
 //! - **Taking over, handing over.** [`WebSocket::new`] takes a connection whose handshake was done
 //!   elsewhere, [`into_parts`](WebSocket::into_parts) gives everything back.
 //! - **Two threads.** [`split`](WebSocket::split) makes a [`Reader`] and a [`Writer`] with the same

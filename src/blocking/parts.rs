@@ -10,8 +10,8 @@ use crate::buffers::{Inbox, Outbox};
 use crate::connection::{Chunk, Connection};
 use crate::role::Role;
 
-/// What a [`WebSocket`] is made of, to go on with by other means: with the core, in another process,
-/// or over the same stream in another type. [`WebSocket::into_parts`] has an example.
+/// What a [`WebSocket`] is made of, to go on with by other means: with the core, in another
+/// process, or over the same stream in another type. [`WebSocket::into_parts`] has an example.
 pub struct Parts<S, R> {
     /// The stream, without our time-outs. Flush it, if it holds back what it was given.
     pub stream: S,
@@ -28,8 +28,8 @@ pub struct Parts<S, R> {
 
 impl<S: Stream, R: Role> WebSocket<S, R> {
     /// Takes the connection apart, so that somebody else can go on with it. Nothing is lost of what
-    /// was received and sent. Time-outs and [keep-alive](Self::set_keepalive) are settings: set them
-    /// again.
+    /// was received and sent. Time-outs and [keep-alive](Self::set_keepalive) are settings: set
+    /// them again.
     ///
     /// Do it while the connection is open. How the peer has closed it is lost with the `WebSocket`,
     /// and so is what was read to explain an error of sending.

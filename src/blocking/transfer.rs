@@ -571,8 +571,8 @@ mod tests {
         }
     }
 
-    /// A writer that waits for a slow peer holds the lock of the writing side. The keep-alive of the
-    /// reading half must see nevertheless that the peer takes bytes.
+    /// A writer that waits for a slow peer holds the lock of the writing side. The keep-alive of
+    /// the reading half must see nevertheless that the peer takes bytes.
     #[test]
     fn others_see_how_far_an_output_has_got_while_it_is_written() {
         let output = Arc::<SharedProgress>::default();

@@ -161,8 +161,8 @@ impl<S: Stream, R: Role> WebSocket<S, R> {
 /// # assert_eq!(save(&mut ws, io::sink()).unwrap(), 5);
 /// ```
 impl<S: Stream, R: Role> WebSocket<S, R> {
-    /// Waits for a chunk of a message, and returns it as it has arrived: at least a byte and at most
-    /// 64 KiB, or the end of the message alone. A chunk of text consists of whole code points.
+    /// Waits for a chunk of a message, and returns it as it has arrived: at least a byte and at
+    /// most 64 KiB, or the end of the message alone. A chunk of text consists of whole code points.
     /// Returns `None` once the connection is over. If it ends within a message, the last chunk
     /// before that is not [`last`](Chunk::last).
     ///
@@ -202,8 +202,8 @@ impl<S: Stream, R: Role> WebSocket<S, R> {
     ///
     /// # Errors
     ///
-    /// As [`receive_chunk`](Self::receive_chunk). On [`Error::TimedOut`], what has arrived waits for
-    /// the next call.
+    /// As [`receive_chunk`](Self::receive_chunk). On [`Error::TimedOut`], what has arrived waits
+    /// for the next call.
     pub fn receive_up_to(&mut self, n: usize) -> Result<Option<Chunk<'static>>, Error> {
         self.receiving.receive_chunk(Want::Bytes(n))
     }
@@ -231,8 +231,8 @@ impl<S: Stream, R: Role> WebSocket<S, R> {
     /// Sets how long a message may be that is received in chunks, before and after decompression. A
     /// longer one fails the connection with close code 1009, at the header that tells.
     ///
-    /// With `None`, the default, the [limits](crate::Limits) of whole messages hold. With a limit of
-    /// their own those do not: see [`Connection::receive_chunk_within`]. The number of
+    /// With `None`, the default, the [limits](crate::Limits) of whole messages hold. With a limit
+    /// of their own those do not: see [`Connection::receive_chunk_within`]. The number of
     /// [fragments](crate::Limits::fragments_max) is limited in any case.
     pub fn set_chunked_bytes_max(&mut self, bytes: impl Into<Option<u64>>) {
         self.receiving.chunks.message_bytes_max = bytes.into();

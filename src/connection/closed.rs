@@ -18,8 +18,8 @@ use crate::frame::CloseReason;
 /// assert_eq!(Closed::Abnormal(Abnormal::Terminated).code(), 1006);
 /// ```
 ///
-/// An adapter makes it of what ended the connection: [`Event::Close`](crate::Event::Close), which is
-/// clean, or an error of receiving, of the end of the input or of the keep-alive:
+/// An adapter makes it of what ended the connection: [`Event::Close`](crate::Event::Close), which
+/// is clean, or an error of receiving, of the end of the input or of the keep-alive:
 ///
 /// ```
 /// use hybi::connection::Closed;
@@ -30,7 +30,9 @@ use crate::frame::CloseReason;
 /// inbox.append(b"\x88\x82\0\0\0\0\x03\xe8"); // usually read from a socket
 ///
 /// let closed = match ws.receive(&mut inbox.input(), &mut out) {
-///     Ok(Some(Event::Close(reason))) => Some(Closed::Clean(reason.map(|reason| reason.into_owned()))),
+///     Ok(Some(Event::Close(reason))) => {
+///         Some(Closed::Clean(reason.map(|reason| reason.into_owned())))
+///     }
 ///     Ok(_) => None,
 ///     Err(error) => Some(Closed::Abnormal(error.into())),
 /// };

@@ -73,8 +73,8 @@ impl Limits {
     /// that 8 MiB may come in fragments of 64 bytes. Zero allows no messages.
     ///
     /// A fragment costs no memory besides its payload. This limit bounds the work that a message
-    /// without bytes can cause. It may need to be higher for a very long message: 1 GiB in fragments
-    /// of 4 KiB are 262,144.
+    /// without bytes can cause. It may need to be higher for a very long message: 1 GiB in
+    /// fragments of 4 KiB are 262,144.
     #[must_use]
     pub const fn fragments_max(mut self, frames: u32) -> Self {
         self.fragments_max = frames;

@@ -312,10 +312,10 @@ impl<R: Role> Connection<R> {
     ///
     /// # Errors
     ///
-    /// [`EndOfInputError::Protocol`] if bytes that were read, but not yet reported on, break a rule:
-    /// those after the chunk that was returned last. The Close frame for it is in `out`. Otherwise [`EndOfInputError::CutOff`]: the
-    /// connection was not closed cleanly, which programs call close code 1006 (RFC 6455 §7.1.5). A
-    /// second call returns the same cut-off.
+    /// [`EndOfInputError::Protocol`] if bytes that were read, but not yet reported on, break a
+    /// rule: those after the chunk that was returned last. The Close frame for it is in `out`.
+    /// Otherwise [`EndOfInputError::CutOff`]: the connection was not closed cleanly, which programs
+    /// call close code 1006 (RFC 6455 §7.1.5). A second call returns the same cut-off.
     pub fn end_of_input(&mut self, out: &mut Outbox) -> Result<(), EndOfInputError> {
         let ended = self.reader.end_of_input();
         match ended {
@@ -506,10 +506,11 @@ impl<R: Role> Connection<R> {
     /// Joins the halves of a [split](Self::split) connection. Pass replies that are still on their
     /// way to the writer before.
     ///
-    /// The halves should come from one connection. Nothing checks that, as it would need a number in
-    /// each, and nothing depends on it: each half obeys the protocol by itself, and the writer
-    /// compresses only what its own peer has agreed on. With halves of two connections, the writer's
-    /// peer gets pongs and a Close frame that answer another's, which it may (RFC 6455 §5.5.3).
+    /// The halves should come from one connection. Nothing checks that, as it would need a number
+    /// in each, and nothing depends on it: each half obeys the protocol by itself, and the writer
+    /// compresses only what its own peer has agreed on. With halves of two connections, the
+    /// writer's peer gets pongs and a Close frame that answer another's, which it may (RFC 6455
+    /// §5.5.3).
     #[must_use]
     pub fn join(reader: Reader<R>, writer: Writer<R>) -> Self {
         Self { reader, writer }

@@ -51,8 +51,8 @@ impl Prepared {
         }
     }
 
-    /// Returns the frame as a server sends it, uncompressed. It may be sent on every connection of a
-    /// server, also where compression was negotiated.
+    /// Returns the frame as a server sends it, uncompressed. It may be sent on every connection of
+    /// a server, also where compression was negotiated.
     ///
     /// Before you queue it yourself, ask the connection whether it
     /// [may be sent](crate::connection::Writer::may_send_message).

@@ -86,8 +86,8 @@ impl<K: MaskingKeys> ClientHandshake<K> {
     ///
     /// # Errors
     ///
-    /// The bytes are not HTTP, exceed a limit, or are a 101 that breaks a rule of RFC 6455 §4.1. The
-    /// input has been discarded. Close the transport; later calls return the same error.
+    /// The bytes are not HTTP, exceed a limit, or are a 101 that breaks a rule of RFC 6455 §4.1.
+    /// The input has been discarded. Close the transport; later calls return the same error.
     ///
     /// If the server refuses, its status is returned, whatever is wrong after it: see
     /// [`Refusal::error`].
@@ -104,8 +104,8 @@ impl<K: MaskingKeys> ClientHandshake<K> {
     }
 
     /// Ends the handshake without an answer: the transport has ended or failed, or you stop
-    /// waiting. Returns the refusal if there was one whose end has not come, its head or its body: a
-    /// server that sends no `Content-Length` ends the body by closing the connection.
+    /// waiting. Returns the refusal if there was one whose end has not come, its head or its body:
+    /// a server that sends no `Content-Length` ends the body by closing the connection.
     ///
     /// ```
     /// use hybi::handshake::ClientRequest;

@@ -3,9 +3,9 @@
 //!
 //! [`ServerHandshake`] and [`ClientHandshake`] work like the connection: they read an
 //! [`Input`](crate::Input), write to an [`Outbox`](crate::Outbox), and return `Ok(None)` until the
-//! head is complete, or a refusal with its body. The bytes after the head stay in the input, for the connection.
-//! [`ProxyHandshake`] has the same shape and comes before a client's, on the way through an HTTP
-//! proxy.
+//! head is complete, or a refusal with its body. The bytes after the head stay in the input, for
+//! the connection. [`ProxyHandshake`] has the same shape and comes before a client's, on the way
+//! through an HTTP proxy.
 //!
 //! The rules read a method, a target, a version and fields, never bytes, and answer in values. So
 //! one set of rules serves the handshakes above and any HTTP stack that parses and writes heads

@@ -71,8 +71,8 @@ impl Refusal {
         self.error
     }
 
-    /// Returns whether the server or proxy waits for another request on the same connection (RFC 9112
-    /// §9.3), such as one with the credentials that a 401 or 407 asks for.
+    /// Returns whether the server or proxy waits for another request on the same connection (RFC
+    /// 9112 §9.3), such as one with the credentials that a 401 or 407 asks for.
     #[must_use]
     pub fn keeps_connection(&self) -> bool {
         let head = &self.response.head;

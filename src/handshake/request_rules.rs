@@ -65,8 +65,8 @@ pub(super) fn check_handshake(head: &Head<'_>) -> Result<(), RequestError> {
         (1, _) => return Err(RequestError::KeyMalformed),
         _ => return Err(RequestError::KeyRepeated),
     }
-    // The grammar wants at least one element (RFC 6455 §4.3). A recipient of a list takes empty ones
-    // (RFC 9110 §5.6.1.2), and some clients send a field without any.
+    // The grammar wants at least one element (RFC 6455 §4.3). A recipient of a list takes empty
+    // ones (RFC 9110 §5.6.1.2), and some clients send a field without any.
     if !head.all(Field::Protocol).flat_map(elements).all(is_token) {
         return Err(RequestError::SubprotocolsMalformed);
     }

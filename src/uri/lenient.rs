@@ -62,8 +62,8 @@ fn split_before(text: &str, is_end: impl Fn(char) -> bool) -> (&str, &str) {
     text.split_at(text.find(is_end).unwrap_or(text.len()))
 }
 
-/// Decodes a host that is percent-encoded. One that is not, or that would be more than a host, stays
-/// as it is, and is refused later.
+/// Decodes a host that is percent-encoded. One that is not, or that would be more than a host,
+/// stays as it is, and is refused later.
 fn host_decoded(host_port: &str) -> String {
     let (host, port) = split_before(host_port, |char| char == ':');
     let decoded = String::from_utf8(percent_decode(host)).ok();
