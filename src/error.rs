@@ -297,8 +297,8 @@ impl fmt::Display for ProtocolError {
             }
             Self::MessageTooBig { len } => write!(
                 f,
-                "a message of at least {len} bytes, more than Limits::message_bytes_max (in chunks, \
-                 perhaps a limit of their own) or the memory allows"
+                "a message of at least {len} bytes, more than Limits::message_bytes_max (in \
+                 chunks, perhaps a limit of their own) or the memory allows"
             ),
             Self::TooManyFragments => {
                 f.write_str("a message in more frames than Limits::fragments_max allows")
@@ -306,7 +306,8 @@ impl fmt::Display for ProtocolError {
             Self::NotDeflate => f.write_str("a compressed message that is not DEFLATE data"),
             Self::InflatedTooBig => f.write_str(
                 "a message that is longer after decompression than \
-                 DeflateConfig::inflated_bytes_max (in chunks, perhaps a limit of their own) allows",
+                 DeflateConfig::inflated_bytes_max (in chunks, perhaps a limit of their own) \
+                 allows",
             ),
             Self::ExpansionTooHigh => f.write_str(
                 "a message that decompression expands by more than DeflateConfig::expansion_max \

@@ -122,9 +122,9 @@ impl Uri {
     /// ```
     /// use hybi::Uri;
     ///
-    /// let uri = Uri::parse_lenient(" HTTPS://Example.com:443/gr\u{fc}\u{df}e?to=all of
-    /// you#top\n")?; assert_eq!(uri.to_string(),
-    /// "wss://example.com/gr%C3%BC%C3%9Fe?to=all%20of%20you");
+    /// let typed = " HTTPS://Example.com:443/gr\u{fc}\u{df}e?to=all of you#top\n";
+    /// let uri = Uri::parse_lenient(typed)?;
+    /// assert_eq!(uri.to_string(), "wss://example.com/gr%C3%BC%C3%9Fe?to=all%20of%20you");
     /// # Ok::<(), hybi::uri::UriError>(())
     /// ```
     ///

@@ -1,4 +1,4 @@
-//! The examples in the documentation are code that may be copied into production.
+//! The examples in the documentation may be copied into production, and no line is too wide.
 
 use std::fs;
 use std::path::PathBuf;
@@ -42,16 +42,23 @@ fn examples(file: &PathBuf) -> Vec<String> {
     lines
 }
 
+/// The pages of the documentation.
+fn pages() -> Vec<PathBuf> {
+    let mut pages = vec![root().join("README.md")];
+    for entry in fs::read_dir(root().join("docs")).unwrap() {
+        pages.push(entry.unwrap().path());
+    }
+    pages.retain(|page| page.is_file());
+    pages
+}
+
 #[test]
 fn no_example_panics_or_swallows_an_error() {
     let mut files = sources("src");
-    files.push(root().join("README.md"));
-    for entry in fs::read_dir(root().join("docs")).unwrap() {
-        files.push(entry.unwrap().path());
-    }
+    files.extend(pages());
     let mut harmful = Vec::new();
     let mut count = 0;
-    for file in files.iter().filter(|file| file.is_file()) {
+    for file in &files {
         for line in examples(file) {
             count += 1;
             if HARMFUL.iter().any(|word| line.contains(word)) && !ALLOWED.contains(&&*line) {
@@ -61,4 +68,22 @@ fn no_example_panics_or_swallows_an_error() {
     }
     assert!(count > 500, "{count} lines of examples were found");
     assert!(harmful.is_empty(), "{harmful:#?}");
+}
+
+/// Code, comments and pages are read beside each other. Tables and addresses cannot be wrapped.
+#[test]
+fn no_line_is_wider_than_100_columns() {
+    let mut files = sources("src");
+    files.extend(sources("examples"));
+    files.extend(pages());
+    let mut wide = Vec::new();
+    for file in files {
+        for (index, line) in fs::read_to_string(&file).unwrap().lines().enumerate() {
+            let text = line.trim_start_matches([' ', '/', '!']);
+            if line.chars().count() > 100 && !text.starts_with('|') && !text.contains("://") {
+                wide.push(format!("{}:{}", file.display(), index + 1));
+            }
+        }
+    }
+    assert!(wide.is_empty(), "{wide:#?}");
 }
