@@ -153,56 +153,49 @@ struct Parsed<I> {
 
 /// Parses the head at the beginning of the bytes. Returns `None` if it is not complete, not
 /// well-formed, or beyond a limit; [`Scan`] tells which.
-#[inline]
 fn parse<I: Index>(kind: StartLine, bytes: &[u8], limits: &HeadLimits) -> Option<Parsed<I>> {
     let mut room = [const { MaybeUninit::uninit() }; HeadLimits::FIELDS as usize];
-    let parsed = match kind {
-        StartLine::Request => parse_request(bytes, limits, &mut room),
-        StartLine::Status => parse_response(bytes, limits, &mut room),
-    };
-    match parsed {
-        Err(httparse::Error::TooManyHeaders) if limits.fields_max > HeadLimits::FIELDS => {
-            parse_long(kind, bytes, limits)
-        }
-        parsed => parsed.ok().flatten(),
+    match parse_in(&mut room, kind, bytes, limits) {
+        None if limits.fields_max > HeadLimits::FIELDS => parse_long(kind, bytes, limits),
+        parsed => parsed,
     }
 }
 
-/// Parses a head with more fields than usual.
+/// Parses a head that may have more fields than usual.
 #[cold]
 fn parse_long<I: Index>(kind: StartLine, bytes: &[u8], limits: &HeadLimits) -> Option<Parsed<I>> {
     let lines = bytes.iter().filter(|&&byte| byte == b'\n').count();
     let mut room = Vec::new();
     room.resize_with(lines.min(limits.fields_max.into()), MaybeUninit::uninit);
-    let parsed = match kind {
-        StartLine::Request => parse_request(bytes, limits, &mut room),
-        StartLine::Status => parse_response(bytes, limits, &mut room),
-    };
-    parsed.ok().flatten()
+    parse_in(&mut room, kind, bytes, limits)
 }
 
 /// Where `httparse` puts the fields.
 type Room<'b> = [MaybeUninit<httparse::Header<'b>>];
 
+#[inline]
+fn parse_in<'b, I: Index>(
+    room: &mut Room<'b>,
+    kind: StartLine,
+    bytes: &'b [u8],
+    limits: &HeadLimits,
+) -> Option<Parsed<I>> {
+    match kind {
+        StartLine::Request => parse_request(bytes, limits, room),
+        StartLine::Status => parse_response(bytes, limits, room),
+    }
+}
+
 fn parse_request<'b, I: Index>(
     bytes: &'b [u8],
     limits: &HeadLimits,
     room: &mut Room<'b>,
-) -> Result<Option<Parsed<I>>, httparse::Error> {
-    let mut request = httparse::Request::new(&mut []);
-    let status = request.parse_with_uninit_headers(bytes, room)?;
-    let httparse::Status::Complete(len) = status else { return Ok(None) };
-    Ok(checked_request(bytes, len, &request, limits))
-}
-
-/// Checks what `httparse` does not.
-#[inline]
-fn checked_request<I: Index>(
-    bytes: &[u8],
-    len: usize,
-    request: &httparse::Request<'_, '_>,
-    limits: &HeadLimits,
 ) -> Option<Parsed<I>> {
+    let mut request = httparse::Request::new(&mut []);
+    let httparse::Status::Complete(len) = request.parse_with_uninit_headers(bytes, room).ok()?
+    else {
+        return None;
+    };
     let head = bytes.get(..len)?;
     let target = request.path?.as_bytes();
     // httparse allows bytes beyond ASCII and a fragment; RFC 9112 §3.2 does not.
@@ -224,22 +217,14 @@ fn parse_response<'b, I: Index>(
     bytes: &'b [u8],
     limits: &HeadLimits,
     room: &mut Room<'b>,
-) -> Result<Option<Parsed<I>>, httparse::Error> {
+) -> Option<Parsed<I>> {
     let mut response = httparse::Response::new(&mut []);
     let config = httparse::ParserConfig::default();
-    let status = config.parse_response_with_uninit_headers(&mut response, bytes, room)?;
-    let httparse::Status::Complete(len) = status else { return Ok(None) };
-    Ok(checked_response(bytes, len, &response, limits))
-}
-
-/// Checks what `httparse` does not.
-#[inline]
-fn checked_response<I: Index>(
-    bytes: &[u8],
-    len: usize,
-    response: &httparse::Response<'_, '_>,
-    limits: &HeadLimits,
-) -> Option<Parsed<I>> {
+    let httparse::Status::Complete(len) =
+        config.parse_response_with_uninit_headers(&mut response, bytes, room).ok()?
+    else {
+        return None;
+    };
     let head = bytes.get(..len)?;
     if !head.starts_with(b"HTTP/") || response.code? < 100 {
         return None;
