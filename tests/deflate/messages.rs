@@ -202,6 +202,55 @@ fn what_we_send_refers_back_only_if_that_was_agreed_and_is_wanted() {
     }
 }
 
+/// RFC 7692 §7.1.1.2, §7.1.2.2: whoever offers these promises to keep to them, also if the response
+/// does not have them. The response does not say which offer it answers.
+#[test]
+fn a_client_keeps_what_each_offer_promises_that_the_response_may_answer() {
+    let default = DeflateConfig::default();
+    let needs = default.incoming_window_bits(10); // no plain response suits it
+    let (small, fresh) =
+        (default.outgoing_window_bits(9), default.outgoing_context_takeover(false));
+    let sees = |config: &DeflateConfig, response: &str| {
+        let response = format!("permessage-deflate{response}");
+        let response = Offers::new(response.as_bytes()).next().unwrap().unwrap();
+        let agreed = deflate::conclude(config, &response).unwrap();
+        let keys: fn() -> [u8; 4] = || [0; 4];
+        let connection =
+            || Connection::client_with_keys(Config::default(), keys).with_deflate(&agreed, config);
+        let len = |messages: &[&[u8]]| {
+            let (mut ws, mut out) = (connection(), Outbox::new());
+            messages.iter().for_each(|message| ws.send(*message, &mut out).unwrap());
+            out.len()
+        };
+        // Whether a message refers far back, and whether it refers to one before.
+        let (far, near) = (noise_twice(2000), noise_twice(100));
+        (len(&[&far]) < 3000, len(&[&near[..100], &near[100..]]) < 150)
+    };
+    for (config, response, far, earlier) in [
+        (needs.fallbacks(&[default]), "", true, true),
+        (needs.fallbacks(&[small]), "", false, true),
+        (needs.fallbacks(&[fresh]), "", true, false),
+        (needs.fallbacks(&[small, fresh]), "", false, false), // it may answer either
+        (needs.fallbacks(&[small.incoming_window_bits(12), fresh]), "", true, false),
+        // The response suits the first offer and the others.
+        (default.fallbacks(&[small, fresh]), "", false, false),
+        (needs.fallbacks(&[small]), "; server_max_window_bits=10", false, true),
+        // It does not suit the fallback.
+        (
+            default.fallbacks(&[small.offer_client_max_window_bits(false)]),
+            "; client_max_window_bits=15",
+            true,
+            true,
+        ),
+        // What is set at first holds in any case.
+        (fresh.incoming_window_bits(10).fallbacks(&[default]), "", true, false),
+        (small.incoming_window_bits(10).fallbacks(&[default]), "", false, true),
+    ] {
+        let offer = deflate::offer(&config);
+        assert_eq!(sees(&config, response), (far, earlier), "{offer}: {response:?}");
+    }
+}
+
 /// Whether a message of so many bytes goes out compressed.
 fn is_compressed(ws: &mut Connection<Server>, len: usize) -> bool {
     let (mut sent, mut prepared) = (Outbox::new(), Outbox::new());

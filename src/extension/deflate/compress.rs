@@ -29,7 +29,7 @@ pub(crate) struct Deflater {
     stream: Option<Deflate>,
     backend: zlib_rs::DeflateConfig,
     window_bits: u8,
-    /// Whether the peer has asked for a smaller window than we would use.
+    /// Whether the peer, or a fallback, has asked for a smaller window than we would use.
     window_is_reduced: bool,
     takeover: bool,
     compress_from: usize,

@@ -87,6 +87,11 @@ impl Default for DeflateConfig {
 impl DeflateConfig {
     /// Returns what a client offers, in the order of its preference.
     pub(super) fn offers(&self) -> impl Iterator<Item = Wishes> {
+        iter::once(self.wishes).chain(self.fallbacks_offered())
+    }
+
+    /// Returns what a client offers after its wishes.
+    pub(super) fn fallbacks_offered(&self) -> impl Iterator<Item = Wishes> {
         let (plain, these) = match self.fallbacks {
             Fallbacks::Plain => {
                 let plain = self.wishes.without_demands();
@@ -94,7 +99,7 @@ impl DeflateConfig {
             }
             Fallbacks::These(these) => (None, these),
         };
-        iter::once(self.wishes).chain(plain).chain(these.into_iter().flatten())
+        plain.into_iter().chain(these.into_iter().flatten())
     }
 
     /// Sets how hard to compress, from 0 (not at all) to 9. A larger value counts as 9. Default: 6,
@@ -189,7 +194,12 @@ impl DeflateConfig {
     ///
     /// Of each fallback, the windows, the context takeovers and
     /// [`offer_client_max_window_bits`](Self::offer_client_max_window_bits) are offered. Everything
-    /// else is as set here, also for the messages that we send.
+    /// else is as set here.
+    ///
+    /// The response does not say which offer it answers. So the messages that we send keep to what
+    /// is set here and in every fallback that the response suits: the smallest window of these, and
+    /// no context takeover if one of them is without. The server may rely on what was offered
+    /// (§7.1.1.2, §7.1.2.2).
     ///
     /// With an empty list, what is asked for is a condition: a server that does not meet it either
     /// declines, so that nothing is compressed, or fails the handshake with a

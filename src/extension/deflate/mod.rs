@@ -8,9 +8,12 @@ mod config;
 mod inflate;
 mod negotiate;
 
+use core::iter;
+
 pub(crate) use compress::{Deflater, SharedForm};
 pub use config::{Compression, DeflateConfig};
 pub(crate) use inflate::Inflater;
+use negotiate::answers;
 pub use negotiate::{Agreed, NAME, NegotiationError, conclude, offer, respond};
 
 /// Creates the decompressor and the compressor of one endpoint. Without a compressor, all messages
@@ -22,11 +25,15 @@ pub(crate) fn transform(
 ) -> (Option<Inflater>, Option<Deflater>) {
     let server = (agreed.server_max_window_bits(), !agreed.server_no_context_takeover());
     let client = (agreed.client_max_window_bits(), !agreed.client_no_context_takeover());
-    let (ours, theirs) = if is_server { (server, client) } else { (client, server) };
-    // We may use less than was agreed: a smaller window, and no context takeover.
-    let wishes = &config.wishes;
-    let ours =
-        (ours.0.min(wishes.outgoing_window_bits), ours.1 && wishes.outgoing_context_takeover);
+    let (mut ours, theirs) = if is_server { (server, client) } else { (client, server) };
+    // We may use less than was agreed: a smaller window, and no context takeover. A client has
+    // promised that with its offer (RFC 7692 §7.1.1.2, §7.1.2.2). The response does not say which
+    // one it answers, so every promise holds that the server may rely on.
+    let fallbacks = config.fallbacks_offered().filter(|offer| !is_server && answers(agreed, offer));
+    for wishes in iter::once(config.wishes).chain(fallbacks) {
+        ours.0 = ours.0.min(wishes.outgoing_window_bits);
+        ours.1 &= wishes.outgoing_context_takeover;
+    }
     (
         Some(Inflater::new(*agreed, theirs.0, theirs.1, config)),
         Deflater::new(ours.0, ours.1, config),

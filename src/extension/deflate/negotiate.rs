@@ -215,6 +215,11 @@ pub fn conclude(config: &DeflateConfig, response: &Offer<'_>) -> Result<Agreed, 
     verdict
 }
 
+/// Returns whether a response may answer this offer.
+pub(super) fn answers(agreed: &Agreed, offered: &Wishes) -> bool {
+    check(agreed, offered).is_ok()
+}
+
 /// Checks that a response may answer this offer.
 fn check(agreed: &Agreed, offered: &Wishes) -> Result<(), NegotiationError> {
     if agreed.server_max_window_bits() > offered.incoming_window_bits {
