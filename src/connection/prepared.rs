@@ -14,9 +14,10 @@ use crate::frame::Header;
 /// A server's frames are not masked, so all receivers get the same bytes, and clones share them. A
 /// client masks its own copy.
 ///
-/// Where permessage-deflate was negotiated, the message is compressed like any other. For
-/// connections without context takeover, that is done once too, and the compressed form is kept.
-/// With takeover, each connection compresses differently (RFC 7692 §7.2.1), so it is done for each.
+/// Where permessage-deflate was negotiated, the message is compressed like any other, unless it is
+/// to stay [uncompressed](Self::uncompressed). For connections without context takeover, that is
+/// done once too, and the compressed form is kept. With takeover, each connection compresses
+/// differently (RFC 7692 §7.2.1), so it is done for each.
 ///
 /// ```
 /// use hybi::{Config, Connection, Outbox, connection::Prepared};
@@ -34,6 +35,7 @@ pub struct Prepared {
     frame: Bytes,
     payload_start: u8, // Invariant: the length of the header
     kind: Kind,
+    may_be_compressed: bool,
     compressed: SharedForm,
 }
 
@@ -47,8 +49,25 @@ impl Prepared {
             frame: [&*header, message.as_bytes()].concat().into(),
             payload_start: header.len() as u8,
             kind: message.kind(),
+            may_be_compressed: true,
             compressed: SharedForm::default(),
         }
+    }
+
+    /// Decides that the message is never compressed, whatever was set on a connection
+    /// (`set_compression`), and so enters no window (RFC 7692 §6). Use it for a secret, and for
+    /// data that is compressed already.
+    ///
+    /// ```
+    /// use hybi::connection::Prepared;
+    ///
+    /// let token = Prepared::new("token=0123456789abcdef").uncompressed();
+    /// # drop(token);
+    /// ```
+    #[must_use]
+    pub const fn uncompressed(mut self) -> Self {
+        self.may_be_compressed = false;
+        self
     }
 
     /// Returns the frame as a server sends it, uncompressed. It may be sent on every connection of
@@ -69,12 +88,16 @@ impl Prepared {
         self.frame.get(usize::from(self.payload_start)..).unwrap_or_default()
     }
 
+    pub(super) const fn may_be_compressed(&self) -> bool {
+        self.may_be_compressed
+    }
+
     pub(super) const fn compressed(&self) -> &SharedForm {
         &self.compressed
     }
 }
 
-/// Equal if the messages are: everything else follows from the frame.
+/// Equal if the messages are, and so the frames: how they are sent does not matter.
 impl PartialEq for Prepared {
     fn eq(&self, other: &Self) -> bool {
         self.frame == other.frame

@@ -416,7 +416,9 @@ impl<R: Role> Writer<R> {
     #[inline(never)]
     fn write_prepared(&mut self, message: &Prepared, out: &mut Outbox) {
         let payload = message.payload();
-        let deflater = self.deflater().filter(|deflater| deflater.wants(Some(payload.len())));
+        let deflater = self
+            .deflater()
+            .filter(|deflater| message.may_be_compressed() && deflater.wants(Some(payload.len())));
         if let Some(deflater) = deflater {
             let compressed = deflater.compress_shared(payload, message.compressed());
             self.write_data(Start::whole(message.kind(), true), &compressed, out);

@@ -379,6 +379,42 @@ fn a_prepared_message_is_marked_and_cut_into_fragments_like_any_other() {
     assert_ne!(prepared, Prepared::new(b"Hello"));
 }
 
+/// Whatever is set on a connection, and whoever has sent other messages before.
+#[test]
+fn a_prepared_secret_is_never_compressed() {
+    let message = "secret ".repeat(16);
+    let secret = Prepared::new(&message).uncompressed();
+    for offer in [DEFAULT, NO_TAKEOVER] {
+        for compression in [Compression::Auto, Compression::Always, Compression::Never] {
+            let (mut ws, mut out) = (server(offer, &DeflateConfig::default()), Outbox::new());
+            ws.writer().set_compression(compression);
+            ws.send_prepared(&secret, &mut out).unwrap();
+            ws.send_prepared(&secret.clone(), &mut out).unwrap();
+            assert_eq!(out.take(), [&secret.frame()[..]; 2].concat(), "{compression:?}");
+            // It has entered no window, and the others are compressed as before.
+            ws.send_prepared(&Prepared::new(&message), &mut out).unwrap();
+            let is_compressed = out.take()[0] & 0x40 != 0;
+            assert_eq!(is_compressed, compression != Compression::Never);
+            // A client masks it (here with a key of zeros), and fragments stay fragments.
+            let config = Config::default().fragment_bytes(NonZeroU32::new(100));
+            let keys: fn() -> [u8; 4] = || [0; 4];
+            let mut ws = Connection::client_with_keys(config, keys)
+                .with_deflate(&agree(offer), &DeflateConfig::default());
+            ws.writer().set_compression(compression);
+            ws.send_prepared(&secret, &mut out).unwrap();
+            let (first, last) = message.as_bytes().split_at(100);
+            let frames = [b"\x01\xe4\0\0\0\0", first, b"\x80\x8c\0\0\0\0", last];
+            assert_eq!(out.take(), frames.concat());
+        }
+    }
+    // The compressed form that another has made is not used.
+    let usual = Prepared::new(&message);
+    let (mut ws, mut out) = (server(NO_TAKEOVER, &DeflateConfig::default()), Outbox::new());
+    ws.send_prepared(&usual, &mut Outbox::new()).unwrap();
+    ws.send_prepared(&usual.uncompressed(), &mut out).unwrap();
+    assert_eq!(out.take(), secret.frame()[..]);
+}
+
 #[test]
 fn parts_are_compressed_as_parts() {
     let (mut ws, mut out) = (server(DEFAULT, &DeflateConfig::default()), Outbox::new());

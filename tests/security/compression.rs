@@ -455,9 +455,13 @@ fn class_06_a_secret_enters_no_window_in_any_form() {
                 ws.send("before", &mut Outbox::new()).unwrap();
             }
             with.set_compression(Compression::Never);
-            for way in 0..4 {
+            for way in 0..5 {
                 let mut out = Vec::new();
                 match way {
+                    4 => {
+                        with.set_compression(Compression::Always); // for the others
+                        with.send_prepared(&prepared.clone().uncompressed(), &mut out)
+                    }
                     0 => with.send(&secret, &mut out),
                     1 => with.send_owned(&*secret, &mut out),
                     2 => with.send_prepared(&prepared, &mut out),
