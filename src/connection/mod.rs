@@ -285,8 +285,9 @@ impl<R: Role> Connection<R> {
         self.reader.is_in_chunks()
     }
 
-    /// Returns how many bytes of the message in progress have not been received, if the peer has
-    /// said so: once the header of its last frame has arrived, and if it is not compressed.
+    /// Returns how many bytes of the message in progress have not been returned, if the peer has
+    /// said so: once the header of its last frame has arrived, and if it is not compressed. Those
+    /// that were read and are kept count, such as the start of a code point.
     ///
     /// `None` also if no message is in progress, or if it stays [in
     /// place](Input::in_place_up_to).

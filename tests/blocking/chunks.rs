@@ -313,6 +313,29 @@ fn how_much_is_left_counts_what_waits() {
     assert_eq!(ws.message_bytes_left(), None);
 }
 
+/// Wherever reads split a text, and also after a call for whole messages that has run out of time.
+#[test]
+fn how_much_is_left_counts_what_was_read_and_not_returned() {
+    let message = "a\u{20ac}b";
+    let wire = masked(OpCode::TEXT, message.as_bytes());
+    for cut in wire.len() - message.len() + 1..wire.len() {
+        let stream = || {
+            let (front, back) = wire.split_at(cut);
+            let later = In::Error(ErrorKind::WouldBlock);
+            Script::new([In::Bytes(front.to_vec()), later, In::Bytes(back.to_vec())])
+        };
+        let mut ws = server(stream());
+        let chunk = ws.receive_chunk().unwrap().unwrap();
+        let left = message.len() - chunk.data.as_bytes().len();
+        assert_eq!(ws.message_bytes_left(), Some(left as u64), "cut at {cut}");
+        let mut ws = server(stream());
+        timed_out(ws.receive());
+        assert_eq!(ws.message_bytes_left(), Some(message.len() as u64), "cut at {cut}");
+        assert_eq!(ws.receive_up_to(9).unwrap().unwrap().data.as_bytes(), message.as_bytes());
+        assert_eq!(ws.message_bytes_left(), None);
+    }
+}
+
 #[test]
 fn terminate_drops_the_rest_of_a_message_that_is_too_long_to_be_held() {
     let limits = Limits::default().message_bytes_max(10);

@@ -396,6 +396,50 @@ fn how_much_of_a_message_is_left_is_known_in_its_last_frame() {
     }
 }
 
+/// What was returned and what is left make the message, wherever a read splits it and whichever
+/// call has read it.
+#[test]
+fn what_is_left_includes_what_was_read_and_not_returned() {
+    let message = "a\u{e9}\u{20ac}\u{1f600}z";
+    for side in BOTH {
+        for (opcode, frames) in [(0x81, 1), (0x82, 1), (0x81, 2)] {
+            let payload = message.as_bytes();
+            let (front, back) = payload.split_at(if frames == 1 { 0 } else { 2 });
+            let mut before = Vec::new();
+            let mut wire = side.incoming(opcode, payload);
+            if frames == 2 {
+                before = side.incoming(opcode & 0x0f, front);
+                wire = side.incoming(0x80, back);
+            }
+            for cut in wire.len() - back.len()..wire.len() {
+                let mut ws = side.connection(Config::default());
+                let mut returned: usize = 0;
+                let mut check = |ws: &mut Ws, wire: &[u8]| {
+                    let (chunks, error) = raw(ws, &[wire]);
+                    assert_eq!(error, None);
+                    let lens = chunks.iter().map(|chunk| chunk.0.len());
+                    returned += lens.sum::<usize>();
+                    returned
+                };
+                check(&mut ws, &before);
+                let seen = check(&mut ws, &wire[..cut]);
+                let left = Some((payload.len() - seen) as u64);
+                assert_eq!(ws.message_bytes_left(), left, "{frames} frames, cut at {cut}");
+                // The same if another call has read it and returned nothing.
+                let mut other = side.connection(Config::default());
+                for piece in [&before[..], &wire[..cut]] {
+                    let mut piece = piece.to_vec();
+                    let event = other.receive(&mut Input::new(&mut piece), &mut Vec::new());
+                    assert_eq!(event, Ok(None));
+                }
+                assert_eq!(other.message_bytes_left(), Some(payload.len() as u64));
+                assert_eq!(check(&mut ws, &wire[cut..]), payload.len());
+                assert_eq!(ws.message_bytes_left(), None);
+            }
+        }
+    }
+}
+
 #[test]
 fn events_and_chunks_can_be_kept_when_their_input_is_gone() {
     /// What a function receives from a buffer of its own.

@@ -41,12 +41,20 @@ pub(super) enum Assembly {
 /// Prints the kind and the length only: the bytes are a user's.
 impl fmt::Debug for Assembly {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kind = match self {
+            Self::Text { .. } => "Text",
+            Self::Binary(_) => "Binary",
+        };
+        write!(f, "{kind}({} bytes)", self.len())
+    }
+}
+
+impl Assembly {
+    /// Returns how many bytes are kept, with those of a split code point.
+    fn len(&self) -> usize {
         match self {
-            Self::Text { text, cut } => {
-                let len = text.len().saturating_add(cut.bytes().len());
-                write!(f, "Text({len} bytes)")
-            }
-            Self::Binary(bytes) => write!(f, "Binary({} bytes)", bytes.len()),
+            Self::Text { text, cut } => text.len().saturating_add(cut.bytes().len()),
+            Self::Binary(bytes) => bytes.len(),
         }
     }
 }
@@ -153,6 +161,11 @@ impl MessageInProgress {
             }
             _ => None,
         }
+    }
+
+    /// Returns how many bytes have been read and not returned.
+    pub(super) fn kept(&self) -> u64 {
+        self.assembly.len() as u64
     }
 
     /// Returns whether nothing is kept, not even the start of a code point.

@@ -157,13 +157,13 @@ impl<R: Role> Reader<R> {
         self.state.message().is_some_and(MessageInProgress::is_chunked)
     }
 
-    /// Returns how many bytes of the message in progress are still to come, as
+    /// Returns how many bytes of the message in progress have not been returned, as
     /// [`Connection::message_bytes_left`](crate::Connection::message_bytes_left).
     #[must_use]
     pub fn message_bytes_left(&self) -> Option<u64> {
         match &self.state {
             State::Data { frame, message } if frame.is_final() && !message.is_compressed() => {
-                Some(frame.remaining())
+                Some(frame.remaining().saturating_add(message.kept()))
             }
             _ => None,
         }
