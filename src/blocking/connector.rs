@@ -1,6 +1,7 @@
 //! Connecting: TCP, perhaps a proxy, and the client's handshake.
 
 use std::boxed::Box;
+use std::io;
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
@@ -129,9 +130,18 @@ impl Connector {
     ///
     /// # Errors
     ///
-    /// As [`connect`](Self::connect).
+    /// As [`connect`](Self::connect). [`ConnectError::Io`] is `InvalidData` if bytes came together
+    /// with the proxy's consent: in TLS the client speaks first (RFC 8446 §2).
     pub fn connect_tcp(&self, uri: &Uri) -> Result<TcpStream, ConnectError> {
-        Ok(self.open(uri, after(self.timeout))?.into_stream())
+        let mut transfer = self.open(uri, after(self.timeout))?;
+        if !transfer.buffers().0.is_empty() {
+            // A stream without them would hide that the server, or the proxy, is not what it should
+            // be (RFC 9110 §9.3.6).
+            let what = "the server or the proxy sent bytes through the tunnel before TLS, which \
+                        begins with the client (RFC 8446 §2)";
+            return Err(io::Error::new(io::ErrorKind::InvalidData, what).into());
+        }
+        Ok(transfer.into_stream())
     }
 
     /// Does only the second half of [`connect`](Self::connect): the handshake, over a stream that

@@ -60,6 +60,30 @@ fn a_tunnel_can_be_had_for_tls() {
     assert!(proxy.join().unwrap().starts_with("CONNECT server.invalid:443 HTTP/1.1\r\n"));
 }
 
+/// TLS begins with the client (RFC 8446 §2), so whoever sends before has not understood. The bytes
+/// must not vanish.
+#[test]
+fn bytes_that_come_with_the_tunnel_are_not_lost() {
+    const EARLY: &str = "HTTP/1.1 200 OK\r\n\r\nHTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n";
+    let (port, proxy) = server_of(|_| EARLY.into());
+    let connector = Connector::new().proxy(Proxy::http("127.0.0.1", port));
+    let uri = Uri::parse("wss://server.invalid/").unwrap();
+    match connector.connect_tcp(&uri) {
+        Err(ConnectError::Io(error)) => assert_eq!(error.kind(), ErrorKind::InvalidData),
+        other => panic!("{other:?}"),
+    }
+    proxy.join().unwrap();
+    // Without TLS they are the server's answer (RFC 9110 §9.3.6).
+    let (port, proxy) = server_of(|_| EARLY.into());
+    let connector = Connector::new().proxy(Proxy::http("127.0.0.1", port));
+    let uri = Uri::parse("ws://server.invalid/").unwrap();
+    match connector.connect(&ClientRequest::new(&uri)) {
+        Err(ConnectError::Refused(refusal)) => assert_eq!(refusal.to_string(), "503 Busy"),
+        other => panic!("{other:?}"),
+    }
+    proxy.join().unwrap();
+}
+
 #[test]
 fn a_proxy_may_refuse() {
     let (port, proxy) =
