@@ -13,7 +13,7 @@ use super::link::{Link, WritingSide};
 use super::receive_loop::{Protocol, ReceiveLoop};
 use super::stream::{Stream, TryClone};
 use super::transfer::{Flush, SharedProgress, Transfer, after};
-use super::websocket::WebSocket;
+use super::websocket::{Opening, WebSocket};
 use crate::buffers::Outbox;
 use crate::connection::{
     self, Abnormal, Chunk, ChunkEvent, Closed, Connection, Data, Event, Message, Prepared,
@@ -21,17 +21,20 @@ use crate::connection::{
 };
 use crate::error::{EndOfInputError, ProtocolError, UsageError};
 #[cfg(feature = "deflate")]
-use crate::extension::deflate::Compression;
+use crate::extension::deflate::{Agreed, Compression};
 use crate::frame::CloseCode;
+use crate::handshake::Response;
 use crate::input::Input;
 use crate::keepalive::{KeepaliveConfig, KeepaliveError};
-use crate::role::Role;
+use crate::keys::MaskingKeys;
+use crate::role::{Client, Role};
 
 /// The reading half of a [`WebSocket`], for one thread. It also answers pings and Close frames.
 ///
 /// Made by [`WebSocket::split`]. Dropping it ends the connection.
 pub struct Reader<S: Stream, R: Role> {
     receiving: ReceiveLoop<S, ReadingHalf<S, R>>,
+    opening: Opening,
 }
 
 /// The writing half of a [`WebSocket`], for any number of threads: clone it, or lend it out.
@@ -47,7 +50,7 @@ impl<S: TryClone, R: Role> WebSocket<S, R> {
     /// Splits the connection, so that one thread can read while others write.
     ///
     /// Time-outs and [keep-alive](Self::set_keepalive) stay as they were set. The reader sends the
-    /// keep-alive pings.
+    /// keep-alive pings, and knows what the handshake has agreed on.
     ///
     /// ```no_run
     /// # #[cfg(feature = "rand")] {
@@ -75,9 +78,10 @@ impl<S: TryClone, R: Role> WebSocket<S, R> {
     ///
     /// The stream could not be cloned. The connection is dropped.
     pub fn split(self) -> io::Result<(Reader<S, R>, Writer<S, R>)> {
-        let receiving = self.into_receive_loop().with_protocol(ReadingHalf::new)?;
+        let (receiving, opening) = self.into_receive_loop();
+        let receiving = receiving.with_protocol(ReadingHalf::new)?;
         let link = Arc::clone(&receiving.protocol.link);
-        Ok((Reader { receiving }, Writer { link }))
+        Ok((Reader { receiving, opening }, Writer { link }))
     }
 }
 
@@ -170,6 +174,19 @@ impl<S: Stream, R: Role> Reader<S, R> {
         self.receiving.protocol.link.ready_state()
     }
 
+    /// Returns the subprotocol that the handshake has agreed on.
+    #[must_use]
+    pub fn subprotocol(&self) -> Option<&str> {
+        self.opening.subprotocol()
+    }
+
+    /// Returns what the handshake has agreed on about compression: see [`Connection::deflate`].
+    #[cfg(feature = "deflate")]
+    #[must_use]
+    pub fn deflate(&self) -> Option<&Agreed> {
+        self.receiving.protocol.reader.deflate()
+    }
+
     /// Sets how long one call that receives may take: see [`WebSocket::set_read_timeout`].
     ///
     /// # Errors
@@ -199,6 +216,14 @@ impl<S: Stream, R: Role> Reader<S, R> {
     #[must_use]
     pub fn stream(&self) -> &S {
         self.receiving.transfer.stream()
+    }
+}
+
+impl<S: Stream, K: MaskingKeys> Reader<S, Client<K>> {
+    /// Returns the server's response to the handshake: see [`WebSocket::response`].
+    #[must_use]
+    pub fn response(&self) -> Option<&Response<'static>> {
+        self.opening.response()
     }
 }
 

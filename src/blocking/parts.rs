@@ -1,6 +1,7 @@
 //! What a [`WebSocket`] is made of.
 
 use core::fmt;
+use std::string::String;
 
 use super::receive_loop::ReceiveLoop;
 use super::stream::Stream;
@@ -24,12 +25,16 @@ pub struct Parts<S, R> {
     pub out: Outbox,
     /// What was received of a message in chunks, and not returned.
     pub chunk: Option<Chunk<'static>>,
+    /// The subprotocol that the handshake has agreed on.
+    pub subprotocol: Option<String>,
 }
 
 impl<S: Stream, R: Role> WebSocket<S, R> {
     /// Takes the connection apart, so that somebody else can go on with it. Nothing is lost of what
-    /// was received and sent. Time-outs and [keep-alive](Self::set_keepalive) are settings: set
-    /// them again.
+    /// was received and sent. Time-outs, [`set_keepalive`](Self::set_keepalive),
+    /// [`set_linger`](Self::set_linger) and
+    /// [`set_chunked_bytes_max`](Self::set_chunked_bytes_max) are settings: set them again. A
+    /// client's [`response`](Self::response) is lost: take what you need of it before.
     ///
     /// Do it while the connection is open. How the peer has closed it is lost with the `WebSocket`,
     /// and so is what was read to explain an error of sending.
@@ -52,19 +57,21 @@ impl<S: Stream, R: Role> WebSocket<S, R> {
     /// ```
     #[must_use]
     pub fn into_parts(self) -> Parts<S, R> {
-        let ReceiveLoop { transfer, protocol: connection, mut chunks, .. } =
-            self.into_receive_loop();
+        let subprotocol = self.subprotocol().map(String::from);
+        let (receiving, _) = self.into_receive_loop();
+        let ReceiveLoop { transfer, protocol: connection, mut chunks, .. } = receiving;
         let (stream, inbox, out) = transfer.into_parts();
-        Parts { stream, connection, inbox, out, chunk: chunks.take_all() }
+        Parts { stream, connection, inbox, out, chunk: chunks.take_all(), subprotocol }
     }
 
     /// Makes a WebSocket of the parts of one: the reverse of [`into_parts`](Self::into_parts), over
     /// the same stream or another. If nothing is unsent, [`new`](Self::new) is shorter.
     #[must_use]
     pub fn from_parts(parts: Parts<S, R>) -> Self {
-        let Parts { stream, connection, inbox, out, chunk } = parts;
+        let Parts { stream, connection, inbox, out, chunk, subprotocol } = parts;
         let transfer = Transfer::with_output(stream, inbox, out);
-        let mut ws = Self::from_handshake(transfer, connection, Opening::Plain);
+        let opening = subprotocol.map_or(Opening::Plain, Opening::Subprotocol);
+        let mut ws = Self::from_handshake(transfer, connection, opening);
         if let Some(chunk) = chunk {
             ws.chunks().push(chunk);
         }

@@ -56,6 +56,23 @@ pub(super) enum Opening {
     Response(Response<'static>),
 }
 
+impl Opening {
+    pub(super) fn subprotocol(&self) -> Option<&str> {
+        match self {
+            Self::Plain => None,
+            Self::Subprotocol(subprotocol) => Some(subprotocol),
+            Self::Response(response) => response.subprotocol(),
+        }
+    }
+
+    pub(super) fn response(&self) -> Option<&Response<'static>> {
+        match self {
+            Self::Response(response) => Some(response),
+            Self::Plain | Self::Subprotocol(_) => None,
+        }
+    }
+}
+
 impl<S: Stream, R: Role> WebSocket<S, R> {
     /// Makes a WebSocket of a connection whose opening handshake was done elsewhere.
     /// [`connect`](super::connect) and [`receive_request`](super::receive_request) do handshakes.
@@ -454,11 +471,7 @@ impl<S: Stream, R: Role> WebSocket<S, R> {
     /// Returns the subprotocol that the handshake has agreed on.
     #[must_use]
     pub fn subprotocol(&self) -> Option<&str> {
-        match &self.opening {
-            Opening::Plain => None,
-            Opening::Subprotocol(subprotocol) => Some(subprotocol),
-            Opening::Response(response) => response.subprotocol(),
-        }
+        self.opening.subprotocol()
     }
 
     /// Returns what the handshake has agreed on about compression: see [`Connection::deflate`].
@@ -545,8 +558,8 @@ impl<S: Stream, R: Role> WebSocket<S, R> {
         &mut self.receiving.chunks
     }
 
-    pub(super) fn into_receive_loop(self) -> ReceiveLoop<S, Connection<R>> {
-        self.receiving
+    pub(super) fn into_receive_loop(self) -> (ReceiveLoop<S, Connection<R>>, Opening) {
+        (self.receiving, self.opening)
     }
 }
 
@@ -554,10 +567,7 @@ impl<S, K> WebSocket<S, Client<K>> {
     /// Returns the server's response to the handshake. `None` if somebody else did the handshake.
     #[must_use]
     pub fn response(&self) -> Option<&Response<'static>> {
-        match &self.opening {
-            Opening::Response(response) => Some(response),
-            Opening::Plain | Opening::Subprotocol(_) => None,
-        }
+        self.opening.response()
     }
 }
 

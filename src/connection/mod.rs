@@ -154,7 +154,7 @@ impl<R: Role> Connection<R> {
     /// ```
     #[must_use]
     pub fn deflate(&self) -> Option<&Agreed> {
-        self.reader.agreed()
+        self.reader.deflate()
     }
 }
 

@@ -25,6 +25,10 @@ fn what_was_agreed_on_can_be_asked() {
     let ws = WebSocket::new(Script::new([]), connection, Inbox::new());
     assert_eq!(ws.deflate(), Some(&agreed));
     assert_eq!(server(Script::new([])).deflate(), None);
+    let (reader, _writer) = ws.split().unwrap();
+    assert_eq!(reader.deflate(), Some(&agreed));
+    let (reader, _writer) = server(Script::new([])).split().unwrap();
+    assert_eq!(reader.deflate(), None);
 }
 
 #[test]

@@ -51,6 +51,8 @@ fn a_request_is_seen_before_it_is_accepted() {
     let ws = pending.accept(&accept).unwrap();
     assert_eq!(ws.ready_state(), ReadyState::Open);
     assert_eq!(ws.subprotocol(), Some("superchat"));
+    let (reader, _writer) = ws.split().unwrap();
+    assert_eq!(reader.subprotocol(), Some("superchat"));
     let answer = written(&stream);
     assert!(answer.starts_with("HTTP/1.1 101 "), "{answer}");
     for header in [ACCEPT, "Sec-WebSocket-Protocol: superchat\r\n", "X-Server: test\r\n"] {
@@ -290,6 +292,25 @@ fn connect_talk_and_close() {
     ws.close(CloseCode::NORMAL, "").unwrap();
     assert!(closed(&mut ws).was_clean());
     assert_eq!(server.join().unwrap(), format!("127.0.0.1:{port}"));
+}
+
+/// Both sides: a reading half knows what the whole connection knew.
+#[test]
+fn a_reading_half_knows_what_the_handshake_has_agreed_on() {
+    let (port, server) = hello_server();
+    let uri = Uri::parse(&format!("ws://127.0.0.1:{port}/")).unwrap();
+    let ws = Connector::new().connect(&ClientRequest::new(&uri).subprotocol("echo")).unwrap();
+    let (mut reader, writer) = ws.split().unwrap();
+    assert_eq!(reader.subprotocol(), Some("echo"));
+    assert_eq!(reader.response().unwrap().field("x-server"), Some(&b"test"[..]));
+    writer.close(CloseCode::NORMAL, "").unwrap();
+    assert_eq!(reader.receive().unwrap(), text("hello"));
+    assert!(closed(&mut reader).was_clean());
+    assert_eq!(reader.subprotocol(), Some("echo")); // also afterwards
+    server.join().unwrap();
+
+    let (reader, _writer) = client(Script::new([])).split().unwrap();
+    assert!(reader.subprotocol().is_none() && reader.response().is_none());
 }
 
 #[test]

@@ -3,8 +3,9 @@
 use std::io::ErrorKind;
 use std::time::Duration;
 
-use hybi::blocking::{Parts, WebSocket};
+use hybi::blocking::{self, Parts, WebSocket};
 use hybi::frame::OpCode;
+use hybi::handshake::Acceptance;
 use hybi::{Config, Connection, Event, Inbox, Message, Server};
 
 use crate::stream::*;
@@ -81,6 +82,7 @@ fn what_was_sent_and_not_written_is_handed_over() {
             inbox: parts.inbox,
             out: parts.out,
             chunk: parts.chunk,
+            subprotocol: parts.subprotocol,
         });
         assert_eq!(ws.unsent_bytes(), frames.len() - stream.written().len());
         ws.send("next").unwrap();
@@ -107,6 +109,19 @@ fn what_waits_of_a_message_in_chunks_is_handed_over() {
     let chunk = ws.receive_up_to(10).unwrap().unwrap();
     assert_eq!((chunk.data.as_bytes(), chunk.first, chunk.last), (&b"ginend"[..], false, true));
     assert_eq!(ws.receive().unwrap(), text("next"));
+}
+
+/// It says what the messages mean.
+#[test]
+fn the_subprotocol_is_handed_over() {
+    let request = b"GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+        Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\
+        Sec-WebSocket-Protocol: chat\r\n\r\n";
+    let pending = blocking::receive_request(Script::new([In::Bytes(request.to_vec())])).unwrap();
+    let ws = pending.accept(&Acceptance::from_any_origin().subprotocol("chat")).unwrap();
+    let parts = ws.into_parts();
+    assert_eq!(parts.subprotocol.as_deref(), Some("chat"));
+    assert_eq!(WebSocket::from_parts(parts).subprotocol(), Some("chat"));
 }
 
 /// `new` and `from_parts` make the same.

@@ -218,8 +218,11 @@ impl<R: Role> Reader<R> {
         }
     }
 
+    /// Returns what the handshake has agreed on about compression, as
+    /// [`Connection::deflate`](crate::Connection::deflate).
     #[cfg(feature = "deflate")]
-    pub(super) fn agreed(&self) -> Option<&Agreed> {
+    #[must_use]
+    pub fn deflate(&self) -> Option<&Agreed> {
         self.inflater.as_deref().map(Inflater::agreed)
     }
 
