@@ -37,7 +37,9 @@ impl<S: Stream, R: Role> WebSocket<S, R> {
     /// client's [`response`](Self::response) is lost: take what you need of it before.
     ///
     /// Do it while the connection is open. How the peer has closed it is lost with the `WebSocket`,
-    /// and so is what was read to explain an error of sending.
+    /// and so is what was read to explain an error of sending. After a write has failed, nothing
+    /// more can be sent, because nothing may follow half a frame: [`Connection::send`] fails with
+    /// [`UsageError::Closed`](crate::UsageError::Closed).
     ///
     /// ```
     /// use hybi::blocking::{Parts, Untimed, WebSocket};
@@ -59,7 +61,10 @@ impl<S: Stream, R: Role> WebSocket<S, R> {
     pub fn into_parts(self) -> Parts<S, R> {
         let subprotocol = self.subprotocol().map(String::from);
         let (receiving, _) = self.into_receive_loop();
-        let ReceiveLoop { transfer, protocol: connection, mut chunks, .. } = receiving;
+        let ReceiveLoop { transfer, protocol: mut connection, mut chunks, .. } = receiving;
+        if transfer.has_failed() {
+            connection.writer().end_of_output();
+        }
         let (stream, inbox, out) = transfer.into_parts();
         Parts { stream, connection, inbox, out, chunk: chunks.take_all(), subprotocol }
     }

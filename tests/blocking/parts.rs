@@ -3,10 +3,10 @@
 use std::io::ErrorKind;
 use std::time::Duration;
 
-use hybi::blocking::{self, Parts, WebSocket};
+use hybi::blocking::{self, Error, Parts, ReadyState, WebSocket};
 use hybi::frame::OpCode;
 use hybi::handshake::Acceptance;
-use hybi::{Config, Connection, Event, Inbox, Message, Server};
+use hybi::{CloseCode, Config, Connection, Event, Inbox, Message, Server, UsageError};
 
 use crate::stream::*;
 
@@ -109,6 +109,39 @@ fn what_waits_of_a_message_in_chunks_is_handed_over() {
     let chunk = ws.receive_up_to(10).unwrap().unwrap();
     assert_eq!((chunk.data.as_bytes(), chunk.first, chunk.last), (&b"ginend"[..], false, true));
     assert_eq!(ws.receive().unwrap(), text("next"));
+}
+
+/// Nothing may follow half a frame, so nothing is sent any more. What arrives is still received.
+#[test]
+fn after_a_failed_write_nothing_is_sent_however_it_goes_on() {
+    let broken = || {
+        let stream = Script::new([
+            bytes(&[masked(OpCode::TEXT, b"one")]),
+            In::Error(ErrorKind::WouldBlock),
+            bytes(&[masked(OpCode::TEXT, b"two"), masked(OpCode::CLOSE, b"\x03\xe8")]),
+        ])
+        .writing([Out::Takes(3), Out::Error(ErrorKind::BrokenPipe)]);
+        let mut ws = server(stream.clone());
+        assert_eq!(ws.receive().unwrap(), text("one"));
+        assert_eq!(io_kind(ws.send("Hello")), ErrorKind::BrokenPipe);
+        assert_eq!(ws.ready_state(), ReadyState::Closing);
+        (ws, stream)
+    };
+    let (ws, stream) = broken();
+    let mut ws = again(ws);
+    assert_eq!(ws.ready_state(), ReadyState::Closing);
+    let sent = ws.send("x");
+    assert!(matches!(sent, Err(Error::Usage(UsageError::Closed))), "{sent:?}");
+    assert_eq!(ws.receive().unwrap(), text("two"));
+    assert_eq!(closed(&mut ws).code(), 1000);
+    assert_eq!(stream.written(), plain(OpCode::TEXT, b"Hello")[..3]);
+    // The core, too.
+    let Parts { mut connection, mut out, .. } = broken().0.into_parts();
+    assert_eq!(connection.send("x", &mut out), Err(UsageError::Closed));
+    assert_eq!(connection.close(CloseCode::NORMAL, "", &mut out), Err(UsageError::Closed));
+    let mut input = masked(OpCode::PING, b"?");
+    assert!(connection.receive(&mut hybi::Input::new(&mut input), &mut out).unwrap().is_some());
+    assert!(out.is_empty());
 }
 
 /// It says what the messages mean.
