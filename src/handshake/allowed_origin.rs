@@ -4,9 +4,10 @@ use alloc::borrow::{Cow, ToOwned};
 use alloc::format;
 use alloc::string::{String, ToString};
 use core::fmt;
-use core::net::{Ipv4Addr, Ipv6Addr};
+use core::net::Ipv4Addr;
 
 use crate::escaped::Escaped;
+use crate::http::address::{ends_in_number, ipv6};
 use crate::http::authority::{AuthorityError, host_and_port};
 use crate::http::list::text;
 
@@ -67,9 +68,12 @@ fn normalise(origin: &str) -> Result<String, Reason> {
     let (host, port) = host_and_port(authority.as_bytes())?;
     let host = text(host).to_ascii_lowercase();
     let host = match host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
-        Some(address) => ipv6(address)?,
+        Some(address) => format!("[{}]", ipv6(address.parse().map_err(|_| Reason::Ipv6)?)),
         // Hosts of other schemes are only names.
-        None if default_port.is_some() && is_ipv4(&host) && host.parse::<Ipv4Addr>().is_err() => {
+        None if default_port.is_some()
+            && ends_in_number(&host)
+            && host.parse::<Ipv4Addr>().is_err() =>
+        {
             return Err(Reason::Ipv4);
         }
         None => host,
@@ -86,23 +90,6 @@ pub(super) fn default_port(scheme: &[u8]) -> Option<u16> {
         _ if scheme.eq_ignore_ascii_case(b"https") => Some(443),
         _ => None,
     }
-}
-
-/// Prints an IPv6 address as browsers do, which know no dotted form.
-fn ipv6(address: &str) -> Result<String, Reason> {
-    let address: Ipv6Addr = address.parse().map_err(|_| Reason::Ipv6)?;
-    Ok(match (address.to_ipv4_mapped(), address.segments()) {
-        (Some(_), [.., a, b]) => format!("[::ffff:{a:x}:{b:x}]"),
-        (None, _) => format!("[{address}]"),
-    })
-}
-
-/// Returns whether browsers read the host as an IPv4 address: if its last label is a number.
-fn is_ipv4(host: &str) -> bool {
-    let last = host.strip_suffix('.').unwrap_or(host).rsplit('.').next().unwrap_or_default();
-    let hex =
-        last.strip_prefix("0x").is_some_and(|hex| hex.bytes().all(|byte| byte.is_ascii_hexdigit()));
-    hex || (!last.is_empty() && last.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
 /// An entry of a list of origins that no browser could ever send.
@@ -147,6 +134,7 @@ impl From<AuthorityError> for Reason {
             AuthorityError::NoHost => Self::NoHost,
             AuthorityError::HostCharacter => Self::HostCharacter,
             AuthorityError::HostNotAscii => Self::HostNotAscii,
+            AuthorityError::Ipv4Address => Self::Ipv4,
             AuthorityError::Ipv6Address => Self::Ipv6,
             AuthorityError::Port => Self::Port,
         }

@@ -12,6 +12,8 @@ pub(crate) enum AuthorityError {
     HostCharacter,
     /// The host name is not ASCII.
     HostNotAscii,
+    /// The host ends in a number, but is not an IPv4 address in its usual form.
+    Ipv4Address,
     /// The brackets hold no IPv6 address.
     Ipv6Address,
     /// The port is not a number from 1 to 65535.

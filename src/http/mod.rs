@@ -3,6 +3,7 @@
 //!
 //! Private. It knows no role and no rule of RFC 6455, and writes nothing.
 
+pub(crate) mod address;
 pub(crate) mod authority;
 pub(crate) mod body;
 pub(crate) mod credentials;

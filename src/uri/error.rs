@@ -29,6 +29,10 @@ pub enum UriErrorKind {
     HostCharacter,
     /// The host name is not ASCII.
     HostNotAscii,
+    /// The host ends in a number, as only IPv4 addresses do, but is not four decimal numbers from 0
+    /// to 255, such as `127.0.0.1`. [`Uri::parse_lenient`](super::Uri::parse_lenient) also takes
+    /// the forms that browsers take, such as `0x7f.1`.
+    Ipv4Address,
     /// The host is not an IPv6 address in brackets.
     Ipv6Address,
     /// The port is not a number from 1 to 65535.
@@ -100,6 +104,7 @@ impl UriError {
                 let at = bytes.take_while(|&byte| byte.is_ascii() && byte != b'%').count();
                 (UriErrorKind::HostNotAscii, UriPart::Host, at)
             }
+            AuthorityError::Ipv4Address => (UriErrorKind::Ipv4Address, UriPart::Host, 0),
             AuthorityError::Ipv6Address => (UriErrorKind::Ipv6Address, UriPart::Host, 0),
             AuthorityError::Port => (UriErrorKind::Port, UriPart::Port, host_len.saturating_add(1)),
         };
@@ -140,6 +145,7 @@ impl UriError {
             UriErrorKind::NoHost => "uri-no-host",
             UriErrorKind::HostCharacter => "uri-host-character",
             UriErrorKind::HostNotAscii => "uri-host-not-ascii",
+            UriErrorKind::Ipv4Address => "uri-ipv4-address",
             UriErrorKind::Ipv6Address => "uri-ipv6-address",
             UriErrorKind::Port => "uri-port",
             UriErrorKind::UserinfoDelimiter { .. } => "uri-userinfo-delimiter",
@@ -160,6 +166,7 @@ impl UriError {
             | UriErrorKind::HostNotAscii
             | UriErrorKind::Fragment => "RFC 6455 §3",
             UriErrorKind::HostCharacter | UriErrorKind::Ipv6Address => "RFC 3986 §3.2.2",
+            UriErrorKind::Ipv4Address => "RFC 3986 §7.4",
             UriErrorKind::Port => "RFC 3986 §3.2.3",
             UriErrorKind::UserinfoDelimiter { .. } => "RFC 3986 §3.2",
             UriErrorKind::PercentEncoding
@@ -196,6 +203,10 @@ impl fmt::Display for UriError {
             UriErrorKind::HostNotAscii => {
                 f.write_str("it is not ASCII; convert it to its punycode form (xn--...) first")
             }
+            UriErrorKind::Ipv4Address => f.write_str(
+                "this ends in a number but is not an IPv4 address of four decimal numbers, such as \
+                 127.0.0.1",
+            ),
             UriErrorKind::Ipv6Address => {
                 f.write_str("this is not an IPv6 address in brackets, such as [::1]")
             }

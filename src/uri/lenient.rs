@@ -1,11 +1,13 @@
 //! URIs as people type them, read as browsers do (WHATWG URL Standard, for schemes such as `ws`).
 
+use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt::Write;
 
 use super::error::{UriError, UriErrorKind as Kind, UriPart as Part};
 use super::{Uri, is_resource_byte, is_userinfo_byte};
+use crate::http::address::lenient_ipv4;
 use crate::http::credentials::percent_decode;
 
 /// Reads a URI leniently.
@@ -50,7 +52,12 @@ fn parse_clean(text: &str) -> Result<Uri, UriError> {
         None => (None, authority),
     };
     let host_start = start.saturating_add(authority.len()).saturating_sub(host_port.len());
-    let uri = Uri::of_parts(is_secure, userinfo, &host_decoded(host_port), resource_name(resource));
+    let uri = Uri::of_parts(
+        is_secure,
+        userinfo,
+        &ipv4_converted(host_decoded(host_port)),
+        resource_name(resource),
+    );
     uri.map_err(|error| {
         let error = UriError::of_authority(error, host_port, host_start);
         super::or_delimiter(error, rest, start, authority.len())
@@ -70,6 +77,16 @@ fn host_decoded(host_port: &str) -> String {
     match decoded.filter(|decoded| has_only_good_encodings(host) && !decoded.contains([':', '['])) {
         Some(decoded) if host.contains('%') => [&*decoded, port].concat(),
         _ => host_port.into(),
+    }
+}
+
+/// Prints an IPv4 address as four decimal numbers. What is none stays, and is refused later if it
+/// had to be one.
+fn ipv4_converted(host_port: String) -> String {
+    let (host, port) = split_before(&host_port, |char| char == ':');
+    match lenient_ipv4(&host.to_ascii_lowercase()) {
+        Some(address) => format!("{address}{port}"),
+        None => host_port,
     }
 }
 

@@ -4,14 +4,17 @@ mod error;
 mod lenient;
 
 use alloc::borrow::ToOwned;
-use alloc::format;
 use alloc::string::String;
 use core::fmt;
+use core::net::{Ipv4Addr, Ipv6Addr};
 use core::str::FromStr;
 
 pub use error::{UriError, UriErrorKind, UriPart};
 
-use crate::http::authority::{AuthorityError, host_and_port, is_sub_delim, is_unreserved};
+use crate::http::address::{ends_in_number, ipv6};
+use crate::http::authority::{
+    AuthorityError, host_and_port, is_sub_delim, is_unreserved, without_brackets, write_authority,
+};
 use crate::http::list::text as ascii;
 
 /// The address of a WebSocket server and a resource there: a valid `ws:` or `wss:` URI (RFC 6455
@@ -33,7 +36,7 @@ use crate::http::list::text as ascii;
 pub struct Uri {
     secure: bool,
     userinfo: Option<String>,
-    /// In lower case, IPv6 addresses without brackets.
+    /// In lower case, IPv6 addresses in their usual form and without brackets.
     host: String,
     /// The host, IPv6 addresses in brackets, and the port unless it is the default.
     authority: String,
@@ -43,6 +46,10 @@ pub struct Uri {
 
 impl Uri {
     /// Parses a URI. The scheme may be in any case. An absent port is 80 for `ws:`, 443 for `wss:`.
+    ///
+    /// A host is converted to lower case, an IPv6 address to the form that RFC 5952 §4 recommends. A
+    /// host that ends in a number must be an IPv4 address of four decimal numbers: resolvers read
+    /// others as addresses, too, such as `0x7f.1`, and RFC 3986 §7.4 does not allow those.
     ///
     /// The grammar is that of RFC 3986. Characters beyond it must be percent-encoded before, and
     /// host names beyond ASCII converted to their ASCII form (`xn--...`).
@@ -116,8 +123,10 @@ impl Uri {
     /// - `\` before the query means `/`, any number of slashes comes after the scheme, and `.` and
     ///   `..` in the path are resolved.
     ///
+    /// - A host that ends in a number is an IPv4 address, such as `127.0.0.1` if it is `0x7f.1`.
+    ///
     /// Unlike a browser it refuses host names beyond ASCII: convert them to their ASCII form
-    /// (`xn--...`) first. It takes IPv4 addresses as they are.
+    /// (`xn--...`) first. It does not check that form.
     ///
     /// ```
     /// use hybi::Uri;
@@ -144,14 +153,17 @@ impl Uri {
         resource_name: String,
     ) -> Result<Self, AuthorityError> {
         let (host, port) = host_and_port(host_port.as_bytes())?;
-        let host = ascii(host).to_ascii_lowercase();
+        let host = host_normalised(ascii(host))?;
         let default_port = if secure { 443 } else { 80 };
         let port = port.unwrap_or(default_port);
-        let authority = if port == default_port { host.clone() } else { format!("{host}:{port}") };
+        let mut authority = String::new();
+        // Writing to a String never fails.
+        let _ =
+            write_authority(&host, Some(port).filter(|&port| port != default_port), &mut authority);
         Ok(Self {
             secure,
             userinfo: userinfo.filter(|userinfo| !userinfo.is_empty()),
-            host: host.trim_matches(['[', ']']).to_owned(),
+            host,
             authority,
             port,
             resource_name,
@@ -164,8 +176,11 @@ impl Uri {
         self.secure
     }
 
-    /// Returns the name or address to connect to, in lower case, an IPv6 address without its
-    /// brackets.
+    /// Returns the name or address to connect to, in lower case, an IPv6 address in its usual form
+    /// (RFC 5952 §4, never dotted) and without its brackets.
+    ///
+    /// A name may resolve to any address. A program that must not connect to some addresses checks
+    /// those that the name resolves to, not this text.
     #[must_use]
     pub fn host(&self) -> &str {
         &self.host
@@ -227,6 +242,21 @@ impl fmt::Display for Uri {
 impl fmt::Debug for Uri {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Uri({self})")
+    }
+}
+
+/// Returns a host in the one form that it has here, an IPv6 address without its brackets.
+///
+/// A host that ends in a number is an IPv4 address or an error: resolvers read many of them as
+/// addresses, which a list of forbidden addresses would not know.
+fn host_normalised(host: &str) -> Result<String, AuthorityError> {
+    let host = without_brackets(host).to_ascii_lowercase();
+    match host.parse::<Ipv6Addr>() {
+        Ok(address) => Ok(ipv6(address)),
+        Err(_) if ends_in_number(&host) && host.parse::<Ipv4Addr>().is_err() => {
+            Err(AuthorityError::Ipv4Address)
+        }
+        Err(_) => Ok(host),
     }
 }
 

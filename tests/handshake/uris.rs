@@ -159,6 +159,97 @@ fn what_people_type() {
     assert_eq!(Uri::parse_lenient("ws://@a").unwrap().userinfo(), None);
 }
 
+/// The URL Standard, "host parsing": the IPv4 parser and the ends-in-a-number checker. Most cases
+/// are those of the web platform tests (`url/resources/urltestdata.json`).
+#[test]
+fn hosts_that_end_in_a_number_are_ipv4_addresses() {
+    for (host, want) in [
+        ("1", "0.0.0.1"),
+        ("256", "0.0.1.0"),
+        ("192.168.257", "192.168.1.1"),
+        ("192.168.257.", "192.168.1.1"),
+        ("999999999", "59.154.201.255"),
+        ("4294967295", "255.255.255.255"),
+        ("0xffffffff", "255.255.255.255"),
+        ("0x7f.1", "127.0.0.1"),
+        ("0X7F.0.0.0X1", "127.0.0.1"),
+        ("0177.1", "127.0.0.1"),
+        ("2130706433", "127.0.0.1"),
+        ("0x.0x.0", "0.0.0.0"),
+        ("%30%78%63%30%2e%30%32%35%30.01", "192.168.0.1"),
+        ("00.0x0000000000000001", "0.0.0.1"),
+        ("1.2.3.4.", "1.2.3.4"),
+    ] {
+        let uri = Uri::parse_lenient(&format!("ws://{host}:81/")).unwrap();
+        assert_eq!((uri.host(), uri.authority()), (want, &*format!("{want}:81")), "{host}");
+        assert_eq!(Uri::parse(&format!("ws://{want}:81/")), Ok(uri));
+    }
+    // RFC 3986 §7.4: the URI syntax does not allow such addresses. No top-level domain is a number
+    // (RFC 1123 §2.1), so they are no names, either.
+    for host in ["1", "192.168.257", "0x7f.1", "0X7F000001", "0177.0.0.1", "1.2.3.4.", "0x"] {
+        let error = Uri::parse(&format!("ws://u@{host}/")).unwrap_err();
+        assert_eq!((error.kind(), error.position()), (Kind::Ipv4Address, 7), "{host}");
+    }
+    for host in [
+        "10000000000",
+        "4294967296",
+        "0xffffffff1",
+        "256.256.256.256",
+        "1.2.3.4.5",
+        "1.2.3.4.5.",
+        "0..0x300",
+        "1.2.3.08",
+        "09",
+        "09.2.3.4",
+        "0x100.2.3.4",
+        "1.2.65536",
+        "foo.1.2.3.4",
+        "foo.09.",
+        "foo.0x4",
+        "foo.0x",
+        "foo.0XFfFfFfFfFfFfFfFfFfFAcE123",
+        "0999999999999999999",
+        "*127.0.0.1",
+        "+1.2.3.4",
+        "1.2.+3.4",
+    ] {
+        let text = format!("ws://{host}/");
+        for error in [Uri::parse(&text).unwrap_err(), Uri::parse_lenient(&text).unwrap_err()] {
+            assert_eq!((error.kind(), error.position()), (Kind::Ipv4Address, 5), "{host}");
+            assert_eq!((error.part(), error.name()), (Part::Host, "uri-ipv4-address"));
+        }
+    }
+    for host in ["1.com", "10000000000.com", "0xg", "a1", "1.2.3.4.a", "0x7f.1-", "+1"] {
+        let text = format!("ws://{host}/");
+        for uri in [Uri::parse(&text).unwrap(), Uri::parse_lenient(&text).unwrap()] {
+            assert_eq!(uri.host(), host);
+        }
+    }
+}
+
+/// RFC 5952 §4. Without the dotted form of its §5, which browsers do not write (the URL Standard's
+/// IPv6 serializer).
+#[test]
+fn an_ipv6_address_has_one_form() {
+    for (address, want) in [
+        ("0:0::0:1", "::1"),
+        ("0:0:0:0:0:0:0:0", "::"),
+        ("2001:0DB8::0001", "2001:db8::1"),
+        ("2001:db8:0:0:0:0:2:1", "2001:db8::2:1"),
+        ("2001:db8::1:1:1:1:1", "2001:db8:0:1:1:1:1:1"),
+        ("2001:0:0:1:0:0:0:1", "2001:0:0:1::1"),
+        ("2001:db8:0:0:1:0:0:1", "2001:db8::1:0:0:1"),
+        ("::ffff:192.0.2.1", "::ffff:c000:201"),
+        ("::1.2.3.4", "::102:304"),
+        ("64:ff9b::192.0.2.33", "64:ff9b::c000:221"),
+    ] {
+        let text = format!("ws://[{address}]:81/");
+        for uri in [Uri::parse(&text).unwrap(), Uri::parse_lenient(&text).unwrap()] {
+            assert_eq!((uri.host(), uri.authority()), (want, &*format!("[{want}]:81")));
+        }
+    }
+}
+
 #[test]
 fn what_people_type_and_is_no_uri() {
     for (text, want, part, at) in [
@@ -210,6 +301,7 @@ fn the_errors_have_stable_names() {
         ("ws://", "uri-no-host"),
         ("ws://a b", "uri-host-character"),
         ("ws://\u{fc}", "uri-host-not-ascii"),
+        ("ws://1.2", "uri-ipv4-address"),
         ("ws://[", "uri-ipv6-address"),
         ("ws://a:b", "uri-port"),
         ("ws://a:b/@", "uri-userinfo-delimiter"),
