@@ -122,7 +122,6 @@ impl Uri {
     ///   userinfo, the path and the query, as UTF-8.
     /// - `\` before the query means `/`, any number of slashes comes after the scheme, and `.` and
     ///   `..` in the path are resolved.
-    ///
     /// - A host that ends in a number is an IPv4 address, such as `127.0.0.1` if it is `0x7f.1`.
     ///
     /// Unlike a browser it refuses host names beyond ASCII: convert them to their ASCII form
