@@ -9,32 +9,55 @@ use hybi::{CloseCode, Event, Message, Utf8Bytes};
 /// Characters that print as nothing, or that change how others are printed.
 ///
 /// Unicode 17: `Default_Ignorable_Code_Point`, `Bidi_Control`, the general categories Cc, Zl and
-/// Zp, spaces but the one of ASCII, and others whose glyph is empty.
+/// Zp, spaces but the one of ASCII, others whose glyph is empty, and the combining marks for symbols
+/// (U+20E5 makes a backslash of a space). After an `a` also what only stacks, joins or selects
+/// letters of its own script: the `Indic_Syllabic_Category` values `Invisible_Stacker` and
+/// `Number_Joiner`, and the selectors of Duployan and of `SignWriting`.
 const DECEIVING: &[(u32, u32)] = &[
     (0x00, 0x1f),
     (0x7f, 0xa0),
     (0xad, 0xad),
     (0x34f, 0x34f),
     (0x61c, 0x61c),
+    (0x1039, 0x1039),
     (0x115f, 0x1160),
     (0x1680, 0x1680),
     (0x17b4, 0x17b5),
+    (0x17d2, 0x17d2),
     (0x180b, 0x180f),
+    (0x1a60, 0x1a60),
+    (0x1bab, 0x1bab),
     (0x2000, 0x200f),
     (0x2028, 0x202f),
     (0x205f, 0x206f),
+    (0x20d0, 0x20f0),
     (0x2800, 0x2800),
+    (0x2d7f, 0x2d7f),
     (0x3000, 0x3000),
     (0x3164, 0x3164),
+    (0xaaf6, 0xaaf6),
     (0xfe00, 0xfe0f),
     (0xfeff, 0xfeff),
     (0xffa0, 0xffa0),
     (0xfff0, 0xfffc),
+    (0x10a3f, 0x10a3f),
+    (0x1107f, 0x1107f),
+    (0x11133, 0x11133),
+    (0x113d0, 0x113d0),
+    (0x1193e, 0x1193e),
+    (0x11a47, 0x11a47),
+    (0x11a99, 0x11a99),
+    (0x11d45, 0x11d45),
+    (0x11d97, 0x11d97),
+    (0x11f42, 0x11f42),
     (0x13441, 0x13442),
     (0x16fe4, 0x16fe4),
+    (0x1bc9d, 0x1bc9d),
     (0x1bca0, 0x1bca3),
     (0x1d159, 0x1d159),
     (0x1d173, 0x1d17a),
+    (0x1da9b, 0x1da9f),
+    (0x1daa1, 0x1daaf),
     (0xe0000, 0xe0fff),
 ];
 
@@ -64,6 +87,25 @@ fn escaped_text_does_not_deceive() {
             "\u{928}\u{92e}\u{938}\u{94d}\u{924}\u{947}",
             "\u{928}\u{92e}\u{938}\u{94d}\u{924}\u{947}",
         ),
+        // "Khmer" and "Mandalay" in their own scripts: each has letters that are stacked.
+        ("\u{1781}\u{17d2}\u{1798}\u{17c2}\u{179a}", "\u{1781}\u{17d2}\u{1798}\u{17c2}\u{179a}"),
+        (
+            "\u{1019}\u{1014}\u{1039}\u{1010}\u{101c}\u{1031}\u{1038}",
+            "\u{1019}\u{1014}\u{1039}\u{1010}\u{101c}\u{1031}\u{1038}",
+        ),
+        // What is stacked stays after something that is escaped, too, also if its block is another.
+        (
+            "\u{2800}\u{fc}'\0\u{1781}\u{17d2}\u{1798}",
+            "\\u{2800}\u{fc}'\\0\u{1781}\u{17d2}\u{1798}",
+        ),
+        ("\u{2800}\u{1781}\u{17d2}", "\\u{2800}\u{1781}\\u{17d2}"),
+        ("\u{abc0}\u{aaf6}\u{abc1}", "\u{abc0}\u{aaf6}\u{abc1}"),
+        // Nothing is stacked here.
+        ("Khmer\u{17d2}\u{1781}", "Khmer\\u{17d2}\u{1781}"),
+        ("\u{1781}\u{17d2}", "\u{1781}\\u{17d2}"),
+        ("\u{1781}\u{17d2}a", "\u{1781}\\u{17d2}a"),
+        ("\u{1781}\u{17d2}\u{17d2}\u{1798}", "\u{1781}\\u{17d2}\\u{17d2}\u{1798}"),
+        ("a \u{20e5}u{202e}", "a \\u{20e5}u{202e}"),
         ("e\u{301}", "e\u{301}"),
         ("\u{301}e", "\\u{301}e"), // it would join what is printed before
         ("\"\u{301}", "\"\\u{301}"),
