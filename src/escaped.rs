@@ -98,8 +98,8 @@ fn is_blank(char: char) -> bool {
     )
 }
 
-/// Returns whether a character prints as nothing, but changes how its neighbours are printed if they
-/// are of the same script: Unicode's `Indic_Syllabic_Category` is `Invisible_Stacker` or
+/// Returns whether a character prints as nothing, but changes how its neighbours are printed if
+/// they are of the same script: Unicode's `Indic_Syllabic_Category` is `Invisible_Stacker` or
 /// `Number_Joiner`.
 fn is_joiner(char: char) -> bool {
     matches!(
@@ -123,8 +123,8 @@ fn is_joiner(char: char) -> bool {
     )
 }
 
-/// Returns whether the joiner at this place has something to join before and after it: characters of
-/// its script. Those are close to it, so all but the last nine bits are the same.
+/// Returns whether the joiner at this place has something to join before and after it: characters
+/// of its script. Those are close to it, so all but the last nine bits are the same.
 fn joins(text: &str, at: usize, joiner: char) -> bool {
     let (before, rest) = text.split_at(at);
     let is_joined = |char: char| {

@@ -47,8 +47,8 @@ pub struct Uri {
 impl Uri {
     /// Parses a URI. The scheme may be in any case. An absent port is 80 for `ws:`, 443 for `wss:`.
     ///
-    /// A host is converted to lower case, an IPv6 address to the form that RFC 5952 §4 recommends. A
-    /// host that ends in a number must be an IPv4 address of four decimal numbers: resolvers read
+    /// A host is converted to lower case, an IPv6 address to the form that RFC 5952 §4 recommends.
+    /// A host that ends in a number must be an IPv4 address of four decimal numbers: resolvers read
     /// others as addresses, too, such as `0x7f.1`, and RFC 3986 §7.4 does not allow those.
     ///
     /// The grammar is that of RFC 3986. Characters beyond it must be percent-encoded before, and

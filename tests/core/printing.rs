@@ -9,8 +9,8 @@ use hybi::{CloseCode, Event, Message, Utf8Bytes};
 /// Characters that print as nothing, or that change how others are printed.
 ///
 /// Unicode 17: `Default_Ignorable_Code_Point`, `Bidi_Control`, the general categories Cc, Zl and
-/// Zp, spaces but the one of ASCII, others whose glyph is empty, and the combining marks for symbols
-/// (U+20E5 makes a backslash of a space). After an `a` also what only stacks, joins or selects
+/// Zp, spaces but the one of ASCII, others whose glyph is empty, and the combining marks for
+/// symbols (U+20E5 makes a backslash of a space). After an `a` also what only stacks, joins or selects
 /// letters of its own script: the `Indic_Syllabic_Category` values `Invisible_Stacker` and
 /// `Number_Joiner`, and the selectors of Duployan and of `SignWriting`.
 const DECEIVING: &[(u32, u32)] = &[
