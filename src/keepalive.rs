@@ -274,6 +274,11 @@ impl Keepalive {
 
     const fn note_life(&mut self, now: Duration) {
         self.alive = now;
+        self.excuse_pong();
+    }
+
+    /// Notes that a pong cannot be late yet: it may be in input that has not been read.
+    pub(crate) const fn excuse_pong(&mut self) {
         // Closing takes no longer than it may, whatever the peer still says.
         if let Some(KeepaliveError::Pong) = self.late {
             self.late = None;

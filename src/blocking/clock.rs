@@ -65,6 +65,11 @@ impl Clock {
         self.keepalive.see(&Event::Pong(payload.into()), self.start.elapsed())
     }
 
+    /// Notes that input is left unread, in which the pong may be.
+    pub(super) fn excuse_pong(&mut self) {
+        self.keepalive.excuse_pong();
+    }
+
     pub(super) fn heard(&mut self) {
         self.keepalive.heard(self.start.elapsed());
     }

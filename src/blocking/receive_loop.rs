@@ -301,7 +301,10 @@ impl<S: Stream, P: Protocol<S>> ReceiveLoop<S, P> {
     #[cold]
     pub(super) fn look(&mut self) {
         self.flush();
+        // Nothing is read between two looks, so the pong may be in the stream.
+        self.clock.excuse_pong();
         self.poll();
+        self.clock.excuse_pong();
     }
 
     /// Polls the clock, which may end the connection. Returns when to do so again.

@@ -10,7 +10,7 @@ use hybi::blocking::{
 use hybi::frame::OpCode;
 use hybi::handshake::ClientRequest;
 use hybi::keepalive::{KeepaliveConfig, KeepaliveError};
-use hybi::{CloseCode, Config, Connection, Event, Inbox, Server, Uri};
+use hybi::{CloseCode, Config, Connection, CutOff, Event, Inbox, Server, Uri};
 
 use crate::stream::*;
 
@@ -152,6 +152,36 @@ fn class_20_tiny_messages_do_not_put_off_the_deadline_for_closing() {
         assert_eq!(closed, Some(Closed::Abnormal(Abnormal::TimedOut(KeepaliveError::Close))));
         // A deadline may count as passed only at the second look.
         assert!(messages <= 2 * EVENTS_MAX, "{messages} messages");
+    }
+}
+
+/// A slow program takes messages out of what has been read. The peer's pong is in the stream, unread.
+#[test]
+fn a_pong_is_not_late_while_input_is_left_unread() {
+    let soon = Duration::from_nanos(1);
+    let config = KeepaliveConfig::default().ping_after(soon).pong_within(Duration::ZERO);
+    for halves in [false, true] {
+        let mut inbox = Inbox::new();
+        times(FLOOD, OpCode::TEXT, b"x").iter().for_each(|frame| inbox.append(frame));
+        let stream = Script::new([bytes(&[masked(OpCode::TEXT, b"unread")])]);
+        let mut ws = WebSocket::new(stream, Connection::server(Config::default()), inbox);
+        ws.set_keepalive(config);
+        let mut received = 0;
+        let closed = if halves {
+            let (mut reader, _writer) = ws.split().unwrap();
+            while reader.receive().unwrap().is_some() {
+                received += 1;
+            }
+            reader.closed().cloned()
+        } else {
+            while ws.receive().unwrap().is_some() {
+                received += 1;
+            }
+            ws.closed().cloned()
+        };
+        assert_eq!(received, FLOOD + 1, "{closed:?}");
+        let cut_off = Abnormal::CutOff(CutOff::BetweenMessages);
+        assert_eq!(closed, Some(Closed::Abnormal(cut_off)));
     }
 }
 
