@@ -50,6 +50,8 @@ impl KeepaliveConfig {
     /// the connection counts as dead. Default: 20 s.
     ///
     /// Zero means at once: the connection is dead unless the answer is there when it is looked for.
+    /// With `None`, no silence ends the connection, and pings go on: one after each
+    /// [`ping_after`](Self::ping_after) of silence, which keeps proxies from dropping the connection.
     #[must_use]
     pub fn pong_within(mut self, silence: impl Into<Option<Duration>>) -> Self {
         self.pong_within = silence.into();
@@ -75,9 +77,11 @@ impl KeepaliveConfig {
 ///
 /// The peer gives two signs of life. Bytes arrive from it, which you report with
 /// [`heard`](Self::heard). Or it takes bytes that had to wait, which [`poll`](Self::poll) sees in
-/// the [`Outbox`]: if bytes are unsent at two calls in a row, the transport has no room for them,
-/// and if they leave later, the peer has made some. Bytes that leave at once show nothing, because
-/// the system's buffers take them for a peer that is gone.
+/// the [`Outbox`]: if bytes that were unsent at one call are still unsent at the next, the transport
+/// has no room for them, so whatever leaves meanwhile and later, the peer has made room for. Bytes
+/// that leave at once show nothing, because the system's buffers take them for a peer that is gone.
+/// If your writes block, nothing is unsent when you poll: report a write that had to wait with
+/// [`made_room`](Self::made_room).
 ///
 /// ```
 /// use core::time::Duration;
@@ -100,7 +104,7 @@ impl KeepaliveConfig {
 #[derive(Clone, Debug)]
 pub struct Keepalive {
     config: KeepaliveConfig,
-    /// When the last sign of life was.
+    /// When the last sign of life was; or the last ping, if its pong has no deadline.
     alive: Duration,
     /// When a ping was sent, if nothing has arrived since; later, if the peer has taken bytes
     /// since.
@@ -114,7 +118,7 @@ pub struct Keepalive {
     closing_since: Option<Duration>,
     /// The output at the end of the last call.
     output: Progress,
-    /// Whether bytes were unsent at the last two calls, so that the transport had no room for them.
+    /// Whether the same bytes were unsent at the last two calls: the transport had no room.
     is_stuck: bool,
     /// The deadline that had passed at the last call. Reported if it still has at the next.
     late: Option<KeepaliveError>,
@@ -142,6 +146,15 @@ impl Keepalive {
     pub const fn heard(&mut self, now: Duration) {
         self.note_life(now);
         self.pinged = None;
+    }
+
+    /// Notes that the peer has made room for bytes, so it is alive. Call it after a write that had to
+    /// wait before the transport took anything.
+    pub const fn made_room(&mut self, now: Duration) {
+        self.note_life(now);
+        if let Some(pinged) = &mut self.pinged {
+            *pinged = now;
+        }
     }
 
     /// Notes that the connection began to close at `since`, if the calls so far have not seen it.
@@ -246,24 +259,37 @@ impl Keepalive {
         if let Some(wake) = deadline(self.alive, self.config.ping_after, now) {
             return Ok(Due { ping: None, wake });
         }
+        if self.config.pong_within.is_none() && output.backlog > 0 && output.taken < self.ping_end {
+            // The ping before has not left. More of them would only pile up.
+            self.alive = now;
+            return Ok(Due { ping: None, wake: self.next_ping(now) });
+        }
         let number = self.newest.0.wrapping_add(1);
         self.newest = (number, Some(now));
         self.ping_end = 0;
-        self.pinged = Some(now);
-        let wake = self.config.pong_within.and_then(|within| now.checked_add(within));
+        let wake = if let Some(within) = self.config.pong_within {
+            self.pinged = Some(now);
+            now.checked_add(within)
+        } else {
+            self.alive = now;
+            self.next_ping(now)
+        };
         Ok(Due { ping: Some(number.to_be_bytes()), wake })
+    }
+
+    fn next_ping(&self, now: Duration) -> Option<Duration> {
+        self.config.ping_after.and_then(|silence| now.checked_add(silence))
     }
 
     /// Notes how far the output has got since the last call.
     fn note_output(&mut self, now: Duration, output: Progress) {
         let taken = output.taken.saturating_sub(self.output.taken);
-        if self.is_stuck && taken > 0 {
-            self.note_life(now);
-            if let Some(pinged) = &mut self.pinged {
-                *pinged = now;
-            }
+        // Some of what was unsent at the last call still is.
+        let has_no_room = output.backlog > 0 && taken < self.output.backlog as u64;
+        if taken > 0 && (self.is_stuck || has_no_room) {
+            self.made_room(now);
         }
-        self.is_stuck = output.backlog > 0 && taken < self.output.backlog as u64;
+        self.is_stuck = has_no_room;
         self.output = output;
         if output.taken < self.ping_end
             && let Some(sent) = &mut self.newest.1

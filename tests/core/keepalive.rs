@@ -217,13 +217,48 @@ fn never_means_never() {
     watched.ws.writer().close_without_code(&mut watched.out).unwrap();
     assert_eq!(watched.poll(s(0)), Ok(None));
     assert_eq!(watched.poll(Duration::MAX), Ok(None));
+}
 
-    // A ping without a deadline for its pong.
+/// Proxies drop a silent connection, whether the peer answers or not.
+#[test]
+fn without_a_deadline_for_pongs_pings_go_on() {
     let mut watched = Watched::new(config().pong_within(None), s(0));
-    watched.poll_and_write(s(30));
-    assert_eq!(watched.poll(s(30)), Ok(None));
-    assert_eq!(watched.poll(s(1_000_000)), Ok(None));
+    let first = watched.poll_and_write(s(30));
+    assert_eq!(watched.poll(s(30)), Ok(Some(s(60))));
+    assert_eq!(watched.poll(s(59)), Ok(Some(s(60))));
     assert!(watched.out.is_empty());
+    assert_ne!(watched.poll_and_write(s(60)), first);
+    watched.poll_and_write(s(1_000_000));
+    // They do not pile up in front of a transport that takes nothing.
+    let mut watched = Watched::new(config().pong_within(None), s(0));
+    for at in 0..1000 {
+        watched.poll(s(30 * at)).unwrap();
+    }
+    watched.ping();
+}
+
+#[test]
+fn a_peer_that_falls_silent_again_before_a_ping_has_left_is_dead() {
+    let mut watched = backed_up();
+    watched.hear(s(31), &Side::Server.incoming(0x82, b""));
+    assert_eq!(watched.poll(s(61)), Ok(Some(s(61))), "another ping");
+    assert_eq!(watched.poll(s(61)), Ok(Some(s(81))));
+    watched.expires(s(81), KeepaliveError::Pong);
+}
+
+/// A program whose writes block has no backlog when it polls.
+#[test]
+fn a_write_that_waited_for_room_is_a_sign_of_life() {
+    let mut watched = Watched::new(config(), s(0));
+    watched.keepalive.made_room(s(20));
+    assert_eq!(watched.poll(s(20)), Ok(Some(s(50))), "it puts the ping off");
+    watched.poll_and_write(s(50));
+    watched.keepalive.made_room(s(69));
+    assert_eq!(watched.poll(s(69)), Ok(Some(s(89))), "and the deadline");
+    assert_eq!(watched.poll(s(89)), Ok(Some(s(89))), "read once more");
+    watched.keepalive.made_room(s(89));
+    assert_eq!(watched.poll(s(89)), Ok(Some(s(109))));
+    watched.expires(s(109), KeepaliveError::Pong);
 }
 
 #[test]
@@ -517,6 +552,22 @@ fn halves_count_what_the_writer_has_written() {
     assert_eq!(due(60, 1000, 0), Ok((false, Some(s(80)))));
     assert_eq!(due(80, 1000, 0), Ok((false, Some(s(80)))), "read once more");
     assert_eq!(due(80, 1000, 0), Err(KeepaliveError::Pong));
+}
+
+/// A long message begins between two looks. The peer takes some of it before the third.
+#[test]
+fn halves_count_what_leaves_a_backlog_that_is_new() {
+    let mut keepalive = Keepalive::new(config(), s(0));
+    let mut due = |at, taken, backlog| {
+        let due = keepalive.due(s(at), ReadyState::Open, Progress { taken, backlog })?;
+        Ok((due.ping.is_some(), due.wake))
+    };
+    assert_eq!(due(0, 0, 0), Ok((false, Some(s(30)))));
+    assert_eq!(due(30, 200, 800), Ok((true, Some(s(50)))), "the system's buffer takes the first");
+    assert_eq!(due(50, 600, 400), Ok((false, Some(s(70)))), "the peer has made room");
+    assert_eq!(due(70, 999, 1), Ok((false, Some(s(90)))));
+    assert_eq!(due(90, 999, 1), Ok((false, Some(s(90)))), "read once more");
+    assert_eq!(due(90, 999, 1), Err(KeepaliveError::Pong));
 }
 
 #[test]
