@@ -74,6 +74,11 @@ impl Clock {
         self.keepalive.heard(self.start.elapsed());
     }
 
+    /// Notes that the peer has made room for bytes.
+    pub(super) fn made_room(&mut self) {
+        self.keepalive.made_room(self.start.elapsed());
+    }
+
     pub(super) fn round_trip(&self) -> Option<Duration> {
         self.keepalive.round_trip()
     }

@@ -12,7 +12,7 @@ use super::error::Error;
 use super::link::{Link, WritingSide};
 use super::receive_loop::{Protocol, ReceiveLoop};
 use super::stream::{Stream, TryClone};
-use super::transfer::{Flush, SharedProgress, Transfer, after};
+use super::transfer::{Flush, RETRY_AFTER, SharedProgress, Transfer, after, earlier};
 use super::websocket::{Opening, WebSocket};
 use crate::buffers::Outbox;
 use crate::connection::{
@@ -299,7 +299,8 @@ impl<S: Stream, R: Role> Writer<S, R> {
         self.encode(|writer, out| writer.send_last_part(part, out))
     }
 
-    /// Queues a message: see [`WebSocket::feed`].
+    /// Queues a message: see [`WebSocket::feed`]. A reader that waits already need not write it:
+    /// [`flush`](Self::flush) in the end.
     ///
     /// # Errors
     ///
@@ -422,6 +423,10 @@ impl<S: Stream, R: Role> Writer<S, R> {
     /// Sets how long one call that sends may take, for all writers: see
     /// [`WebSocket::set_write_timeout`]. Waits for a thread that is sending.
     ///
+    /// A reader that waits writes what a call has left, after as long again at most, or after 50 ms
+    /// if that is longer. So it wakes up as often. A call that was waiting when the time-out was set
+    /// does so from its next [keep-alive](Reader::set_keepalive) deadline on, 10 s by default.
+    ///
     /// # Errors
     ///
     /// As [`WebSocket::set_write_timeout`].
@@ -529,11 +534,16 @@ impl<S: Stream, R: Role> Protocol<S> for ReadingHalf<S, R> {
         clock: &mut Clock,
         _: &mut Outbox,
     ) -> Result<Option<Instant>, KeepaliveError> {
+        if self.output.take_made_room() {
+            clock.made_room();
+        }
         let (ping, wake) = clock.poll_half(self.link.closing_since(), self.output.get())?;
         if let Some(payload) = ping {
             self.link.post_ping(payload);
         }
-        Ok(wake)
+        // A writer that leaves a rest wakes nobody. The rest waits for as long again at most.
+        let within = self.output.write_within().map(|within| within.max(RETRY_AFTER));
+        Ok(earlier(wake, after(within)))
     }
 
     fn flush(&mut self, _: &mut Transfer<S>, deadline: Option<Instant>) -> Flush {

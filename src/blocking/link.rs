@@ -5,12 +5,14 @@
 //! side empties the mailbox. A writer looks into it again after each unlock. So a reply is sent
 //! either by the reader, or by the writer that was in its way.
 
+use std::net::Shutdown;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
 
 use super::ending::{Ending, leaving_code};
 use super::error::Error;
 use super::stream::Stream;
+use super::timeouts::Timeouts;
 use super::transfer::{Flush, Transfer, after, earlier, now, passed};
 use crate::connection::{self, Abnormal, Closed, ReadyState, Reply};
 use crate::error::UsageError;
@@ -244,7 +246,9 @@ impl<S: Stream, R: Role> Link<S, R> {
         }
         lock(&self.mailbox).terminated.get_or_insert(why);
         // An error means that it has ended already.
-        let _ = lock(&self.handle).shutdown(std::net::Shutdown::Both);
+        let mut handle = lock(&self.handle);
+        let _ = Timeouts::default().shutdown(&mut *handle, Shutdown::Both, now());
+        drop(handle);
         self.end(&Ending::abnormal(why));
     }
 
@@ -308,7 +312,6 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 mod tests {
     use std::cell::{Cell, OnceCell};
     use std::io::{self, Read, Write};
-    use std::net::Shutdown;
     use std::rc::{Rc, Weak};
 
     use super::*;

@@ -310,6 +310,9 @@ impl<S: Stream, P: Protocol<S>> ReceiveLoop<S, P> {
     /// Polls the clock, which may end the connection. Returns when to do so again.
     fn poll(&mut self) -> Option<Instant> {
         self.unwatched = 0;
+        if self.transfer.take_made_room() {
+            self.clock.made_room();
+        }
         match self.protocol.poll(&mut self.clock, self.transfer.out()) {
             Ok(wake) => wake,
             Err(error) => {

@@ -1,6 +1,7 @@
 //! The time-outs on a stream: which are in force, and which a call needs.
 
 use std::io;
+use std::net::Shutdown;
 use std::time::{Duration, Instant};
 
 use super::stream::Stream;
@@ -72,6 +73,20 @@ impl Timeouts {
         stream.set_write_timeout(timeout)?;
         self.write = Some(timeout);
         Ok(())
+    }
+
+    /// Ends the stream. That may take until `deadline`, as some streams say goodbye.
+    pub(super) fn shutdown(
+        &mut self,
+        stream: &mut impl Stream,
+        how: Shutdown,
+        deadline: Option<Instant>,
+    ) -> io::Result<()> {
+        let bounded = match stream.has_independent_directions() {
+            true => Ok(()),
+            false => self.bound(stream, Direction::Both, deadline),
+        };
+        stream.shutdown(how).and(bounded) // it ends in any case
     }
 
     /// Removes the time-outs that were set.

@@ -1,8 +1,9 @@
 //! A stream with its two buffers: the only place in this module that reads, writes and waits.
 
 use std::io;
+use std::mem;
 use std::net::Shutdown;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::error::{Error, IoFailure};
@@ -21,7 +22,12 @@ const OUT_BYTES_KEPT: usize = 64 << 10;
 pub(super) const LINGER: Duration = Duration::from_secs(1);
 const LINGER_BYTES_MAX: usize = 4 << 20;
 /// How long to wait before another write, if a stream takes nothing.
-const RETRY_AFTER: Duration = Duration::from_millis(50);
+pub(super) const RETRY_AFTER: Duration = Duration::from_millis(50);
+/// A write that takes as long has waited for room in the stream. Copying bytes takes far less.
+const WAITED: Duration = Duration::from_millis(10);
+/// How often a call that is interrupted is tried again, although its time is over. A signal now and
+/// then must not hide what has arrived.
+const INTERRUPTIONS_MAX: u32 = 16;
 /// The most bytes that one write takes if another thread wants to know how far we are.
 const PIECE: usize = 64 << 10;
 /// As good as never, and no more than systems take for a time-out.
@@ -33,6 +39,10 @@ pub(super) struct Transfer<S> {
     out: Outbox,
     /// Where to tell other threads how far the output has got.
     progress: Option<Arc<SharedProgress>>,
+    /// Whether the stream took nothing when it was tried last.
+    is_full: bool,
+    /// Whether the peer has made room for something since that was asked for.
+    has_made_room: bool,
     /// Whether the stream may hold back bytes that it has taken.
     unflushed: bool,
     /// Why nothing can be written any more.
@@ -47,15 +57,32 @@ pub(super) struct Transfer<S> {
 
 /// How far an output has got that another thread writes.
 #[derive(Default)]
-pub(super) struct SharedProgress(Mutex<Progress>);
+pub(super) struct SharedProgress(Mutex<Shared>);
+
+#[derive(Default)]
+struct Shared {
+    progress: Progress,
+    has_made_room: bool,
+    write_within: Option<Duration>,
+}
 
 impl SharedProgress {
-    pub(super) fn get(&self) -> Progress {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Shared> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn set(&self, progress: Progress) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = progress;
+    pub(super) fn get(&self) -> Progress {
+        self.lock().progress
+    }
+
+    /// Returns whether the peer has made room for something since the last call.
+    pub(super) fn take_made_room(&self) -> bool {
+        mem::take(&mut self.lock().has_made_room)
+    }
+
+    /// Returns how long one call that sends may take before it leaves the rest.
+    pub(super) fn write_within(&self) -> Option<Duration> {
+        self.lock().write_within
     }
 }
 
@@ -123,6 +150,8 @@ impl<S: Stream> Transfer<S> {
             inbox: inbox.in_place_up_to(0),
             out: Outbox::new(),
             progress: None,
+            is_full: false,
+            has_made_room: false,
             unflushed: false,
             write_failure: None,
             write_within: None,
@@ -135,10 +164,12 @@ impl<S: Stream> Transfer<S> {
     /// Makes a transfer for the output, over another handle to the same stream. It tells `progress`
     /// how far it has got.
     pub(super) fn split_output(&mut self, handle: S, progress: Arc<SharedProgress>) -> Self {
+        progress.lock().write_within = self.write_within;
         Self {
-            out: core::mem::take(&mut self.out),
+            out: mem::take(&mut self.out),
             progress: Some(progress),
-            unflushed: core::mem::take(&mut self.unflushed),
+            is_full: self.is_full,
+            unflushed: mem::take(&mut self.unflushed),
             write_failure: self.write_failure.take(),
             write_within: self.write_within,
             ..Self::with_handle(handle, Inbox::new())
@@ -220,6 +251,7 @@ impl<S: Stream> Transfer<S> {
             Some(InputEnd::Ended) => return Ok(Fill::End),
             Some(InputEnd::Failed(failure)) => return Err(failure.to_error()),
         }
+        let mut interruptions = Interruptions::default();
         loop {
             self.timeouts.bound(&mut self.stream, Direction::Read, deadline)?;
             match self.stream.read(self.inbox.room()) {
@@ -234,7 +266,7 @@ impl<S: Stream> Transfer<S> {
                     }
                     return Ok(Fill::Bytes);
                 }
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if interruptions.may_retry(&error, deadline) => {}
                 Err(error) if is_later(&error) => return Ok(Fill::Later),
                 Err(error) => {
                     self.input_end = Some(InputEnd::Failed(IoFailure::new(&error)));
@@ -349,6 +381,9 @@ impl<S: Stream> Transfer<S> {
     pub(super) fn set_write_timeout(&mut self, timeout: Option<Duration>) -> io::Result<()> {
         self.timeouts.require_write(&mut self.stream, after(timeout))?;
         self.write_within = timeout;
+        if let Some(shared) = &self.progress {
+            shared.lock().write_within = timeout;
+        }
         Ok(())
     }
 
@@ -360,10 +395,7 @@ impl<S: Stream> Transfer<S> {
 
     /// Ends the stream. That may take as long as a write, as some streams say goodbye.
     fn shutdown(&mut self, how: Shutdown, deadline: Option<Instant>) -> io::Result<()> {
-        if !self.stream.has_independent_directions() {
-            self.timeouts.bound(&mut self.stream, Direction::Both, deadline)?;
-        }
-        self.stream.shutdown(how)
+        self.timeouts.shutdown(&mut self.stream, how, deadline)
     }
 
     fn check_writable(&self) -> Result<(), Error> {
@@ -379,11 +411,14 @@ impl<S: Stream> Transfer<S> {
 
     fn write_out(&mut self, deadline: Option<Instant>) -> io::Result<Flush> {
         let mut later = Flush::Stuck;
+        let mut interruptions = Interruptions::default();
         self.tell_progress();
         while self.unsent() > 0 {
             self.timeouts.bound(&mut self.stream, Direction::Write, deadline)?;
+            let began = Instant::now();
             match self.write_once() {
                 Ok(_) => {
+                    self.note_room(began);
                     self.tell_progress();
                     self.unflushed = true;
                     later = Flush::Partly;
@@ -391,8 +426,11 @@ impl<S: Stream> Transfer<S> {
                         return Ok(later);
                     }
                 }
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) if is_later(&error) => return Ok(later),
+                Err(error) if interruptions.may_retry(&error, deadline) => {}
+                Err(error) if is_later(&error) => {
+                    self.is_full = true;
+                    return Ok(later);
+                }
                 Err(error) => return Err(error),
             }
         }
@@ -401,7 +439,7 @@ impl<S: Stream> Transfer<S> {
             self.timeouts.bound(&mut self.stream, Direction::Write, deadline)?;
             match self.stream.flush() {
                 Ok(()) => self.unflushed = false,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if interruptions.may_retry(&error, deadline) => {}
                 Err(error) if is_later(&error) => return Ok(later),
                 Err(error) => return Err(error),
             }
@@ -419,8 +457,25 @@ impl<S: Stream> Transfer<S> {
 
     fn tell_progress(&self) {
         if let Some(shared) = &self.progress {
-            shared.set(self.out.progress());
+            shared.lock().progress = self.out.progress();
         }
+    }
+
+    /// Notes that the stream has taken something, in a call that `began` then. If it had to wait for
+    /// room, the peer has made some.
+    fn note_room(&mut self, began: Instant) {
+        if mem::take(&mut self.is_full) || began.elapsed() >= WAITED {
+            match &self.progress {
+                Some(shared) => shared.lock().has_made_room = true,
+                None => self.has_made_room = true,
+            }
+        }
+    }
+
+    /// Returns whether the peer has made room for something since the last call. Not for an output
+    /// whose progress others see.
+    pub(super) fn take_made_room(&mut self) -> bool {
+        mem::take(&mut self.has_made_room)
     }
 }
 
@@ -515,10 +570,27 @@ pub(super) fn earlier(a: Option<Instant>, b: Option<Instant>) -> Option<Instant>
     }
 }
 
-/// Systems disagree on which of the two a time-out is. (A dead TCP connection is `TimedOut`, too;
+/// Counts how often a call was interrupted by a signal.
+#[derive(Default)]
+struct Interruptions(u32);
+
+impl Interruptions {
+    fn may_retry(&mut self, error: &io::Error, deadline: Option<Instant>) -> bool {
+        if error.kind() != io::ErrorKind::Interrupted {
+            return false;
+        }
+        self.0 = self.0.saturating_add(1);
+        self.0 < INTERRUPTIONS_MAX || !passed(deadline)
+    }
+}
+
+/// Returns whether another try may succeed later.
+///
+/// Systems disagree on which of the first two a time-out is. (A dead TCP connection is `TimedOut`, too;
 /// it then reads as ended.)
 fn is_later(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut)
+    use io::ErrorKind::{Interrupted, TimedOut, WouldBlock};
+    matches!(error.kind(), WouldBlock | TimedOut | Interrupted)
 }
 
 #[cfg(test)]
@@ -585,6 +657,24 @@ mod tests {
             |taken: usize| Progress { taken: taken as u64, backlog: 2 * PIECE + 1 - taken };
         assert_eq!(transfer.stream.seen, [0, PIECE, 2 * PIECE].map(progress));
         assert_eq!(output.get(), progress(2 * PIECE + 1));
+    }
+
+    /// A blocking write returns only once the stream has taken everything.
+    #[test]
+    fn a_write_that_took_long_has_waited_for_room() {
+        let mut transfer = Transfer::new(Endless::default(), Inbox::new());
+        let now = Instant::now();
+        transfer.note_room(now.checked_add(Duration::from_secs(3600)).unwrap());
+        assert!(!transfer.take_made_room(), "at once");
+        transfer.note_room(now.checked_sub(WAITED).unwrap());
+        assert!(transfer.take_made_room());
+        assert!(!transfer.take_made_room(), "once");
+
+        let output = Arc::<SharedProgress>::default();
+        let mut half = transfer.split_output(Endless::default(), Arc::clone(&output));
+        half.note_room(now.checked_sub(WAITED).unwrap());
+        assert!(output.take_made_room());
+        assert!(!output.take_made_room(), "once");
     }
 
     #[test]

@@ -1,11 +1,14 @@
 //! Deadlines that no peer can move: calls and events are counted, nothing measures time. A time-out
 //! of zero has passed as soon as somebody looks.
 
-use std::io::ErrorKind;
+use std::cell::Cell;
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::Shutdown;
+use std::rc::Rc;
 use std::time::Duration;
 
 use hybi::blocking::{
-    Abnormal, AcceptError, Acceptor, Closed, Connector, Error, Reader, Untimed, WebSocket,
+    Abnormal, AcceptError, Acceptor, Closed, Connector, Error, Reader, Stream, Untimed, WebSocket,
 };
 use hybi::frame::OpCode;
 use hybi::handshake::ClientRequest;
@@ -183,6 +186,46 @@ fn a_pong_is_not_late_while_input_is_left_unread() {
         let cut_off = Abnormal::CutOff(CutOff::BetweenMessages);
         assert_eq!(closed, Some(Closed::Abnormal(cut_off)));
     }
+}
+
+/// A program that sends with calls that wait has nothing unsent when it receives.
+#[test]
+fn a_peer_that_makes_room_for_what_is_sent_is_alive() {
+    let soon = Duration::from_nanos(1);
+    let config = KeepaliveConfig::default().ping_after(soon).pong_within(Duration::ZERO);
+    let gone = Closed::Abnormal(Abnormal::TimedOut(KeepaliveError::Pong));
+    // The stream has no room at first, then the peer makes some.
+    let room = || [Out::Error(ErrorKind::WouldBlock), Out::Takes(usize::MAX)];
+    let script = || Script::new((0..100).map(|_| In::Error(ErrorKind::WouldBlock)));
+
+    let stream = script();
+    let mut ws = server(stream.clone());
+    ws.set_keepalive(config);
+    ws.set_read_timeout(Duration::ZERO).unwrap();
+    for _ in 0..10 {
+        timed_out(ws.receive());
+        stream.output.borrow_mut().extend(room());
+        ws.send("Hello").unwrap();
+        ws.send("Hello").unwrap();
+        assert_eq!(ws.unsent_bytes(), 0);
+    }
+    timed_out(ws.receive());
+    assert_eq!(closed(&mut ws), gone);
+
+    let stream = script();
+    let mut ws = server(stream.clone());
+    ws.set_keepalive(config);
+    ws.set_read_timeout(Duration::ZERO).unwrap();
+    let (mut reader, writer) = ws.split().unwrap();
+    for _ in 0..10 {
+        timed_out(reader.receive());
+        stream.output.borrow_mut().extend(room());
+        writer.send("Hello").unwrap();
+        writer.send("Hello").unwrap();
+        assert_eq!(writer.unsent_bytes(), 0);
+    }
+    timed_out(reader.receive());
+    assert_eq!(closed(&mut reader), gone);
 }
 
 /// RFC 6455 §5.5.3: the newest ping is enough. A write for each would let the peer choose how long
@@ -367,6 +410,124 @@ fn an_independent_direction_keeps_its_time_out() {
     assert_eq!(stream.log.borrow().settings, settings + 1);
     assert_eq!(stream.log.borrow().write_timeout, None);
     assert_ne!(stream.log.borrow().read_timeout, None);
+}
+
+/// A writer that gives up cannot wake a reader that waits. So the reader looks in time.
+#[test]
+fn a_reading_half_waits_no_longer_than_a_writer_for_what_that_has_left() {
+    let stream = Script::new((0..10).map(|_| bytes(&[masked(OpCode::TEXT, b"Hello")])));
+    let mut ws = server(stream.clone());
+    ws.set_keepalive(KeepaliveConfig::default().ping_after(None).close_within(None));
+    ws.set_write_timeout(SECOND).unwrap();
+    let (mut reader, writer) = ws.split().unwrap();
+    let mut read_timeout = || {
+        stream.log.borrow_mut().waiting.clear();
+        reader.receive().unwrap();
+        stream.waiting(Call::Read)[0].0
+    };
+    assert!(read_timeout().is_some_and(|timeout| Some(timeout) <= SECOND));
+    writer.set_write_timeout(None).unwrap();
+    assert_eq!(read_timeout(), None);
+    writer.set_write_timeout(MINUTE).unwrap();
+    assert!(read_timeout().is_some_and(|timeout| Some(timeout) <= MINUTE));
+    // Not all the time.
+    writer.set_write_timeout(Duration::ZERO).unwrap();
+    assert!(read_timeout().is_some_and(|timeout| timeout > Duration::from_millis(10)));
+}
+
+/// To end a stream may mean to write.
+#[test]
+fn a_writer_that_terminates_bounds_the_end_of_the_stream() {
+    for timeout in [Duration::ZERO, Duration::from_nanos(1)] {
+        let stream = Script::new([]);
+        let (_reader, writer) = server(stream.clone()).split().unwrap();
+        stream.log.borrow_mut().read_timeout = None;
+        stream.log.borrow_mut().write_timeout = None;
+        writer.terminate(timeout);
+        bounded_by_a_second(&stream.waiting(Call::Shutdown));
+    }
+}
+
+fn bounded_by_a_second(timeouts: &[(Option<Duration>, Option<Duration>)]) {
+    let fits = |one: &Option<Duration>| one.is_some() && *one <= SECOND;
+    assert!(timeouts.iter().all(|(read, write)| fits(read) && fits(write)), "{timeouts:?}");
+    assert!(!timeouts.is_empty());
+}
+
+/// A stream whose calls are interrupted again and again.
+#[derive(Clone)]
+struct Interrupted {
+    left: Rc<Cell<usize>>,
+    /// Whether writing works, so that only reading and flushing do not.
+    writes: bool,
+}
+
+impl Interrupted {
+    fn new(writes: bool) -> Self {
+        Self { left: Rc::new(Cell::new(FLOOD)), writes }
+    }
+
+    fn open(&self) -> WebSocket<Self, Server> {
+        WebSocket::new(self.clone(), Connection::server(Config::default()), Inbox::new())
+    }
+
+    fn call(&self) -> io::Result<()> {
+        let left = self.left.get().checked_sub(1).ok_or(ErrorKind::BrokenPipe)?;
+        self.left.set(left);
+        Err(ErrorKind::Interrupted.into())
+    }
+}
+
+impl Read for Interrupted {
+    fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+        self.call().map(|()| 0)
+    }
+}
+
+impl Write for Interrupted {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if !self.writes {
+            self.call()?;
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.call()
+    }
+}
+
+impl Stream for Interrupted {
+    fn set_read_timeout(&mut self, _: Option<Duration>) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn set_write_timeout(&mut self, _: Option<Duration>) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn shutdown(&mut self, _: Shutdown) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// A signal now and then is no reason to give up, but the time of a call is.
+#[test]
+fn class_20_a_call_that_is_interrupted_for_ever_ends_with_its_time() {
+    let stream = Interrupted::new(true);
+    let mut ws = stream.open();
+    ws.set_read_timeout(Duration::ZERO).unwrap();
+    timed_out(ws.receive());
+    assert!(stream.left.get() > FLOOD / 2, "reading");
+    for writes in [false, true] {
+        let stream = Interrupted::new(writes);
+        let mut ws = stream.open();
+        ws.set_write_timeout(Duration::ZERO).unwrap();
+        ws.feed("Hello").unwrap();
+        timed_out(ws.flush());
+        assert_eq!(ws.unsent_bytes() == 0, writes);
+        assert!(stream.left.get() > FLOOD / 2, "writing: {writes}");
+    }
 }
 
 // ---- for ever
