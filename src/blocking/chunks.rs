@@ -30,6 +30,8 @@ pub(super) enum Want {
 pub(super) struct Chunks {
     /// The limit of messages in chunks, if they have one of their own.
     pub(super) message_bytes_max: Option<u64>,
+    /// Whether the last call that received wanted whole messages.
+    pub(super) prefers_messages: bool,
     /// `None` if nothing waits.
     front: Option<Front>,
 }

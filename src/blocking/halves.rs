@@ -559,16 +559,15 @@ impl<S: Stream, R: Role> Protocol<S> for ReadingHalf<S, R> {
         if let Err(EndOfInputError::Protocol(error)) = ended {
             self.link.post_reply(error.reply());
         }
-        let why = ended.map_or_else(Abnormal::from, |()| Abnormal::Terminated);
-        self.link.terminated().unwrap_or(why)
+        ended.map_or_else(Abnormal::from, |()| Abnormal::Terminated)
     }
 
     fn note_last_word(&mut self, last_word: &Ending) {
         self.link.note_last_word(last_word);
     }
 
-    fn note_end(&mut self, ending: &Ending) {
-        self.link.end(ending);
+    fn note_end(&mut self, ending: Ending) -> Ending {
+        self.link.end(ending)
     }
 }
 

@@ -58,8 +58,6 @@ struct Mailbox {
     last_word: Option<Ending>,
     /// How the connection has ended. Nothing may be sent any more.
     ending: Option<Ending>,
-    /// Why a writer has ended the connection.
-    terminated: Option<Abnormal>,
 }
 
 impl<S, R> Link<S, R> {
@@ -89,11 +87,6 @@ impl<S, R> Link<S, R> {
 
     pub(super) fn closing_since(&self) -> Option<Instant> {
         lock(&self.mailbox).closing_since
-    }
-
-    /// Returns why a writer has ended the connection, if one has.
-    pub(super) fn terminated(&self) -> Option<Abnormal> {
-        lock(&self.mailbox).terminated
     }
 
     pub(super) fn ready_state(&self) -> ReadyState {
@@ -213,15 +206,16 @@ impl<S: Stream, R: Role> Link<S, R> {
         Flush::Elsewhere
     }
 
-    /// Ends the connection for those who write. The peer's last word takes precedence.
-    pub(super) fn end(&self, otherwise: &Ending) {
+    /// Ends the connection for those who write. The peer's last word takes precedence. Returns how it
+    /// has ended: whoever comes first decides.
+    pub(super) fn end(&self, otherwise: Ending) -> Ending {
         let mut mailbox = lock(&self.mailbox);
-        if mailbox.ending.is_none() {
-            mailbox.ending = mailbox.last_word.take().or_else(|| Some(otherwise.clone()));
-        }
+        let last_word = mailbox.last_word.take().unwrap_or(otherwise);
+        let ending = mailbox.ending.get_or_insert(last_word).clone();
         drop(mailbox);
         self.over.notify_all();
         self.deliver(now());
+        ending
     }
 
     /// Sends a Close frame if none has been sent, and ends the stream unless the reader sees the
@@ -244,12 +238,11 @@ impl<S: Stream, R: Role> Link<S, R> {
             }
             why = Abnormal::TimedOut(KeepaliveError::Close);
         }
-        lock(&self.mailbox).terminated.get_or_insert(why);
+        // Before the stream ends, which the reader would take for the peer's doing.
+        self.end(Ending::abnormal(why));
         // An error means that it has ended already.
         let mut handle = lock(&self.handle);
         let _ = Timeouts::default().shutdown(&mut *handle, Shutdown::Both, now());
-        drop(handle);
-        self.end(&Ending::abnormal(why));
     }
 
     /// Returns whether the connection is over, before `deadline`.

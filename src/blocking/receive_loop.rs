@@ -71,8 +71,11 @@ pub(super) trait Protocol<S> {
     /// Notes the peer's last word, for those who send.
     fn note_last_word(&mut self, _: &Ending) {}
 
-    /// Notes that the connection is over, likewise.
-    fn note_end(&mut self, _: &Ending) {}
+    /// Notes that the connection is over, likewise. Returns how it has ended: one of those may have
+    /// ended it before.
+    fn note_end(&mut self, ending: Ending) -> Ending {
+        ending
+    }
 }
 
 /// What it takes to receive: the stream, the protocol, and the clock.
@@ -149,9 +152,7 @@ impl<S, P> ReceiveLoop<S, P> {
         if let Some(last_word) = &last_word {
             protocol.note_last_word(last_word);
         }
-        if let Some(ending) = &ending {
-            protocol.note_end(ending);
-        }
+        let ending = ending.map(|ending| protocol.note_end(ending));
         let Self { chunks, ahead, clock, timeout, linger, unwatched, .. } = self;
         Ok(ReceiveLoop {
             transfer,
@@ -210,6 +211,7 @@ impl<S: Stream, P: Protocol<S>> ReceiveLoop<S, P> {
         deadline: Option<Instant>,
     ) -> Result<Option<T>, Error> {
         let mut has_waited = false;
+        self.chunks.prefers_messages = !T::IS_CHUNK;
         if self.unwatched > EVENTS_MAX / 2 {
             self.look(); // now rather than after the first few events
         }
@@ -246,9 +248,8 @@ impl<S: Stream, P: Protocol<S>> ReceiveLoop<S, P> {
     /// Ends the connection and the stream. A reason that the peer gave takes precedence.
     pub(super) fn end(&mut self, otherwise: Ending) {
         self.protocol.end_of_input(self.transfer.out());
-        let last_word = self.last_word.take().unwrap_or(otherwise);
-        let ending = self.ending.get_or_insert(last_word);
-        self.protocol.note_end(ending);
+        let ending = self.ending.take().or_else(|| self.last_word.take()).unwrap_or(otherwise);
+        self.ending = Some(self.protocol.note_end(ending));
         self.transfer.end_output();
         self.transfer.end_stream();
     }

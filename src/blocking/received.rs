@@ -102,3 +102,28 @@ impl Received for Chunk<'static> {
         chunk
     }
 }
+
+/// For those who keep everything.
+impl Received for ChunkEvent<'static> {
+    const IS_CHUNK: bool = true;
+
+    fn take<'a, S, P: Protocol<S>>(
+        protocol: &mut P,
+        within: Option<u64>,
+        input: &mut Input<'a>,
+        out: &mut Outbox,
+    ) -> Result<Option<Taken<'a, Self>>, Violation> {
+        Ok(protocol.receive_chunk(within, input, out)?.map(|event| match event {
+            ChunkEvent::Chunk(chunk) => Taken::Data(Self::Chunk(chunk.into_owned())),
+            ChunkEvent::Control(control) => Taken::Control(control),
+        }))
+    }
+
+    fn from_chunk(chunk: Chunk<'static>) -> Self {
+        Self::Chunk(chunk)
+    }
+
+    fn from_control(control: Event<'_>) -> Option<Self> {
+        Some(Self::Control(control.into_owned()))
+    }
+}

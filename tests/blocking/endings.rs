@@ -103,6 +103,55 @@ fn a_message_in_chunks_goes_on_after_an_error_of_sending() {
     assert_eq!(closed(&mut ws), too_big());
 }
 
+/// A limit for chunks says that the program may want chunks, not that it does.
+#[test]
+fn what_was_read_for_an_error_of_sending_is_received_whole_although_chunks_have_a_limit() {
+    let fragments = [
+        frame(true, false, OpCode::TEXT, b"a"),
+        masked(OpCode::PING, b"?"),
+        frame(true, false, OpCode::CONTINUATION, b"b"),
+        masked(OpCode::PING, b"!"),
+        masked(OpCode::CONTINUATION, b"c"),
+    ];
+    let input = || In::Bytes([fragments.concat(), too_big_frame()].concat());
+    let open = |input: Vec<In>| {
+        let mut ws = server(broken(input));
+        ws.set_chunked_bytes_max(1 << 30);
+        ws
+    };
+
+    let mut ws = open(vec![input()]);
+    assert_eq!(closed_error(ws.send("Hello")), too_big());
+    assert_eq!(ws.receive().unwrap(), text("abc"));
+    assert_eq!(closed(&mut ws), too_big());
+
+    let mut ws = open(vec![input()]);
+    assert_eq!(closed_error(ws.send("Hello")), too_big());
+    assert_eq!(ws.receive_event().unwrap(), Some(Event::Ping(b"?".into())));
+    assert_eq!(ws.receive_event().unwrap(), Some(Event::Ping(b"!".into())));
+    assert_eq!(ws.receive_event().unwrap(), Some(Event::Text("abc".into())));
+    assert!(matches!(ws.receive_event().unwrap(), Some(Event::Close(_))));
+    assert_eq!(closed(&mut ws), too_big());
+
+    // In chunks if they are wanted, and then to the end.
+    let mut ws = open(vec![input()]);
+    assert_eq!(closed_error(ws.send("Hello")), too_big());
+    assert_eq!(ws.receive_chunk().unwrap().unwrap().data, ChunkData::Text("a".into()));
+    assert!(matches!(ws.receive(), Err(Error::Usage(UsageError::MessageInChunks))));
+    assert_eq!(ws.receive_up_to(10).unwrap().unwrap().data, ChunkData::Text("bc".into()));
+    assert_eq!(closed(&mut ws), too_big());
+
+    // The message has only begun to arrive. The program has received whole ones before.
+    let begun = [masked(OpCode::TEXT, b"before"), fragments[0].clone()];
+    let rest = [fragments[4].clone(), too_big_frame()];
+    let pause = In::Error(ErrorKind::WouldBlock);
+    let mut ws = open(vec![bytes(&begun), pause, bytes(&rest)]);
+    assert_eq!(ws.receive().unwrap(), text("before"));
+    assert_eq!(io_kind(ws.send("Hello")), ErrorKind::BrokenPipe);
+    assert_eq!(ws.receive().unwrap(), text("ac"));
+    assert_eq!(closed(&mut ws), too_big());
+}
+
 #[test]
 fn an_error_of_sending_tells_which_rule_the_peer_has_broken() {
     let stream = broken([bytes(&[masked(OpCode::TEXT, b"good"), plain(OpCode::TEXT, b"bad")])]);
@@ -192,6 +241,24 @@ fn a_writer_tells_why_the_peer_has_closed() {
     assert_eq!(closed_error(writer.send("Hello")), too_big());
     assert_eq!(writer.closed(), Some(too_big()));
     closing.join().unwrap();
+}
+
+/// Whatever the stream says afterwards: two verdicts on one connection would contradict each other.
+#[test]
+fn both_halves_tell_how_a_writer_has_ended_the_connection() {
+    let terminated = Closed::Abnormal(Abnormal::Terminated);
+    for input in [
+        In::Error(ErrorKind::ConnectionReset),
+        In::End,
+        bytes(&[too_big_frame()]),
+        bytes(&[plain(OpCode::TEXT, b"not masked")]),
+    ] {
+        let (mut reader, writer) = server(Script::new([input.clone()])).split().unwrap();
+        writer.terminate(Duration::ZERO);
+        assert_eq!(writer.closed().as_ref(), Some(&terminated));
+        assert_eq!(closed(&mut reader), terminated, "{input:?}");
+        assert_eq!(writer.closed(), Some(terminated.clone()));
+    }
 }
 
 #[test]
