@@ -50,8 +50,9 @@ impl KeepaliveConfig {
     /// the connection counts as dead. Default: 20 s.
     ///
     /// Zero means at once: the connection is dead unless the answer is there when it is looked for.
+    ///
     /// With `None`, no silence ends the connection, and pings go on: one after each
-    /// [`ping_after`](Self::ping_after) of silence, which keeps proxies from dropping the connection.
+    /// [`ping_after`](Self::ping_after) of silence, which keeps proxies from dropping it.
     #[must_use]
     pub fn pong_within(mut self, silence: impl Into<Option<Duration>>) -> Self {
         self.pong_within = silence.into();
@@ -77,11 +78,11 @@ impl KeepaliveConfig {
 ///
 /// The peer gives two signs of life. Bytes arrive from it, which you report with
 /// [`heard`](Self::heard). Or it takes bytes that had to wait, which [`poll`](Self::poll) sees in
-/// the [`Outbox`]: if bytes that were unsent at one call are still unsent at the next, the transport
-/// has no room for them, so whatever leaves meanwhile and later, the peer has made room for. Bytes
-/// that leave at once show nothing, because the system's buffers take them for a peer that is gone.
-/// If your writes block, nothing is unsent when you poll: report a write that had to wait with
-/// [`made_room`](Self::made_room).
+/// the [`Outbox`]: if bytes that were unsent at one call are still unsent at the next, the
+/// transport has no room for them, so the peer has made room for what leaves meanwhile and later.
+/// Bytes that leave at once show nothing, because the system's buffers take them for a peer that is
+/// gone. If your writes block, nothing is unsent when you poll: report a write that had to wait
+/// with [`made_room`](Self::made_room).
 ///
 /// ```
 /// use core::time::Duration;
@@ -148,8 +149,8 @@ impl Keepalive {
         self.pinged = None;
     }
 
-    /// Notes that the peer has made room for bytes, so it is alive. Call it after a write that had to
-    /// wait before the transport took anything.
+    /// Notes that the peer has made room for bytes, so it is alive. Call it after a write that had
+    /// to wait before the transport took anything.
     pub const fn made_room(&mut self, now: Duration) {
         self.note_life(now);
         if let Some(pinged) = &mut self.pinged {

@@ -424,8 +424,8 @@ impl<S: Stream, R: Role> Writer<S, R> {
     /// [`WebSocket::set_write_timeout`]. Waits for a thread that is sending.
     ///
     /// A reader that waits writes what a call has left, after as long again at most, or after 50 ms
-    /// if that is longer. So it wakes up as often. A call that was waiting when the time-out was set
-    /// does so from its next [keep-alive](Reader::set_keepalive) deadline on, 10 s by default.
+    /// if that is longer. So it wakes up as often. A call that was waiting when the time-out was
+    /// set does so from its next [keep-alive](Reader::set_keepalive) deadline on, 10 s by default.
     ///
     /// # Errors
     ///

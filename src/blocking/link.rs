@@ -206,8 +206,8 @@ impl<S: Stream, R: Role> Link<S, R> {
         Flush::Elsewhere
     }
 
-    /// Ends the connection for those who write. The peer's last word takes precedence. Returns how it
-    /// has ended: whoever comes first decides.
+    /// Ends the connection for those who write. The peer's last word takes precedence. Returns how
+    /// it has ended: whoever comes first decides.
     pub(super) fn end(&self, otherwise: Ending) -> Ending {
         let mut mailbox = lock(&self.mailbox);
         let last_word = mailbox.last_word.take().unwrap_or(otherwise);

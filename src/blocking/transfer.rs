@@ -461,8 +461,8 @@ impl<S: Stream> Transfer<S> {
         }
     }
 
-    /// Notes that the stream has taken something, in a call that `began` then. If it had to wait for
-    /// room, the peer has made some.
+    /// Notes that the stream has taken something, in a call that `began` then. If it had to wait
+    /// for room, the peer has made some.
     fn note_room(&mut self, began: Instant) {
         if mem::take(&mut self.is_full) || began.elapsed() >= WAITED {
             match &self.progress {
@@ -586,8 +586,8 @@ impl Interruptions {
 
 /// Returns whether another try may succeed later.
 ///
-/// Systems disagree on which of the first two a time-out is. (A dead TCP connection is `TimedOut`, too;
-/// it then reads as ended.)
+/// Systems disagree on which of the first two a time-out is. (A dead TCP connection is `TimedOut`,
+/// too; it then reads as ended.)
 fn is_later(error: &io::Error) -> bool {
     use io::ErrorKind::{Interrupted, TimedOut, WouldBlock};
     matches!(error.kind(), WouldBlock | TimedOut | Interrupted)

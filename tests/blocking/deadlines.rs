@@ -158,7 +158,7 @@ fn class_20_tiny_messages_do_not_put_off_the_deadline_for_closing() {
     }
 }
 
-/// A slow program takes messages out of what has been read. The peer's pong is in the stream, unread.
+/// A slow program takes messages out of what has been read. The peer's pong is still unread.
 #[test]
 fn a_pong_is_not_late_while_input_is_left_unread() {
     let soon = Duration::from_nanos(1);
