@@ -93,7 +93,7 @@ fn serve(arrival: Arrival, timeout: Duration) -> Handled {
 
 /// The synchronous server: receives with a time-out, and answers.
 fn converse(mut session: Session, timeout: Duration, is_binary: bool) -> Handled {
-    session.reader().set_read_timeout(timeout)?;
+    session.set_read_timeout(timeout)?;
     loop {
         let message = match session.receive() {
             Ok(Some(message)) => message,

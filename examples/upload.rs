@@ -25,11 +25,11 @@ use std::thread;
 use std::time::Duration;
 
 use hybi::blocking::{
-    self, AcceptError, Arrival, Error, Hub, HubConfig, HubEvent, Reader, Shared, Writer,
+    self, AcceptError, Arrival, Error, Hub, HubConfig, HubEvent, Session, Writer,
 };
 use hybi::handshake::Acceptance;
 use hybi::keepalive::KeepaliveConfig;
-use hybi::{Client, CloseCode, Server};
+use hybi::{Client, CloseCode};
 
 #[path = "shared/arguments.rs"]
 mod arguments;
@@ -122,8 +122,8 @@ fn serve(address: &str, megabytes_max: u64) -> Outcome {
 fn receive(arrival: Arrival, megabytes_max: u64) -> Outcome {
     let mut session = arrival.accept(&Acceptance::from_origins(NO_PAGES)?)?;
     // Whole messages keep their limit, as this program does not receive any.
-    session.reader().set_chunked_bytes_max(megabytes_max.saturating_mul(1_000_000));
-    while let Some(bytes) = receive_one(session.reader())? {
+    session.set_chunked_bytes_max(megabytes_max.saturating_mul(1_000_000));
+    while let Some(bytes) = receive_one(&mut session)? {
         let memory = peak_memory();
         say(format_args!("received {bytes} bytes; peak memory of the server: {memory}"));
         session.send(&*format!("received {bytes} bytes; peak memory of the server: {memory}"))?;
@@ -132,9 +132,9 @@ fn receive(arrival: Arrival, megabytes_max: u64) -> Outcome {
 }
 
 /// Receives one upload. Returns its length, or `None` once the connection is over.
-fn receive_one(reader: &mut Reader<Shared<TcpStream>, Server>) -> Result<Option<u64>, Error> {
+fn receive_one(session: &mut Session) -> Result<Option<u64>, Error> {
     let mut bytes = 0;
-    while let Some(chunk) = reader.receive_chunk()? {
+    while let Some(chunk) = session.receive_chunk()? {
         let data = chunk.data.as_bytes(); // a program would write this to a file
         bytes += data.len() as u64;
         if chunk.last {

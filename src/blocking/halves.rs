@@ -124,6 +124,11 @@ impl<S: Stream, R: Role> Reader<S, R> {
         after(self.receiving.timeout)
     }
 
+    /// Returns whether the beginning of a message has been received in chunks, and not its end.
+    pub(super) fn is_within_message(&self) -> bool {
+        self.receiving.must_be_between_messages().is_err()
+    }
+
     /// Waits until `deadline` for a chunk of a message, past those that a call before has kept.
     pub(super) fn next_chunk(
         &mut self,

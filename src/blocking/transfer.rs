@@ -14,7 +14,7 @@ use crate::error::UsageError;
 use crate::input::Input;
 
 /// How much [`Transfer::feed`] gathers before it writes.
-const FEED_BYTES_MAX: usize = 64 << 10;
+pub(super) const FEED_BYTES_MAX: usize = 64 << 10;
 /// How much memory an idle connection may keep for its output.
 const OUT_BYTES_KEPT: usize = 64 << 10;
 /// How long to wait for the peer to end the stream after the last thing that was said, and how much

@@ -3,9 +3,9 @@
 use std::error::Error as StdError;
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{self, Receiver};
+use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -495,7 +495,7 @@ fn a_time_out_loses_nothing_of_a_message() {
     let (sender, timed_out) = mpsc::channel();
     let server = Server::start(HubConfig::default(), move |arrival| {
         let mut session = accept(arrival)?;
-        session.reader().set_read_timeout(Duration::from_millis(1))?;
+        session.set_read_timeout(Duration::from_millis(1))?;
         loop {
             match session.receive() {
                 Ok(Some(message)) => session.send(&message)?,
@@ -577,6 +577,258 @@ fn connections_can_run_over_a_stream_of_the_programs_own() {
     assert_eq!(bytes.load(Ordering::Relaxed), before + 11);
 }
 
+/// A socket that a test can make fail or stop taking bytes.
+#[derive(Clone)]
+struct Faulty {
+    socket: Socket,
+    fault: Arc<Fault>,
+}
+
+#[derive(Default)]
+struct Fault {
+    /// What writing does from now on.
+    kind: Mutex<Option<FaultKind>>,
+    writes: AtomicUsize,
+}
+
+enum FaultKind {
+    Panics,
+    /// Takes nothing any more, and returns from the first write only when this says so.
+    TakesNothing(Option<Receiver<()>>),
+}
+
+impl Fault {
+    fn set(&self, kind: FaultKind) {
+        *self.kind.lock().unwrap() = Some(kind);
+    }
+}
+
+impl Read for Faulty {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.socket.read(buffer)
+    }
+}
+
+impl Write for Faulty {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let gate = match &mut *self.fault.kind.lock().unwrap() {
+            None => return self.socket.write(bytes),
+            Some(FaultKind::Panics) => None,
+            Some(FaultKind::TakesNothing(gate)) => Some(gate.take()),
+        };
+        let gate = gate.expect("a stream that panics");
+        self.fault.writes.fetch_add(1, Ordering::Relaxed);
+        if let Some(gate) = gate {
+            gate.recv_timeout(PATIENCE).unwrap();
+        }
+        Err(io::ErrorKind::WouldBlock.into())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.socket.flush()
+    }
+}
+
+impl Stream for Faulty {
+    fn set_read_timeout(&mut self, timeout: Option<Duration>) -> io::Result<()> {
+        Stream::set_read_timeout(&mut self.socket, timeout)
+    }
+
+    fn set_write_timeout(&mut self, timeout: Option<Duration>) -> io::Result<()> {
+        Stream::set_write_timeout(&mut self.socket, timeout)
+    }
+
+    fn shutdown(&mut self, how: Shutdown) -> io::Result<()> {
+        Stream::shutdown(&mut self.socket, how)
+    }
+
+    fn has_independent_directions(&self) -> bool {
+        true
+    }
+}
+
+impl TryClone for Faulty {
+    fn try_clone(&self) -> io::Result<Self> {
+        Ok(self.clone())
+    }
+}
+
+fn start_faulty(
+    config: HubConfig,
+    handler: impl Fn(Arrival<Faulty>) -> Handled + Send + Sync + 'static,
+) -> (Server<Faulty>, Arc<Fault>) {
+    let (sender, events) = mpsc::sync_channel(10_000);
+    let fault = Arc::new(Fault::default());
+    let shared = Arc::clone(&fault);
+    let hub = Hub::with_streams(config.events(sender), move |socket| {
+        Ok(Faulty { socket: Shared::new(socket), fault: Arc::clone(&shared) })
+    });
+    (Server::serve(hub, events, handler), fault)
+}
+
+fn idle_faulty(arrival: Arrival<Faulty>) -> Handled {
+    let mut session = accept(arrival)?;
+    while session.receive()?.is_some() {}
+    Ok(())
+}
+
+#[test]
+fn a_queue_does_not_put_off_the_end_of_a_client_that_takes_nothing() {
+    let keepalive = KeepaliveConfig::default().close_within(Duration::ZERO);
+    let config = HubConfig::default().write_within(Duration::ZERO).keepalive(keepalive);
+    let (server, fault) = start_faulty(config, idle_faulty);
+    let client = server.connect();
+    server.event("hub-opened");
+    let (open, gate) = mpsc::channel();
+    fault.set(FaultKind::TakesNothing(Some(gate)));
+    let peer = server.hub.peer(1).unwrap();
+    for _ in 0..40 {
+        peer.send("a message").unwrap(); // the first waits at the gate, the others behind it
+    }
+    peer.close(CloseCode::POLICY_VIOLATION, "").unwrap();
+    open.send(()).unwrap();
+    server.event("hub-too-slow");
+    server.event("hub-ended");
+    let writes = fault.writes.load(Ordering::Relaxed);
+    assert!(writes < 10, "{writes} writes for 40 messages that nobody takes");
+    drop(client);
+}
+
+#[test]
+fn short_messages_count_with_what_they_take() {
+    let config = HubConfig::default().queue_bytes_max(16_000);
+    let (server, fault) = start_faulty(config, idle_faulty);
+    let client = server.connect();
+    server.event("hub-opened");
+    let (open, gate) = mpsc::channel();
+    fault.set(FaultKind::TakesNothing(Some(gate)));
+    let peer = server.hub.peer(1).unwrap();
+    let queued = (0..16_000).take_while(|_| peer.send("").is_ok()).count();
+    // An empty message has a frame of two bytes, but keeping it takes a hundred.
+    assert!((50..=120).contains(&queued), "{queued}");
+    open.send(()).unwrap();
+    drop(client);
+}
+
+#[test]
+fn a_stream_that_panics_ends_its_connection() {
+    // Nothing else wakes the thread that reads.
+    let keepalive = KeepaliveConfig::default().ping_after(None).close_within(None);
+    let config = HubConfig::default().write_within(60 * PATIENCE).keepalive(keepalive);
+    let (server, fault) = start_faulty(config, idle_faulty);
+    let client = server.connect();
+    server.event("hub-opened");
+    fault.set(FaultKind::Panics);
+    server.hub.peer(1).unwrap().send("Hello").unwrap();
+    server.event("hub-ended");
+    drop(client);
+}
+
+#[test]
+fn what_is_fed_may_wait_however_short_the_time_for_writing() {
+    let server = Server::start(HubConfig::default().write_within(Duration::ZERO), |arrival| {
+        let mut session = accept(arrival)?;
+        while let Some(message) = session.receive()? {
+            session.feed(&message)?;
+        }
+        Ok(())
+    });
+    let mut client = server.connect();
+    client.send("Hello").unwrap();
+    assert_eq!(receive(&mut client), "Hello".into());
+}
+
+#[test]
+fn ending_waits_for_the_answer_to_a_request() {
+    let (sender, asked) = mpsc::channel();
+    let (open, gate) = mpsc::channel::<()>();
+    let gate = Mutex::new(gate);
+    let mut server = Server::start(HubConfig::default(), move |arrival| {
+        sender.send(())?;
+        gate.lock().unwrap().recv_timeout(PATIENCE)?;
+        Ok(arrival.reject(&Rejection::new(404))?)
+    });
+    let uri = server.uri();
+    let client = thread::spawn(move || blocking::connect(&uri).map(drop));
+    asked.recv_timeout(PATIENCE).unwrap();
+    let hub = server.hub.clone();
+    let ending = thread::spawn(move || hub.terminate(PATIENCE));
+    // The port is closed once the hub has begun to end.
+    while TcpStream::connect(server.address).is_ok() {
+        thread::yield_now();
+    }
+    open.send(()).unwrap();
+    match client.join().unwrap() {
+        Err(blocking::ConnectError::Refused(refusal)) => {
+            assert_eq!(refusal.response().status(), 404)
+        }
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(ending.join().unwrap(), 0);
+    server.join();
+}
+
+#[test]
+fn a_handler_may_end_the_hub() {
+    let (sender, ended) = mpsc::channel();
+    let mut server = Server::start(HubConfig::default(), move |arrival| {
+        let mut session = accept(arrival)?;
+        while let Some(message) = session.receive()? {
+            if message == "end".into() {
+                sender.send(session.hub().terminate(Duration::MAX))?;
+                return Ok(());
+            }
+        }
+        Ok(())
+    });
+    let mut other = server.connect();
+    let mut client = server.connect();
+    let other = thread::spawn(move || end(&mut other).code());
+    client.send("end").unwrap();
+    assert_eq!(end(&mut client).code(), 1001);
+    assert_eq!(other.join().unwrap(), 1001);
+    assert_eq!(ended.recv_timeout(PATIENCE).unwrap(), 0, "dropped");
+    server.join();
+}
+
+#[test]
+fn a_session_does_not_mix_messages_with_chunks_of_others() {
+    let server = Server::start(HubConfig::default(), |arrival| {
+        let mut session = accept(arrival)?;
+        session.set_chunked_bytes_max(u64::MAX);
+        while let Some(chunk) = session.receive_chunk()? {
+            if !chunk.last {
+                let refused = session.receive();
+                assert!(matches!(refused, Err(Error::Usage(UsageError::MessageInChunks))));
+            }
+            session.send(&*format!("{:?} {}", chunk.data.as_bytes(), chunk.last))?;
+        }
+        Ok(())
+    });
+    let mut client = server.connect();
+    client.send_part("ab").unwrap();
+    assert_eq!(receive(&mut client), "[97, 98] false".into());
+    client.send_last_part("c").unwrap();
+    assert_eq!(receive(&mut client), "[99] true".into());
+}
+
+#[test]
+fn a_limit_for_chunks_is_none_for_whole_messages() {
+    let limits = hybi::Limits::default().message_bytes_max(1000);
+    let acceptance = Acceptance::from_any_origin().config(hybi::Config::default().limits(limits));
+    let server = Server::start(HubConfig::default(), move |arrival| {
+        let mut session = arrival.accept(&acceptance)?;
+        session.set_chunked_bytes_max(u64::MAX);
+        while session.receive_chunk()?.is_some_and(|chunk| !chunk.last) {}
+        session.receive()?;
+        Ok(())
+    });
+    let mut client = server.connect();
+    client.send(&*vec![0; 1001]).unwrap(); // in chunks
+    client.send(&*vec![0; 1001]).unwrap();
+    assert_eq!(end(&mut client).code(), 1009);
+}
+
 mod memory {
     use super::*;
 
@@ -631,6 +883,20 @@ mod memory {
             client.send_last_part(&[7; 64]).unwrap();
             assert_eq!(receive(&mut client).as_bytes(), [7; 64 << 10]);
         }
+    }
+
+    /// Answering pings is no reason to keep what others need.
+    #[test]
+    fn class_21_nobody_holds_shared_memory_for_longer_than_is_allowed() {
+        let server = Server::echo(HubConfig::default().message_within(Duration::ZERO));
+        let mut slow = server.connect();
+        send_part(&mut slow, 1000); // of its own
+        assert_eq!(slow.ready_state(), ReadyState::Open);
+        let mut hog = server.connect();
+        send_part(&mut hog, 2 << 20);
+        assert_eq!(end(&mut hog).code(), 1013);
+        slow.send_last_part(b"").unwrap();
+        assert_eq!(receive(&mut slow).as_bytes().len(), 1000);
     }
 
     #[test]

@@ -37,6 +37,7 @@ pub struct HubConfig {
     pub(super) connections_per_address_max: Option<usize>,
     pub(super) queue_bytes_max: usize,
     pub(super) message_memory_max: usize,
+    pub(super) message_within: Duration,
     pub(super) write_within: Duration,
     pub(super) keepalive: KeepaliveConfig,
     pub(super) acceptor: Acceptor,
@@ -50,6 +51,7 @@ impl Default for HubConfig {
             connections_per_address_max: None,
             queue_bytes_max: 1 << 20,
             message_memory_max: 128 << 20,
+            message_within: Duration::from_secs(60),
             write_within: Duration::from_secs(10),
             keepalive: KeepaliveConfig::default(),
             acceptor: Acceptor::default(),
@@ -75,9 +77,9 @@ impl HubConfig {
         self
     }
 
-    /// Sets the most bytes that wait in the queue of one connection, frame headers included.
-    /// Default: 1 MiB. The message that is being written does not count, and the system buffers
-    /// more.
+    /// Sets the most memory for what waits in the queue of one connection, in bytes: the frames
+    /// with their headers, and 160 bytes for each. Default: 1 MiB. The message that is being
+    /// written does not count, and the system buffers more.
     ///
     /// A connection whose queue would overflow is closed with 1013, and nobody waits for it. A
     /// single message that is longer than this is an error of its sender: see
@@ -95,12 +97,23 @@ impl HubConfig {
     /// whatever others send. What a message needs beyond that comes from here, until the
     /// [next call](super::Session::receive) after the one that returned it. A buffer that grows
     /// needs its old memory and its new: three times as much as the message at most. If nothing is
-    /// left, the connection is closed with 1013, and others do not notice.
+    /// left, the connection is closed with 1013. See also [`message_within`](Self::message_within).
     ///
     /// The length of a single message is bounded by the [`Limits`](crate::Limits) that it was
     /// accepted with.
     pub fn message_memory_max(mut self, bytes: usize) -> Self {
         self.message_memory_max = bytes;
+        self
+    }
+
+    /// Sets how long a client may take to send a message that needs more than its own 128 KiB, from
+    /// the moment it does. Default: 60 s. After that the connection is closed with 1013, so that
+    /// nobody can hold the shared memory for ever. Many clients together still can: bound their
+    /// [number](Self::connections_per_address_max).
+    ///
+    /// Messages that are received [in chunks](super::Session::receive_chunk) may take any time.
+    pub fn message_within(mut self, time: Duration) -> Self {
+        self.message_within = time;
         self
     }
 
@@ -141,6 +154,7 @@ impl fmt::Debug for HubConfig {
             .field("connections_per_address_max", &self.connections_per_address_max)
             .field("queue_bytes_max", &self.queue_bytes_max)
             .field("message_memory_max", &self.message_memory_max)
+            .field("message_within", &self.message_within)
             .field("write_within", &self.write_within)
             .field("keepalive", &self.keepalive)
             .field("acceptor", &self.acceptor)

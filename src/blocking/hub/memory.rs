@@ -3,6 +3,7 @@
 use std::string::String;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Instant;
 use std::vec::Vec;
 
 use crate::connection::{Chunk, ChunkData, Message};
@@ -43,6 +44,8 @@ pub(super) struct Assembly {
     pool: Arc<Pool>,
     taken: usize,
     message: Option<Buffer>,
+    /// When the message in progress began to hold shared memory.
+    shared_since: Option<Instant>,
 }
 
 enum Buffer {
@@ -52,13 +55,32 @@ enum Buffer {
 
 impl Assembly {
     pub(super) fn new(pool: Arc<Pool>) -> Self {
-        Self { pool, taken: 0, message: None }
+        Self { pool, taken: 0, message: None, shared_since: None }
+    }
+
+    /// Returns whether part of a message is held.
+    pub(super) fn is_in_progress(&self) -> bool {
+        self.message.is_some()
+    }
+
+    /// Returns since when the message in progress has held memory that others could use.
+    pub(super) fn shared_since(&self) -> Option<Instant> {
+        self.shared_since
+    }
+
+    /// Takes out what there is of a message in progress.
+    pub(super) fn take_part(&mut self) -> Option<ChunkData<'static>> {
+        Some(match self.message.take()? {
+            Buffer::Text(text) => ChunkData::Text(text.into()),
+            Buffer::Binary(bytes) => ChunkData::Binary(bytes.into()),
+        })
     }
 
     /// Gives back the memory of the message that was returned, unless one is in progress.
     pub(super) fn release(&mut self) {
         if self.message.is_none() {
             self.pool.give_back(std::mem::take(&mut self.taken));
+            self.shared_since = None;
         }
     }
 
@@ -101,7 +123,11 @@ impl Assembly {
         };
         self.hold(message.capacity())?;
         if last {
+            self.shared_since = None;
             return Ok(Some(message.into_message()));
+        }
+        if self.taken > 0 && self.shared_since.is_none() {
+            self.shared_since = Some(Instant::now());
         }
         self.message = Some(message);
         Ok(None)

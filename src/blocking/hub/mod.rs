@@ -43,7 +43,7 @@ use self::place::{Place, Places};
 pub use self::session::Session;
 use super::error::Error;
 use super::stream::TryClone;
-use super::transfer::after;
+use super::transfer::{after, earlier, passed};
 use super::{Closed, WebSocket};
 use crate::role::Server;
 
@@ -55,6 +55,8 @@ type HandlerError = Box<dyn StdError + Send + Sync>;
 
 /// How long to wait after the listener has failed, unless a connection ends before.
 const ACCEPT_AGAIN_AFTER: Duration = Duration::from_millis(50);
+/// How often to look whether the connections of an ending hub are over.
+const LOOK_AGAIN_AFTER: Duration = Duration::from_millis(20);
 /// How long a connection to our own listener may take.
 const WAKE_WITHIN: Duration = Duration::from_secs(1);
 
@@ -97,7 +99,8 @@ const WAKE_WITHIN: Duration = Duration::from_secs(1);
 /// [`HubConfig`] has the bounds. With the defaults there are at most 1,000 connections. Together
 /// they have at most 128 MiB for the messages that they are sending. Beside that, each has at most
 /// 128 KiB for a short message, 128 KiB of unread input, the messages in its queue (1 MiB), the one
-/// that is being written, and two threads. Compression adds some 460 kB for each.
+/// that is being written, and two threads. A `Prepared` that is compressed may count twice.
+/// Compression adds some 460 kB for each.
 ///
 /// A client that cannot keep up, or for whose message there is no memory, is closed with 1013. A
 /// handler that panics ends its own connection only.
@@ -122,6 +125,8 @@ struct State<S> {
     /// Where [`Hub::serve`] listens.
     listening: Vec<SocketAddr>,
     is_ending: bool,
+    /// When all connections are to have ended.
+    end_by: Option<Instant>,
 }
 
 impl Hub {
@@ -152,6 +157,7 @@ impl<S: TryClone + Send + 'static> Hub<S> {
                 places: Places::default(),
                 listening: Vec::new(),
                 is_ending: false,
+                end_by: None,
             }),
             changed: Condvar::new(),
         }))
@@ -267,6 +273,7 @@ impl<S: TryClone + Send + 'static> Hub<S> {
             state.peers.insert(id, peer.clone());
             (peer, state.is_ending)
         };
+        place.note_open();
         self.report(HubEvent::Opened { id: peer.id(), address });
         // Ends the connection if there is no thread.
         let session = Session::new(reader, peer.clone(), self.clone(), place);
@@ -316,41 +323,52 @@ impl<S: TryClone + Send + 'static> Hub<S> {
     /// [allowed](crate::keepalive::KeepaliveConfig::close_within). Requests that have not arrived
     /// yet are dropped at once.
     ///
+    /// Requests about which a handler has not decided yet are waited for, too. If a handler calls
+    /// this, its own connection is neither waited for nor counted: it ends when the handler
+    /// returns. Of several calls, the earliest deadline holds for all.
+    ///
     /// To end [`serve`](Self::serve), this connects to its address. Where that is impossible,
     /// because a firewall keeps the machine from itself, it ends with the next client.
     pub fn terminate(&self, timeout: Duration) -> usize {
-        let deadline = after(Some(timeout));
-        self.0.state().is_ending = true;
+        {
+            let mut state = self.0.state();
+            let deadline = after(Some(timeout));
+            state.is_ending = true;
+            state.end_by = earlier(state.end_by, deadline);
+        }
         self.0.wake_listeners();
+        let mut peers = self.peers();
         if !timeout.is_zero() {
-            self.peers().iter().for_each(|peer| peer.leave(GOING_DOWN, timeout));
+            peers.iter().for_each(|peer| peer.leave(GOING_DOWN, timeout));
         }
         let idle = self.0.state().places.take_handles(true);
         idle.into_iter().for_each(place::end);
+        // The connection of a handler that calls this ends when that returns.
+        let is_awaited = |peer: &Peer<S>| !peer.is_of_this_thread() && !peer.is_over();
         let mut state = self.0.state();
-        loop {
-            let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
-            let is_done = state.peers.is_empty() && state.listening.is_empty();
-            if is_done || left == Some(Duration::ZERO) {
+        while !passed(state.end_by) {
+            let is_undecided = state.places.have_undecided();
+            if state.listening.is_empty() && !is_undecided && !state.peers.values().any(is_awaited)
+            {
                 break;
             }
-            if state.listening.is_empty() {
-                state = self.0.wait(state, left);
-            } else {
-                // No file descriptor was free for waking it.
-                state = self.0.wait(state, left.map(|left| left.min(ACCEPT_AGAIN_AFTER)));
-                drop(state);
+            // A connection that is over tells nobody, and a listener is perhaps not woken because
+            // no file descriptor was free.
+            drop(self.0.wait(state, Some(LOOK_AGAIN_AFTER)));
+            if !self.0.state().listening.is_empty() {
                 self.0.wake_listeners();
-                state = self.0.state();
             }
+            state = self.0.state();
         }
-        let rest: Vec<Peer<S>> = state.peers.values().cloned().collect();
+        // Those that came meanwhile, too.
+        let newest = peers.last().map_or(0, Peer::id);
+        peers.extend(state.peers.range(newest.saturating_add(1)..).map(|(_, peer)| peer.clone()));
         let streams = state.places.take_handles(false);
         drop(state);
-        rest.iter().for_each(Peer::terminate);
+        peers.iter().filter(|&peer| is_awaited(peer)).for_each(Peer::terminate);
         streams.into_iter().for_each(place::end);
         self.0.wake_listeners();
-        rest.len()
+        peers.iter().filter(|peer| !peer.is_of_this_thread() && peer.was_dropped()).count()
     }
 
     /// Forgets a connection that is over.

@@ -1,21 +1,27 @@
 //! [`Peer`]: the writing side of a connection. Others can send to it without waiting, and close it.
 
-use core::fmt;
+use core::{fmt, ops};
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::string::String;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, ThreadId};
 use std::time::{Duration, Instant};
 
 use super::Socket;
 use super::config::HubConfig;
 use super::error::SendError;
 use super::event::{Events, HubEvent};
-use crate::blocking::{Error, ReadyState, Stream, Writer};
+use crate::blocking::transfer::{after, passed};
+use crate::blocking::{Abnormal, Closed, Error, ReadyState, Stream, Writer};
 use crate::connection::{Data, Prepared};
 use crate::error::UsageError;
 use crate::frame::{CloseCode, CloseReason};
 use crate::role::Server;
+
+/// What a queued message takes beside its frame: a place in the queue, and the allocations and
+/// counters of a message that is shared.
+const ITEM: usize = 160;
 
 /// A connection of a [`Hub`](super::Hub), for all who send to it. Clones are the same connection.
 ///
@@ -29,6 +35,8 @@ pub struct Peer<S = Socket>(Arc<Inner<S>>);
 struct Inner<S> {
     id: u64,
     address: SocketAddr,
+    /// The thread of the session.
+    thread: ThreadId,
     queue_bytes_max: usize,
     write_within: Duration,
     close_within: Duration,
@@ -44,6 +52,8 @@ struct Queue {
     items: VecDeque<Item>,
     /// The sum of the queued frames.
     bytes: usize,
+    /// The memory of the queue: its frames, and what it takes to keep them.
+    memory: usize,
     /// Whether a thread writes.
     is_writing: bool,
     /// The session's turn to write, if it waits for it.
@@ -72,8 +82,9 @@ enum Turn {
 struct Farewell {
     code: CloseCode,
     reason: String,
-    /// How long to wait for the client's Close frame.
+    /// How long closing may take, and until when.
     patience: Duration,
+    deadline: Option<Instant>,
 }
 
 /// What the writing thread does next.
@@ -100,6 +111,7 @@ impl<S: Stream> Peer<S> {
         Self(Arc::new(Inner {
             id,
             address,
+            thread: thread::current().id(),
             queue_bytes_max: config.queue_bytes_max,
             write_within: config.write_within,
             close_within: config.keepalive.close_within.unwrap_or(Duration::MAX),
@@ -158,6 +170,7 @@ impl<S: Stream> Peer<S> {
     /// As [`send`](Self::send).
     pub fn send_prepared(&self, message: &Prepared) -> Result<(), SendError> {
         let (len, max) = (message.frame().len(), self.0.queue_bytes_max);
+        let memory = len.saturating_add(ITEM);
         if len > max {
             return Err(SendError::TooLong { len, max });
         }
@@ -168,13 +181,14 @@ impl<S: Stream> Peer<S> {
         if !queue.is_open() {
             return Err(SendError::Closing);
         }
-        let bytes = queue.bytes.saturating_add(len);
-        if bytes > max {
+        // A queue that is empty takes any message that may be queued at all.
+        if !queue.items.is_empty() && queue.memory.saturating_add(memory) > max {
             drop(queue);
             self.drop_client(Drop::TooSlow);
             return Err(SendError::TooSlow);
         }
-        queue.bytes = bytes;
+        queue.bytes = queue.bytes.saturating_add(len);
+        queue.memory = queue.memory.saturating_add(memory);
         queue.items.push_back(Item::Message(message.clone()));
         drop(queue);
         self.0.changed.notify_all();
@@ -206,6 +220,22 @@ impl<S: Stream> Peer<S> {
         self.0.writer.terminate(Duration::ZERO);
     }
 
+    /// Returns whether this is the connection of the handler that runs in this thread.
+    pub(super) fn is_of_this_thread(&self) -> bool {
+        self.0.thread == thread::current().id()
+    }
+
+    /// Returns whether the connection is over, even if its session is still there.
+    pub(super) fn is_over(&self) -> bool {
+        self.0.writer.ready_state() == ReadyState::Closed
+    }
+
+    /// Returns whether we have ended the connection without the client's Close frame.
+    pub(super) fn was_dropped(&self) -> bool {
+        use Abnormal::{Terminated, TimedOut};
+        matches!(self.0.writer.closed(), None | Some(Closed::Abnormal(Terminated | TimedOut(_))))
+    }
+
     /// Closes the connection with 1001. Does nothing if it is closing already.
     pub(super) fn leave(&self, reason: &str, patience: Duration) {
         self.say_farewell(CloseCode::GOING_AWAY, reason, patience);
@@ -224,9 +254,14 @@ impl<S: Stream> Peer<S> {
             ),
         };
         let code = CloseCode::TRY_AGAIN_LATER;
-        if self.say_farewell(code, reason, self.0.close_within).is_some() {
-            self.0.queue().clear();
-            self.0.changed.notify_all();
+        // Also if it is closing already: nothing that is queued holds that up any longer.
+        let is_news = self.say_farewell(code, reason, self.0.close_within).is_some();
+        let mut queue = self.0.queue();
+        let had_more = !queue.items.is_empty();
+        queue.clear();
+        drop(queue);
+        self.0.changed.notify_all();
+        if is_news || had_more {
             self.0.events.report(event);
         }
     }
@@ -241,7 +276,8 @@ impl<S: Stream> Peer<S> {
         if !queue.is_open() {
             return None;
         }
-        queue.farewell = Some(Farewell { code, reason: reason.into(), patience });
+        let deadline = after(Some(patience));
+        queue.farewell = Some(Farewell { code, reason: reason.into(), patience, deadline });
         drop(queue);
         self.0.changed.notify_all();
         Some(())
@@ -253,41 +289,53 @@ impl<S: Stream> Peer<S> {
     }
 
     /// Writes from the thread of the session, after everything that is queued. Waits for that, and
-    /// for the client.
+    /// for the client. `kept` bytes may stay unwritten.
     pub(super) fn write_in_turn(
         &self,
+        kept: usize,
         write: impl FnOnce(&Writer<S, Server>) -> Result<(), Error>,
     ) -> Result<(), SendError> {
         self.0.wait_for_turn()?;
-        self.write(|| write(&self.0.writer))
+        self.write(kept, || write(&self.0.writer))
     }
 
     /// The writing thread.
     pub(super) fn run(&self) {
+        let thread = WritingThread(self);
         while let Some(task) = self.0.next_task() {
             match task {
                 Task::Send(message) => {
-                    let _ = self.write(|| self.0.writer.send_prepared(&message));
+                    let sent = self.write(0, || self.0.writer.send_prepared(&message));
+                    if sent == Err(SendError::Closing) {
+                        // The client may still say why, but not for ever.
+                        self.0.writer.terminate(self.0.close_within);
+                    }
                 }
-                Task::Close(Farewell { code, reason, patience }) => {
+                Task::Close(Farewell { code, reason, deadline, .. }) => {
                     // Fails if there is nobody to say it to.
                     let _ = self.0.writer.close(code, &reason);
-                    self.0.writer.terminate(patience); // waits for the client's Close frame
+                    self.0.writer.terminate(left(deadline)); // waits for the client's Close frame
                     self.0.end();
                 }
             }
         }
+        drop(thread);
     }
 
-    /// Writes, then lets others write. Drops the client if it has not taken everything in time.
-    fn write(&self, write: impl FnOnce() -> Result<(), Error>) -> Result<(), SendError> {
+    /// Writes, then lets others write. Drops the client if it has not taken everything in time, but
+    /// for `kept` bytes.
+    fn write(
+        &self,
+        kept: usize,
+        write: impl FnOnce() -> Result<(), Error>,
+    ) -> Result<(), SendError> {
         let started = Instant::now();
         let result = match write() {
             // The connection is over, or nearly so. The reader finds out how.
             Err(_) => Err(SendError::Closing),
             // Bytes are also left if a pong was queued just now, which is no fault.
             Ok(()) if started.elapsed() < self.0.write_within => Ok(()),
-            Ok(()) if self.0.writer.unsent_bytes() == 0 => Ok(()),
+            Ok(()) if self.0.writer.unsent_bytes() <= kept => Ok(()),
             Ok(()) => Err(SendError::TooSlow),
         };
         if result == Err(SendError::TooSlow) {
@@ -303,6 +351,23 @@ impl<S: Stream> Peer<S> {
         self.0.changed.notify_all();
         result
     }
+}
+
+/// Whoever queues or closes counts on the writing thread. If it panics, in a stream of the
+/// program's, this ends the connection.
+struct WritingThread<'a, S: Stream>(&'a Peer<S>);
+
+impl<S: Stream> ops::Drop for WritingThread<'_, S> {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            self.0.terminate();
+        }
+    }
+}
+
+/// Returns how much time is left, for ever if there is no deadline.
+fn left(deadline: Option<Instant>) -> Duration {
+    deadline.map_or(Duration::MAX, |deadline| deadline.saturating_duration_since(Instant::now()))
 }
 
 impl<S> Inner<S> {
@@ -354,9 +419,16 @@ impl<S> Inner<S> {
                 queue = self.wait(queue);
                 continue;
             }
+            let is_late = queue.farewell.as_ref().is_some_and(|farewell| passed(farewell.deadline));
+            if is_late && !queue.items.is_empty() {
+                queue.clear();
+                self.changed.notify_all();
+            }
             match queue.items.pop_front() {
                 Some(Item::Message(message)) => {
-                    queue.bytes = queue.bytes.saturating_sub(message.frame().len());
+                    let len = message.frame().len();
+                    queue.bytes = queue.bytes.saturating_sub(len);
+                    queue.memory = queue.memory.saturating_sub(len.saturating_add(ITEM));
                     queue.is_writing = true;
                     return Some(Task::Send(message));
                 }
@@ -382,7 +454,7 @@ impl Queue {
     /// Drops what waits.
     fn clear(&mut self) {
         self.items.clear();
-        self.bytes = 0;
+        (self.bytes, self.memory) = (0, 0);
         if self.turn == Turn::Waiting {
             self.turn = Turn::None;
         }

@@ -31,6 +31,8 @@ struct Stream<S> {
     handle: Option<S>,
     /// Whether a request has come.
     has_request: bool,
+    /// Whether the handler has accepted it, so that the connection speaks for itself.
+    is_open: bool,
 }
 
 impl<S> Default for Places<S> {
@@ -56,7 +58,7 @@ impl<S: TryClone + Send + 'static> Place<S> {
         places.origins.insert(origin, count.saturating_add(1));
         places.newest = places.newest.saturating_add(1);
         let number = places.newest;
-        places.streams.insert(number, Stream { handle: None, has_request: false });
+        places.streams.insert(number, Stream { handle: None, has_request: false, is_open: false });
         drop(state);
         Some(Self(Arc::new(Taken { number, origin, hub: Arc::clone(hub) })))
     }
@@ -78,9 +80,21 @@ impl<S: TryClone + Send + 'static> Place<S> {
             stream.has_request = true;
         }
     }
+
+    /// Notes that the connection is open.
+    pub(super) fn note_open(&self) {
+        if let Some(stream) = self.0.hub.state().places.streams.get_mut(&self.0.number) {
+            stream.is_open = true;
+        }
+    }
 }
 
 impl<S> Places<S> {
+    /// Returns whether there are requests that have not been answered.
+    pub(super) fn have_undecided(&self) -> bool {
+        self.streams.values().any(|stream| stream.has_request && !stream.is_open)
+    }
+
     /// Takes out the handles for ending all streams, or only those from which no request has come.
     pub(super) fn take_handles(&mut self, only_without_request: bool) -> Vec<S> {
         let streams = self.streams.values_mut();

@@ -1,6 +1,7 @@
 //! [`Session`]: a connection in the hands of its handler, which receives from it.
 
 use core::fmt;
+use std::io;
 use std::thread;
 use std::time::Duration;
 
@@ -8,9 +9,9 @@ use super::memory::{Assembly, NoMemory};
 use super::peer::{Drop as DropReason, Peer};
 use super::place::Place;
 use super::{Error, Hub, SendError, Socket};
-use crate::blocking::transfer::{after, passed};
+use crate::blocking::transfer::{FEED_BYTES_MAX, after, earlier, passed};
 use crate::blocking::{Abnormal, Closed, Reader, ReadyState, TryClone};
-use crate::connection::{Data, Message};
+use crate::connection::{Chunk, Data, Message};
 use crate::error::UsageError;
 use crate::frame::CloseCode;
 use crate::role::Server;
@@ -27,6 +28,10 @@ pub struct Session<S: TryClone + Send + 'static = Socket> {
     peer: Peer<S>,
     hub: Hub<S>,
     message: Assembly,
+    /// The limit of messages that are received in chunks, if they have one of their own.
+    chunked_bytes_max: Option<u64>,
+    /// How long a message may hold shared memory while it is being received.
+    message_within: Duration,
     /// Whether what the client still sends is thrown away, because there was no memory for it.
     is_deaf: bool,
     _place: Place<S>,
@@ -40,7 +45,17 @@ impl<S: TryClone + Send + 'static> Session<S> {
         place: Place<S>,
     ) -> Self {
         let message = Assembly::new(hub.memory());
-        Self { reader, peer, hub, message, is_deaf: false, _place: place }
+        let message_within = hub.config().message_within;
+        Self {
+            reader,
+            peer,
+            hub,
+            message,
+            chunked_bytes_max: None,
+            message_within,
+            is_deaf: false,
+            _place: place,
+        }
     }
 
     /// Waits for the next message and returns it. Returns `None` once the connection is over.
@@ -50,15 +65,36 @@ impl<S: TryClone + Send + 'static> Session<S> {
     ///
     /// # Errors
     ///
-    /// As [`Reader::receive`].
+    /// As [`Reader::receive`]. [`UsageError::MessageInChunks`] in the middle of a message of which
+    /// [`receive_chunk`](Self::receive_chunk) has returned the beginning; nothing is lost.
     pub fn receive(&mut self) -> Result<Option<Message>, Error> {
         self.message.release();
+        if !self.message.is_in_progress() && self.reader.is_within_message() {
+            return Err(UsageError::MessageInChunks.into());
+        }
+        self.reader.set_chunked_bytes_max(None);
         let deadline = self.reader.deadline();
-        while let Some(chunk) = self.reader.next_chunk(deadline)? {
+        loop {
+            let too_late = self.message.shared_since().and_then(|since| {
+                since.checked_add(self.message_within) // `None` is never
+            });
+            let chunk = match self.reader.next_chunk(earlier(deadline, too_late)) {
+                Ok(Some(chunk)) => chunk,
+                Ok(None) => return Ok(None),
+                Err(Error::TimedOut) if passed(too_late) => {
+                    self.give_up_message();
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
             if self.is_deaf {
                 if passed(deadline) {
                     return Err(Error::TimedOut);
                 }
+                continue;
+            }
+            if passed(too_late) && !chunk.last {
+                self.give_up_message();
                 continue;
             }
             let rest = if chunk.last { Some(0) } else { self.reader.message_bytes_left() };
@@ -67,14 +103,55 @@ impl<S: TryClone + Send + 'static> Session<S> {
                 Ok(None) if passed(deadline) => return Err(Error::TimedOut),
                 Ok(None) => {}
                 Ok(Some(message)) => return Ok(Some(message)),
-                Err(NoMemory) => {
-                    self.is_deaf = true;
-                    self.message.clear();
-                    self.peer.drop_client(DropReason::OutOfMemory);
-                }
+                Err(NoMemory) => self.give_up_message(),
             }
         }
-        Ok(None)
+    }
+
+    /// Closes the connection, because there is no memory for the message that the client sends.
+    fn give_up_message(&mut self) {
+        self.is_deaf = true;
+        self.message.clear();
+        self.peer.drop_client(DropReason::OutOfMemory);
+    }
+
+    /// Waits for a chunk of a message: see [`Reader::receive_chunk`]. It needs no shared memory.
+    /// The first chunk is what [`receive`](Self::receive) has gathered, if that has timed out
+    /// within the message.
+    ///
+    /// # Errors
+    ///
+    /// As [`Reader::receive_chunk`].
+    pub fn receive_chunk(&mut self) -> Result<Option<Chunk<'static>>, Error> {
+        let gathered = self.message.take_part();
+        self.message.release();
+        if let Some(data) = gathered {
+            return Ok(Some(Chunk { data, first: true, last: false }));
+        }
+        self.reader.set_chunked_bytes_max(self.chunked_bytes_max);
+        self.reader.receive_chunk()
+    }
+
+    /// Returns how many bytes of the message in chunks are still to come, if that is known: see
+    /// [`Reader::message_bytes_left`].
+    #[must_use]
+    pub fn message_bytes_left(&self) -> Option<u64> {
+        self.reader.message_bytes_left()
+    }
+
+    /// Sets the limit of messages that are received in chunks: see
+    /// [`Reader::set_chunked_bytes_max`]. Those that are received whole keep the connection's.
+    pub fn set_chunked_bytes_max(&mut self, bytes: impl Into<Option<u64>>) {
+        self.chunked_bytes_max = bytes.into();
+    }
+
+    /// Sets how long one call that receives may take: see [`Reader::set_read_timeout`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Reader::set_read_timeout`].
+    pub fn set_read_timeout(&mut self, timeout: impl Into<Option<Duration>>) -> io::Result<()> {
+        self.reader.set_read_timeout(timeout)
     }
 
     /// Sends a message, after those that are queued: text from a `&str`, binary from a `&[u8]`,
@@ -87,7 +164,7 @@ impl<S: TryClone + Send + 'static> Session<S> {
     /// [in time](super::HubConfig::write_within): it is being closed with 1013.
     /// [`SendError::Closing`] if the connection was closing. Go on receiving to see how it ends.
     pub fn send<'a>(&mut self, message: impl Into<Data<'a>>) -> Result<(), SendError> {
-        self.peer.write_in_turn(|writer| writer.send(message))
+        self.peer.write_in_turn(0, |writer| writer.send(message))
     }
 
     /// Sends a message, but does not write it yet if it is short: it goes out with others, once
@@ -98,7 +175,7 @@ impl<S: TryClone + Send + 'static> Session<S> {
     ///
     /// As [`send`](Self::send).
     pub fn feed<'a>(&mut self, message: impl Into<Data<'a>>) -> Result<(), SendError> {
-        self.peer.write_in_turn(|writer| writer.feed(message))
+        self.peer.write_in_turn(FEED_BYTES_MAX, |writer| writer.feed(message))
     }
 
     /// Starts the closing handshake: see [`Peer::close`]. Go on receiving until `None`.
@@ -154,12 +231,22 @@ impl<S: TryClone + Send + 'static> Session<S> {
         &self.hub
     }
 
-    /// Returns the reading half, for its settings, the stream, and messages in chunks. Memory for
-    /// what you receive from it is yours to bound. After a [`receive`](Self::receive) that timed
-    /// out, it lacks what that has already taken of a message.
+    /// Returns the stream, for its options.
     #[must_use]
-    pub fn reader(&mut self) -> &mut Reader<S, Server> {
-        &mut self.reader
+    pub fn stream(&self) -> &S {
+        self.reader.stream()
+    }
+
+    /// Returns the subprotocol that the handshake has agreed on.
+    #[must_use]
+    pub fn subprotocol(&self) -> Option<&str> {
+        self.reader.subprotocol()
+    }
+
+    /// Returns the time between the newest answered keep-alive ping and its pong.
+    #[must_use]
+    pub fn round_trip(&self) -> Option<Duration> {
+        self.reader.round_trip()
     }
 
     /// Receives until the connection is over, and ends it after `timeout`.
