@@ -682,8 +682,12 @@ fn a_queue_does_not_put_off_the_end_of_a_client_that_takes_nothing() {
     let (open, gate) = mpsc::channel();
     fault.set(FaultKind::TakesNothing(Some(gate)));
     let peer = server.hub.peer(1).unwrap();
+    peer.send("a message").unwrap();
+    while fault.writes.load(Ordering::Relaxed) == 0 {
+        thread::yield_now(); // until it waits at the gate
+    }
     for _ in 0..40 {
-        peer.send("a message").unwrap(); // the first waits at the gate, the others behind it
+        peer.send("a message").unwrap();
     }
     peer.close(CloseCode::POLICY_VIOLATION, "").unwrap();
     open.send(()).unwrap();
@@ -703,6 +707,10 @@ fn short_messages_count_with_what_they_take() {
     let (open, gate) = mpsc::channel();
     fault.set(FaultKind::TakesNothing(Some(gate)));
     let peer = server.hub.peer(1).unwrap();
+    peer.send("").unwrap();
+    while fault.writes.load(Ordering::Relaxed) == 0 {
+        thread::yield_now(); // until it waits at the gate
+    }
     let queued = (0..16_000).take_while(|_| peer.send("").is_ok()).count();
     // An empty message has a frame of two bytes, but keeping it takes a hundred.
     assert!((50..=120).contains(&queued), "{queued}");
