@@ -341,7 +341,7 @@ impl<S: TryClone + Send + 'static> Hub<S> {
         if !timeout.is_zero() {
             peers.iter().for_each(|peer| peer.leave(GOING_DOWN, timeout));
         }
-        let idle = self.0.state().places.take_handles(true);
+        let idle = self.0.state().places.take_idle();
         idle.into_iter().for_each(place::end);
         // The connection of a handler that calls this ends when that returns.
         let is_awaited = |peer: &Peer<S>| !peer.is_of_this_thread() && !peer.is_over();
@@ -363,7 +363,7 @@ impl<S: TryClone + Send + 'static> Hub<S> {
         // Those that came meanwhile, too.
         let newest = peers.last().map_or(0, Peer::id);
         peers.extend(state.peers.range(newest.saturating_add(1)..).map(|(_, peer)| peer.clone()));
-        let streams = state.places.take_handles(false);
+        let streams = state.places.take_others();
         drop(state);
         peers.iter().filter(|&peer| is_awaited(peer)).for_each(Peer::terminate);
         streams.into_iter().for_each(place::end);

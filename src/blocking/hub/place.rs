@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv6Addr, Shutdown, SocketAddr};
 use std::sync::Arc;
+use std::thread::{self, ThreadId};
 use std::vec::Vec;
 
 use super::{Shared, Socket, State, TryClone};
@@ -29,8 +30,8 @@ pub(super) struct Places<S> {
 
 struct Stream<S> {
     handle: Option<S>,
-    /// Whether a request has come.
-    has_request: bool,
+    /// The thread of the handler, once a request has come.
+    handler: Option<ThreadId>,
     /// Whether the handler has accepted it, so that the connection speaks for itself.
     is_open: bool,
 }
@@ -58,7 +59,7 @@ impl<S: TryClone + Send + 'static> Place<S> {
         places.origins.insert(origin, count.saturating_add(1));
         places.newest = places.newest.saturating_add(1);
         let number = places.newest;
-        places.streams.insert(number, Stream { handle: None, has_request: false, is_open: false });
+        places.streams.insert(number, Stream { handle: None, handler: None, is_open: false });
         drop(state);
         Some(Self(Arc::new(Taken { number, origin, hub: Arc::clone(hub) })))
     }
@@ -74,10 +75,11 @@ impl<S: TryClone + Send + 'static> Place<S> {
         }
     }
 
-    /// Notes that a request has come, so that it may be answered even if the hub ends.
+    /// Notes that a request has come, so that it may be answered even if the hub ends, by a handler
+    /// in this thread.
     pub(super) fn note_request(&self) {
         if let Some(stream) = self.0.hub.state().places.streams.get_mut(&self.0.number) {
-            stream.has_request = true;
+            stream.handler = Some(thread::current().id());
         }
     }
 
@@ -90,18 +92,27 @@ impl<S: TryClone + Send + 'static> Place<S> {
 }
 
 impl<S> Places<S> {
-    /// Returns whether there are requests that have not been answered.
+    /// Returns whether there are requests that other threads have not decided about.
     pub(super) fn have_undecided(&self) -> bool {
-        self.streams.values().any(|stream| stream.has_request && !stream.is_open)
+        let ours = thread::current().id();
+        let is_other = |handler| handler != ours;
+        self.streams.values().any(|stream| !stream.is_open && stream.handler.is_some_and(is_other))
     }
 
-    /// Takes out the handles for ending all streams, or only those from which no request has come.
-    pub(super) fn take_handles(&mut self, only_without_request: bool) -> Vec<S> {
-        let streams = self.streams.values_mut();
-        streams
-            .filter(|stream| !(only_without_request && stream.has_request))
-            .filter_map(|stream| stream.handle.take())
-            .collect()
+    /// Takes out the handles for ending the streams from which no request has come.
+    pub(super) fn take_idle(&mut self) -> Vec<S> {
+        self.take_handles(|stream| stream.handler.is_none())
+    }
+
+    /// Takes out the handles for ending all streams, but for that of a handler in this thread.
+    pub(super) fn take_others(&mut self) -> Vec<S> {
+        let ours = thread::current().id();
+        self.take_handles(|stream| stream.handler != Some(ours))
+    }
+
+    fn take_handles(&mut self, which: impl Fn(&Stream<S>) -> bool) -> Vec<S> {
+        let streams = self.streams.values_mut().filter(|stream| which(stream));
+        streams.filter_map(|stream| stream.handle.take()).collect()
     }
 }
 
