@@ -130,7 +130,7 @@ impl<R: Role> Connection<R> {
     /// Must come before the first message.
     #[must_use]
     pub fn with_deflate(self, agreed: &Agreed, config: &DeflateConfig) -> Self {
-        self.with_negotiated(Some((*agreed, *config)))
+        self.with_negotiated(Some((agreed, config)))
     }
 
     /// Returns the parameters of permessage-deflate that were agreed on, or `None` if messages are
@@ -522,9 +522,9 @@ impl<R: Role> Connection<R> {
     }
 
     /// Sets what a handshake has negotiated.
-    pub(crate) fn with_negotiated(mut self, deflate: Option<(Agreed, DeflateConfig)>) -> Self {
+    pub(crate) fn with_negotiated(mut self, deflate: Option<(&Agreed, &DeflateConfig)>) -> Self {
         if let Some((agreed, config)) = deflate {
-            let (inflater, deflater) = deflate::transform(R::IS_SERVER, &agreed, &config);
+            let (inflater, deflater) = deflate::transform(R::IS_SERVER, agreed, config);
             self.reader.set_inflater(inflater);
             self.writer.set_deflater(deflater);
         }

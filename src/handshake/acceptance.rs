@@ -14,7 +14,7 @@ use super::known::Field;
 use super::origin::Origins;
 use super::request::Request;
 use crate::connection::{Config, Connection};
-use crate::extension::deflate::{self, Agreed, DeflateConfig};
+use crate::extension::deflate::{self, Agreed};
 use crate::http::fields::Fields;
 use crate::http::list::is_token;
 use crate::role::Server;
@@ -190,19 +190,18 @@ impl<'a> Acceptance<'a> {
         if subprotocol.is_some_and(|it| !request.subprotocols().any(|offered| offered == it)) {
             return Err(HandshakeUsageError::SubprotocolNotOffered.into());
         }
-        let deflate = self.config.deflate.and_then(|config| {
+        let agreed = self.config.deflate.as_ref().and_then(|config| {
             // The offers have been checked.
-            let offers = request.extensions().flatten();
-            Some((deflate::respond(&config, offers)?, config))
+            deflate::respond(config, request.extensions().flatten())
         });
         let key = request.head.first(Field::Key).unwrap_or_default();
         Ok(Accepted {
             lines: accept_lines(key),
             subprotocol,
-            deflate,
-            extensions: deflate.as_ref().map(|(agreed, _)| agreed.to_string()),
+            agreed,
+            extensions: agreed.as_ref().map(ToString::to_string),
             fields: &self.fields,
-            config: self.config,
+            config: &self.config,
         })
     }
 }
@@ -214,11 +213,11 @@ pub struct Accepted<'a> {
     /// writes.
     lines: [u8; LINES.len()],
     subprotocol: Option<&'a str>,
-    deflate: Option<(Agreed, DeflateConfig)>,
+    agreed: Option<Agreed>,
     /// What was agreed on, as in `Sec-WebSocket-Extensions`.
     extensions: Option<String>,
     fields: &'a ExtraFields<'a>,
-    config: Config,
+    config: &'a Config,
 }
 
 impl Accepted<'_> {
@@ -257,7 +256,8 @@ impl Accepted<'_> {
     /// Returns the connection, which is open once the response has been sent.
     #[must_use]
     pub fn into_connection(self) -> Connection<Server> {
-        Connection::server(self.config).with_negotiated(self.deflate)
+        let Self { agreed, config, .. } = self;
+        Connection::server(*config).with_negotiated(agreed.as_ref().zip(config.deflate.as_ref()))
     }
 }
 

@@ -60,7 +60,7 @@ impl Expected {
         keys: K,
     ) -> Connection<Client<K>> {
         let connection = Connection::client_with_keys(self.config, keys);
-        connection.with_negotiated(agreed.zip(self.config.deflate))
+        connection.with_negotiated(agreed.as_ref().zip(self.config.deflate.as_ref()))
     }
 
     fn check_subprotocol(&self, head: &Head<'_>) -> Result<(), ResponseError> {

@@ -18,6 +18,7 @@ pub use negotiate::{Agreed, NAME, NegotiationError, conclude, offer, respond};
 
 /// Creates the decompressor and the compressor of one endpoint. Without a compressor, all messages
 /// are sent uncompressed.
+#[inline(never)] // most handshakes agree on no compression
 pub(crate) fn transform(
     is_server: bool,
     agreed: &Agreed,
