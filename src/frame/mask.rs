@@ -105,15 +105,29 @@ fn append_xored(key: [u8; 4], bytes: &[u8], out: &mut Vec<u8>) {
     }
 }
 
-/// [`xor`] in words, which LLVM vectorizes.
+/// [`xor`] in words, which LLVM vectorizes. The last word overlaps the one before, and is read
+/// before that is written, so no byte is masked alone.
 #[inline(always)]
 fn xor_words(key: [u8; 4], bytes: &mut [u8]) {
-    let (words, rest) = bytes.as_chunks_mut::<8>();
-    for word in words {
-        *word = xored(key, *word);
-    }
-    for (byte, key) in rest.iter_mut().zip(key.into_iter().cycle()) {
-        *byte ^= key;
+    let end = turned(key, bytes.len());
+    if let Some(last) = bytes.last_chunk::<8>().map(|last| xored(end, *last)) {
+        for word in bytes.as_chunks_mut::<8>().0 {
+            *word = xored(key, *word);
+        }
+        if let Some(slot) = bytes.last_chunk_mut() {
+            *slot = last;
+        }
+    } else if let Some(last) = bytes.last_chunk::<4>().map(|last| xored_word(end, *last)) {
+        if let Some(first) = bytes.first_chunk_mut::<4>() {
+            *first = xored_word(key, *first);
+        }
+        if let Some(slot) = bytes.last_chunk_mut() {
+            *slot = last;
+        }
+    } else {
+        for (byte, key) in bytes.iter_mut().zip(key) {
+            *byte ^= key;
+        }
     }
 }
 
@@ -144,6 +158,12 @@ fn xored<const N: usize>(key: [u8; 4], mut block: [u8; N]) -> [u8; N] {
         *word = (u64::from_ne_bytes(*word) ^ key).to_ne_bytes();
     }
     block
+}
+
+/// Returns a word XORed with the key.
+#[inline(always)]
+fn xored_word(key: [u8; 4], word: [u8; 4]) -> [u8; 4] {
+    (u32::from_ne_bytes(key) ^ u32::from_ne_bytes(word)).to_ne_bytes()
 }
 
 /// The same for longer pieces, with the widest vectors that the processor has.
