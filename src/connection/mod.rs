@@ -167,20 +167,37 @@ impl<R: Role> Connection<R> {
     ///
     /// The rule that the peer broke, after all events that came before. The Close frame for it is
     /// already in `out`. Later calls swallow their input and return `None`.
-    #[inline]
+    #[inline(always)]
     pub fn receive<'a>(
+        &mut self,
+        input: &mut Input<'a>,
+        out: &mut Outbox,
+    ) -> Result<Option<Event<'a>>, ProtocolError> {
+        if !self.writer.may_hold_back() {
+            if let Some(event) = self.reader.receive_whole(input) {
+                return Ok(Some(event));
+            }
+            if self.reader.is_idle() && input.is_empty() {
+                return Ok(None);
+            }
+        }
+        self.receive_otherwise(input, out)
+    }
+
+    /// Receives anything but the common case. Kept out of the callers of `receive`, so that the
+    /// common case is compiled into each of them.
+    #[cold]
+    #[inline(never)]
+    fn receive_otherwise<'a>(
         &mut self,
         input: &mut Input<'a>,
         out: &mut Outbox,
     ) -> Result<Option<Event<'a>>, ProtocolError> {
         if self.writer.may_hold_back() {
             self.writer.flush_replies(out);
-        }
-        if let Some(event) = self.reader.receive_whole(input) {
-            return Ok(Some(event));
-        }
-        if self.reader.is_idle() && input.is_empty() {
-            return Ok(None);
+            if let Some(event) = self.reader.receive_whole(input) {
+                return Ok(Some(event));
+            }
         }
         let received = self.reader.receive_otherwise(input);
         match &received {
@@ -518,7 +535,7 @@ impl<R: Role> Connection<R> {
     }
 
     pub(crate) fn new(role: R, config: Config) -> Self {
-        Self { reader: Reader::new(config.limits), writer: Writer::new(role, &config) }
+        Self { reader: Reader::new(&config.limits), writer: Writer::new(role, &config) }
     }
 
     /// Sets what a handshake has negotiated.
@@ -552,6 +569,6 @@ mod tests {
     fn an_idle_connection_is_small() {
         assert!(size_of::<Connection<Server>>() <= 128);
         assert!(size_of::<Connection<Client>>() <= 128);
-        assert!(size_of::<Event<'_>>() <= 32);
+        assert!(size_of::<Event<'_>>() <= 40);
     }
 }

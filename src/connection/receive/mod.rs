@@ -14,6 +14,7 @@ mod assemble;
 mod control;
 mod header;
 mod in_place;
+mod limits;
 mod partial;
 mod payload;
 mod rules;
@@ -30,6 +31,7 @@ use self::assemble::MessageInProgress;
 use self::control::ControlFrame;
 use self::header::PartialHeader;
 use self::in_place::InPlace;
+use self::limits::ReaderLimits;
 use self::payload::DataFrame;
 use super::closing::ReadyState;
 use super::event::{ChunkEvent, Event};
@@ -49,7 +51,7 @@ use crate::role::Role;
 #[derive(Debug)]
 pub struct Reader<R> {
     state: State<R>,
-    limits: Limits,
+    limits: ReaderLimits,
     /// The receiving side of permessage-deflate, if that was negotiated.
     inflater: Option<Box<Inflater>>,
     role: PhantomData<fn() -> R>,
@@ -83,8 +85,13 @@ enum Over {
 }
 
 impl<R: Role> Reader<R> {
-    pub(super) fn new(limits: Limits) -> Self {
-        Self { state: State::Idle, limits, inflater: None, role: PhantomData }
+    pub(super) fn new(limits: &Limits) -> Self {
+        Self {
+            state: State::Idle,
+            limits: ReaderLimits::new(limits),
+            inflater: None,
+            role: PhantomData,
+        }
     }
 
     /// Returns the next message or control frame, as
@@ -94,16 +101,13 @@ impl<R: Role> Reader<R> {
     ///
     /// The rule that the peer broke. Pass its [reply](ProtocolError::reply) to the writer. Later
     /// calls swallow their input and return `None`.
-    #[inline]
+    #[inline(always)]
     pub fn receive<'a>(
         &mut self,
         input: &mut Input<'a>,
     ) -> Result<Option<Event<'a>>, ProtocolError> {
         if let Some(event) = self.receive_whole(input) {
             return Ok(Some(event));
-        }
-        if self.is_idle() && input.is_empty() {
-            return Ok(None);
         }
         self.receive_otherwise(input)
     }

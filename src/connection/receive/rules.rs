@@ -10,14 +10,14 @@
 //! the one that is reported, however reads split the stream.
 
 use super::assemble::MessageInProgress;
-use crate::connection::limits::Limits;
+use super::limits::ReaderLimits;
 use crate::error::ProtocolError;
 use crate::frame::{Header, LengthForm, OpCode, Reserved};
 use crate::role::Role;
 
 /// The rules for the next frame: they depend on what was agreed, and on the frames before.
 pub(super) struct Rules<'a> {
-    pub(super) limits: &'a Limits,
+    pub(super) limits: &'a ReaderLimits,
     /// The limit of a message that is received in chunks, if it has one of its own: instead of
     /// those of frames and messages.
     pub(super) within: Option<u64>,

@@ -34,10 +34,10 @@ impl<R: Role> Reader<R> {
         if !self.is_idle() {
             return None;
         }
-        match whole::message::<R>(&self.limits, input)? {
+        match whole::message::<R>(self.limits.whole_end, input)? {
             Ok(event) => Some(event),
             Err(violation) => {
-                self.state = State::Failing(violation);
+                self.state.enter(State::Failing(violation));
                 None
             }
         }
@@ -49,6 +49,9 @@ impl<R: Role> Reader<R> {
         &mut self,
         input: &mut Input<'a>,
     ) -> Result<Option<Event<'a>>, ProtocolError> {
+        if self.is_idle() && input.is_empty() {
+            return Ok(None);
+        }
         if let Some(violation) = self.excess() {
             return Err(self.fail(violation));
         }

@@ -6,10 +6,10 @@
 use alloc::borrow::Cow;
 
 use super::assemble::MessageInProgress;
+use super::limits::ReaderLimits;
 use super::rules::mask_bit;
 use super::unmask::PeerMask;
 use crate::connection::event::Event;
-use crate::connection::limits::Limits;
 use crate::error::ProtocolError;
 use crate::frame::CONTROL_PAYLOAD_MAX;
 use crate::input::Input;
@@ -24,21 +24,20 @@ const FINAL_BINARY: u8 = 0x82;
 const FINAL_PING: u8 = 0x89;
 const FINAL_PONG: u8 = 0x8a;
 
-/// Reads an uncompressed message in one frame, between messages. Returns `None`, and has read
-/// nothing, if that is not what comes next.
+/// The payload of a control frame has fewer bytes (RFC 6455 §5.5).
+const CONTROL_END: u32 = CONTROL_PAYLOAD_MAX as u32 + 1;
+
+/// Reads an uncompressed message in one frame of fewer bytes than `end`, between messages. Returns
+/// `None`, and has read nothing, if that is not what comes next.
 #[inline(always)]
 pub(super) fn message<'a, R: Role>(
-    limits: &Limits,
+    end: u32,
     input: &mut Input<'a>,
 ) -> Option<Result<Event<'a>, ProtocolError>> {
     let &[first @ (FINAL_TEXT | FINAL_BINARY)] = input.remaining().first_chunk()? else {
         return None;
     };
-    if limits.fragments_max == 0 {
-        return None;
-    }
-    let max = limits.frame_bytes_max.min(limits.message_bytes_max);
-    let (mut mask, payload) = take_frame::<R>(max, input)?;
+    let (mut mask, payload) = take_frame::<R>(end, input)?;
     mask.apply(payload);
     if first == FINAL_BINARY {
         return Some(Ok(Event::Binary(Cow::Borrowed(payload))));
@@ -65,7 +64,7 @@ pub(super) enum Frame<'m, 'a, R> {
 #[inline(always)]
 pub(super) fn next_frame<'m, 'a, R: Role>(
     message: Option<&'m mut MessageInProgress>,
-    limits: &Limits,
+    limits: &ReaderLimits,
     input: &mut Input<'a>,
 ) -> Option<Frame<'m, 'a, R>> {
     let &[first] = input.remaining().first_chunk()?;
@@ -76,12 +75,14 @@ pub(super) fn next_frame<'m, 'a, R: Role>(
                 return None;
             }
             let room = limits.message_bytes_max.saturating_sub(message.announced());
-            let (mask, payload) = take_frame::<R>(room.min(limits.frame_bytes_max), input)?;
+            let end = room.min(limits.frame_bytes_max).saturating_add(1);
+            let end = u32::try_from(end).unwrap_or(u32::MAX);
+            let (mask, payload) = take_frame::<R>(end, input)?;
             message.count_frame(payload.len() as u64);
             Some(Frame::Fragment { message, is_final: first == FINAL_CONTINUATION, mask, payload })
         }
         FINAL_PING | FINAL_PONG => {
-            let (mut mask, payload) = take_frame::<R>(CONTROL_PAYLOAD_MAX as u64, input)?;
+            let (mut mask, payload) = take_frame::<R>(CONTROL_END, input)?;
             mask.apply(payload);
             Some(if first == FINAL_PING { Frame::Ping(payload) } else { Frame::Pong(payload) })
         }
@@ -89,11 +90,11 @@ pub(super) fn next_frame<'m, 'a, R: Role>(
     }
 }
 
-/// Takes a frame that has arrived completely, with a payload of at most `max` bytes and a length in
-/// one of the first two forms. Returns its mask and its payload, still masked; or `None`, and has
+/// Takes a frame that has arrived completely, with a payload of fewer than `end` bytes and a length
+/// in one of the first two forms. Returns its mask and its payload, still masked; or `None`, and has
 /// taken nothing.
 #[inline]
-fn take_frame<'a, R: Role>(max: u64, input: &mut Input<'a>) -> Option<(PeerMask<R>, &'a mut [u8])> {
+fn take_frame<'a, R: Role>(end: u32, input: &mut Input<'a>) -> Option<(PeerMask<R>, &'a mut [u8])> {
     let (&[_, second], rest) = input.remaining().split_first_chunk()?;
     // A wrong mask bit makes this more than 127.
     let (prefix, len): (usize, _) = match second ^ mask_bit::<R>() {
@@ -104,7 +105,7 @@ fn take_frame<'a, R: Role>(max: u64, input: &mut Input<'a>) -> Option<(PeerMask<
         },
         _ => return None,
     };
-    if u64::from(len) > max {
+    if u32::from(len) >= end {
         return None;
     }
     let header_len: usize = if R::IS_SERVER { prefix.saturating_add(4) } else { prefix };
