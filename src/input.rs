@@ -43,9 +43,9 @@ impl<'a> Input<'a> {
         Self { rest, in_place_max, unread: Some(unread) }
     }
 
-    /// Leaves binary messages in the buffer until they are complete, so that they are lent out
-    /// uncopied however reads split them. `max` is the longest such frame in bytes, header
-    /// included. The default, zero, copies every split message.
+    /// Leaves messages in the buffer until they are complete, so that they are lent out uncopied
+    /// however reads split them. `max` is the longest such frame in bytes, header included. The
+    /// default, zero, copies every split message.
     ///
     /// An [`Inbox`](crate::Inbox) sets this on its own. With a buffer of yours, which must hold at
     /// least `max` bytes: when [`receive`](crate::Connection::receive) returns `None`, the
@@ -56,9 +56,10 @@ impl<'a> Input<'a> {
     /// To switch to chunks or release the buffer, pass the remaining bytes without this setting;
     /// they are then copied.
     ///
-    /// Other messages are not left in place. Text is checked as it arrives (RFC 6455 §8.1), and
-    /// safe code would have to check it again when it is complete. Fragments and compressed
-    /// messages are assembled elsewhere. So is a message whose header a read split.
+    /// Some messages are copied all the same. Text is checked as it arrives (RFC 6455 §8.1), and
+    /// safe code has to check it again when it is complete. So text stays as long as it is ASCII,
+    /// which costs least to check, or if only a little of it came before the rest. Fragments and
+    /// compressed messages are assembled elsewhere. So is a message whose header a read split.
     ///
     /// ```
     /// use hybi::{Config, Connection, Event, Input, Outbox};

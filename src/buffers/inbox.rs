@@ -17,6 +17,9 @@ const BUSY: usize = 64 << 10;
 const SMALL: usize = 4 << 10;
 /// A larger buffer is freed when it is no longer needed.
 const KEPT: usize = 128 << 10;
+/// A larger buffer is no longer needed if so many reads in a row had little use for it. The next
+/// long message then has to come within that many reads, or it pays for a new buffer.
+const KEPT_FOR: u8 = 8;
 /// The longest frame that is read in place by default, header included.
 const IN_PLACE_MAX: usize = 16 << 20;
 
@@ -45,12 +48,13 @@ const IN_PLACE_MAX: usize = 16 << 20;
 /// # How much it reads and keeps
 ///
 /// The room is 17 KiB, and up to 64 KiB as long as the peer fills it with every read. While a long
-/// binary message is in progress, it is the missing part of the message, which is lent out of the
-/// inbox uncopied; see [`Input::in_place_up_to`].
+/// message is in progress, it is the missing part of the message, which is lent out of the inbox
+/// uncopied; see [`Input::in_place_up_to`].
 ///
 /// The memory grows with the bytes that have arrived, at most by a constant factor, and never by a
-/// length that was only announced. A buffer of more than 128 KiB is freed at the next call of
-/// [`room`](Self::room) that finds most of it unused. [`shrink`](Self::shrink) frees all of it.
+/// length that was only announced. A buffer of more than 128 KiB is kept for further long messages;
+/// it is freed when eight reads in a row had little use for it. If each connection has an inbox of
+/// its own, call [`shrink`](Self::shrink) when one falls idle: it frees all of it.
 ///
 /// One inbox can serve many connections in turn, as long as it [is empty](Self::is_empty) when you
 /// change from one to another. If it is not, leave it to its connection and take another, or set
@@ -66,6 +70,8 @@ pub struct Inbox {
     room: usize,
     /// How much room to offer if no long frame is in progress. Invariant: `IDLE..=BUSY`.
     usual_room: usize,
+    /// How many reads in a row had little use for a large buffer.
+    little_used: u8,
     in_place_max: usize,
 }
 
@@ -86,6 +92,7 @@ impl Inbox {
             unread: 0,
             room: 0,
             usual_room: IDLE,
+            little_used: 0,
             in_place_max: IN_PLACE_MAX,
         }
     }
@@ -206,7 +213,7 @@ impl Inbox {
         let want = self.read_size();
         let needed = self.unread.saturating_add(want);
         let unread = self.start()..self.end;
-        if self.buffer.capacity() > KEPT && needed <= self.buffer.capacity() / 4 {
+        if self.is_too_large(needed) {
             let mut smaller = Vec::with_capacity(needed);
             smaller.extend_from_slice(self.unread());
             self.buffer = smaller;
@@ -227,6 +234,15 @@ impl Inbox {
             self.buffer.resize(len, 0);
         }
         want
+    }
+
+    /// Returns whether the buffer is to be freed, which holds what is `needed` now. Counts how often
+    /// that was little.
+    fn is_too_large(&mut self, needed: usize) -> bool {
+        let capacity = self.buffer.capacity();
+        let is_little_used = capacity > KEPT && needed <= capacity / 4;
+        self.little_used = if is_little_used { self.little_used.saturating_add(1) } else { 0 };
+        self.little_used > KEPT_FOR
     }
 
     /// Returns how many bytes to read next. For a frame in progress these are the missing ones, so
@@ -317,15 +333,36 @@ mod tests {
     }
 
     #[test]
-    fn a_large_buffer_is_freed_once_most_of_it_is_unused() {
+    fn a_large_buffer_is_freed_once_it_is_little_used() {
         for left in [0, 1, 1000] {
             let mut inbox = Inbox::new();
             inbox.append(&vec![0; 1 << 20]);
             let _ = inbox.input().take((1 << 20) - left);
+            for _ in 0..KEPT_FOR {
+                assert_eq!(inbox.room().len(), IDLE);
+                assert_eq!(inbox.buffer.capacity(), 1 << 20);
+            }
             assert_eq!(inbox.room().len(), IDLE);
             assert_eq!(inbox.buffer.capacity(), IDLE + left, "{left} bytes are left");
             assert_eq!(inbox.unread(), vec![0; left]);
         }
+    }
+
+    #[test]
+    fn one_buffer_serves_one_large_message_after_the_other() {
+        let (len, mut inbox) = (1 << 20, Inbox::new());
+        let header = Header::new(crate::frame::OpCode::BINARY, len as u64).encode();
+        let mut buffers = Vec::new();
+        for _ in 0..10 {
+            inbox.append(&header);
+            while inbox.len() < header.len() + len {
+                fill(&mut inbox, usize::MAX);
+            }
+            buffers.push(inbox.buffer.as_ptr());
+            inbox.clear();
+        }
+        buffers.dedup();
+        assert_eq!(buffers.len(), 1);
     }
 
     /// The most bytes that are moved by a caller that leaves `backlog` bytes unread.

@@ -55,6 +55,15 @@ impl Mask {
         self.skip(piece.len());
     }
 
+    /// Masks or unmasks the next piece as [`apply`](Self::apply), and returns whether the result is
+    /// ASCII: in one pass.
+    #[inline]
+    pub(crate) fn apply_to_ascii(&mut self, piece: &mut [u8]) -> bool {
+        let is_ascii = xor_to_ascii(self.key, piece);
+        self.skip(piece.len());
+        is_ascii
+    }
+
     /// Moves on by `n` bytes, as if they had been masked.
     #[inline]
     pub fn skip(&mut self, n: usize) {
@@ -84,6 +93,16 @@ fn xor(key: [u8; 4], bytes: &mut [u8]) {
         return wide::xor(key, bytes);
     }
     xor_words(key, bytes);
+}
+
+/// [`xor`], and whether the result is ASCII.
+fn xor_to_ascii(key: [u8; 4], bytes: &mut [u8]) -> bool {
+    #[cfg(feature = "simd")]
+    if bytes.len() >= wide::FROM {
+        return wide::xor_to_ascii(key, bytes);
+    }
+    xor_words(key, bytes);
+    bytes.is_ascii()
 }
 
 /// Appends `bytes`, XORed with the repeated key.
@@ -131,6 +150,24 @@ fn xor_words(key: [u8; 4], bytes: &mut [u8]) {
     }
 }
 
+/// [`xor_to_ascii`] in blocks of a few wide vectors. Each word of a block has a sum of its own, so
+/// that the sums are vectors, too.
+#[cfg(feature = "simd")]
+#[inline(always)]
+fn xor_blocks_to_ascii(key: [u8; 4], bytes: &mut [u8]) -> bool {
+    const NOT_ASCII: u64 = 0x8080_8080_8080_8080;
+    let mut seen = [0u64; 32];
+    let (blocks, rest) = bytes.as_chunks_mut::<256>();
+    for block in blocks {
+        *block = xored(key, *block);
+        for (seen, word) in seen.iter_mut().zip(block.as_chunks::<8>().0) {
+            *seen |= u64::from_ne_bytes(*word);
+        }
+    }
+    xor_words(key, rest);
+    seen.iter().fold(0, |all, word| all | word) & NOT_ASCII == 0 && rest.is_ascii()
+}
+
 /// [`append_xored`] for `N` bytes or more, in blocks of `N`. A block of constant length becomes a
 /// few wide loads and stores in every build profile; an iterator over all bytes does so only with
 /// link-time optimisation.
@@ -174,7 +211,7 @@ mod wide {
 
     use fearless_simd::{Level, dispatch};
 
-    use super::{append_blocks, turned, xor_words};
+    use super::{append_blocks, turned, xor_blocks_to_ascii, xor_words};
 
     /// In shorter pieces, choosing the code by the processor costs more than it gains.
     pub(super) const FROM: usize = 256;
@@ -188,6 +225,11 @@ mod wide {
         let (key, bytes) =
             if bytes.len() < ALIGN_FROM { (key, bytes) } else { xor_to_line(key, bytes) };
         dispatch!(*LEVEL.get_or_init(Level::new), _ => xor_words(key, bytes));
+    }
+
+    #[inline(never)]
+    pub(super) fn xor_to_ascii(key: [u8; 4], bytes: &mut [u8]) -> bool {
+        dispatch!(*LEVEL.get_or_init(Level::new), _ => xor_blocks_to_ascii(key, bytes))
     }
 
     /// XORs up to the start of a cache line and returns the rest. Vectors that cross two lines take
@@ -272,6 +314,26 @@ mod tests {
             assert_eq!(out, [b"before", &formula[..len]].concat(), "{len}");
             assert_eq!(out.capacity(), room, "{len} bytes need no more room than that");
             assert_eq!(mask, Mask::new(turned(key, len)));
+        }
+    }
+
+    /// The lengths at which the way changes, with one byte that is not ASCII anywhere, or none.
+    #[test]
+    fn ascii_is_seen_in_passing() {
+        let key = [0x37, 0xfa, 0x21, 0x3d];
+        for len in [0, 1, 7, 8, 9, 63, 255, 256, 257, 300, 512, 777] {
+            for odd in (0..=len).step_by(if len < 100 { 1 } else { 7 }).chain([len]) {
+                let mut text: Vec<u8> = (0..len).map(|i| (i * 37 % 128) as u8).collect();
+                if let Some(byte) = text.get_mut(odd) {
+                    *byte |= 0x80;
+                }
+                let mut bytes = text.clone();
+                Mask::new(key).apply(&mut bytes);
+                let mut mask = Mask::new(key);
+                assert_eq!(mask.apply_to_ascii(&mut bytes), odd >= len, "{odd} of {len}");
+                assert_eq!(bytes, text);
+                assert_eq!(mask, Mask::new(turned(key, len)));
+            }
         }
     }
 

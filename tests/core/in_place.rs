@@ -1,4 +1,4 @@
-//! Binary messages that stay in the caller's buffer until they are whole (`Input::in_place_up_to`).
+//! Messages that stay in the caller's buffer until they are whole (`Input::in_place_up_to`).
 //!
 //! That they are the same messages, however the input is cut, is checked wherever a test runs a stream every way.
 
@@ -155,15 +155,17 @@ fn a_long_message_may_leave_its_place_at_any_piece() {
     }
 }
 
-/// Texts, fragments and frames that are too long for it are read as ever.
+/// Fragments and frames that are too long for it are read as ever.
 #[test]
-fn only_whole_binary_messages_that_fit_are_left() {
+fn only_messages_of_one_frame_that_fit_are_left() {
     for side in BOTH {
         let frame_len = side.incoming(0x82, b"to and fro").len();
         for (first, max, left) in [
             (0x82, frame_len, true),
             (0x82, frame_len - 1, false),
-            (0x81, MAX, false),
+            (0x81, frame_len, true),
+            (0x81, frame_len - 1, false),
+            (0x01, MAX, false),
             (0x02, MAX, false),
         ] {
             let mut wire = side.incoming(first, b"to and fro");
@@ -172,6 +174,99 @@ fn only_whole_binary_messages_that_fit_are_left() {
             let mut input = Input::new(&mut wire[..len]).in_place_up_to(max);
             assert_eq!(ws.receive(&mut input, &mut out), Ok(None));
             assert_eq!(input.is_empty(), !left, "{side:?}, {first:#x} up to {max}");
+        }
+    }
+}
+
+/// Texts that show each way to deal with a text that a read has cut: ASCII, mixed from the start,
+/// and ASCII that turns out to be mixed. Some are spoilt near their end, or at a cut.
+fn texts() -> Vec<Vec<u8>> {
+    let ascii = "to and fro; ".repeat(4000).into_bytes();
+    let mixed =
+        "to and fro, hin und zur\u{fc}ck, \u{10d8}\u{10e5}\u{10d8}-\u{10d0}\u{10e5}, \u{1f3d3}; "
+            .repeat(900)
+            .into_bytes();
+    let turns = [&ascii[..20_000], &mixed].concat();
+    let mut texts = vec![ascii[..300].to_vec()];
+    for text in [ascii, mixed, turns] {
+        for at in [1, 1000, 17_000, text.len() - 1] {
+            let mut spoilt = text.clone();
+            spoilt[at] = 0xff;
+            texts.push(spoilt);
+        }
+        let mut cut_off = text.clone();
+        cut_off.extend_from_slice(&"\u{1f3d3}".as_bytes()[..3]);
+        texts.extend([text, cut_off]);
+    }
+    texts
+}
+
+/// RFC 6455 §8.1: text fails at the read that brings its first bad byte, in place as ever; and what
+/// is good arrives, lent out or copied.
+#[test]
+fn text_in_place_has_the_verdict_of_text_that_is_copied_at_the_same_read() {
+    for (side, text) in
+        BOTH.into_iter().flat_map(|side| texts().into_iter().map(move |t| (side, t)))
+    {
+        let wire = [side.incoming(0x81, &text), side.incoming(0x82, b"behind it")].concat();
+        for piece in [1 << 10, 3001, 4 << 10, 16 << 10, 17 << 10, 40_000] {
+            let run = |max| {
+                let mut ws = side.connection(Config::default());
+                let (mut out, mut left, mut seen) = (vec![], vec![], vec![]);
+                for news in wire.chunks(piece) {
+                    left.extend_from_slice(news);
+                    let mut input = Input::new(&mut left).in_place_up_to(max);
+                    let mut events = vec![];
+                    loop {
+                        match ws.receive(&mut input, &mut out) {
+                            Ok(None) => break,
+                            Ok(Some(event)) => events.push(Ok(event.into_owned())),
+                            Err(error) => {
+                                events.push(Err(error));
+                                break;
+                            }
+                        }
+                    }
+                    let rest = input.remaining().to_vec();
+                    left = rest;
+                    seen.push(events);
+                }
+                (seen, out)
+            };
+            let copied = run(0);
+            assert_eq!(run(MAX), copied, "{side:?}, {} bytes in reads of {piece}", text.len());
+            let is_good = str::from_utf8(&text).is_ok();
+            let first = copied.0.iter().flatten().next().unwrap();
+            match first {
+                Ok(Event::Text(got)) => assert!(is_good && got.as_bytes() == text),
+                other => assert_eq!((other, is_good), (&Err(ProtocolError::TextNotUtf8), false)),
+            }
+        }
+    }
+}
+
+/// ASCII is lent out of the buffer however long it is, and other text if only a little of it came
+/// before the rest.
+#[test]
+fn text_that_was_cut_is_lent_out_if_that_costs_least() {
+    let ascii = "to and fro; ".repeat(4000);
+    let mixed = "\u{10d8}\u{10e5}\u{10d8}-\u{10d0}\u{10e5}; ".repeat(2000);
+    for (side, (text, cut, is_lent)) in BOTH.into_iter().flat_map(|side| {
+        [(&ascii, 10, true), (&ascii, 40_000, true), (&mixed, 1001, true), (&mixed, 20_000, false)]
+            .map(|case| (side, case))
+    }) {
+        let mut wire = side.incoming(0x81, text.as_bytes());
+        let (mut ws, mut out) = (side.connection(Config::default()), vec![]);
+        let mut input = Input::new(&mut wire[..cut]).in_place_up_to(MAX);
+        assert_eq!(ws.receive(&mut input, &mut out), Ok(None));
+        let taken = cut - input.len();
+        let mut input = Input::new(&mut wire[taken..]).in_place_up_to(MAX);
+        match ws.receive(&mut input, &mut out) {
+            Ok(Some(Event::Text(got))) => {
+                assert_eq!(got, *text);
+                assert_eq!(matches!(got, Cow::Borrowed(_)), is_lent, "{side:?}, cut at {cut}");
+            }
+            other => panic!("{side:?}, cut at {cut}: {other:?}"),
         }
     }
 }

@@ -93,20 +93,31 @@ impl MessageInProgress {
         piece: &mut [u8],
         rest: Option<usize>,
     ) -> Result<(), ProtocolError> {
-        let too_big = ProtocolError::MessageTooBig { len: self.announced };
         match &mut self.assembly {
             Assembly::Binary(bytes) => {
+                let too_big = ProtocolError::MessageTooBig { len: self.announced };
                 reserve(bytes, piece.len(), rest).map_err(|_| too_big)?;
                 mask.append(piece, bytes);
                 Ok(())
             }
-            Assembly::Text { text, cut } => {
+            Assembly::Text { .. } => {
                 mask.apply(piece);
-                let arrived = cut.bytes().len().saturating_add(piece.len());
-                reserve_text(text, arrived, rest).map_err(|_| too_big)?;
-                push_text(text, cut, piece)
+                self.push_text(piece, rest)
             }
         }
+    }
+
+    /// Appends a piece of a text, as [`push`](Self::push), that is not masked.
+    pub(super) fn push_text(
+        &mut self,
+        piece: &[u8],
+        rest: Option<usize>,
+    ) -> Result<(), ProtocolError> {
+        let Assembly::Text { text, cut } = &mut self.assembly else { return Ok(()) };
+        let too_big = ProtocolError::MessageTooBig { len: self.announced };
+        let arrived = cut.bytes().len().saturating_add(piece.len());
+        reserve_text(text, arrived, rest).map_err(|_| too_big)?;
+        push_text(text, cut, piece)
     }
 
     /// Appends a piece that was decompressed. A piece of text starts with the code point that was

@@ -1,110 +1,189 @@
 //! Messages that stay in the caller's buffer until they are complete: see
 //! [`Input::in_place_up_to`].
+//!
+//! Binary messages stay. Text must fail at its first bad byte (RFC 6455 §8.1), but what was checked
+//! piece by piece becomes a `&str` only if the whole is checked once more. ASCII is seen in passing,
+//! so ASCII stays. Other text stays if little of it had to be checked twice. Otherwise a copy, which
+//! needs one check, costs less.
+
+use alloc::borrow::Cow;
+use core::mem;
 
 use super::rules::Rules;
-use crate::frame::{Header, Mask, OpCode};
+use super::unmask::PeerMask;
+use crate::connection::data::Kind;
+use crate::connection::event::Event;
+use crate::frame::OpCode;
 use crate::input::Input;
 use crate::length::in_memory;
 use crate::role::Role;
+use crate::utf8::{self, Checked};
 
 /// How many bytes wait for the message to be complete before they are unmasked: fewer than the
 /// nearest cache holds.
 const UNMASK_FROM: usize = 16 << 10;
 
-/// A binary message of one frame that stays in the caller's buffer. The input starts with its
-/// header.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct InPlace {
+/// A message of one frame that stays in the caller's buffer. The input starts with its header.
+#[derive(Debug)]
+pub(super) struct InPlace<R> {
+    kind: Kind,
+    header_len: usize,
+    payload_len: usize,
+    /// The mask of the payload, at its start.
+    mask: PeerMask<R>,
     /// How many bytes of the payload have arrived.
     received: usize,
-    /// How many of them have been unmasked.
+    /// How many of them have been unmasked. All of them, if it is a text.
     unmasked: usize,
+    /// How many bytes of a text are known to be valid.
+    valid: usize,
 }
 
 /// The result of reading a message in place.
 pub(super) enum Outcome<'a> {
-    /// The message is complete. Its payload, unmasked.
-    Complete(&'a [u8]),
+    Complete(Event<'a>),
     /// The message stays in the input until more of it has arrived.
     Incomplete,
     /// The message can no longer be read in place: see [`InPlace::leave`].
     TooLong,
+    /// The text is to be copied. The input is a header, and a payload that is not masked any more.
+    Copy,
+    NotUtf8,
 }
 
-impl InPlace {
-    /// Starts to read a message in place, if it is binary, uncompressed, in one frame, legal,
-    /// incomplete, and short enough.
+impl<R: Role> InPlace<R> {
+    /// Starts to read a message in place, if it is uncompressed, in one frame, legal, incomplete,
+    /// and short enough; and if it is a text, unless it is better copied.
     #[inline(always)]
-    pub(super) fn begin<R: Role>(rules: &Rules<'_>, input: &mut Input<'_>) -> Option<Self> {
+    pub(super) fn begin(rules: &Rules<'_>, input: &Input<'_>) -> Option<Self> {
         let (header, header_len) = rules.check::<R>(input.remaining()).ok()??;
-        let frame_len = header_len.saturating_add(in_memory(header.payload_len));
-        let is_binary = header.fin && header.opcode == OpCode::BINARY && header.reserved.is_none();
-        if !is_binary || input.len() >= frame_len || frame_len > input.in_place_max() {
+        let kind = match header.opcode {
+            OpCode::TEXT => Kind::Text,
+            OpCode::BINARY => Kind::Binary,
+            _ => return None,
+        };
+        let mask = PeerMask::of(&header);
+        let payload_len = in_memory(header.payload_len);
+        let place =
+            Self { kind, header_len, payload_len, mask, received: 0, unmasked: 0, valid: 0 };
+        let is_plain = header.fin && header.reserved.is_none();
+        if !is_plain || place.is_complete(input) || place.is_too_long(input) {
             return None;
         }
-        let mut place = Self::default();
-        place.unmask(&header, input.front_mut(usize::MAX).get_mut(header_len..)?, false);
-        Some(place)
+        let payload = input.remaining().get(header_len..)?;
+        let is_better_copied = kind == Kind::Text
+            && payload.len() > place.checked_twice_max()
+            && !place.starts_as_ascii(payload);
+        (!is_better_copied).then_some(place)
     }
 
-    /// Reads the message that [`begin`](Self::begin) started with.
+    /// Reads what has arrived of the message that [`begin`](Self::begin) started with.
     #[inline(always)]
-    pub(super) fn resume<'a>(&mut self, input: &mut Input<'a>) -> Outcome<'a> {
-        let Some((header, header_len)) = Header::decode(input.remaining()) else {
-            return Outcome::Incomplete;
-        };
-        let frame_len = header_len.saturating_add(in_memory(header.payload_len));
-        if frame_len > input.in_place_max() {
+    pub(super) fn read<'a>(&mut self, input: &mut Input<'a>) -> Outcome<'a> {
+        if self.is_too_long(input) {
             return Outcome::TooLong;
         }
-        let is_complete = input.len() >= frame_len;
-        let Some(payload) = input.front_mut(frame_len).get_mut(header_len..) else {
+        let is_complete = self.is_complete(input);
+        let Some(payload) = input.front_mut(self.frame_len()).get_mut(self.header_len..) else {
             return Outcome::Incomplete;
         };
         if payload.len() < self.received {
             return Outcome::Incomplete; // the caller passed fewer bytes than before
         }
-        self.unmask(&header, payload, is_complete);
+        let before = mem::replace(&mut self.received, payload.len());
+        if self.kind == Kind::Text && !is_complete {
+            return self.check_text(before, payload);
+        }
+        let news = payload.get_mut(self.unmasked..).unwrap_or_default();
+        if !is_complete && news.len() < UNMASK_FROM {
+            return Outcome::Incomplete;
+        }
+        self.next_mask().apply(news);
+        self.unmasked = self.received;
         if !is_complete {
             return Outcome::Incomplete;
         }
-        let frame = input.take_up_to(frame_len);
-        Outcome::Complete(frame.get(header_len..).unwrap_or_default())
+        let frame = input.take_up_to(self.frame_len());
+        let payload = frame.get(self.header_len..).unwrap_or_default();
+        match self.kind {
+            Kind::Binary => Outcome::Complete(Event::Binary(Cow::Borrowed(payload))),
+            Kind::Text => match utf8::validate(payload) {
+                Some(text) => Outcome::Complete(Event::Text(Cow::Borrowed(text))),
+                None => Outcome::NotUtf8,
+            },
+        }
     }
 
-    /// Unmasks what is worth it of the payload that has arrived; all of it, if that is all.
-    #[inline(always)]
-    fn unmask(&mut self, header: &Header, payload: &mut [u8], is_complete: bool) {
-        self.received = payload.len();
-        let news = payload.get_mut(self.unmasked..).unwrap_or_default();
-        if !is_complete && news.len() < UNMASK_FROM {
-            return;
-        }
-        if let Some(key) = header.masking_key {
-            let mut mask = Mask::new(key);
-            mask.skip(self.unmasked);
-            mask.apply(news);
-        }
+    /// Unmasks and checks the start of a text, of which `before` bytes had arrived before.
+    fn check_text<'a>(&mut self, before: usize, payload: &mut [u8]) -> Outcome<'a> {
+        let news = payload.get_mut(before..).unwrap_or_default();
+        let is_ascii = self.next_mask().apply_to_ascii(news);
         self.unmasked = self.received;
+        if is_ascii && self.valid == before {
+            self.valid = self.received;
+            return Outcome::Incomplete;
+        }
+        if self.received > self.checked_twice_max() {
+            return Outcome::Copy;
+        }
+        match utf8::check(payload.get(self.valid..).unwrap_or_default()) {
+            Checked::Possible(valid, _) => {
+                self.valid = self.valid.saturating_add(valid.len());
+                Outcome::Incomplete
+            }
+            Checked::Impossible(_) => Outcome::NotUtf8,
+        }
     }
 
     /// Gives up on reading in place: masks the unmasked bytes again, so that the message can be
     /// read like any other. Returns `false`, and has done nothing, if the caller passed fewer bytes
     /// than before.
-    pub(super) fn leave(self, input: &mut Input<'_>) -> bool {
-        let Some((header, header_len)) = Header::decode(input.remaining()) else { return false };
-        let Some(payload) = input.front_mut(usize::MAX).get_mut(header_len..) else { return false };
+    pub(super) fn leave(&mut self, input: &mut Input<'_>) -> bool {
+        let payload = input.front_mut(usize::MAX).get_mut(self.header_len..).unwrap_or_default();
         if payload.len() < self.received {
             return false;
         }
-        if let (Some(key), Some(unmasked)) = (header.masking_key, payload.get_mut(..self.unmasked))
-        {
-            Mask::new(key).apply(unmasked);
-        }
+        self.mask.apply(payload.get_mut(..self.unmasked).unwrap_or_default());
         true
     }
 
-    pub(super) const fn received(self) -> usize {
+    /// Returns how many bytes of the payload have arrived.
+    pub(super) const fn received(&self) -> usize {
         self.received
+    }
+
+    const fn frame_len(&self) -> usize {
+        self.header_len.saturating_add(self.payload_len)
+    }
+
+    fn is_complete(&self, input: &Input<'_>) -> bool {
+        input.len() >= self.frame_len()
+    }
+
+    fn is_too_long(&self, input: &Input<'_>) -> bool {
+        self.frame_len() > input.in_place_max()
+    }
+
+    /// Returns the mask at the first byte that is still masked.
+    #[inline(always)]
+    fn next_mask(&self) -> PeerMask<R> {
+        let mut mask = self.mask.clone();
+        mask.skip(self.unmasked);
+        mask
+    }
+
+    /// Returns the most bytes of a text that are checked as they arrive, and again as a whole.
+    fn checked_twice_max(&self) -> usize {
+        (self.payload_len / 8).min(UNMASK_FROM)
+    }
+
+    /// Returns whether a text seems to be ASCII, by its first bytes.
+    fn starts_as_ascii(&self, payload: &[u8]) -> bool {
+        let mut start = [0; 64];
+        let len = payload.len().min(start.len());
+        for (slot, byte) in start.iter_mut().zip(payload) {
+            *slot = *byte;
+        }
+        start.get_mut(..len).is_some_and(|start| self.mask.clone().apply_to_ascii(start))
     }
 }

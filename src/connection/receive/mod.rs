@@ -69,7 +69,7 @@ enum State<R> {
     /// In the payload of a control frame, perhaps between the frames of a message.
     Control { frame: ControlFrame<R>, message: Option<MessageInProgress> },
     /// In a message that stays in the caller's buffer until it is complete.
-    InPlace(InPlace),
+    InPlace(InPlace<R>),
     /// The valid prefix of a bad message was returned; the next call reports the violation.
     Failing(ProtocolError),
     /// Nothing more is read.

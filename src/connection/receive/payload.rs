@@ -173,6 +173,17 @@ impl<R: Role> DataFrame<R> {
         Ok(self.end())
     }
 
+    /// Appends the start of a text, which is not masked any more and not all of it, to the message.
+    pub(super) fn push_unmasked(
+        &mut self,
+        message: &mut MessageInProgress,
+        piece: &[u8],
+    ) -> Result<(), ProtocolError> {
+        self.remaining = self.remaining.saturating_sub(piece.len() as u64);
+        self.mask.skip(piece.len());
+        message.push_text(piece, Some(in_memory(self.remaining)))
+    }
+
     /// Returns the payload that has arrived as a chunk of whole code points.
     fn plain_chunk<'a>(
         &mut self,

@@ -80,19 +80,20 @@ impl<R: Role> Reader<R> {
     #[inline(never)]
     fn step<'a>(&mut self, input: &mut Input<'a>) -> Step<Event<'a>> {
         self.read_whole_frames(input)?;
-        if self.state.is_between_frames() {
-            self.begin_in_place(input)?;
+        if self.state.is_between_frames() && !self.begin_in_place(input) {
             self.read_header(None, input)?;
         }
         match &mut self.state {
             State::Data { .. } => self.assemble(input),
-            State::InPlace(place) => match place.resume(input) {
-                Outcome::Complete(payload) => {
+            State::InPlace(place) => match place.read(input) {
+                Outcome::Complete(event) => {
                     self.state.enter(State::Idle);
-                    Break(Ok(Some(Event::Binary(Cow::Borrowed(payload)))))
+                    Break(Ok(Some(event)))
                 }
                 Outcome::Incomplete => Break(Ok(None)),
                 Outcome::TooLong => self.step_rarely(None, input),
+                Outcome::Copy => self.copy_text(input),
+                Outcome::NotUtf8 => Break(Err(self.fail(ProtocolError::TextNotUtf8))),
             },
             _ => self.step_rarely(None, input),
         }
@@ -158,17 +159,30 @@ impl<R: Role> Reader<R> {
         if input.is_empty() { Break(Ok(None)) } else { Continue(()) }
     }
 
-    /// Leaves a message in the input, if it is one that may stay there.
+    /// Starts to read a message in place, if it is one that may be. Returns whether it is.
     #[inline(always)]
-    fn begin_in_place<'a>(&mut self, input: &mut Input<'_>) -> Step<Event<'a>> {
+    fn begin_in_place(&mut self, input: &Input<'_>) -> bool {
         if input.in_place_max() > 0
             && self.is_idle()
-            && let Some(place) = InPlace::begin::<R>(&self.rules(None), input)
+            && let Some(place) = InPlace::begin(&self.rules(None), input)
         {
             self.state.enter(State::InPlace(place));
-            return Break(Ok(None));
+            return true;
         }
-        Continue(())
+        false
+    }
+
+    /// Copies the start of a text that was read in place. It is all of the input.
+    #[inline(never)]
+    fn copy_text<'a>(&mut self, input: &mut Input<'_>) -> Step<Event<'a>> {
+        let Some((header, len)) = Header::decode(input.remaining()) else { return Continue(()) };
+        self.begin_frame(&header);
+        input.take_up_to(len);
+        let State::Data { frame, message } = &mut self.state else { return Continue(()) };
+        match frame.push_unmasked(message, input.take_up_to(usize::MAX)) {
+            Ok(()) => Break(Ok(None)),
+            Err(violation) => Break(Err(self.fail(violation))),
+        }
     }
 
     /// Reads a header, of which no byte has been read before.

@@ -33,6 +33,12 @@ impl<R: Role> PeerMask<R> {
         }
     }
 
+    /// Unmasks the next piece of the payload in place, and returns whether it is ASCII.
+    #[inline]
+    pub(super) fn apply_to_ascii(&mut self, piece: &mut [u8]) -> bool {
+        if R::IS_SERVER { self.mask.apply_to_ascii(piece) } else { piece.is_ascii() }
+    }
+
     /// Appends the next piece of the payload to `out`, unmasked.
     #[inline(always)]
     pub(super) fn append(&mut self, piece: &[u8], out: &mut Vec<u8>) {
