@@ -13,6 +13,9 @@ const IDLE: usize = 17 << 10;
 /// How many bytes to read from a peer that fills this room again and again. Fewer system calls are
 /// then worth more than the nearest cache.
 const BUSY: usize = 64 << 10;
+/// How many bytes of a long frame to read at once, at most: few enough to be in the second cache
+/// when they are unmasked, and so many that a system call hardly counts.
+const LONG: usize = 256 << 10;
 /// Fewer bytes than this are not worth a read of their own.
 const SMALL: usize = 4 << 10;
 /// A larger buffer is freed when it is no longer needed.
@@ -140,6 +143,9 @@ impl Inbox {
     /// Appends bytes that were read some other way, such as those that an HTTP library has read
     /// after the head of a request.
     pub fn append(&mut self, bytes: &[u8]) {
+        if self.is_empty() {
+            self.end = 0;
+        }
         self.buffer.truncate(self.end);
         self.buffer.extend_from_slice(bytes);
         self.end = self.buffer.len();
@@ -210,10 +216,11 @@ impl Inbox {
         if self.is_empty() {
             self.end = 0;
         }
-        let want = self.read_size();
+        let frame = self.frame_in_progress();
+        let want = self.read_size(frame);
         let needed = self.unread.saturating_add(want);
         let unread = self.start()..self.end;
-        if self.is_too_large(needed) {
+        if self.is_too_large(frame.unwrap_or_default().max(needed)) {
             let mut smaller = Vec::with_capacity(needed);
             smaller.extend_from_slice(self.unread());
             self.buffer = smaller;
@@ -236,8 +243,8 @@ impl Inbox {
         want
     }
 
-    /// Returns whether the buffer is to be freed, which holds what is `needed` now. Counts how often
-    /// that was little.
+    /// Returns whether the buffer is to be freed, as what is `needed` is little, and has been so for
+    /// a while.
     fn is_too_large(&mut self, needed: usize) -> bool {
         let capacity = self.buffer.capacity();
         let is_little_used = capacity > KEPT && needed <= capacity / 4;
@@ -245,18 +252,22 @@ impl Inbox {
         self.little_used > KEPT_FOR
     }
 
+    /// Returns the length of the frame that the unread bytes start with, if some of it is missing
+    /// and its header is not.
+    fn frame_in_progress(&self) -> Option<usize> {
+        let (header, header_len) = Header::decode(self.unread())?;
+        let len = header_len.saturating_add(in_memory(header.payload_len));
+        (len > self.len()).then_some(len)
+    }
+
     /// Returns how many bytes to read next. For a frame in progress these are the missing ones, so
     /// that they are unmasked while they are near, but at most as many as have arrived.
-    fn read_size(&self) -> usize {
+    fn read_size(&self, frame_in_progress: Option<usize>) -> usize {
         let arrived = self.len();
-        let Some((header, header_len)) = Header::decode(self.unread()) else {
-            return self.usual_room;
-        };
-        let frame_len = header_len.saturating_add(in_memory(header.payload_len));
-        match frame_len.saturating_sub(arrived) {
-            0 => self.usual_room,
-            missing if missing < SMALL && arrived < SMALL => self.usual_room,
-            missing => missing.min(arrived.max(self.usual_room)),
+        match frame_in_progress.map(|len| len.saturating_sub(arrived)) {
+            None => self.usual_room,
+            Some(missing) if missing < SMALL && arrived < SMALL => self.usual_room,
+            Some(missing) => missing.min(arrived.max(self.usual_room)).min(LONG),
         }
     }
 }
@@ -346,6 +357,18 @@ mod tests {
             assert_eq!(inbox.buffer.capacity(), IDLE + left, "{left} bytes are left");
             assert_eq!(inbox.unread(), vec![0; left]);
         }
+    }
+
+    #[test]
+    fn a_large_buffer_is_kept_for_a_long_frame_however_slowly_it_arrives() {
+        let mut inbox = Inbox::new();
+        inbox.append(&vec![0; 1 << 20]);
+        inbox.clear();
+        inbox.append(&Header::new(crate::frame::OpCode::BINARY, 1 << 20).encode());
+        for _ in 0..100 {
+            fill(&mut inbox, 1);
+        }
+        assert_eq!(inbox.buffer.capacity(), 1 << 20);
     }
 
     #[test]

@@ -15,6 +15,10 @@ use crate::frame::{HEADER_BYTES_MAX, Header, OpCode, Reserved};
 use crate::role::Role;
 use crate::utf8::{self, Checked, CutCodePoint};
 
+/// A longer piece of text is unmasked, checked and copied in pieces of so many bytes, so that each
+/// is in the nearest cache for all of that.
+const NEAR: usize = 16 << 10;
+
 /// A message whose last frame has not ended.
 #[derive(Debug)]
 pub(super) struct MessageInProgress {
@@ -101,8 +105,13 @@ impl MessageInProgress {
                 Ok(())
             }
             Assembly::Text { .. } => {
-                mask.apply(piece);
-                self.push_text(piece, rest)
+                let mut rest = rest.map(|rest| rest.saturating_add(piece.len()));
+                for piece in piece.chunks_mut(NEAR) {
+                    rest = rest.map(|rest| rest.saturating_sub(piece.len()));
+                    mask.apply(piece);
+                    self.push_text(piece, rest)?;
+                }
+                Ok(())
             }
         }
     }

@@ -2,8 +2,8 @@
 //! [`Input::in_place_up_to`].
 //!
 //! Binary messages stay. Text must fail at its first bad byte (RFC 6455 §8.1), but what was checked
-//! piece by piece becomes a `&str` only if the whole is checked once more. ASCII is seen in passing,
-//! so ASCII stays. Other text stays if little of it had to be checked twice. Otherwise a copy, which
+//! in pieces becomes a `&str` only if the whole is checked once more. ASCII is seen in passing, so
+//! ASCII stays. Other text stays if little of it had to be checked twice. Otherwise a copy, which
 //! needs one check, costs less.
 
 use alloc::borrow::Cow;

@@ -91,8 +91,8 @@ pub(super) fn next_frame<'m, 'a, R: Role>(
 }
 
 /// Takes a frame that has arrived completely, with a payload of fewer than `end` bytes and a length
-/// in one of the first two forms. Returns its mask and its payload, still masked; or `None`, and has
-/// taken nothing.
+/// in one of the first two forms. Returns its mask and its payload, still masked. Otherwise returns
+/// `None`, and has taken nothing.
 #[inline]
 fn take_frame<'a, R: Role>(end: u32, input: &mut Input<'a>) -> Option<(PeerMask<R>, &'a mut [u8])> {
     let (&[_, second], rest) = input.remaining().split_first_chunk()?;
