@@ -137,6 +137,11 @@ impl<S: Stream, R: Role> Reader<S, R> {
         self.receiving.receive_until(deadline)
     }
 
+    /// Waits for something of a message until `deadline`, and drops it.
+    pub(super) fn discard(&mut self, deadline: Option<Instant>) -> Result<(), Error> {
+        self.receiving.discard(deadline)
+    }
+
     /// Waits for `n` bytes of a message: see [`WebSocket::receive_up_to`].
     ///
     /// # Errors
@@ -343,6 +348,37 @@ impl<S: Stream, R: Role> Writer<S, R> {
         self.encode(|writer, out| writer.pong(payload, out))
     }
 
+    /// Sends messages in one go. Fails with a time-out if the stream has not taken them in time.
+    pub(super) fn send_all_in_time(&self, messages: &[Prepared]) -> Result<(), Error> {
+        self.encode_in_time(|writer, out| {
+            messages.iter().try_for_each(|message| writer.send_prepared(message, out))
+        })
+    }
+
+    /// Sends a message. Fails with a time-out if the stream has not taken it in time.
+    pub(super) fn send_in_time<'a>(&self, message: impl Into<Data<'a>>) -> Result<(), Error> {
+        self.encode_in_time(|writer, out| writer.send(message, out))
+    }
+
+    /// Queues a message. Fails with a time-out if so much waits that it must be written, and the
+    /// stream has not taken it in time.
+    pub(super) fn feed_in_time<'a>(&self, message: impl Into<Data<'a>>) -> Result<(), Error> {
+        self.link.write(|WritingSide { writer, transfer }| {
+            transfer.feed(|out| writer.send(message, out))?;
+            if transfer.is_fed_enough() { Err(Error::TimedOut) } else { Ok(()) }
+        })
+    }
+
+    fn encode_in_time(
+        &self,
+        encode: impl FnOnce(&mut connection::Writer<R>, &mut Outbox) -> Result<(), UsageError>,
+    ) -> Result<(), Error> {
+        self.link.write(|WritingSide { writer, transfer }| {
+            transfer.send(|out| encode(writer, out))?;
+            if transfer.is_unsent() { Err(Error::TimedOut) } else { Ok(()) }
+        })
+    }
+
     fn encode(
         &self,
         encode: impl FnOnce(&mut connection::Writer<R>, &mut Outbox) -> Result<(), UsageError>,
@@ -370,6 +406,15 @@ impl<S: Stream, R: Role> Writer<S, R> {
     /// As [`WebSocket::close_without_code`].
     pub fn close_without_code(&self) -> Result<(), Error> {
         self.encode_close(connection::Writer::close_without_code)
+    }
+
+    /// Leaves a Close frame for whoever writes next, and so does not wait for the peer.
+    pub(super) fn post_close(&self, code: CloseCode, reason: &str) -> Result<(), Error> {
+        self.link.write(|WritingSide { writer, transfer }| {
+            writer.close(code, reason, transfer.out())?;
+            self.link.note_closing();
+            Ok(())
+        })
     }
 
     /// Ends the connection within `timeout`, whatever the peer does and whatever other threads are

@@ -14,7 +14,7 @@ use crate::error::UsageError;
 use crate::input::Input;
 
 /// How much [`Transfer::feed`] gathers before it writes.
-pub(super) const FEED_BYTES_MAX: usize = 64 << 10;
+const FEED_BYTES_MAX: usize = 64 << 10;
 /// How much memory an idle connection may keep for its output.
 const OUT_BYTES_KEPT: usize = 64 << 10;
 /// How long to wait for the peer to end the stream after the last thing that was said, and how much
@@ -344,10 +344,15 @@ impl<S: Stream> Transfer<S> {
     ) -> Result<(), Error> {
         self.check_writable()?;
         encode(&mut self.out)?;
-        if self.unsent() >= FEED_BYTES_MAX {
+        if self.is_fed_enough() {
             self.flush(self.write_deadline())?;
         }
         Ok(())
+    }
+
+    /// Returns whether so much waits that [`feed`](Self::feed) writes.
+    pub(super) fn is_fed_enough(&self) -> bool {
+        self.unsent() >= FEED_BYTES_MAX
     }
 
     /// Writes everything that is unsent, or fails with a time-out.

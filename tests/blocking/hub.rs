@@ -19,21 +19,21 @@ use hybi::keepalive::KeepaliveConfig;
 use hybi::{Client, CloseCode, Message, UsageError};
 
 /// Longer than anything takes on a busy machine: passing it is a failure, never how a test goes on.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub(super) const PATIENCE: Duration = Duration::from_secs(60);
 
 type Socket = Shared<TcpStream>;
-type Handled = Result<(), Box<dyn StdError + Send + Sync>>;
+pub(super) type Handled = Result<(), Box<dyn StdError + Send + Sync>>;
 
 /// A hub that serves in threads of its own, until it is dropped.
-struct Server<S: TryClone + Send + 'static = Socket> {
-    hub: Hub<S>,
-    address: SocketAddr,
-    events: Receiver<HubEvent>,
+pub(super) struct Server<S: TryClone + Send + 'static = Socket> {
+    pub(super) hub: Hub<S>,
+    pub(super) address: SocketAddr,
+    pub(super) events: Receiver<HubEvent>,
     serving: Option<JoinHandle<io::Result<()>>>,
 }
 
 impl Server {
-    fn start(
+    pub(super) fn start(
         config: HubConfig,
         handler: impl Fn(Arrival) -> Handled + Send + Sync + 'static,
     ) -> Self {
@@ -48,7 +48,7 @@ impl Server {
 }
 
 impl<S: TryClone + Send + 'static> Server<S> {
-    fn serve(
+    pub(super) fn serve(
         hub: Hub<S>,
         events: Receiver<HubEvent>,
         handler: impl Fn(Arrival<S>) -> Handled + Send + Sync + 'static,
@@ -60,17 +60,17 @@ impl<S: TryClone + Send + 'static> Server<S> {
         Self { hub, address, events, serving }
     }
 
-    fn uri(&self) -> String {
+    pub(super) fn uri(&self) -> String {
         format!("ws://{}/", self.address)
     }
 
-    fn connect(&self) -> WebSocket<TcpStream, Client> {
+    pub(super) fn connect(&self) -> WebSocket<TcpStream, Client> {
         blocking::connect(&self.uri()).unwrap()
     }
 
     /// Waits for an event of this name, past others.
     #[track_caller]
-    fn event(&self, name: &str) -> HubEvent {
+    pub(super) fn event(&self, name: &str) -> HubEvent {
         loop {
             let event = self.events.recv_timeout(PATIENCE).expect(name);
             if event.name() == name {
@@ -80,7 +80,7 @@ impl<S: TryClone + Send + 'static> Server<S> {
     }
 
     /// Waits until all threads that served have ended.
-    fn join(&mut self) {
+    pub(super) fn join(&mut self) {
         self.serving.take().unwrap().join().unwrap().unwrap();
     }
 }
@@ -94,7 +94,9 @@ impl<S: TryClone + Send + 'static> Drop for Server<S> {
     }
 }
 
-fn accept<S: TryClone + Send + 'static>(arrival: Arrival<S>) -> Result<Session<S>, AcceptError> {
+pub(super) fn accept<S: TryClone + Send + 'static>(
+    arrival: Arrival<S>,
+) -> Result<Session<S>, AcceptError> {
     arrival.accept(&Acceptance::from_any_origin())
 }
 
@@ -111,12 +113,12 @@ fn idle(mut session: Session) -> Handled {
 }
 
 /// Receives to the end.
-fn end<S: Stream, R: hybi::Role>(ws: &mut WebSocket<S, R>) -> Closed {
+pub(super) fn end<S: Stream, R: hybi::Role>(ws: &mut WebSocket<S, R>) -> Closed {
     while let Ok(Some(_)) = ws.receive() {}
     ws.closed().unwrap().clone()
 }
 
-fn receive(ws: &mut WebSocket<TcpStream, Client>) -> Message {
+pub(super) fn receive(ws: &mut WebSocket<TcpStream, Client>) -> Message {
     ws.receive().unwrap().unwrap()
 }
 

@@ -13,6 +13,7 @@ mod errors;
 mod halves;
 mod handshake;
 mod hub;
+mod hub_bounds;
 mod parts;
 mod proxies;
 mod refusals;

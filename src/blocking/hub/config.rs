@@ -78,8 +78,8 @@ impl HubConfig {
     }
 
     /// Sets the most memory for what waits in the queue of one connection, in bytes: the frames
-    /// with their headers, and 160 bytes for each. Default: 1 MiB. The message that is being
-    /// written does not count, and the system buffers more.
+    /// with their headers, and 160 bytes for each. Default: 1 MiB. What is being written does not
+    /// count: one message, or several of 16 KiB together. The system buffers more.
     ///
     /// A connection whose queue would overflow is closed with 1013, and nobody waits for it. A
     /// single message that is longer than this is an error of its sender: see
@@ -117,8 +117,8 @@ impl HubConfig {
         self
     }
 
-    /// Sets how long a client may take to receive one message. Default: 10 s. After that it is
-    /// dropped with 1013.
+    /// Sets how long a client may take to receive one message, or several of up to 16 KiB together.
+    /// Default: 10 s. After that it is dropped with 1013.
     pub fn write_within(mut self, time: Duration) -> Self {
         self.write_within = time;
         self

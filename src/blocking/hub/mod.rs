@@ -28,7 +28,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::string::String;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread;
+use std::thread::{self, ThreadId};
 use std::time::{Duration, Instant};
 use std::vec::Vec;
 
@@ -127,6 +127,8 @@ struct State<S> {
     is_ending: bool,
     /// When all connections are to have ended.
     end_by: Option<Instant>,
+    /// The threads that wait for that.
+    ending: Vec<ThreadId>,
 }
 
 impl Hub {
@@ -158,6 +160,7 @@ impl<S: TryClone + Send + 'static> Hub<S> {
                 listening: Vec::new(),
                 is_ending: false,
                 end_by: None,
+                ending: Vec::new(),
             }),
             changed: Condvar::new(),
         }))
@@ -325,15 +328,18 @@ impl<S: TryClone + Send + 'static> Hub<S> {
     ///
     /// Requests about which a handler has not decided yet are waited for, too. If a handler calls
     /// this, its own connection is neither waited for nor counted: it ends when the handler
-    /// returns. Of several calls, the earliest deadline holds for all.
+    /// returns. Nor does it wait for another handler that does the same, which would wait for it.
+    /// Of several calls, the earliest deadline holds for all.
     ///
     /// To end [`serve`](Self::serve), this connects to its address. Where that is impossible,
     /// because a firewall keeps the machine from itself, it ends with the next client.
     pub fn terminate(&self, timeout: Duration) -> usize {
+        let this_thread = thread::current().id();
         {
             let mut state = self.0.state();
             let deadline = after(Some(timeout));
             state.is_ending = true;
+            state.ending.push(this_thread);
             state.end_by = earlier(state.end_by, deadline);
         }
         self.0.wake_listeners();
@@ -343,13 +349,12 @@ impl<S: TryClone + Send + 'static> Hub<S> {
         }
         let idle = self.0.state().places.take_idle();
         idle.into_iter().for_each(place::end);
-        // The connection of a handler that calls this ends when that returns.
-        let is_awaited = |peer: &Peer<S>| !peer.is_of_this_thread() && !peer.is_over();
         let mut state = self.0.state();
-        while !passed(state.end_by) {
-            let is_undecided = state.places.have_undecided();
-            if state.listening.is_empty() && !is_undecided && !state.peers.values().any(is_awaited)
-            {
+        // The connection of a handler that calls this ends when that returns.
+        let mut spared = state.not_awaited_by(this_thread);
+        while state.is_awaited(&spared) {
+            if passed(state.end_by) {
+                spared = Vec::from([this_thread]);
                 break;
             }
             // A connection that is over tells nobody, and a listener is perhaps not woken because
@@ -359,16 +364,21 @@ impl<S: TryClone + Send + 'static> Hub<S> {
                 self.0.wake_listeners();
             }
             state = self.0.state();
+            spared = state.not_awaited_by(this_thread);
         }
         // Those that came meanwhile, too.
         let newest = peers.last().map_or(0, Peer::id);
         peers.extend(state.peers.range(newest.saturating_add(1)..).map(|(_, peer)| peer.clone()));
-        let streams = state.places.take_others();
+        let streams = state.places.take_others(&spared);
+        if let Some(index) = state.ending.iter().position(|thread| *thread == this_thread) {
+            state.ending.swap_remove(index);
+        }
         drop(state);
-        peers.iter().filter(|&peer| is_awaited(peer)).for_each(Peer::terminate);
+        peers.retain(|peer| !peer.is_of(&spared));
+        peers.iter().filter(|peer| !peer.is_over()).for_each(Peer::terminate);
         streams.into_iter().for_each(place::end);
         self.0.wake_listeners();
-        peers.iter().filter(|peer| !peer.is_of_this_thread() && peer.was_dropped()).count()
+        peers.iter().filter(|peer| peer.was_dropped()).count()
     }
 
     /// Forgets a connection that is over.
@@ -389,6 +399,21 @@ impl<S: TryClone + Send + 'static> Hub<S> {
 
 /// The reason of the Close frames when a hub ends.
 const GOING_DOWN: &str = "the server is going down";
+
+impl<S: TryClone + Send + 'static> State<S> {
+    /// Returns the threads that a thread does not wait for while it ends the hub: itself, and if it
+    /// is a handler's, those of other handlers that may wait for it.
+    fn not_awaited_by(&self, thread: ThreadId) -> Vec<ThreadId> {
+        if self.places.are_served_by(thread) { self.ending.clone() } else { Vec::from([thread]) }
+    }
+
+    /// Returns whether a listener, a request or a connection holds up the end.
+    fn is_awaited(&self, but_of: &[ThreadId]) -> bool {
+        !self.listening.is_empty()
+            || self.places.have_undecided(but_of)
+            || self.peers.values().any(|peer| !peer.is_of(but_of) && !peer.is_over())
+    }
+}
 
 impl<S: TryClone + Send + 'static> Shared<S> {
     fn state(&self) -> MutexGuard<'_, State<S>> {

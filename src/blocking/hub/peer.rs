@@ -1,12 +1,14 @@
 //! [`Peer`]: the writing side of a connection. Others can send to it without waiting, and close it.
 
-use core::{fmt, ops};
+use core::fmt;
 use std::collections::VecDeque;
 use std::net::SocketAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::string::String;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, ThreadId};
 use std::time::{Duration, Instant};
+use std::vec::Vec;
 
 use super::Socket;
 use super::config::HubConfig;
@@ -22,6 +24,10 @@ use crate::role::Server;
 /// What a queued message takes beside its frame: a place in the queue, and the allocations and
 /// counters of a message that is shared.
 const ITEM: usize = 160;
+/// How much is taken from the queue to be written together, unless one message is longer.
+const BATCH_BYTES_MAX: usize = 16 << 10;
+/// For how many messages an empty queue keeps places.
+const PLACES_KEPT: usize = 64;
 
 /// A connection of a [`Hub`](super::Hub), for all who send to it. Clones are the same connection.
 ///
@@ -38,7 +44,6 @@ struct Inner<S> {
     /// The thread of the session.
     thread: ThreadId,
     queue_bytes_max: usize,
-    write_within: Duration,
     close_within: Duration,
     queue: Mutex<Queue>,
     changed: Condvar,
@@ -60,8 +65,12 @@ struct Queue {
     turn: Turn,
     /// The Close frame after the messages.
     farewell: Option<Farewell>,
+    /// Whether it has been reported that the client reads too slowly.
+    is_too_slow: bool,
     /// Nothing can be written any more.
     is_over: bool,
+    /// It is over because a write has failed.
+    has_failed: bool,
 }
 
 enum Item {
@@ -82,14 +91,15 @@ enum Turn {
 struct Farewell {
     code: CloseCode,
     reason: String,
-    /// How long closing may take, and until when.
-    patience: Duration,
+    /// When the connection is to be over, queue and Close frames included.
     deadline: Option<Instant>,
 }
 
 /// What the writing thread does next.
 enum Task {
-    Send(Prepared),
+    Send(Vec<Prepared>),
+    /// Drops the queue of a client for which the time for closing is over.
+    Drop,
     Close(Farewell),
 }
 
@@ -113,7 +123,6 @@ impl<S: Stream> Peer<S> {
             address,
             thread: thread::current().id(),
             queue_bytes_max: config.queue_bytes_max,
-            write_within: config.write_within,
             close_within: config.keepalive.close_within.unwrap_or(Duration::MAX),
             queue: Mutex::default(),
             changed: Condvar::new(),
@@ -144,8 +153,8 @@ impl<S: Stream> Peer<S> {
         }
     }
 
-    /// Returns how many bytes wait in the queue, frame headers included. The message that is being
-    /// written does not count.
+    /// Returns how many bytes wait in the queue, frame headers included. What is being written does
+    /// not count.
     #[must_use]
     pub fn unsent_bytes(&self) -> usize {
         self.0.queue().bytes
@@ -170,7 +179,7 @@ impl<S: Stream> Peer<S> {
     /// As [`send`](Self::send).
     pub fn send_prepared(&self, message: &Prepared) -> Result<(), SendError> {
         let (len, max) = (message.frame().len(), self.0.queue_bytes_max);
-        let memory = len.saturating_add(ITEM);
+        let memory = memory(message);
         if len > max {
             return Err(SendError::TooLong { len, max });
         }
@@ -196,8 +205,9 @@ impl<S: Stream> Peer<S> {
     }
 
     /// Closes the connection after the queued messages, with a code and a reason of at most 123
-    /// bytes. Does not wait. A client that does not answer with its Close frame
-    /// [in time](crate::keepalive::KeepaliveConfig::close_within) is dropped.
+    /// bytes. Does not wait. A client that does not receive those and answer with its Close frame
+    /// [in time](crate::keepalive::KeepaliveConfig::close_within), counted from this call, is
+    /// dropped. What is being written has [its time](HubConfig::write_within) in any case.
     ///
     /// # Errors
     ///
@@ -220,9 +230,9 @@ impl<S: Stream> Peer<S> {
         self.0.writer.terminate(Duration::ZERO);
     }
 
-    /// Returns whether this is the connection of the handler that runs in this thread.
-    pub(super) fn is_of_this_thread(&self) -> bool {
-        self.0.thread == thread::current().id()
+    /// Returns whether this is the connection of a handler that runs in one of these threads.
+    pub(super) fn is_of(&self, threads: &[ThreadId]) -> bool {
+        threads.contains(&self.0.thread)
     }
 
     /// Returns whether the connection is over, even if its session is still there.
@@ -254,14 +264,15 @@ impl<S: Stream> Peer<S> {
             ),
         };
         let code = CloseCode::TRY_AGAIN_LATER;
-        // Also if it is closing already: nothing that is queued holds that up any longer.
-        let is_news = self.say_farewell(code, reason, self.0.close_within).is_some();
+        let is_new = self.say_farewell(code, reason, self.0.close_within).is_some();
         let mut queue = self.0.queue();
-        let had_more = !queue.items.is_empty();
-        queue.clear();
-        drop(queue);
-        self.0.changed.notify_all();
-        if is_news || had_more {
+        // Also if it is closing already: what is queued must not hold that up.
+        let is_too_slow = matches!(why, Drop::TooSlow) && !queue.is_over && !queue.is_too_slow;
+        queue.is_too_slow |= is_too_slow;
+        if is_new || is_too_slow {
+            queue.clear();
+            drop(queue);
+            self.0.changed.notify_all();
             self.0.events.report(event);
         }
     }
@@ -277,66 +288,63 @@ impl<S: Stream> Peer<S> {
             return None;
         }
         let deadline = after(Some(patience));
-        queue.farewell = Some(Farewell { code, reason: reason.into(), patience, deadline });
+        queue.farewell = Some(Farewell { code, reason: reason.into(), deadline });
         drop(queue);
         self.0.changed.notify_all();
         Some(())
     }
 
-    /// Returns whether our side is closing, and how long that may take.
+    /// Returns whether our side is closing, and how long that may still take.
     pub(super) fn leaves_within(&self) -> Option<Duration> {
-        self.0.queue().farewell.as_ref().map(|farewell| farewell.patience)
+        self.0.queue().farewell.as_ref().map(|farewell| left(farewell.deadline))
     }
 
     /// Writes from the thread of the session, after everything that is queued. Waits for that, and
-    /// for the client. `kept` bytes may stay unwritten.
+    /// for the client.
     pub(super) fn write_in_turn(
         &self,
-        kept: usize,
         write: impl FnOnce(&Writer<S, Server>) -> Result<(), Error>,
     ) -> Result<(), SendError> {
         self.0.wait_for_turn()?;
-        self.write(kept, || write(&self.0.writer))
+        self.write(|| write(&self.0.writer))
     }
 
     /// The writing thread.
     pub(super) fn run(&self) {
-        let thread = WritingThread(self);
+        // A stream of the program's own may panic. Whoever queues or closes counts on this thread.
+        if catch_unwind(AssertUnwindSafe(|| self.write_queue())).is_err() {
+            self.terminate();
+        }
+    }
+
+    fn write_queue(&self) {
         while let Some(task) = self.0.next_task() {
             match task {
-                Task::Send(message) => {
-                    let sent = self.write(0, || self.0.writer.send_prepared(&message));
-                    if sent == Err(SendError::Closing) {
-                        // The client may still say why, but not for ever.
-                        self.0.writer.terminate(self.0.close_within);
-                    }
+                Task::Send(messages) => {
+                    let _ = self.write(|| self.0.writer.send_all_in_time(&messages));
                 }
-                Task::Close(Farewell { code, reason, deadline, .. }) => {
+                Task::Drop => self.drop_client(Drop::TooSlow),
+                Task::Close(Farewell { code, reason, deadline }) => {
                     // Fails if there is nobody to say it to.
-                    let _ = self.0.writer.close(code, &reason);
+                    let _ = self.0.writer.post_close(code, &reason);
                     self.0.writer.terminate(left(deadline)); // waits for the client's Close frame
                     self.0.end();
                 }
             }
         }
-        drop(thread);
+        if self.0.queue().has_failed {
+            // The client may still say why, but not for ever.
+            self.0.writer.terminate(self.0.close_within);
+        }
     }
 
-    /// Writes, then lets others write. Drops the client if it has not taken everything in time, but
-    /// for `kept` bytes.
-    fn write(
-        &self,
-        kept: usize,
-        write: impl FnOnce() -> Result<(), Error>,
-    ) -> Result<(), SendError> {
-        let started = Instant::now();
+    /// Writes, then lets others write. Drops the client if it has not taken everything in time.
+    fn write(&self, write: impl FnOnce() -> Result<(), Error>) -> Result<(), SendError> {
         let result = match write() {
+            Ok(()) => Ok(()),
+            Err(Error::TimedOut) => Err(SendError::TooSlow),
             // The connection is over, or nearly so. The reader finds out how.
             Err(_) => Err(SendError::Closing),
-            // Bytes are also left if a pong was queued just now, which is no fault.
-            Ok(()) if started.elapsed() < self.0.write_within => Ok(()),
-            Ok(()) if self.0.writer.unsent_bytes() <= kept => Ok(()),
-            Ok(()) => Err(SendError::TooSlow),
         };
         if result == Err(SendError::TooSlow) {
             self.drop_client(Drop::TooSlow);
@@ -344,6 +352,7 @@ impl<S: Stream> Peer<S> {
         let mut queue = self.0.queue();
         queue.is_writing = false;
         if result == Err(SendError::Closing) {
+            queue.has_failed |= !queue.is_over;
             queue.is_over = true;
             queue.clear();
         }
@@ -353,16 +362,9 @@ impl<S: Stream> Peer<S> {
     }
 }
 
-/// Whoever queues or closes counts on the writing thread. If it panics, in a stream of the
-/// program's, this ends the connection.
-struct WritingThread<'a, S: Stream>(&'a Peer<S>);
-
-impl<S: Stream> ops::Drop for WritingThread<'_, S> {
-    fn drop(&mut self) {
-        if thread::panicking() {
-            self.0.terminate();
-        }
-    }
+/// Returns how much memory a queued message takes.
+fn memory(message: &Prepared) -> usize {
+    message.frame().len().saturating_add(ITEM)
 }
 
 /// Returns how much time is left, for ever if there is no deadline.
@@ -387,8 +389,8 @@ impl<S> Inner<S> {
         self.changed.notify_all();
     }
 
-    /// Waits until the session may write. Every message before it is written in time, or the client
-    /// is dropped, which ends this wait, too.
+    /// Waits until the session may write. What is before it is written in time, or the queue is
+    /// dropped, which ends this wait, too.
     fn wait_for_turn(&self) -> Result<(), SendError> {
         let mut queue = self.queue();
         if !queue.is_open() {
@@ -419,28 +421,20 @@ impl<S> Inner<S> {
                 queue = self.wait(queue);
                 continue;
             }
-            let is_late = queue.farewell.as_ref().is_some_and(|farewell| passed(farewell.deadline));
-            if is_late && !queue.items.is_empty() {
-                queue.clear();
-                self.changed.notify_all();
-            }
-            match queue.items.pop_front() {
-                Some(Item::Message(message)) => {
-                    let len = message.frame().len();
-                    queue.bytes = queue.bytes.saturating_sub(len);
-                    queue.memory = queue.memory.saturating_sub(len.saturating_add(ITEM));
+            match (queue.items.front(), &queue.farewell) {
+                (None, None) => queue = self.wait(queue),
+                (None, Some(farewell)) => return Some(Task::Close(farewell.clone())),
+                (Some(_), Some(farewell)) if passed(farewell.deadline) => return Some(Task::Drop),
+                (Some(Item::Message(_)), _) => {
                     queue.is_writing = true;
-                    return Some(Task::Send(message));
+                    return Some(Task::Send(queue.take_batch()));
                 }
-                Some(Item::Turn) => {
+                (Some(Item::Turn), _) => {
+                    queue.items.pop_front();
                     queue.turn = Turn::Granted;
                     queue.is_writing = true;
                     self.changed.notify_all();
                 }
-                None => match &queue.farewell {
-                    Some(farewell) => return Some(Task::Close(farewell.clone())),
-                    None => queue = self.wait(queue),
-                },
             }
         }
     }
@@ -451,9 +445,30 @@ impl Queue {
         self.farewell.is_none() && !self.is_over
     }
 
+    /// Takes what is written together: the next message, and short ones after it.
+    fn take_batch(&mut self) -> Vec<Prepared> {
+        let mut batch = Vec::new();
+        let mut room = BATCH_BYTES_MAX;
+        while let Some(Item::Message(message)) = self.items.front() {
+            let memory = memory(message);
+            if !batch.is_empty() && memory > room {
+                break;
+            }
+            room = room.saturating_sub(memory);
+            self.bytes = self.bytes.saturating_sub(message.frame().len());
+            self.memory = self.memory.saturating_sub(memory);
+            batch.push(message.clone());
+            self.items.pop_front();
+        }
+        if self.items.is_empty() {
+            self.items.shrink_to(PLACES_KEPT);
+        }
+        batch
+    }
+
     /// Drops what waits.
     fn clear(&mut self) {
-        self.items.clear();
+        self.items = VecDeque::new();
         (self.bytes, self.memory) = (0, 0);
         if self.turn == Turn::Waiting {
             self.turn = Turn::None;

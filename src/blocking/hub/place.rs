@@ -92,10 +92,14 @@ impl<S: TryClone + Send + 'static> Place<S> {
 }
 
 impl<S> Places<S> {
-    /// Returns whether there are requests that other threads have not decided about.
-    pub(super) fn have_undecided(&self) -> bool {
-        let ours = thread::current().id();
-        let is_other = |handler| handler != ours;
+    /// Returns whether a handler runs in this thread.
+    pub(super) fn are_served_by(&self, thread: ThreadId) -> bool {
+        self.streams.values().any(|stream| stream.handler == Some(thread))
+    }
+
+    /// Returns whether there are requests that threads other than these have not decided about.
+    pub(super) fn have_undecided(&self, but_of: &[ThreadId]) -> bool {
+        let is_other = |handler| !but_of.contains(&handler);
         self.streams.values().any(|stream| !stream.is_open && stream.handler.is_some_and(is_other))
     }
 
@@ -104,10 +108,9 @@ impl<S> Places<S> {
         self.take_handles(|stream| stream.handler.is_none())
     }
 
-    /// Takes out the handles for ending all streams, but for that of a handler in this thread.
-    pub(super) fn take_others(&mut self) -> Vec<S> {
-        let ours = thread::current().id();
-        self.take_handles(|stream| stream.handler != Some(ours))
+    /// Takes out the handles for ending all streams, but for those of handlers in these threads.
+    pub(super) fn take_others(&mut self, but_of: &[ThreadId]) -> Vec<S> {
+        self.take_handles(|stream| !stream.handler.is_some_and(|thread| but_of.contains(&thread)))
     }
 
     fn take_handles(&mut self, which: impl Fn(&Stream<S>) -> bool) -> Vec<S> {

@@ -3,13 +3,13 @@
 use core::fmt;
 use std::io;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::memory::{Assembly, NoMemory};
 use super::peer::{Drop as DropReason, Peer};
 use super::place::Place;
 use super::{Error, Hub, SendError, Socket};
-use crate::blocking::transfer::{FEED_BYTES_MAX, after, earlier, passed};
+use crate::blocking::transfer::{after, earlier, passed};
 use crate::blocking::{Abnormal, Closed, Reader, ReadyState, TryClone};
 use crate::connection::{Chunk, Data, Message};
 use crate::error::UsageError;
@@ -69,6 +69,9 @@ impl<S: TryClone + Send + 'static> Session<S> {
     /// [`receive_chunk`](Self::receive_chunk) has returned the beginning; nothing is lost.
     pub fn receive(&mut self) -> Result<Option<Message>, Error> {
         self.message.release();
+        if self.is_deaf {
+            return self.receive_nothing(self.reader.deadline());
+        }
         if !self.message.is_in_progress() && self.reader.is_within_message() {
             return Err(UsageError::MessageInChunks.into());
         }
@@ -81,21 +84,11 @@ impl<S: TryClone + Send + 'static> Session<S> {
             let chunk = match self.reader.next_chunk(earlier(deadline, too_late)) {
                 Ok(Some(chunk)) => chunk,
                 Ok(None) => return Ok(None),
-                Err(Error::TimedOut) if passed(too_late) => {
-                    self.give_up_message();
-                    continue;
-                }
+                Err(Error::TimedOut) if passed(too_late) => return self.give_up_message(deadline),
                 Err(error) => return Err(error),
             };
-            if self.is_deaf {
-                if passed(deadline) {
-                    return Err(Error::TimedOut);
-                }
-                continue;
-            }
             if passed(too_late) && !chunk.last {
-                self.give_up_message();
-                continue;
+                return self.give_up_message(deadline);
             }
             let rest = if chunk.last { Some(0) } else { self.reader.message_bytes_left() };
             match self.message.push(chunk, rest) {
@@ -103,16 +96,31 @@ impl<S: TryClone + Send + 'static> Session<S> {
                 Ok(None) if passed(deadline) => return Err(Error::TimedOut),
                 Ok(None) => {}
                 Ok(Some(message)) => return Ok(Some(message)),
-                Err(NoMemory) => self.give_up_message(),
+                Err(NoMemory) => return self.give_up_message(deadline),
             }
         }
     }
 
     /// Closes the connection, because there is no memory for the message that the client sends.
-    fn give_up_message(&mut self) {
+    fn give_up_message<T>(&mut self, deadline: Option<Instant>) -> Result<Option<T>, Error> {
         self.is_deaf = true;
         self.message.clear();
         self.peer.drop_client(DropReason::OutOfMemory);
+        self.receive_nothing(deadline)
+    }
+
+    /// Drops what the client still sends, until the connection is over.
+    fn receive_nothing<T>(&mut self, deadline: Option<Instant>) -> Result<Option<T>, Error> {
+        loop {
+            self.reader.discard(deadline)?;
+            if self.closed().is_some() {
+                return Ok(None);
+            }
+            // A peer that sends a little again and again must not move the deadline.
+            if passed(deadline) {
+                return Err(Error::TimedOut);
+            }
+        }
     }
 
     /// Waits for a chunk of a message: see [`Reader::receive_chunk`]. It needs no shared memory.
@@ -125,6 +133,9 @@ impl<S: TryClone + Send + 'static> Session<S> {
     pub fn receive_chunk(&mut self) -> Result<Option<Chunk<'static>>, Error> {
         let gathered = self.message.take_part();
         self.message.release();
+        if self.is_deaf {
+            return self.receive_nothing(self.reader.deadline());
+        }
         if let Some(data) = gathered {
             return Ok(Some(Chunk { data, first: true, last: false }));
         }
@@ -164,7 +175,7 @@ impl<S: TryClone + Send + 'static> Session<S> {
     /// [in time](super::HubConfig::write_within): it is being closed with 1013.
     /// [`SendError::Closing`] if the connection was closing. Go on receiving to see how it ends.
     pub fn send<'a>(&mut self, message: impl Into<Data<'a>>) -> Result<(), SendError> {
-        self.peer.write_in_turn(0, |writer| writer.send(message))
+        self.peer.write_in_turn(|writer| writer.send_in_time(message))
     }
 
     /// Sends a message, but does not write it yet if it is short: it goes out with others, once
@@ -175,7 +186,7 @@ impl<S: TryClone + Send + 'static> Session<S> {
     ///
     /// As [`send`](Self::send).
     pub fn feed<'a>(&mut self, message: impl Into<Data<'a>>) -> Result<(), SendError> {
-        self.peer.write_in_turn(FEED_BYTES_MAX, |writer| writer.feed(message))
+        self.peer.write_in_turn(|writer| writer.feed_in_time(message))
     }
 
     /// Starts the closing handshake: see [`Peer::close`]. Go on receiving until `None`.
@@ -257,7 +268,7 @@ impl<S: TryClone + Send + 'static> Session<S> {
                 return closed.clone();
             }
             // Fails for good, with which the connection is over, or because time has passed.
-            let _ = self.reader.next_chunk(deadline);
+            let _ = self.reader.discard(deadline);
             if passed(deadline) {
                 self.peer.terminate();
                 deadline = None;
