@@ -61,8 +61,12 @@ struct Queue {
     memory: usize,
     /// Whether a thread writes.
     is_writing: bool,
+    /// Whether the writing thread sleeps. Waking it for nothing would cost two changes of threads.
+    writer_sleeps: bool,
     /// The session's turn to write, if it waits for it.
     turn: Turn,
+    /// Whether the session sleeps until its turn.
+    session_sleeps: bool,
     /// The Close frame after the messages.
     farewell: Option<Farewell>,
     /// Whether it has been reported that the client reads too slowly.
@@ -186,22 +190,23 @@ impl<S: Stream> Peer<S> {
         if self.0.writer.ready_state() != ReadyState::Open {
             return Err(SendError::Closing);
         }
-        let mut queue = self.0.queue();
-        if !queue.is_open() {
-            return Err(SendError::Closing);
-        }
-        // A queue that is empty takes any message that may be queued at all.
-        if !queue.items.is_empty() && queue.memory.saturating_add(memory) > max {
-            drop(queue);
+        let queued = self.0.change(|queue| {
+            if !queue.is_open() {
+                return Err(SendError::Closing);
+            }
+            // A queue that is empty takes any message that may be queued at all.
+            if !queue.items.is_empty() && queue.memory.saturating_add(memory) > max {
+                return Err(SendError::TooSlow);
+            }
+            queue.bytes = queue.bytes.saturating_add(len);
+            queue.memory = queue.memory.saturating_add(memory);
+            queue.items.push_back(Item::Message(message.clone()));
+            Ok(())
+        });
+        if queued == Err(SendError::TooSlow) {
             self.drop_client(Drop::TooSlow);
-            return Err(SendError::TooSlow);
         }
-        queue.bytes = queue.bytes.saturating_add(len);
-        queue.memory = queue.memory.saturating_add(memory);
-        queue.items.push_back(Item::Message(message.clone()));
-        drop(queue);
-        self.0.changed.notify_all();
-        Ok(())
+        queued
     }
 
     /// Closes the connection after the queued messages, with a code and a reason of at most 123
@@ -265,14 +270,16 @@ impl<S: Stream> Peer<S> {
         };
         let code = CloseCode::TRY_AGAIN_LATER;
         let is_new = self.say_farewell(code, reason, self.0.close_within).is_some();
-        let mut queue = self.0.queue();
-        // Also if it is closing already: what is queued must not hold that up.
-        let is_too_slow = matches!(why, Drop::TooSlow) && !queue.is_over && !queue.is_too_slow;
-        queue.is_too_slow |= is_too_slow;
-        if is_new || is_too_slow {
-            queue.clear();
-            drop(queue);
-            self.0.changed.notify_all();
+        let is_news = self.0.change(|queue| {
+            // Also if it is closing already: what is queued must not hold that up.
+            let is_too_slow = matches!(why, Drop::TooSlow) && !queue.is_over && !queue.is_too_slow;
+            queue.is_too_slow |= is_too_slow;
+            if is_new || is_too_slow {
+                queue.clear();
+            }
+            is_new || is_too_slow
+        });
+        if is_news {
             self.0.events.report(event);
         }
     }
@@ -283,15 +290,8 @@ impl<S: Stream> Peer<S> {
         if self.0.writer.ready_state() != ReadyState::Open {
             return None;
         }
-        let mut queue = self.0.queue();
-        if !queue.is_open() {
-            return None;
-        }
-        let deadline = after(Some(patience));
-        queue.farewell = Some(Farewell { code, reason: reason.into(), deadline });
-        drop(queue);
-        self.0.changed.notify_all();
-        Some(())
+        let farewell = Farewell { code, reason: reason.into(), deadline: after(Some(patience)) };
+        self.0.change(|queue| queue.is_open().then(|| queue.farewell = Some(farewell)))
     }
 
     /// Returns whether our side is closing, and how long that may still take.
@@ -349,15 +349,13 @@ impl<S: Stream> Peer<S> {
         if result == Err(SendError::TooSlow) {
             self.drop_client(Drop::TooSlow);
         }
-        let mut queue = self.0.queue();
-        queue.is_writing = false;
-        if result == Err(SendError::Closing) {
-            queue.has_failed |= !queue.is_over;
-            queue.is_over = true;
-            queue.clear();
-        }
-        drop(queue);
-        self.0.changed.notify_all();
+        self.0.change(|queue| {
+            queue.is_writing = false;
+            if result == Err(SendError::Closing) {
+                queue.has_failed |= !queue.is_over;
+                queue.end();
+            }
+        });
         result
     }
 }
@@ -377,16 +375,24 @@ impl<S> Inner<S> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Changes the queue, and wakes the thread that slept until then, if there is one.
+    fn change<T>(&self, change: impl FnOnce(&mut Queue) -> T) -> T {
+        let mut queue = self.queue();
+        let result = change(&mut queue);
+        let wakes = queue.ends_sleep();
+        drop(queue);
+        if wakes {
+            self.changed.notify_all();
+        }
+        result
+    }
+
     fn wait<'a>(&self, queue: MutexGuard<'a, Queue>) -> MutexGuard<'a, Queue> {
         self.changed.wait(queue).unwrap_or_else(PoisonError::into_inner)
     }
 
     fn end(&self) {
-        let mut queue = self.queue();
-        queue.is_over = true;
-        queue.clear();
-        drop(queue);
-        self.changed.notify_all();
+        self.change(Queue::end);
     }
 
     /// Waits until the session may write. What is before it is written in time, or the queue is
@@ -400,6 +406,7 @@ impl<S> Inner<S> {
             queue.items.push_back(Item::Turn);
             queue.turn = Turn::Waiting;
             while queue.turn == Turn::Waiting {
+                queue.session_sleeps = true;
                 queue = self.wait(queue);
             }
             if std::mem::take(&mut queue.turn) == Turn::None {
@@ -417,23 +424,26 @@ impl<S> Inner<S> {
             if queue.is_over {
                 return None;
             }
-            if queue.is_writing {
+            if !queue.has_task() {
+                queue.writer_sleeps = true;
                 queue = self.wait(queue);
                 continue;
             }
-            match (queue.items.front(), &queue.farewell) {
-                (None, None) => queue = self.wait(queue),
-                (None, Some(farewell)) => return Some(Task::Close(farewell.clone())),
-                (Some(_), Some(farewell)) if passed(farewell.deadline) => return Some(Task::Drop),
-                (Some(Item::Message(_)), _) => {
+            let is_late = queue.farewell.as_ref().is_some_and(|farewell| passed(farewell.deadline));
+            match queue.items.front() {
+                None => return queue.farewell.clone().map(Task::Close),
+                Some(_) if is_late => return Some(Task::Drop),
+                Some(Item::Message(_)) => {
                     queue.is_writing = true;
                     return Some(Task::Send(queue.take_batch()));
                 }
-                (Some(Item::Turn), _) => {
+                Some(Item::Turn) => {
                     queue.items.pop_front();
                     queue.turn = Turn::Granted;
                     queue.is_writing = true;
-                    self.changed.notify_all();
+                    if queue.ends_sleep() {
+                        self.changed.notify_all();
+                    }
                 }
             }
         }
@@ -443,6 +453,20 @@ impl<S> Inner<S> {
 impl Queue {
     fn is_open(&self) -> bool {
         self.farewell.is_none() && !self.is_over
+    }
+
+    /// Returns whether there is something for the writing thread.
+    fn has_task(&self) -> bool {
+        !self.is_writing && (!self.items.is_empty() || self.farewell.is_some())
+    }
+
+    /// Returns whether a thread sleeps that now has something to do.
+    fn ends_sleep(&mut self) -> bool {
+        let of_writer = self.writer_sleeps && (self.is_over || self.has_task());
+        let of_session = self.session_sleeps && self.turn != Turn::Waiting;
+        self.writer_sleeps &= !of_writer;
+        self.session_sleeps &= !of_session;
+        of_writer || of_session
     }
 
     /// Takes what is written together: the next message, and short ones after it.
@@ -464,6 +488,12 @@ impl Queue {
             self.items.shrink_to(PLACES_KEPT);
         }
         batch
+    }
+
+    /// Ends all writing.
+    fn end(&mut self) {
+        self.is_over = true;
+        self.clear();
     }
 
     /// Drops what waits.
@@ -488,5 +518,80 @@ impl<S> fmt::Debug for Peer<S> {
             .field("id", &self.0.id)
             .field("address", &self.0.address)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{self, Read, Write};
+    use std::net::{Ipv4Addr, Shutdown};
+
+    use super::*;
+    use crate::blocking::{TryClone, WebSocket};
+    use crate::{Config, Connection, Inbox};
+
+    /// A stream that takes everything and has nothing.
+    struct Sink;
+
+    impl Read for Sink {
+        fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+            Ok(0)
+        }
+    }
+
+    impl Write for Sink {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    impl Stream for Sink {
+        fn set_read_timeout(&mut self, _: Option<Duration>) -> io::Result<()> {
+            Ok(())
+        }
+
+        fn set_write_timeout(&mut self, _: Option<Duration>) -> io::Result<()> {
+            Ok(())
+        }
+
+        fn shutdown(&mut self, _: Shutdown) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    impl TryClone for Sink {
+        fn try_clone(&self) -> io::Result<Self> {
+            Ok(Self)
+        }
+    }
+
+    #[test]
+    fn the_writing_thread_is_woken_once_and_only_for_what_others_have_queued() {
+        let ws = WebSocket::new(Sink, Connection::server(Config::default()), Inbox::new());
+        let (_reader, writer) = ws.split().unwrap();
+        let address = (Ipv4Addr::LOCALHOST, 1).into();
+        let peer = Peer::new(1, address, &HubConfig::default(), Events::new(None), writer);
+        let sleeps = || peer.0.queue().writer_sleeps;
+        peer.0.queue().writer_sleeps = true;
+
+        peer.write_in_turn(|writer| writer.send("of the session")).unwrap();
+        assert!(sleeps(), "the session writes itself");
+        let during = |_: &_| {
+            peer.send("of others").unwrap();
+            assert!(sleeps(), "it could not write yet");
+            Ok(())
+        };
+        peer.write_in_turn(during).unwrap();
+        assert!(!sleeps());
+        assert!(matches!(peer.0.next_task(), Some(Task::Send(_))));
+        peer.send("meanwhile").unwrap();
+        peer.write(|| Ok(())).unwrap();
+        assert!(matches!(peer.0.next_task(), Some(Task::Send(_))), "it looks again by itself");
+        peer.terminate();
+        assert!(peer.0.next_task().is_none());
     }
 }
