@@ -546,16 +546,21 @@ impl<S: Stream, R: Role> ReadingHalf<S, R> {
 
 /// A reading half leaves its replies for the writing side.
 impl<S: Stream, R: Role> Protocol<S> for ReadingHalf<S, R> {
-    fn receive<'a>(
+    #[inline]
+    fn receive<'a, T>(
         &mut self,
         input: &mut Input<'a>,
         _: &mut Outbox,
-    ) -> Result<Option<Event<'a>>, Violation> {
-        let received = self.reader.receive(input).map_err(|error| self.fail(error))?;
-        if let Some(event) = &received {
-            self.answer(event);
+        pick: impl FnOnce(Event<'a>) -> T,
+    ) -> Result<Option<T>, Violation> {
+        match self.reader.receive(input) {
+            Ok(Some(event)) => {
+                self.answer(&event);
+                Ok(Some(pick(event)))
+            }
+            Ok(None) => Ok(None),
+            Err(error) => Err(self.fail(error)),
         }
-        Ok(received)
     }
 
     fn receive_chunk<'a>(
@@ -569,6 +574,10 @@ impl<S: Stream, R: Role> Protocol<S> for ReadingHalf<S, R> {
             self.answer(control);
         }
         Ok(received)
+    }
+
+    fn is_idle(&self) -> bool {
+        self.reader.is_idle()
     }
 
     fn is_in_chunks(&self) -> bool {

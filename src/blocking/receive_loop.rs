@@ -29,12 +29,15 @@ const EVENTS_MAX: u32 = 256;
 
 /// The protocol's part in a [`ReceiveLoop`].
 pub(super) trait Protocol<S> {
-    /// Takes the next event from the input, and encodes the reply to it.
-    fn receive<'a>(
+    /// Takes the next event from the input, and encodes the reply to it. Returns what `pick` makes
+    /// of the event, where it is: an event that is moved right after it was stored costs as much as
+    /// to receive it.
+    fn receive<'a, T>(
         &mut self,
         input: &mut Input<'a>,
         out: &mut Outbox,
-    ) -> Result<Option<Event<'a>>, Violation>;
+        pick: impl FnOnce(Event<'a>) -> T,
+    ) -> Result<Option<T>, Violation>;
 
     /// Takes the next chunk or control frame from the input, likewise. `within` is the limit of a
     /// message, if it has one of its own.
@@ -44,6 +47,9 @@ pub(super) trait Protocol<S> {
         input: &mut Input<'a>,
         out: &mut Outbox,
     ) -> Result<Option<ChunkEvent<'a>>, Violation>;
+
+    /// Returns whether neither a message nor a frame is in progress.
+    fn is_idle(&self) -> bool;
 
     /// Returns whether a chunk of the message in progress has been taken.
     fn is_in_chunks(&self) -> bool;
@@ -265,9 +271,14 @@ impl<S: Stream, P: Protocol<S>> ReceiveLoop<S, P> {
             self.unwatched = self.unwatched.saturating_add(1);
             let (mut input, out) = self.transfer.buffers();
             let within = self.chunks.message_bytes_max;
-            let picked = match T::take(&mut self.protocol, within, &mut input, out) {
+            let control = match T::take(&mut self.protocol, within, &mut input, out) {
                 Ok(None) => return Taking::NeedsInput,
-                Ok(Some(Taken::Data(data))) => Some(data),
+                Ok(Some(Taken::Data(data))) => {
+                    if has_replied {
+                        self.flush(); // as below
+                    }
+                    return Taking::Taken(data);
+                }
                 Ok(Some(Taken::Control(Event::Pong(payload)))) if self.clock.see_pong(&payload) => {
                     None
                 }
@@ -287,13 +298,13 @@ impl<S: Stream, P: Protocol<S>> ReceiveLoop<S, P> {
             if let Some(last_word) = &self.last_word {
                 self.protocol.note_last_word(last_word);
             }
-            if let Some(picked) = picked {
+            if let Some(control) = control {
                 if has_replied {
                     // The replies must not wait until the caller comes back. What cannot be written
                     // now is written then.
                     self.flush();
                 }
-                return Taking::Taken(picked);
+                return Taking::Taken(control);
             }
         }
     }
@@ -347,6 +358,9 @@ impl<S: Stream, P: Protocol<S>> ReceiveLoop<S, P> {
                 Some(until) => wake = earlier(wake, Some(until)),
                 None => return self.end_abnormally(Abnormal::Terminated),
             },
+        }
+        if self.protocol.is_idle() {
+            self.transfer.rest();
         }
         match self.transfer.fill(earlier(deadline, wake)) {
             Ok(Fill::Bytes) => {

@@ -42,11 +42,11 @@ impl Received for Message {
         input: &mut Input<'a>,
         out: &mut Outbox,
     ) -> Result<Option<Taken<'a, Self>>, Violation> {
-        Ok(protocol.receive(input, out)?.map(|event| match event {
+        protocol.receive(input, out, |event| match event {
             Event::Text(text) => Taken::Data(text.into()),
             Event::Binary(bytes) => Taken::Data(bytes.into()),
             control => Taken::Control(control),
-        }))
+        })
     }
 
     fn from_chunk(chunk: Chunk<'static>) -> Self {
@@ -65,10 +65,10 @@ impl Received for Event<'static> {
         input: &mut Input<'a>,
         out: &mut Outbox,
     ) -> Result<Option<Taken<'a, Self>>, Violation> {
-        Ok(protocol.receive(input, out)?.map(|event| match event {
+        protocol.receive(input, out, |event| match event {
             Event::Text(_) | Event::Binary(_) => Taken::Data(event.into_owned()),
             control => Taken::Control(control),
-        }))
+        })
     }
 
     fn from_chunk(chunk: Chunk<'static>) -> Self {

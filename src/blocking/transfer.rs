@@ -15,8 +15,13 @@ use crate::input::Input;
 
 /// How much [`Transfer::feed`] gathers before it writes.
 const FEED_BYTES_MAX: usize = 64 << 10;
-/// How much memory an idle connection may keep for its output.
-const OUT_BYTES_KEPT: usize = 64 << 10;
+/// How much memory an idle connection may keep for its output: enough for short messages.
+const OUT_BYTES_KEPT: usize = 512;
+/// How much is read while nothing is in progress, into the stack: a page, or what an [`Inbox`] reads
+/// if the last such read has filled the page. Output is written before each read, so bytes that
+/// arrive together should be read together.
+const FEW: usize = 4 << 10;
+const MANY: usize = 17 << 10;
 /// How long to wait for the peer to end the stream after the last thing that was said, and how much
 /// to read and drop meanwhile: what the peer was sending when we closed.
 pub(super) const LINGER: Duration = Duration::from_secs(1);
@@ -36,6 +41,10 @@ const NEVER: Duration = Duration::from_secs(30 * 365 * 24 * 60 * 60);
 pub(super) struct Transfer<S> {
     stream: S,
     inbox: Inbox,
+    /// Whether nothing is in progress before the next read.
+    is_idle: bool,
+    /// Whether the last such read has filled a page.
+    reads_many: bool,
     out: Outbox,
     /// Where to tell other threads how far the output has got.
     progress: Option<Arc<SharedProgress>>,
@@ -148,6 +157,8 @@ impl<S: Stream> Transfer<S> {
             // Every message is handed out as an owned one. A message that stays in the inbox until
             // it is complete would have to be copied out of it.
             inbox: inbox.in_place_up_to(0),
+            is_idle: false,
+            reads_many: false,
             out: Outbox::new(),
             progress: None,
             is_full: false,
@@ -254,13 +265,12 @@ impl<S: Stream> Transfer<S> {
         let mut interruptions = Interruptions::default();
         loop {
             self.timeouts.bound(&mut self.stream, Direction::Read, deadline)?;
-            match self.stream.read(self.inbox.room()) {
+            match self.read_once() {
                 Ok(0) => {
                     self.input_end = Some(InputEnd::Ended);
                     return Ok(Fill::End);
                 }
                 Ok(n) => {
-                    self.inbox.filled(n);
                     if let Some(lingering) = &mut self.lingering {
                         lingering.bytes_left = lingering.bytes_left.saturating_sub(n);
                     }
@@ -274,6 +284,38 @@ impl<S: Stream> Transfer<S> {
                 }
             }
         }
+    }
+
+    /// Notes that nothing is in progress. If no input is unread, its memory is freed, and the next
+    /// read, which may take for ever, needs none.
+    pub(super) fn rest(&mut self) {
+        if self.inbox.is_empty() {
+            self.inbox.shrink();
+            self.is_idle = true;
+        }
+    }
+
+    fn read_once(&mut self) -> io::Result<usize> {
+        let n = match (self.is_idle, self.reads_many) {
+            (false, _) => {
+                let n = self.stream.read(self.inbox.room())?;
+                self.inbox.filled(n);
+                return Ok(n);
+            }
+            (true, false) => self.read_first::<FEW>()?,
+            (true, true) => self.read_first::<MANY>()?,
+        };
+        self.is_idle = false;
+        self.reads_many = n >= FEW;
+        Ok(n)
+    }
+
+    #[inline(never)] // its buffer is on the stack only while it reads
+    fn read_first<const N: usize>(&mut self) -> io::Result<usize> {
+        let mut buffer = [0; N];
+        let n = self.stream.read(&mut buffer)?;
+        self.inbox.append(buffer.get(..n).unwrap_or_default());
+        Ok(n)
     }
 
     /// Reads what has arrived. Reads nothing if the stream cannot be kept from waiting.
@@ -529,6 +571,7 @@ impl<S: Stream> Transfer<S> {
                 return Ok(answer);
             }
             let flushed = self.flush(deadline)?;
+            self.rest();
             match self.fill(deadline)? {
                 Fill::Bytes if flushed == Flush::Done && !passed(deadline) => {}
                 Fill::End => return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into()),

@@ -574,13 +574,18 @@ impl<S, K> WebSocket<S, Client<K>> {
 /// A whole connection writes its replies itself.
 impl<S: Stream, R: Role> Protocol<S> for Connection<R> {
     #[inline]
-    fn receive<'a>(
+    fn receive<'a, T>(
         &mut self,
         input: &mut Input<'a>,
         out: &mut Outbox,
-    ) -> Result<Option<Event<'a>>, Violation> {
+        pick: impl FnOnce(Event<'a>) -> T,
+    ) -> Result<Option<T>, Violation> {
         let is_after_our_close = self.writer().ready_state() != ReadyState::Open;
-        self.receive(input, out).map_err(|error| Violation { error, is_after_our_close })
+        match self.receive(input, out) {
+            Ok(Some(event)) => Ok(Some(pick(event))),
+            Ok(None) => Ok(None),
+            Err(error) => Err(Violation { error, is_after_our_close }),
+        }
     }
 
     fn receive_chunk<'a>(
@@ -591,6 +596,10 @@ impl<S: Stream, R: Role> Protocol<S> for Connection<R> {
     ) -> Result<Option<ChunkEvent<'a>>, Violation> {
         let is_after_our_close = self.writer().ready_state() != ReadyState::Open;
         self.next_chunk(within, input, out).map_err(|error| Violation { error, is_after_our_close })
+    }
+
+    fn is_idle(&self) -> bool {
+        self.is_idle()
     }
 
     fn is_in_chunks(&self) -> bool {

@@ -298,6 +298,11 @@ impl<R: Role> Connection<R> {
     }
 
     #[cfg(feature = "std")]
+    pub(crate) const fn is_idle(&self) -> bool {
+        self.reader.is_idle()
+    }
+
+    #[cfg(feature = "std")]
     pub(crate) fn is_in_chunks(&self) -> bool {
         self.reader.is_in_chunks()
     }

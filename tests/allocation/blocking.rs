@@ -1,11 +1,17 @@
-//! A large message through `blocking`, in bounded memory on both sides.
+//! What `blocking` holds: little while a connection is idle, and of a large message bounded memory
+//! on both sides.
 
+use std::cell::Cell;
 use std::io::{self, Read, Write};
-use std::net::Shutdown;
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicIsize, Ordering};
+use std::thread;
 use std::time::Duration;
 
 use hybi::Inbox;
-use hybi::blocking::{Stream, WebSocket};
+use hybi::blocking::{self, Acceptor, Error, Hub, HubConfig, Stream, TryClone, WebSocket};
 use hybi::frame::{Header, OpCode};
 
 use super::*;
@@ -175,4 +181,218 @@ fn a_long_compressed_message_in_chunks_is_never_held() {
     });
     assert_eq!(total, LONG);
     assert!(held <= HELD_MAX, "{held} bytes");
+}
+
+// ---- idle connections
+
+/// An idle connection holds at most as much, whatever it has done before.
+const IDLE_BYTES_MAX: isize = 2 << 10;
+
+/// A stream that reads what is laid down, in reads of any length, and then has nothing. All handles
+/// read the same.
+#[derive(Clone)]
+struct Laid(Rc<Script>);
+
+struct Script {
+    wire: Vec<u8>,
+    at: Cell<usize>,
+    /// The live memory when a read found nothing: while a socket would wait.
+    held: Cell<isize>,
+}
+
+impl Read for Laid {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let Script { wire, at, held } = &*self.0;
+        let rest = &wire[at.get()..];
+        if rest.is_empty() {
+            held.set(LIVE.get());
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        let n = rest.len().min(buffer.len());
+        buffer[..n].copy_from_slice(&rest[..n]);
+        at.set(at.get() + n);
+        Ok(n)
+    }
+}
+
+impl Write for Laid {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Stream for Laid {
+    fn set_read_timeout(&mut self, _: Option<Duration>) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn set_write_timeout(&mut self, _: Option<Duration>) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn shutdown(&mut self, _: Shutdown) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl TryClone for Laid {
+    fn try_clone(&self) -> io::Result<Self> {
+        Ok(self.clone())
+    }
+}
+
+/// What a client sends before it falls silent: nothing, some messages, a control frame.
+fn conversations() -> Vec<(&'static str, Vec<u8>)> {
+    let binary = |len: usize| Side::Server.incoming(0x82, &vec![7; len]);
+    let text = |len: usize| Side::Server.incoming(0x81, &vec![b'x'; len]);
+    vec![
+        ("nothing", vec![]),
+        ("a ping", Side::Server.incoming(0x89, b"?")),
+        ("a short message", text(16)),
+        ("a message of 1 KiB", binary(1 << 10)),
+        ("a message of a page, with its header", binary((4 << 10) - 8)),
+        ("16 messages of 1 KiB", binary(1 << 10).repeat(16)),
+        ("a message of 16 KiB", binary(16 << 10)),
+        ("four messages of 17 KiB, with their headers", binary((17 << 10) - 8).repeat(4)),
+        ("a message of 1 MiB", binary(1 << 20)),
+        ("a text of 1 MiB, then a short one", [text(1 << 20), text(16)].concat()),
+    ]
+}
+
+const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\n\
+    Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n\
+    Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+
+/// Returns what `serve` holds while it waits for more than a conversation.
+fn held_while_idle(wire: &[u8], serve: impl FnOnce(WebSocket<Laid, hybi::Server>)) -> isize {
+    let (at, held) = (Cell::new(0), Cell::new(isize::MAX));
+    let laid = Laid(Rc::new(Script { wire: [REQUEST, wire].concat(), at, held }));
+    let before = LIVE.get();
+    let pending = blocking::receive_request(laid.clone()).unwrap();
+    serve(pending.accept(&Acceptance::from_any_origin()).unwrap());
+    assert_eq!(laid.0.at.get(), laid.0.wire.len());
+    laid.0.held.get() - before
+}
+
+#[test]
+fn an_idle_websocket_holds_little_whatever_it_has_done() {
+    for (name, wire) in conversations() {
+        let held = held_while_idle(&wire, |mut ws| {
+            loop {
+                match ws.receive() {
+                    Ok(Some(message)) => ws.send(&message).unwrap(),
+                    end => break assert!(matches!(end, Err(Error::TimedOut)), "{end:?}"),
+                }
+            }
+        });
+        assert!(held <= IDLE_BYTES_MAX, "{held} bytes after {name}");
+        let held = held_while_idle(&wire, |mut ws| while ws.receive_chunk().is_ok() {});
+        assert!(held <= IDLE_BYTES_MAX, "{held} bytes after {name} in chunks");
+    }
+}
+
+#[test]
+fn idle_halves_hold_little_whatever_they_have_done() {
+    for (name, wire) in conversations() {
+        let held = held_while_idle(&wire, |ws| {
+            let (mut reader, writer) = ws.split().unwrap();
+            while let Ok(Some(message)) = reader.receive() {
+                writer.send(&message).unwrap();
+            }
+        });
+        assert!(held <= IDLE_BYTES_MAX, "{held} bytes after {name}");
+    }
+}
+
+/// A socket that notes the live memory of the thread that reads, whenever it does.
+struct Noting {
+    socket: TcpStream,
+    held: Arc<AtomicIsize>,
+}
+
+impl Read for Noting {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.held.store(LIVE.get(), Ordering::SeqCst);
+        self.socket.read(buffer)
+    }
+}
+
+impl Write for Noting {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.socket.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.socket.flush()
+    }
+}
+
+impl Stream for Noting {
+    fn set_read_timeout(&mut self, timeout: Option<Duration>) -> io::Result<()> {
+        self.socket.set_read_timeout(timeout)
+    }
+
+    fn set_write_timeout(&mut self, timeout: Option<Duration>) -> io::Result<()> {
+        self.socket.set_write_timeout(timeout)
+    }
+
+    fn shutdown(&mut self, how: Shutdown) -> io::Result<()> {
+        self.socket.shutdown(how)
+    }
+}
+
+impl TryClone for Noting {
+    fn try_clone(&self) -> io::Result<Self> {
+        Ok(Self { socket: self.socket.try_clone()?, held: Arc::clone(&self.held) })
+    }
+}
+
+/// The thread of a session allocates all that the session holds, and what the thread takes besides.
+#[cfg(feature = "rand")]
+#[test]
+fn an_idle_session_of_a_hub_holds_little_whatever_it_has_done() {
+    let held = Arc::new(AtomicIsize::new(isize::MAX));
+    let note = Arc::clone(&held);
+    let hub = Hub::with_streams(HubConfig::default(), move |socket| {
+        Ok(Noting { socket, held: Arc::clone(&note) })
+    });
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let uri = format!("ws://{}/", listener.local_addr().unwrap());
+    thread::scope(|scope| {
+        let serving = scope.spawn(|| {
+            hub.serve(listener, |arrival| {
+                let mut session = arrival.accept(&Acceptance::from_any_origin())?;
+                while let Some(message) = session.receive()? {
+                    session.send(&message)?;
+                }
+                Ok(())
+            })
+        });
+        for len in [16, 1 << 10, (4 << 10) - 8, 16 << 10, 1 << 20] {
+            let mut client = blocking::connect(&uri).unwrap();
+            // The session reads the second message when it has done everything about the first.
+            for payload in [vec![7; len], vec![7; 16]] {
+                client.send(&payload[..]).unwrap();
+                assert_eq!(client.receive().unwrap().unwrap(), payload.into());
+            }
+            let held = held.load(Ordering::SeqCst);
+            assert!(held <= IDLE_BYTES_MAX, "{held} bytes after a message of {len}");
+            client.terminate(Duration::from_secs(60));
+        }
+        hub.terminate(Duration::ZERO);
+        serving.join().unwrap().unwrap();
+    });
+}
+
+#[test]
+fn a_client_that_has_not_sent_its_request_costs_nothing() {
+    let laid =
+        Laid(Rc::new(Script { wire: vec![], at: Cell::new(0), held: Cell::new(isize::MAX) }));
+    let before = LIVE.get();
+    assert!(Acceptor::new().receive_request(laid.clone()).is_err());
+    assert_eq!(laid.0.held.get() - before, 0);
 }

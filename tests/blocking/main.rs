@@ -3,6 +3,7 @@
 #![cfg(feature = "rand")]
 #![allow(missing_docs, unreachable_pub)]
 
+mod calls;
 mod chunks;
 #[cfg(feature = "deflate")]
 mod compression;

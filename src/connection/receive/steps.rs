@@ -64,7 +64,7 @@ impl<R: Role> Reader<R> {
 
     /// Returns whether the next byte starts a header, and no message is in progress.
     #[inline]
-    pub(in crate::connection) const fn is_idle(&self) -> bool {
+    pub(crate) const fn is_idle(&self) -> bool {
         matches!(self.state, State::Idle)
     }
 
