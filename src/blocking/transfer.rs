@@ -17,9 +17,9 @@ use crate::input::Input;
 const FEED_BYTES_MAX: usize = 64 << 10;
 /// How much memory an idle connection may keep for its output: enough for short messages.
 const OUT_BYTES_KEPT: usize = 512;
-/// How much is read while nothing is in progress, into the stack: a page, or what an [`Inbox`] reads
-/// if the last such read has filled the page. Output is written before each read, so bytes that
-/// arrive together should be read together.
+/// How much is read while nothing is in progress, into the stack: a page, or what an [`Inbox`]
+/// reads if the last such read has filled the page. Output is written before each read, so bytes
+/// that arrive together should be read together.
 const FEW: usize = 4 << 10;
 const MANY: usize = 17 << 10;
 /// How long to wait for the peer to end the stream after the last thing that was said, and how much

@@ -37,6 +37,9 @@ use crate::role::{Client, Role};
 ///
 /// Dropping it closes the stream without a closing handshake; the peer's program sees 1006. Use
 /// [`terminate`](Self::terminate) to end a connection properly.
+///
+/// While it waits between messages, it holds no buffer for its input, and 512 bytes at most for its
+/// output. A read takes up to 17 KiB of the stack.
 pub struct WebSocket<S, R> {
     receiving: ReceiveLoop<S, Connection<R>>,
     opening: Opening,
