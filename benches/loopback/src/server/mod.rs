@@ -46,6 +46,8 @@ pub const SERVERS: &[Server] = servers! {
     "wtx" => event_loop::serve::<task::Echo<wtx::Wtx>>,
     "nago-wss" => event_loop::serve::<task::Echo<nago_wss::NagoWss>>,
     "hybi, blocking" => threads::serve_hybi,
+    "hybi, hub" => threads::serve_hub,
+    "no checks, blocking (limit)" => threads::serve_bare,
     "tungstenite, blocking" => threads::serve_tungstenite,
     "fastwebsockets, tokio" => tokio_runtime::serve_fastwebsockets,
 };

@@ -1,7 +1,8 @@
 //! A thread per connection, blocking.
 
+use super::sessions::bare;
 use super::{ANSWER, MESSAGE_BYTES_MAX, Result};
-use hybi::blocking;
+use hybi::blocking::{self, Hub, HubConfig};
 use hybi::handshake::Acceptance;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -29,17 +30,63 @@ pub fn serve_hybi(listener: TcpListener) -> Result<()> {
     })
 }
 
+/// The handler answers its own client, so the thread that writes for others has nothing to do.
+pub fn serve_hub(listener: TcpListener) -> Result<()> {
+    let config = HubConfig::default().connections_max(usize::MAX);
+    Ok(Hub::new(config).serve(listener, |arrival| {
+        let mut session = arrival.accept(&Acceptance::from_same_origin())?;
+        while let Some(message) = session.receive()? {
+            session.feed(&message)?;
+        }
+        Ok(())
+    })?)
+}
+
+/// What threads cost: one read, one write, and the echo without any checks between them.
+pub fn serve_bare(listener: TcpListener) -> Result<()> {
+    serve(&listener, |mut stream| {
+        receive_head(&mut stream)?;
+        stream.write_all(ANSWER)?;
+        let (mut inbox, mut out) = (vec![0; 64 << 10], Vec::new());
+        let mut len = 0;
+        loop {
+            match stream.read(&mut inbox[len..])? {
+                0 => return Ok(()),
+                n => len += n,
+            }
+            let (used, goes_on) = bare::echo(&inbox[..len], &mut out);
+            inbox.copy_within(used..len, 0);
+            len -= used;
+            if len == inbox.len() {
+                inbox.resize(2 * len, 0);
+            }
+            if !out.is_empty() {
+                stream.write_all(&out)?;
+                out.clear();
+            }
+            if !goes_on {
+                return Ok(());
+            }
+        }
+    })
+}
+
+fn receive_head(stream: &mut TcpStream) -> Result<()> {
+    let (mut head, mut piece) = (Vec::new(), [0; 512]);
+    while !head.ends_with(b"\r\n\r\n") {
+        match stream.read(&mut piece)? {
+            0 => return Err("it has left".into()),
+            n => head.extend_from_slice(&piece[..n]),
+        }
+    }
+    Ok(())
+}
+
 /// It cannot tell whether another message has arrived already, so each echo is flushed.
 pub fn serve_tungstenite(listener: TcpListener) -> Result<()> {
     use tungstenite::protocol::{Role, WebSocketConfig};
     serve(&listener, |mut stream| {
-        let (mut head, mut piece) = (Vec::new(), [0; 512]);
-        while !head.ends_with(b"\r\n\r\n") {
-            match stream.read(&mut piece)? {
-                0 => return Ok(()),
-                n => head.extend_from_slice(&piece[..n]),
-            }
-        }
+        receive_head(&mut stream)?;
         stream.write_all(ANSWER)?;
         let config = WebSocketConfig::default().max_frame_size(Some(MESSAGE_BYTES_MAX));
         let mut ws = tungstenite::WebSocket::from_raw_socket(stream, Role::Server, Some(config));

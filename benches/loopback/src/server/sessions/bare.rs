@@ -45,7 +45,7 @@ impl Session for Echo {
 }
 
 /// How many bytes were whole frames, and whether none of them was a Close.
-fn echo(mut bytes: &[u8], out: &mut Vec<u8>) -> (usize, bool) {
+pub fn echo(mut bytes: &[u8], out: &mut Vec<u8>) -> (usize, bool) {
     let all = bytes.len();
     loop {
         let used = all - bytes.len();
