@@ -243,8 +243,8 @@ impl Inbox {
         want
     }
 
-    /// Returns whether the buffer is to be freed, as what is `needed` is little, and has been so for
-    /// a while.
+    /// Returns whether the buffer is to be freed, because what is `needed` has been little for a
+    /// while.
     fn is_too_large(&mut self, needed: usize) -> bool {
         let capacity = self.buffer.capacity();
         let is_little_used = capacity > KEPT && needed <= capacity / 4;
