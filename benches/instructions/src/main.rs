@@ -11,7 +11,7 @@ use record::{PROFILE, Record};
 
 /// More per cent than this is slower. Without link-time optimisation, which function the compiler puts with which others
 /// changes counts, too.
-const ALLOWED: f64 = if matches!(PROFILE.as_bytes(), b"plain") { 10.0 } else { 3.0 };
+const ALLOWED: f64 = if matches!(PROFILE.as_bytes(), b"lto") { 3.0 } else { 10.0 };
 
 /// The same where another compiler, libc or valgrind counts than the recorded one.
 const ALLOWED_ELSEWHERE: f64 = 25.0;

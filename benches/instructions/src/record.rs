@@ -1,4 +1,4 @@
-//! `counts-release.md` and `counts-plain.md`, one for each profile: under which conditions was counted, and what.
+//! `counts-release.md` and `counts-lto.md`, one for each profile: under which conditions was counted, and what.
 
 use std::fmt::Write;
 use std::fs;

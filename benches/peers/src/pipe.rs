@@ -65,6 +65,10 @@ impl Pipe {
         self.ends().record = Some(Vec::new());
     }
 
+    pub fn is_recording(&self) -> bool {
+        self.ends().record.is_some()
+    }
+
     pub fn recorded(&self) -> Vec<u8> {
         self.ends().record.take().unwrap_or_default()
     }

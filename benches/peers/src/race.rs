@@ -1,5 +1,6 @@
 //! Interleaved measurement: every round runs each contender once, so that all meet the same weather.
 
+use crate::results::Standing;
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
@@ -10,8 +11,8 @@ pub struct Contender {
 }
 
 pub struct Time {
-    pub name: &'static str,
-    pub is_limit: bool,
+    pub name: String,
+    pub standing: Standing,
     /// Nanoseconds per message.
     pub min: f64,
     pub median: f64,
@@ -64,8 +65,10 @@ impl Race {
     pub fn times(self) -> Vec<Time> {
         let time = |mut row: Row| {
             row.samples.sort_by(f64::total_cmp);
-            let Row { name, is_limit, samples } = row;
-            Time { name, is_limit, min: samples[0], median: samples[samples.len() / 2] }
+            let samples = row.samples;
+            let standing = if row.is_limit { Standing::Limit } else { Standing::Peer };
+            let (min, median) = (samples[0], samples[samples.len() / 2]);
+            Time { name: row.name.to_owned(), standing, min, median }
         };
         self.0.into_iter().map(time).collect()
     }

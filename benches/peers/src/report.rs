@@ -2,6 +2,8 @@
 
 use crate::memory::Memory;
 use crate::race::Time;
+use crate::results::{Standing, Table, is_ours, json_of, quote};
+use crate::{goals, peers};
 use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
@@ -12,33 +14,6 @@ pub struct Report {
     memory: Vec<(Memory, Option<usize>)>,
 }
 
-pub struct Table {
-    pub name: String,
-    /// Bytes of payload per message.
-    pub payload: usize,
-    pub times: Vec<Time>,
-}
-
-/// The row that ratios are taken to.
-const WORK: &str = "work";
-const OURS: &str = "hybi";
-
-fn is_ours(name: &str) -> bool {
-    name.starts_with(OURS)
-}
-
-impl Table {
-    fn work(&self) -> Option<&Time> {
-        self.times.iter().find(|time| time.name == WORK)
-    }
-
-    /// The fastest that is neither a limit nor we.
-    fn best_peer(&self) -> Option<&Time> {
-        let peers = self.times.iter().filter(|time| !time.is_limit && !is_ours(time.name));
-        peers.min_by(|a, b| a.min.total_cmp(&b.min))
-    }
-}
-
 impl Report {
     pub fn table(&mut self, table: Table) {
         println!(
@@ -47,15 +22,17 @@ impl Report {
         );
         let ratio = |time: &Time, to: Option<&Time>| to.map_or(f64::NAN, |to| time.min / to.min);
         let mut times: Vec<_> = table.times.iter().collect();
-        times.sort_by(|a, b| (!a.is_limit, a.min).partial_cmp(&(!b.is_limit, b.min)).unwrap());
+        let is_limit = |time: &Time| time.standing == Standing::Limit;
+        times.sort_by(|a, b| is_limit(b).cmp(&is_limit(a)).then(a.min.total_cmp(&b.min)));
         for time in times {
             println!(
-                "{:<20} {:>12.1} {:>12.1} {:>10.2} {:>14.2}",
+                "{:<20} {:>12.1} {:>12.1} {:>10.2} {:>14.2}{}",
                 time.name,
                 time.min,
                 time.median,
                 ratio(time, table.work()),
                 ratio(time, table.best_peer()),
+                if time.standing == Standing::Lenient { "  accepts bad UTF-8" } else { "" },
             );
         }
         self.tables.push(table);
@@ -76,17 +53,21 @@ impl Report {
         self.memory.push((memory, million));
     }
 
+    /// Prints which goals are met, and who is missing.
+    pub fn conclude(&self) {
+        println!("\n{}", machine());
+        print!("{}", goals::table(&[(PROFILE, &self.tables)]));
+        if let Some((name, reason)) = peers::missing() {
+            println!("\nMISSING: {name}: {reason}");
+        }
+    }
+
     pub fn write(&self, directory: &Path) {
-        let name = match (NATIVE, env!("BUILD_PROFILE")) {
-            (true, _) => "native",
-            (false, "plain") => "plain",
-            (false, _) => "default",
-        };
         let written = fs::create_dir_all(directory)
-            .and_then(|()| fs::write(directory.join(format!("{name}.json")), self.json()))
-            .and_then(|()| fs::write(directory.join(format!("{name}.svg")), self.svg()));
+            .and_then(|()| fs::write(directory.join(format!("{PROFILE}.json")), self.json()))
+            .and_then(|()| fs::write(directory.join(format!("{PROFILE}.svg")), self.svg()));
         match written {
-            Ok(()) => println!("\nwrote {name}.json and {name}.svg to {}", directory.display()),
+            Ok(()) => println!("\nwrote {PROFILE}.json and .svg to {}", directory.display()),
             Err(error) => eprintln!("cannot write to {}: {error}", directory.display()),
         }
     }
@@ -95,14 +76,14 @@ impl Report {
         let mut json = String::from("{\n");
         let _ = write!(
             json,
-            "  \"machine\": {},\n  \"rustc\": {},\n",
+            "  \"machine\": {},\n  \"missing\": {},\n",
             quote(&machine()),
-            quote(env!("RUSTC_VERSION"))
+            peers::missing().map_or("null".into(), |(name, _)| quote(name)),
         );
         let _ = write!(
             json,
-            "  \"target_cpu\": {},\n  \"rustflags\": {},\n  \"unit\": \"ns per message\",\n  \"versions\": {{",
-            quote(target()),
+            "  \"profile\": {},\n  \"rustflags\": {},\n  \"unit\": \"ns per message\",\n  \"versions\": {{",
+            quote(PROFILE),
             quote(env!("BUILD_FLAGS"))
         );
         let versions: Vec<_> = versions()
@@ -139,8 +120,11 @@ impl Report {
         let x = |ratio: f64| LEFT + WIDTH * (ratio.clamp(0.5, MAX) / 0.5).ln() / (MAX / 0.5).ln();
         let mut names: Vec<&str> = Vec::new();
         for time in tables.iter().flat_map(|table| &table.times) {
-            if !time.is_limit && !is_ours(time.name) && !names.contains(&time.name) {
-                names.push(time.name);
+            if time.standing != Standing::Limit
+                && !is_ours(&time.name)
+                && !names.contains(&time.name.as_str())
+            {
+                names.push(&time.name);
             }
         }
         let colour = |name: &str| match names.iter().position(|other| *other == name) {
@@ -156,11 +140,10 @@ impl Report {
         let mut svg = format!(
             "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"1100\" height=\"{height}\" font-family=\"sans-serif\" font-size=\"11\">\n\
              <rect width=\"100%\" height=\"100%\" fill=\"#fff\"/>\n\
-             <text x=\"10\" y=\"18\" font-size=\"14\">Time per message as a multiple of the work (copy, XOR, validate; headers known): less is better. Target: {}</text>\n",
-            target()
+             <text x=\"10\" y=\"18\" font-size=\"14\">Time per message as a multiple of the work (copy, XOR, validate; headers known): less is better. Profile: {PROFILE}</text>\n"
         );
         let mut at = 10.0;
-        for name in std::iter::once(OURS).chain(names.iter().copied()) {
+        for name in std::iter::once("hybi").chain(names.iter().copied()) {
             let _ = writeln!(
                 svg,
                 "<circle cx=\"{at}\" cy=\"36\" r=\"4\" fill=\"{}\"/><text x=\"{}\" y=\"40\">{name}</text>",
@@ -193,16 +176,16 @@ impl Report {
             // We come last, on top.
             for ours in [false, true] {
                 for time in table.times.iter().filter(|time| {
-                    !time.is_limit
+                    time.standing != Standing::Limit
                         && !time.name.starts_with("hybi (")
-                        && (time.name == OURS) == ours
+                        && is_ours(&time.name) == ours
                 }) {
                     let radius = if ours { 5 } else { 4 };
                     let _ = writeln!(
                         svg,
                         "<circle cx=\"{:.1}\" cy=\"{y}\" r=\"{radius}\" fill=\"{}\"><title>{} {:.1} ns</title></circle>",
                         x(time.min / work),
-                        colour(time.name),
+                        colour(&time.name),
                         time.name,
                         time.min
                     );
@@ -214,44 +197,41 @@ impl Report {
     }
 }
 
-/// Whether this was compiled for the processor at hand: the second column.
-const NATIVE: bool = cfg!(target_feature = "avx2");
+/// The profile that this was built with: `release`, Cargo's default, or `lto`.
+const PROFILE: &str = env!("BUILD_PROFILE");
 
-fn target() -> &'static str {
-    if NATIVE { "native" } else { "x86-64" }
-}
-
-fn json_of(table: &Table) -> String {
-    let rows: Vec<_> = table
-        .times
-        .iter()
-        .map(|time| {
-            format!(
-                "\n        {}: {{ \"min\": {:.2}, \"median\": {:.2} }}",
-                quote(time.name),
-                time.min,
-                time.median
-            )
-        })
-        .collect();
-    format!(
-        "\n    {}: {{\n      \"payload_bytes\": {},\n      \"times\": {{{}\n      }}\n    }}",
-        quote(&table.name),
-        table.payload,
-        rows.join(",")
-    )
-}
-
-fn quote(text: &str) -> String {
-    format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
-}
-
+/// The processor, its caches, and the compiler.
 fn machine() -> String {
     let info = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let model =
         info.lines().find_map(|line| line.strip_prefix("model name")).unwrap_or(": unknown");
     let count = info.lines().filter(|line| line.starts_with("processor")).count();
-    format!("{}, {count} processors", model.trim_start_matches(['\t', ' ', ':']))
+    let model = model.trim_start_matches(['\t', ' ', ':']);
+    format!("{model}, {count} processors; {}; {}", caches(), env!("RUSTC_VERSION"))
+}
+
+/// The caches of the first processor, such as `L1d 32 KiB, L2 1 MiB`.
+fn caches() -> String {
+    let caches = (0..).map_while(|index| {
+        let read = |name| {
+            let file = format!("/sys/devices/system/cpu/cpu0/cache/index{index}/{name}");
+            fs::read_to_string(file).ok().map(|text| text.trim().to_owned())
+        };
+        let (level, kind, size) = (read("level")?, read("type")?, read("size")?);
+        let suffix = match &*kind {
+            "Data" => "d",
+            "Instruction" => "i",
+            _ => "",
+        };
+        let size = match size.trim_end_matches('K').parse::<usize>() {
+            Ok(kib) if kib % 1024 == 0 => format!("{} MiB", kib / 1024),
+            Ok(kib) => format!("{kib} KiB"),
+            Err(_) => size,
+        };
+        Some(format!("L{level}{suffix} {size}"))
+    });
+    let caches: Vec<_> = caches.filter(|cache| !cache.starts_with("L1i")).collect();
+    if caches.is_empty() { "caches unknown".into() } else { caches.join(", ") }
 }
 
 /// What was measured, from the lock file.
@@ -268,5 +248,6 @@ fn versions() -> Vec<(String, String)> {
     packages
         .filter_map(|p| Some((field(p, "name")?, field(p, "version")?)))
         .filter(|(name, _)| measured(name))
+        .chain(hybi_uwebsockets::package().map(|it| ("uWebSockets".into(), format!("in {it}"))))
         .collect()
 }

@@ -18,7 +18,17 @@ pub struct Load {
     pub compressed: bool,
 }
 
-const BATCH_BYTES: usize = 64 * 1024;
+pub const KIB: usize = 1 << 10;
+pub const MIB: usize = 1 << 20;
+const BATCH_BYTES: usize = 64 * KIB;
+
+pub fn size_name(bytes: usize) -> String {
+    match bytes {
+        bytes if bytes < KIB => format!("{bytes} B"),
+        bytes if bytes < MIB => format!("{} KiB", bytes / KIB),
+        bytes => format!("{} MiB", bytes / MIB),
+    }
+}
 
 impl Load {
     /// As many messages as fit into 64 KiB, or one, each in one frame.

@@ -1,17 +1,21 @@
-//! hybi itself: `receive` on an inbox the size of a read, `send` into one output; and rows of their own for what some of the
-//! peers do: binary messages that stay in the inbox until they are whole, and headers that go out in front of a
-//! payload that is not copied.
+//! hybi itself, as its guide shows it: an inbox and an outbox that serve all connections of a
+//! thread, `send` for small messages, `send_owned` for large ones. Two more rows show what a buffer
+//! of one's own and copying large messages cost.
 
 use crate::peer::{Kind, Peer, Receive, Receiver, Role, Sender, Sink};
 use crate::pipe::Pipe;
 use crate::workload::{Load, NONCE};
-use ::hybi::frame::{Header, OpCode};
 use ::hybi::handshake::{
     Acceptance, Answer, ClientHandshake, ClientRequest, HeadLimits, ServerHandshake,
 };
-use ::hybi::{Config, Connection, Event, Inbox, Input, Outbox, RandomKeys, Uri};
+use ::hybi::{Client, Config, Connection, Event, Inbox, Input, Message, Outbox, RandomKeys};
+use ::hybi::{Server, Uri};
+use bytes::Bytes;
 use std::any::Any;
 use std::hint::black_box;
+
+/// From here on, copying a payload costs more than keeping it.
+const LARGE: usize = 8 << 10;
 
 pub struct Hybi;
 
@@ -21,86 +25,99 @@ impl Peer for Hybi {
     }
 
     fn receiver(&self, load: &'static Load, pipe: Pipe) -> Option<Box<dyn Receiver>> {
-        let (inbox, out) = (vec![0; pipe.read_size()], Outbox::new());
+        let (inbox, out) = (Inbox::new(), Outbox::new());
         Some(match load.role {
-            Role::Server => {
-                let ws = Connection::server(Config::default());
-                let ws = if load.compressed { with_deflate(ws) } else { ws };
-                Box::new(Receiving { ws, pipe, inbox, out })
-            }
-            Role::Client => {
-                Box::new(Receiving { ws: Connection::client(Config::default()), pipe, inbox, out })
-            }
+            Role::Server => Box::new(Receiving { ws: server_for(load), pipe, inbox, out }),
+            Role::Client => Box::new(Receiving { ws: client(), pipe, inbox, out }),
         })
     }
 
     fn sender(&self, role: Role, payload: &'static [u8], pipe: Pipe) -> Option<Box<dyn Sender>> {
         let out = Outbox::new();
+        if payload.len() < LARGE {
+            return Some(copying_sender(role, payload, pipe));
+        }
+        let payload = Bytes::from_static(payload);
         Some(match role {
-            Role::Server => {
-                Box::new(Sending { ws: Connection::server(Config::default()), payload, pipe, out })
-            }
-            Role::Client => {
-                Box::new(Sending { ws: Connection::client(Config::default()), payload, pipe, out })
-            }
+            Role::Server => Box::new(SendingOwned { ws: server(), payload, pipe, out }),
+            Role::Client => Box::new(SendingOwned { ws: client(), payload, pipe, out }),
         })
     }
 
     fn deflating_sender(&self, texts: &[&'static str], pipe: Pipe) -> Option<Box<dyn Sender>> {
-        let ws = with_deflate(Connection::server(Config::default()));
-        Some(Box::new(SendingTexts { ws, texts: texts.to_vec(), pipe, out: Outbox::new() }))
+        let (ws, texts, out) = (with_deflate(server()), texts.to_vec(), Outbox::new());
+        Some(Box::new(SendingTexts { ws, texts, pipe, out }))
     }
 
-    fn acceptor(&self, pipe: Pipe) -> Option<Box<dyn FnMut()>> {
-        let (mut inbox, mut out) = (vec![0; pipe.read_size()], Outbox::new());
+    fn acceptor(&self, mut pipe: Pipe) -> Option<Box<dyn FnMut()>> {
+        let (mut inbox, mut out) = (Inbox::new(), Outbox::new());
         Some(Box::new(move || {
             let mut handshake = ServerHandshake::new(HeadLimits::default());
-            let n = pipe.read_into(&mut inbox);
-            let mut input = Input::new(&mut inbox[..n]);
+            let n = pipe.read_into(inbox.room());
+            inbox.filled(n);
+            let mut input = inbox.input();
             let request = handshake.receive(&mut input, &mut out).unwrap().unwrap();
             black_box(
                 handshake.accept(&request, &Acceptance::from_same_origin(), &mut out).unwrap(),
             );
-            pipe.give(out.front());
-            out.clear();
+            flush(&mut out, &mut pipe);
         }))
     }
 
-    fn connector(&self, pipe: Pipe) -> Option<Box<dyn FnMut()>> {
-        let (mut inbox, mut out) = (vec![0; pipe.read_size()], Outbox::new());
+    fn connector(&self, mut pipe: Pipe) -> Option<Box<dyn FnMut()>> {
+        let (mut inbox, mut out) = (Inbox::new(), Outbox::new());
         let uri = Uri::parse("wss://server.example.com/chat?room=42").unwrap();
         Some(Box::new(move || {
             let request = ClientRequest::new(&uri).origin("https://server.example.com");
             let mut handshake =
                 ClientHandshake::with_keys(&request, NONCE, RandomKeys, &mut out).unwrap();
-            pipe.give(out.front());
-            out.clear();
-            let n = pipe.read_into(&mut inbox);
-            let answer = handshake.receive(&mut Input::new(&mut inbox[..n])).unwrap().unwrap();
+            flush(&mut out, &mut pipe);
+            let n = pipe.read_into(inbox.room());
+            inbox.filled(n);
+            let answer = handshake.receive(&mut inbox.input()).unwrap().unwrap();
             assert!(matches!(black_box(answer), Answer::Open(..)));
         }))
     }
 
     fn idle(&self, role: Role, _: Pipe) -> Option<(Box<dyn Any>, usize)> {
         Some(match role {
-            Role::Server => {
-                let ws = Connection::server(Config::default());
-                let size = size_of_val(&ws);
-                (Box::new(ws), size)
-            }
-            Role::Client => {
-                let ws = Connection::client(Config::default());
-                let size = size_of_val(&ws);
-                (Box::new(ws), size)
-            }
+            Role::Server => (Box::new(server()), size_of::<Connection<Server>>()),
+            Role::Client => (Box::new(client()), size_of::<Connection<Client>>()),
         })
+    }
+}
+
+fn server() -> Connection<Server> {
+    Connection::server(Config::default())
+}
+
+fn client() -> Connection<Client> {
+    Connection::client(Config::default())
+}
+
+fn server_for(load: &Load) -> Connection<Server> {
+    if load.compressed { with_deflate(server()) } else { server() }
+}
+
+fn with_deflate<R: ::hybi::Role>(ws: Connection<R>) -> Connection<R> {
+    use ::hybi::extension::{Offers, deflate};
+    let config = deflate::DeflateConfig::default();
+    let offers = Offers::new(b"permessage-deflate; client_max_window_bits").flatten();
+    let agreed = deflate::respond(&config, offers).unwrap();
+    ws.with_deflate(&agreed, &config)
+}
+
+#[inline]
+fn flush(out: &mut Outbox, pipe: &mut Pipe) {
+    while !out.is_empty() {
+        out.write_to(&mut *pipe).unwrap();
     }
 }
 
 struct Receiving<R> {
     ws: Connection<R>,
     pipe: Pipe,
-    inbox: Vec<u8>,
+    inbox: Inbox,
     out: Outbox,
 }
 
@@ -108,73 +125,67 @@ impl<R: ::hybi::Role> Receive for Receiving<R> {
     fn receive<S: Sink>(&mut self, messages: usize, sink: &mut S) {
         let mut received = 0;
         while received < messages {
-            let n = self.pipe.read_into(&mut self.inbox);
-            let mut input = Input::new(&mut self.inbox[..n]);
-            while let Some(event) = self.ws.receive(&mut input, &mut self.out).unwrap() {
-                match event {
-                    Event::Text(text) => sink.message(Kind::Text, text.as_bytes()),
-                    Event::Binary(data) => sink.message(Kind::Binary, &data),
-                    _ => continue,
-                }
-                received += 1;
-            }
-            if !self.out.is_empty() {
-                self.pipe.give(self.out.front());
-                self.out.clear();
-            }
+            let n = self.pipe.read_into(self.inbox.room());
+            self.inbox.filled(n);
+            received += drain(&mut self.ws, self.inbox.input(), &mut self.out, sink);
+            flush(&mut self.out, &mut self.pipe);
         }
     }
 }
 
-/// hybi with an [`Inbox`] for the connection, in which binary messages that reads split stay until
-/// they are complete.
-pub struct InPlace;
+/// Passes on all messages of the input. Returns how many there were.
+#[inline]
+fn drain<R: ::hybi::Role, S: Sink>(
+    ws: &mut Connection<R>,
+    mut input: Input<'_>,
+    out: &mut Outbox,
+    sink: &mut S,
+) -> usize {
+    let mut messages = 0;
+    while let Some(event) = ws.receive(&mut input, out).unwrap() {
+        match event {
+            Event::Text(text) => sink.message(Kind::Text, text.as_bytes()),
+            Event::Binary(data) => sink.message(Kind::Binary, &data),
+            _ => continue,
+        }
+        messages += 1;
+    }
+    messages
+}
 
-impl Peer for InPlace {
+/// hybi on a plain buffer of 64 KiB that is always read completely: messages that reads split are
+/// copied, and most bytes have left the nearest cache when they are unmasked.
+pub struct PlainBuffer;
+
+impl Peer for PlainBuffer {
     fn name(&self) -> &'static str {
-        "hybi (in place)"
+        "hybi (64 KiB buffer)"
     }
 
     fn receiver(&self, load: &'static Load, pipe: Pipe) -> Option<Box<dyn Receiver>> {
-        let (inbox, out) = (Inbox::new(), Outbox::new());
-        let applies = load.kind == Kind::Binary && load.fragments == 1 && !load.compressed;
-        applies.then(|| match load.role {
-            Role::Server => {
-                let ws = Connection::server(Config::default());
-                Box::new(ReceivingInPlace { ws, pipe, inbox, out }) as _
-            }
-            Role::Client => {
-                let ws = Connection::client(Config::default());
-                Box::new(ReceivingInPlace { ws, pipe, inbox, out }) as _
-            }
+        let (buffer, out) = (vec![0; 64 << 10], Outbox::new());
+        Some(match load.role {
+            Role::Server => Box::new(ReceivingPlainly { ws: server_for(load), pipe, buffer, out }),
+            Role::Client => Box::new(ReceivingPlainly { ws: client(), pipe, buffer, out }),
         })
     }
 }
 
-struct ReceivingInPlace<R> {
+struct ReceivingPlainly<R> {
     ws: Connection<R>,
     pipe: Pipe,
-    inbox: Inbox,
+    buffer: Vec<u8>,
     out: Outbox,
 }
 
-impl<R: ::hybi::Role> Receive for ReceivingInPlace<R> {
+impl<R: ::hybi::Role> Receive for ReceivingPlainly<R> {
     fn receive<S: Sink>(&mut self, messages: usize, sink: &mut S) {
         let mut received = 0;
         while received < messages {
-            let n = self.pipe.read_into(self.inbox.room());
-            self.inbox.filled(n);
-            let mut input = self.inbox.input();
-            while let Some(event) = self.ws.receive(&mut input, &mut self.out).unwrap() {
-                if let Event::Binary(data) = event {
-                    sink.message(Kind::Binary, &data);
-                    received += 1;
-                }
-            }
-            if !self.out.is_empty() {
-                self.pipe.give(self.out.front());
-                self.out.clear();
-            }
+            let n = self.pipe.read_into(&mut self.buffer);
+            let input = Input::new(&mut self.buffer[..n]);
+            received += drain(&mut self.ws, input, &mut self.out, sink);
+            flush(&mut self.out, &mut self.pipe);
         }
     }
 }
@@ -191,8 +202,45 @@ impl<R: ::hybi::Role> Sender for Sending<R> {
         for _ in 0..messages {
             self.ws.send(self.payload, &mut self.out).unwrap();
         }
-        self.pipe.give(self.out.front());
-        self.out.clear();
+        flush(&mut self.out, &mut self.pipe);
+    }
+}
+
+fn copying_sender(role: Role, payload: &'static [u8], pipe: Pipe) -> Box<dyn Sender> {
+    let out = Outbox::new();
+    match role {
+        Role::Server => Box::new(Sending { ws: server(), payload, pipe, out }),
+        Role::Client => Box::new(Sending { ws: client(), payload, pipe, out }),
+    }
+}
+
+struct SendingOwned<R> {
+    ws: Connection<R>,
+    payload: Bytes,
+    pipe: Pipe,
+    out: Outbox,
+}
+
+impl<R: ::hybi::Role> Sender for SendingOwned<R> {
+    fn send(&mut self, messages: usize) {
+        for _ in 0..messages {
+            let message = Message::Binary(self.payload.clone());
+            self.ws.send_owned(message, &mut self.out).unwrap();
+        }
+        flush(&mut self.out, &mut self.pipe);
+    }
+}
+
+/// hybi copying large payloads: what a caller does that owns none.
+pub struct Copying;
+
+impl Peer for Copying {
+    fn name(&self) -> &'static str {
+        "hybi (send)"
+    }
+
+    fn sender(&self, role: Role, payload: &'static [u8], pipe: Pipe) -> Option<Box<dyn Sender>> {
+        (payload.len() >= LARGE).then(|| copying_sender(role, payload, pipe))
     }
 }
 
@@ -208,46 +256,6 @@ impl<R: ::hybi::Role> Sender for SendingTexts<R> {
         for text in self.texts.iter().copied().cycle().take(messages) {
             self.ws.send(text, &mut self.out).unwrap();
         }
-        self.pipe.give(self.out.front());
-        self.out.clear();
-    }
-}
-
-fn with_deflate<R: ::hybi::Role>(ws: Connection<R>) -> Connection<R> {
-    use ::hybi::extension::{Offers, deflate};
-    let config = deflate::DeflateConfig::default();
-    let offers = Offers::new(b"permessage-deflate; client_max_window_bits").flatten();
-    let agreed = deflate::respond(&config, offers).unwrap();
-    ws.with_deflate(&agreed, &config)
-}
-
-/// hybi where a server writes header and payload with one vectored write.
-pub struct Vectored;
-
-impl Peer for Vectored {
-    fn name(&self) -> &'static str {
-        "hybi (vectored)"
-    }
-
-    fn sender(&self, role: Role, payload: &'static [u8], pipe: Pipe) -> Option<Box<dyn Sender>> {
-        let ws = Connection::server(Config::default());
-        (role == Role::Server).then(|| Box::new(SendingVectored { ws, payload, pipe }) as _)
-    }
-}
-
-struct SendingVectored {
-    ws: Connection<::hybi::Server>,
-    payload: &'static [u8],
-    pipe: Pipe,
-}
-
-impl Sender for SendingVectored {
-    fn send(&mut self, messages: usize) {
-        for _ in 0..messages {
-            self.ws.writer().may_send_message().unwrap();
-            let header = Header::new(OpCode::BINARY, self.payload.len() as u64).encode();
-            self.pipe.give(&header);
-            self.pipe.give(self.payload);
-        }
+        flush(&mut self.out, &mut self.pipe);
     }
 }

@@ -12,6 +12,7 @@ mod sockudo_ws;
 mod soketto;
 mod tokio_websockets;
 mod tungstenite;
+mod uwebsockets;
 mod web_socket;
 mod wslay;
 mod wtx;
@@ -20,15 +21,15 @@ pub mod zlib;
 
 /// Limits first, then hybi, then the others.
 pub fn all() -> Vec<&'static dyn Peer> {
-    vec![
+    let mut all: Vec<&'static dyn Peer> = vec![
         &limits::Copy,
         &limits::CopyXor,
         &limits::Work { wide: false },
         &limits::Work { wide: true },
         &limits::ParseAndWork,
         &hybi::Hybi,
-        &hybi::InPlace,
-        &hybi::Vectored,
+        &hybi::PlainBuffer,
+        &hybi::Copying,
         &tungstenite::Tungstenite,
         &fastwebsockets::Fastwebsockets,
         &tokio_websockets::TokioWebsockets,
@@ -37,8 +38,18 @@ pub fn all() -> Vec<&'static dyn Peer> {
         &yawc::Yawc,
         &web_socket::WebSocketCrate,
         &wtx::Wtx,
+        &wtx::MaskingInPlace,
         &nexus_web::NexusWeb,
         &nago_wss::NagoWss,
         &wslay::Wslay,
-    ]
+    ];
+    if hybi_uwebsockets::missing().is_none() {
+        all.push(&uwebsockets::UWebSockets);
+    }
+    all
+}
+
+/// The implementations that are not there, and why.
+pub fn missing() -> Option<(&'static str, &'static str)> {
+    Some(("uWebSockets", hybi_uwebsockets::missing()?))
 }

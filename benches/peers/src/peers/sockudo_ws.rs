@@ -2,11 +2,13 @@
 
 use crate::peer::{Kind, Peer, Receive, Receiver, Role, Sender, Sink};
 use crate::pipe::{Pipe, now};
-use crate::workload::Load;
+use crate::workload::{KEY, Load};
+use ::sockudo_ws::handshake::{build_request_with_headers, parse_response, validate_accept_key};
 use ::sockudo_ws::protocol::{CompressedProtocol, Protocol};
 use ::sockudo_ws::{DeflateConfig, Message, Role as TheirRole};
 use bytes::{Bytes, BytesMut};
 use std::any::Any;
+use std::hint::black_box;
 
 const MAX: usize = 16 << 20;
 
@@ -53,6 +55,23 @@ impl Peer for SockudoWs {
     fn acceptor(&self, mut pipe: Pipe) -> Option<Box<dyn FnMut()>> {
         Some(Box::new(move || {
             now(::sockudo_ws::handshake::server_handshake(&mut pipe)).unwrap();
+        }))
+    }
+
+    /// What its `client_handshake` consists of, so that the key can be chosen.
+    fn connector(&self, pipe: Pipe) -> Option<Box<dyn FnMut()>> {
+        let key = std::str::from_utf8(KEY).unwrap();
+        let origin = [("Origin".to_owned(), "https://server.example.com".to_owned())];
+        let mut inbox = vec![0; pipe.read_size()];
+        Some(Box::new(move || {
+            let (host, path) = ("server.example.com", "/chat?room=42");
+            let request =
+                build_request_with_headers(host, path, key, None, None, Some(&origin)).unwrap();
+            pipe.give(&request);
+            let n = pipe.read_into(&mut inbox);
+            let (response, _) = parse_response(&inbox[..n]).unwrap().unwrap();
+            assert!(validate_accept_key(key, response.accept.unwrap()));
+            black_box((response, protocol(Role::Client)));
         }))
     }
 

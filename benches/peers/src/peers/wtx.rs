@@ -40,10 +40,12 @@ impl Peer for Wtx {
         let scratch = payload.to_vec();
         Some(match role {
             Role::Server => {
-                Box::new(Sending { ws: connection::<false>(&pipe), payload, scratch, pipe })
+                let ws = connection::<false>(&pipe);
+                Box::new(Sending { ws, payload, scratch, copies: false, pipe })
             }
             Role::Client => {
-                Box::new(Sending { ws: connection::<true>(&pipe), payload, scratch, pipe })
+                let ws = connection::<true>(&pipe);
+                Box::new(Sending { ws, payload, scratch, copies: true, pipe })
             }
         })
     }
@@ -126,17 +128,35 @@ impl<const IS_CLIENT: bool> Receive for Receiving<IS_CLIENT> {
     }
 }
 
+/// wtx as a client that masks the caller's payload and leaves it masked. A check reads what is sent,
+/// so there the payload is restored before.
+pub struct MaskingInPlace;
+
+impl Peer for MaskingInPlace {
+    fn name(&self) -> &'static str {
+        "wtx (in place)"
+    }
+
+    fn sender(&self, role: Role, payload: &'static [u8], pipe: Pipe) -> Option<Box<dyn Sender>> {
+        let (ws, scratch) = (connection::<true>(&pipe), payload.to_vec());
+        (role == Role::Client)
+            .then(|| Box::new(Sending { ws, payload, scratch, copies: false, pipe }) as _)
+    }
+}
+
 struct Sending<const IS_CLIENT: bool> {
     ws: Connection<IS_CLIENT>,
     payload: &'static [u8],
     scratch: Vec<u8>,
+    /// Whether the message is first copied to where it may be masked.
+    copies: bool,
     pipe: Pipe,
 }
 
 impl<const IS_CLIENT: bool> Sender for Sending<IS_CLIENT> {
     fn send(&mut self, messages: usize) {
         for _ in 0..messages {
-            if IS_CLIENT {
+            if self.copies || self.pipe.is_recording() {
                 self.scratch.copy_from_slice(self.payload);
             }
             let mut frame = Frame::new_fin(OpCode::Binary, &mut self.scratch[..]);
