@@ -1,7 +1,6 @@
 //! What was compiled by what: counts depend on both.
 
 use std::env;
-use std::path::Path;
 use std::process::Command;
 
 fn main() {
@@ -16,9 +15,5 @@ fn main() {
         "cargo::rustc-env=TARGET_FEATURES={}",
         variable("CARGO_CFG_TARGET_FEATURE").replace(',', " ")
     );
-    // target/PROFILE/build/PACKAGE/out: the variable `PROFILE` knows only release and debug.
-    let out = variable("OUT_DIR");
-    let profile = Path::new(&out).ancestors().nth(3).and_then(Path::file_name).unwrap_or_default();
-    println!("cargo::rustc-env=BUILD_PROFILE={}", profile.display());
     println!("cargo::rerun-if-changed=build.rs");
 }

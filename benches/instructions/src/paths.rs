@@ -3,13 +3,14 @@
 
 use std::hint::black_box;
 
+use bytes::Bytes;
 use hybi::connection::{Data, Prepared};
 use hybi::extension::Offers;
 use hybi::extension::deflate::{self, Agreed, DeflateConfig};
 use hybi::handshake::{Acceptance, Answer, ClientRequest, HeadLimits};
 use hybi::{
-    Client, ClientHandshake, CloseCode, Config, Connection, Event, Input, MaskingKeys, Outbox,
-    Role, Server, ServerHandshake, Uri,
+    Client, ClientHandshake, CloseCode, Config, Connection, Event, Inbox, Input, MaskingKeys,
+    Message, Outbox, Role, Server, ServerHandshake, Uri,
 };
 
 /// A multiple of the 64 masking keys that a thread draws at once, so that each run pays for as many draws.
@@ -21,7 +22,15 @@ const PER_READ: usize = 16;
 /// A name, and what handles that many messages, up to twice [`MESSAGES`].
 pub type Path = (&'static str, fn(usize));
 
-pub const PATHS: &[Path] = &[
+/// What this program counts.
+pub const PATHS: &[Path] = if cfg!(feature = "two-places") { IN_TWO_PLACES } else { IN_ONE_PLACE };
+
+/// Called in two places, the short path must not become a call, and must not become slower.
+const IN_TWO_PLACES: &[Path] = &[("receive as server, binary 16 B, called in two places", |n| {
+    receive_at_server(binary(16), n)
+})];
+
+const IN_ONE_PLACE: &[Path] = &[
     ("receive as server, binary 16 B", |n| receive_at_server(binary(16), n)),
     ("receive as server, binary 125 B", |n| receive_at_server(binary(125), n)),
     ("receive as server, binary 1 KiB", |n| receive_at_server(binary(1024), n)),
@@ -44,8 +53,22 @@ pub const PATHS: &[Path] = &[
     ("two reads for each message, binary 1 KiB", |n| {
         receive(server(), halves(binary(1024)), 2 * n, n)
     }),
+    ("a read into an inbox for each message, binary 16 B", |n| {
+        let (payload, mut peer) = (binary(16), client());
+        let reads = reads(1, |read| peer.send(payload, read).expect("open"));
+        receive_into_inbox(server(), &reads[..n], n);
+    }),
     ("two reads for each message, in place, binary 1 KiB", |n| {
-        receive_in_place(server(), binary(1024), n)
+        receive_in_place(binary(1024), 2, n)
+    }),
+    ("four reads for each message, in place, binary 16 KiB", |n| {
+        receive_in_place(binary(16 << 10), 4, n)
+    }),
+    ("two reads into an inbox for each message, ASCII text 1 KiB", |n| {
+        receive_into_inbox(server(), &halves(ascii(1024))[..2 * n], n)
+    }),
+    ("two reads into an inbox for each message, mixed-script text 1 KiB", |n| {
+        receive_into_inbox(server(), &halves(mixed_script(1024))[..2 * n], n)
     }),
     ("two reads for each message, text 1 KiB", |n| {
         receive(server(), halves(mixed_script(1024)), 2 * n, n)
@@ -87,6 +110,8 @@ pub const PATHS: &[Path] = &[
     ("send as client, binary 1 KiB", |n| {
         send(Connection::client(Config::default()), binary(1024), n)
     }),
+    ("send_owned as server, binary 16 KiB", |n| send_owned(server(), n)),
+    ("send_owned as client, binary 16 KiB", |n| send_owned(client(), n)),
     ("closing handshake, both ends", close),
     ("opening handshake, server", open_server),
     ("opening handshake, client", open_client),
@@ -122,11 +147,17 @@ fn receive<R: Role>(mut ws: Connection<R>, mut reads: Vec<Vec<u8>>, taken: usize
     assert_eq!(seen, events);
 }
 
-/// What a program does with a read. How many events were in it. The only caller of `receive` for its role, as in most
-/// programs: so it is compiled into this, as there.
+/// What a program does with a read. Returns how many events were in it. The only caller of
+/// `receive` for its role, as in most programs, unless there shall be two.
 #[inline(never)]
 fn receive_read<R: Role>(ws: &mut Connection<R>, mut input: Input<'_>, out: &mut Outbox) -> usize {
     let mut events = 0;
+    #[cfg(feature = "two-places")]
+    if black_box(false) {
+        while let Some(event) = ws.receive(&mut input, out).expect("legal") {
+            black_box(event);
+        }
+    }
     while let Some(event) = ws.receive(&mut input, out).expect("legal") {
         match event {
             Event::Text(text) => _ = black_box(text.as_bytes()),
@@ -152,17 +183,31 @@ fn receive_chunks(mut ws: Connection<Server>, mut reads: Vec<Vec<u8>>, messages:
     assert_eq!(seen, 2 * messages);
 }
 
-/// Receives messages that are put together in the buffer that they are read to.
+/// Receives messages that are assembled in the buffer that they are read to, in so many reads.
 #[inline(never)]
-fn receive_in_place(mut ws: Connection<Server>, payload: Data<'static>, messages: usize) {
-    let mut peer = client();
-    let (mut out, mut seen) = (room(), 0);
-    for read in reads(1, |read| peer.send(payload, read).expect("open")).iter_mut().take(messages) {
-        let len = read.len();
-        for end in [len / 2, len] {
-            seen +=
-                receive_read(&mut ws, Input::new(&mut read[..end]).in_place_up_to(len), &mut out);
+fn receive_in_place(payload: Data<'static>, reads_each: usize, messages: usize) {
+    let (mut peer, mut ws, mut out, mut seen) = (client(), server(), room(), 0);
+    let mut reads = reads(1, |read| peer.send(payload, read).expect("open"));
+    let len = reads[0].len();
+    let ends: Vec<usize> = (1..=reads_each).map(|part| len * part / reads_each).collect();
+    for read in reads.iter_mut().take(messages) {
+        for &end in &ends {
+            let input = Input::new(&mut read[..end]).in_place_up_to(len);
+            seen += receive_read(&mut ws, input, &mut out);
         }
+    }
+    assert_eq!(seen, messages);
+}
+
+/// Receives reads, of so many messages altogether, through an inbox, as a driver does.
+#[inline(never)]
+fn receive_into_inbox(mut ws: Connection<Server>, reads: &[Vec<u8>], messages: usize) {
+    let (mut inbox, mut out, mut seen) = (Inbox::new(), room(), 0);
+    for read in reads {
+        inbox.room()[..read.len()].copy_from_slice(read);
+        inbox.filled(read.len());
+        seen += receive_read(&mut ws, inbox.input(), &mut out);
+        flush(&mut out);
     }
     assert_eq!(seen, messages);
 }
@@ -173,6 +218,19 @@ fn send<R: Role>(mut ws: Connection<R>, payload: Data<'static>, messages: usize)
     for _ in 0..messages {
         ws.send(black_box(payload), &mut out).expect("open");
         flush(&mut out);
+    }
+}
+
+/// Sends messages of 16 KiB that the outbox may keep, and takes them out as they are lent.
+#[inline(never)]
+fn send_owned<R: Role>(mut ws: Connection<R>, messages: usize) {
+    let (mut out, payload) = (room(), Bytes::from_static(binary(16 << 10).as_bytes()));
+    for _ in 0..messages {
+        ws.send_owned(Message::Binary(black_box(&payload).clone()), &mut out).expect("open");
+        while !out.is_empty() {
+            let n = black_box(out.front()).len();
+            out.sent(n);
+        }
     }
 }
 

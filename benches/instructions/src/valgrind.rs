@@ -2,8 +2,8 @@
 
 use std::process::{Child, Command, Stdio};
 
-use crate::paths::{MESSAGES, PATHS};
-use crate::record::Record;
+use crate::paths::{MESSAGES, PATHS, Path};
+use crate::record::CONDITIONS;
 
 /// The first argument of a child.
 pub const CHILD: &str = "--child";
@@ -11,27 +11,31 @@ pub const CHILD: &str = "--child";
 /// In place of a path: only say what the processor offers.
 const NOTHING: &str = "nothing";
 
-/// Counts everything, here and now.
-pub fn count() -> Record {
-    let version = run("valgrind", &["--version"]);
+/// Returns what counts depend on.
+pub fn conditions() -> Vec<(&'static str, String)> {
     let (processor, _) = finish(start(NOTHING, 0));
     let target = concat!(env!("TARGET"), ": ", env!("TARGET_FEATURES")).to_owned();
-    let conditions = [
-        ("compiler", env!("COMPILER").to_owned()),
-        ("target", target),
-        ("processor", processor),
-        ("libc", run("getconf", &["GNU_LIBC_VERSION"])),
-        ("valgrind", version),
+    let values = [
+        env!("COMPILER").to_owned(),
+        target,
+        processor,
+        run("getconf", &["GNU_LIBC_VERSION"]),
+        run("valgrind", &["--version"]),
     ];
-    let counts = PATHS.iter().map(|(path, _)| {
+    CONDITIONS.into_iter().zip(values).collect()
+}
+
+/// Counts every path of this program: its name, and the instructions per message.
+pub fn count() -> Vec<(&'static str, f64)> {
+    let count = |&(path, _): &Path| {
         // Both at the same time.
         let (once, twice) = (start(path, MESSAGES), start(path, 2 * MESSAGES));
         let ((_, once), (_, twice)) = (finish(once), finish(twice));
         // As precise as it is recorded.
         let tenths = (twice - once) as f64 * 10.0 / MESSAGES as f64;
-        ((*path).to_owned(), tenths.round() / 10.0)
-    });
-    Record { counts: counts.collect(), conditions: conditions.into() }
+        (path, tenths.round() / 10.0)
+    };
+    PATHS.iter().map(count).collect()
 }
 
 /// What a child does.
