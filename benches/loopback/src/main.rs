@@ -136,7 +136,7 @@ fn measure(options: &Options) -> Result<bool, Box<dyn Error>> {
         )
         .into());
     }
-    let mut candidates = candidates(&options.servers)?;
+    let (mut candidates, left_out) = candidates(&options.servers)?;
     let processors = std::thread::available_parallelism()?.get();
     if processors > 1 {
         // Inherited by the servers; the load goes to another one when all have been started.
@@ -144,6 +144,10 @@ fn measure(options: &Options) -> Result<bool, Box<dyn Error>> {
     }
     let versions = candidates.iter().filter_map(|it| Some((it.name.clone(), it.version.clone()?)));
     let mut report = Report::new(options.rounds, versions);
+    for (name, why) in &left_out {
+        eprintln!("left out: {name}: {why}");
+        report.left_out(name, why);
+    }
     for Candidate { name, command, .. } in &mut candidates {
         match memory(command) {
             Ok(bytes) => report.memory(name, bytes),
@@ -187,12 +191,22 @@ fn measure(options: &Options) -> Result<bool, Box<dyn Error>> {
     Ok(report.write(&options.out, workloads.iter().map(|(_, workload)| workload))?)
 }
 
-/// The selected servers. What cannot be installed is left out, and said to be.
-fn candidates(filters: &[String]) -> io::Result<Vec<Candidate>> {
-    let mut candidates = Vec::new();
+/// A server that cannot be installed or built, and why.
+type LeftOut = (&'static str, String);
+
+/// The selected servers; and those that are left out because they cannot be installed, with the
+/// reason.
+fn candidates(filters: &[String]) -> io::Result<(Vec<Candidate>, Vec<LeftOut>)> {
+    let (mut candidates, mut left_out) = (Vec::new(), Vec::new());
     for server in server::SERVERS.iter().filter(|server| selects(filters, server.name)) {
+        let is_cpp = server.name == server::UWEBSOCKETS;
+        if is_cpp && let Some(why) = hybi_uwebsockets::missing() {
+            left_out.push((server.name, why.to_owned()));
+            continue;
+        }
+        let version = hybi_uwebsockets::package().filter(|_| is_cpp).map(|it| format!("in {it}"));
         let (name, command) = (server.name.to_owned(), child::own(server.name)?);
-        candidates.push(Candidate { name, command, version: None });
+        candidates.push(Candidate { name, command, version });
     }
     type Install = fn() -> io::Result<(Command, String)>;
     let others: [(&str, Install); 2] =
@@ -202,10 +216,10 @@ fn candidates(filters: &[String]) -> io::Result<Vec<Candidate>> {
             Ok((command, version)) => {
                 candidates.push(Candidate { name: name.into(), command, version: Some(version) });
             }
-            Err(error) => eprintln!("left out: {name} cannot be installed: {error}"),
+            Err(error) => left_out.push((name, error.to_string())),
         }
     }
-    Ok(candidates)
+    Ok((candidates, left_out))
 }
 
 /// What a connection adds to the server's resident memory, behind its handshake and behind its first message.

@@ -24,6 +24,7 @@ pub struct Report {
     versions: Vec<(String, String)>,
     samples: HashMap<(String, String), Vec<Sample>>,
     memory: HashMap<String, [usize; 2]>,
+    left_out: Vec<String>,
     failures: Vec<String>,
 }
 
@@ -37,6 +38,7 @@ impl Report {
             versions: all,
             samples: HashMap::new(),
             memory: HashMap::new(),
+            left_out: Vec::new(),
             failures: Vec::new(),
         }
     }
@@ -54,6 +56,11 @@ impl Report {
 
     pub fn failure(&mut self, server: &str, what: &str, error: &impl Display) {
         self.failures.push(format!("{server}: {what}: {error}"));
+    }
+
+    /// A server that could not be installed or built.
+    pub fn left_out(&mut self, server: &str, why: &str) {
+        self.left_out.push(format!("{server}: {why}"));
     }
 
     fn heard_of(&mut self, server: &str) {
@@ -85,12 +92,16 @@ impl Report {
         let mut tables = String::new();
         let _ = writeln!(
             tables,
-            "# Echo over loopback\n\n{}, {}, flags: {}. {} rounds. Columns: size, connections × messages per batch.",
+            "# Echo over loopback\n\n{}, {}, profile {}, flags: {}. {} rounds. Columns: size, connections × messages per batch.",
             system::machine(),
             env!("RUSTC_VERSION"),
+            env!("BUILD_PROFILE"),
             flags(),
             self.rounds
         );
+        for server in &self.left_out {
+            let _ = writeln!(tables, "\nLeft out: {server}");
+        }
         for connections in [1, 100, 1000] {
             let group: Vec<_> =
                 workloads.iter().copied().filter(|it| it.connections == connections).collect();
@@ -157,9 +168,10 @@ impl Report {
 
     fn json(&self, workloads: &[&Workload]) -> String {
         let mut json = format!(
-            "{{\n  \"machine\": {},\n  \"rustc\": {},\n  \"rustflags\": {},\n  \"rounds\": {},\n  \"versions\": {{",
+            "{{\n  \"machine\": {},\n  \"rustc\": {},\n  \"profile\": {},\n  \"rustflags\": {},\n  \"rounds\": {},\n  \"versions\": {{",
             quote(&system::machine()),
             quote(env!("RUSTC_VERSION")),
+            quote(env!("BUILD_PROFILE")),
             quote(flags()),
             self.rounds
         );

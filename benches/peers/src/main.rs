@@ -346,7 +346,8 @@ impl Bench {
             return all;
         }
         let names: Vec<_> = names.collect();
-        all.into_iter().filter(|peer| peer.is_limit() || names.contains(&peer.name())).collect()
+        let is_named = |peer: &dyn Peer| names.contains(&&*peer.name().to_lowercase());
+        all.into_iter().filter(|peer| peer.is_limit() || is_named(*peer)).collect()
     }
 }
 

@@ -1,7 +1,7 @@
 //! The minimal event loop: one thread, one `mio::Poll`, the same for everybody.
 
 use super::socket::Socket;
-use super::{ANSWER, Result};
+use super::{ANSWER, Result, listen};
 use mio::net::TcpListener;
 use mio::{Events, Interest, Poll, Registry, Token};
 use std::io;
@@ -30,7 +30,8 @@ enum Stage<S> {
     Open(S),
 }
 
-pub fn serve<S: Session>(listener: std::net::TcpListener) -> Result<()> {
+pub fn serve<S: Session>() -> Result<()> {
+    let listener = listen()?;
     listener.set_nonblocking(true)?;
     let mut listener = TcpListener::from_std(listener);
     let mut poll = Poll::new()?;

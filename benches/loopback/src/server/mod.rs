@@ -21,14 +21,17 @@ const MESSAGE_BYTES_MAX: usize = 16 << 20;
 
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 
+/// The one that is left out if it could not be built.
+pub const UWEBSOCKETS: &str = "uWebSockets, C++";
+
 /// One of them: a name without a comma is an implementation in the event loop.
 pub struct Server {
     pub name: &'static str,
-    run: fn(TcpListener) -> Result<()>,
+    run: fn() -> Result<()>,
 }
 
 macro_rules! servers {
-    ($($name:literal => $run:expr,)*) => { &[$(Server { name: $name, run: $run }),*] };
+    ($($name:expr => $run:expr,)*) => { &[$(Server { name: $name, run: $run }),*] };
 }
 
 /// All of them; the first is what the others are compared with.
@@ -50,6 +53,10 @@ pub const SERVERS: &[Server] = servers! {
     "no checks, blocking (limit)" => threads::serve_bare,
     "tungstenite, blocking" => threads::serve_tungstenite,
     "fastwebsockets, tokio" => tokio_runtime::serve_fastwebsockets,
+    UWEBSOCKETS => || {
+        hybi_uwebsockets::serve();
+        Err("it does not serve".into())
+    },
 };
 
 /// Runs the server of this name until standard input ends.
@@ -59,7 +66,12 @@ pub fn run(name: &str) -> Result<()> {
         let _ = io::stdin().read(&mut [0]);
         std::process::exit(0);
     });
+    (server.run)()
+}
+
+/// Listens on a free port, and says which.
+fn listen() -> io::Result<TcpListener> {
     let listener = TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))?;
     println!("{}", listener.local_addr()?.port());
-    (server.run)(listener)
+    Ok(listener)
 }

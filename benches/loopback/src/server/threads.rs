@@ -1,15 +1,16 @@
 //! A thread per connection, blocking.
 
 use super::sessions::bare;
-use super::{ANSWER, MESSAGE_BYTES_MAX, Result};
+use super::{ANSWER, MESSAGE_BYTES_MAX, Result, listen};
 use hybi::blocking::{self, Hub, HubConfig};
 use hybi::handshake::Acceptance;
 use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::thread;
 
 /// A connection that fails ends its thread and nothing else.
-fn serve(listener: &TcpListener, echo: fn(TcpStream) -> Result<()>) -> Result<()> {
+fn serve(echo: fn(TcpStream) -> Result<()>) -> Result<()> {
+    let listener = listen()?;
     loop {
         let (stream, _) = listener.accept()?;
         stream.set_nodelay(true)?;
@@ -19,8 +20,8 @@ fn serve(listener: &TcpListener, echo: fn(TcpStream) -> Result<()>) -> Result<()
     }
 }
 
-pub fn serve_hybi(listener: TcpListener) -> Result<()> {
-    serve(&listener, |stream| {
+pub fn serve_hybi() -> Result<()> {
+    serve(|stream| {
         let pending = blocking::receive_request(stream)?;
         let mut ws = pending.accept(&Acceptance::from_same_origin())?;
         while let Some(message) = ws.receive()? {
@@ -31,9 +32,9 @@ pub fn serve_hybi(listener: TcpListener) -> Result<()> {
 }
 
 /// The handler answers its own client, so the thread that writes for others has nothing to do.
-pub fn serve_hub(listener: TcpListener) -> Result<()> {
+pub fn serve_hub() -> Result<()> {
     let config = HubConfig::default().connections_max(usize::MAX);
-    Ok(Hub::new(config).serve(listener, |arrival| {
+    Ok(Hub::new(config).serve(listen()?, |arrival| {
         let mut session = arrival.accept(&Acceptance::from_same_origin())?;
         while let Some(message) = session.receive()? {
             session.feed(&message)?;
@@ -43,8 +44,8 @@ pub fn serve_hub(listener: TcpListener) -> Result<()> {
 }
 
 /// What threads cost: one read, one write, and the echo without any checks between them.
-pub fn serve_bare(listener: TcpListener) -> Result<()> {
-    serve(&listener, |mut stream| {
+pub fn serve_bare() -> Result<()> {
+    serve(|mut stream| {
         receive_head(&mut stream)?;
         stream.write_all(ANSWER)?;
         let (mut inbox, mut out) = (vec![0; 64 << 10], Vec::new());
@@ -83,9 +84,9 @@ fn receive_head(stream: &mut TcpStream) -> Result<()> {
 }
 
 /// It cannot tell whether another message has arrived already, so each echo is flushed.
-pub fn serve_tungstenite(listener: TcpListener) -> Result<()> {
+pub fn serve_tungstenite() -> Result<()> {
     use tungstenite::protocol::{Role, WebSocketConfig};
-    serve(&listener, |mut stream| {
+    serve(|mut stream| {
         receive_head(&mut stream)?;
         stream.write_all(ANSWER)?;
         let config = WebSocketConfig::default().max_frame_size(Some(MESSAGE_BYTES_MAX));

@@ -1,12 +1,12 @@
 //! A current-thread tokio runtime: where fastwebsockets is at home.
 
 use super::sessions::fastwebsockets::Fastwebsockets;
-use super::{ANSWER, Result};
-use std::net::TcpListener;
+use super::{ANSWER, Result, listen};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-pub fn serve_fastwebsockets(listener: TcpListener) -> Result<()> {
+pub fn serve_fastwebsockets() -> Result<()> {
+    let listener = listen()?;
     listener.set_nonblocking(true)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
     tokio::task::LocalSet::new().block_on(&runtime, async {

@@ -1,95 +1,94 @@
-//! hybi, as its guide shows it: one read buffer for the thread, the events drained, then the output
-//! written; large messages after their header, uncopied.
+//! hybi, as its guide shows it: read into an inbox, drain the events, write the outbox. A connection
+//! has both only while something is in them; otherwise they belong to the thread.
 
 use super::{Result, Socket, unless_blocked};
 use crate::server::event_loop::Session;
 use ::hybi::connection::{Data, Transport};
 use ::hybi::frame::Header;
-use ::hybi::{Config, Connection, Event, Input, Outbox, Server};
+use ::hybi::{Config, Connection, Event, Inbox, Input, Outbox, Server};
 use std::cell::Cell;
 use std::io::{IoSlice, Write};
 
 /// From here on a system call costs less than a copy.
 const LARGE: usize = 8 << 10;
-/// The memory for output that the thread keeps.
-const SPARE_BYTES: usize = 4 << 20;
+
+type Buffers = Box<(Inbox, Outbox)>;
 
 thread_local! {
-    /// The outbox of the connection that writes next: idle connections have no memory for output.
-    static SPARE: Cell<Outbox> = const { Cell::new(Outbox::new()) };
+    static SPARE: Cell<Option<Buffers>> = const { Cell::new(None) };
 }
 
 pub struct Echo {
     socket: Socket,
     ws: Connection<Server>,
-    /// Has memory only while the socket is full.
-    out: Outbox,
+    buffers: Option<Buffers>,
 }
 
 impl Session for Echo {
     fn open(socket: Socket) -> Self {
-        Self { socket, ws: Connection::server(Config::default()), out: Outbox::new() }
+        Self { socket, ws: Connection::server(Config::default()), buffers: None }
     }
 
-    fn ready(&mut self, inbox: &mut [u8]) -> Result<bool> {
-        if !self.out.is_empty() && !self.push_out()? {
-            return Ok(true);
+    fn ready(&mut self, _: &mut [u8]) -> Result<bool> {
+        let mut buffers = self.buffers.take().or_else(|| SPARE.take()).unwrap_or_default();
+        let (inbox, out) = &mut *buffers;
+        let goes_on = self.serve(inbox, out);
+        match inbox.is_empty() && out.is_empty() {
+            true => SPARE.set(Some(buffers)),
+            false => self.buffers = Some(buffers),
         }
-        while let Some(n) = unless_blocked(self.socket.read(inbox))? {
-            if n == 0 {
-                return Ok(false);
-            }
-            if self.out.is_empty() {
-                self.out = SPARE.take();
-            }
-            let mut input = Input::new(&mut inbox[..n]);
-            while let Some(event) = self.ws.receive(&mut input, &mut self.out)? {
-                match event {
-                    Event::Text(text) => self.echo(Data::Text(&text))?,
-                    Event::Binary(data) => self.echo(Data::Binary(&data))?,
-                    _ => {}
-                }
-            }
-            if !self.push_out()? {
-                return Ok(true);
-            }
-            if self.ws.transport() != Transport::Keep {
-                return Ok(false);
-            }
-        }
-        Ok(true)
+        goes_on
     }
 }
 
 impl Echo {
-    fn echo(&mut self, message: Data<'_>) -> Result<()> {
+    /// Returns whether the connection goes on, once the socket is empty, or full.
+    fn serve(&mut self, inbox: &mut Inbox, out: &mut Outbox) -> Result<bool> {
+        let mut outcome = Ok(());
+        while self.write(out)? {
+            if outcome.is_err() || self.ws.transport() != Transport::Keep {
+                return Ok(false);
+            }
+            match unless_blocked(self.socket.read(inbox.room()))? {
+                None => return Ok(true),
+                Some(0) => return Ok(false),
+                Some(n) => inbox.filled(n),
+            }
+            outcome = self.echo(inbox.input(), out);
+        }
+        Ok(true)
+    }
+
+    fn echo(&mut self, mut input: Input<'_>, out: &mut Outbox) -> Result<()> {
+        while let Some(event) = self.ws.receive(&mut input, out)? {
+            match event {
+                Event::Text(text) => self.send(Data::Text(&text), out)?,
+                Event::Binary(data) => self.send(Data::Binary(&data), out)?,
+                _ => {} // replies to pings and Close frames are already in `out`
+            }
+        }
+        Ok(())
+    }
+
+    /// Sends a message. The socket takes a large one from the inbox, after its header.
+    fn send(&mut self, message: Data<'_>, out: &mut Outbox) -> Result<()> {
         let payload = message.as_bytes();
-        if payload.len() < LARGE || !self.write()? {
-            return Ok(self.ws.send(message, &mut self.out)?);
+        if payload.len() < LARGE || !self.write(out)? {
+            return Ok(self.ws.send(message, out)?);
         }
         self.ws.writer().may_send_message()?;
         let header = Header::new(message.kind().opcode(), payload.len() as u64).encode();
         let slices = [IoSlice::new(&header), IoSlice::new(payload)];
         let sent = unless_blocked(self.socket.write_vectored(&slices))?.unwrap_or(0);
-        self.out.append(header.get(sent..).unwrap_or_default());
-        self.out.append(payload.get(sent.saturating_sub(header.len())..).unwrap_or_default());
+        out.append(header.get(sent..).unwrap_or_default());
+        out.append(payload.get(sent.saturating_sub(header.len())..).unwrap_or_default());
         Ok(())
     }
 
-    /// Writes the output, and gives its memory back. Returns whether all of it was taken.
-    fn push_out(&mut self) -> Result<bool> {
-        let all = self.write()?;
-        if all {
-            let mut spare = std::mem::take(&mut self.out);
-            spare.shrink_to(SPARE_BYTES);
-            SPARE.set(spare);
-        }
-        Ok(all)
-    }
-
-    fn write(&mut self) -> Result<bool> {
-        while !self.out.is_empty() {
-            if unless_blocked(self.out.write_to(&mut self.socket))?.is_none() {
+    /// Returns whether the socket has taken everything.
+    fn write(&mut self, out: &mut Outbox) -> Result<bool> {
+        while !out.is_empty() {
+            if unless_blocked(out.write_to(&mut self.socket))?.is_none() {
                 return Ok(false);
             }
         }
