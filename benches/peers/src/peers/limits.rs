@@ -100,10 +100,17 @@ impl Peer for Work {
         if role == Role::Client {
             header.extend([0; 4]);
         }
+        let header_len = header.len();
+        header.resize(HEADER, 0);
+        let header = header.try_into().unwrap();
         let (out, keys) = (Vec::new(), Keys { bytes: [0; 256], at: 256 });
         Some(match role {
-            Role::Server => Box::new(SendWork::<false> { header, payload, pipe, out, keys, wide }),
-            Role::Client => Box::new(SendWork::<true> { header, payload, pipe, out, keys, wide }),
+            Role::Server => {
+                Box::new(SendWork::<false> { header, header_len, payload, pipe, out, keys, wide })
+            }
+            Role::Client => {
+                Box::new(SendWork::<true> { header, header_len, payload, pipe, out, keys, wide })
+            }
         })
     }
 
@@ -220,7 +227,7 @@ impl<const XOR: bool, const TEXT: bool> Receive for Limit<XOR, TEXT> {
                 let (from, to) = (&wire[start..start + len], &mut self.message[at..at + len]);
                 at += len;
                 match XOR {
-                    false => to.copy_from_slice(from),
+                    false => copy(from, to),
                     true => copy_xor(from, to, key, self.wide),
                 }
             }
@@ -235,13 +242,16 @@ impl<const XOR: bool, const TEXT: bool> Receive for Limit<XOR, TEXT> {
     }
 }
 
-/// Below this, wide vectors gain nothing.
-const WIDE_FROM: usize = 256;
+/// From here on, wide vectors and the C library's `memcpy` are worth their call.
+const LONG_FROM: usize = 256;
 
 #[inline]
 fn copy_xor(from: &[u8], to: &mut [u8], key: [u8; 4], wide: bool) {
+    if from.len() < LONG_FROM {
+        return blocks(from, to, key);
+    }
     #[cfg(target_arch = "x86_64")]
-    if wide && from.len() >= WIDE_FROM {
+    if wide {
         // `wide` says that the processor has them.
         unsafe { copy_xor_wide(from, to, key) };
         return;
@@ -249,6 +259,37 @@ fn copy_xor(from: &[u8], to: &mut [u8], key: [u8; 4], wide: bool) {
     for (from, to) in from.chunks(PIECE).zip(to.chunks_mut(PIECE)) {
         to.copy_from_slice(from);
         xor(to, key);
+    }
+}
+
+#[inline]
+fn copy(from: &[u8], to: &mut [u8]) {
+    if from.len() < LONG_FROM { blocks(from, to, [0; 4]) } else { to.copy_from_slice(from) }
+}
+
+/// Copies and XORs in blocks of 16 bytes. The last one overlaps the one before.
+#[inline]
+fn blocks(from: &[u8], to: &mut [u8], key: [u8; 4]) {
+    let key = u32::from_ne_bytes(key);
+    let xor = |from: &[u8; 16], to: &mut [u8; 16], key: u32| {
+        let key = u128::from(u64::from(key) << 32 | u64::from(key));
+        *to = (u128::from_ne_bytes(*from) ^ (key << 64 | key)).to_ne_bytes();
+    };
+    let rotation = from.len() as u32 % 4 * 8;
+    let last_key = if cfg!(target_endian = "little") {
+        key.rotate_right(rotation)
+    } else {
+        key.rotate_left(rotation)
+    };
+    if let (Some(last), Some(to_last)) = (from.last_chunk(), to.last_chunk_mut()) {
+        xor(last, to_last, last_key);
+        for (from, to) in from.as_chunks().0.iter().zip(to.as_chunks_mut().0) {
+            xor(from, to, key);
+        }
+    } else {
+        for ((from, to), key) in from.iter().zip(to).zip(key.to_ne_bytes().into_iter().cycle()) {
+            *to = from ^ key;
+        }
     }
 }
 
@@ -286,8 +327,12 @@ fn xor(bytes: &mut [u8], key: [u8; 4]) {
     }
 }
 
+/// Room for the longest header, copied at once.
+const HEADER: usize = 16;
+
 struct SendWork<const MASK: bool> {
-    header: Vec<u8>,
+    header: [u8; HEADER],
+    header_len: usize,
     payload: &'static [u8],
     pipe: Pipe,
     out: Vec<u8>,
@@ -316,22 +361,23 @@ impl Keys {
 
 impl<const MASK: bool> Sender for SendWork<MASK> {
     fn send(&mut self, messages: usize) {
-        let (header_len, payload_len) = (self.header.len(), self.payload.len());
-        self.out.resize(messages * (header_len + payload_len), 0); // once
-        let mut rest = &mut self.out[..];
+        let (header_len, payload_len) = (self.header_len, self.payload.len());
+        self.out.resize(messages * (header_len + payload_len) + HEADER, 0); // once
+        let mut at = 0;
         for _ in 0..messages {
-            let (header, behind) = rest.split_at_mut(header_len);
-            let (payload, behind) = behind.split_at_mut(payload_len);
-            rest = behind;
-            header.copy_from_slice(&self.header);
+            // All of its room: the payload overwrites what is too much.
+            self.out[at..at + HEADER].copy_from_slice(&self.header);
+            at += header_len;
+            let payload = &mut self.out[at..at + payload_len];
             if MASK {
                 let key = self.keys.next();
-                header[header_len - 4..].copy_from_slice(&key);
                 copy_xor(self.payload, payload, key, self.wide);
+                self.out[at - 4..at].copy_from_slice(&key);
             } else {
-                payload.copy_from_slice(self.payload);
+                copy(self.payload, payload);
             }
+            at += payload_len;
         }
-        self.pipe.give(&self.out);
+        self.pipe.give(&self.out[..at]);
     }
 }
