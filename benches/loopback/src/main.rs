@@ -10,13 +10,17 @@ use child::Process;
 use load::{Clients, Messages};
 use report::{Report, Sample};
 use std::error::Error;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 use std::time::Duration;
 use std::{env, io};
 
-const USAGE: &str = "cargo run --release -- [--quick] [--rounds N] [--out DIR] [FILTER]...\n\
-    A filter selects the workloads whose name contains it; @NAME selects servers whose name contains it.";
+const USAGE: &str = "cargo run --release -- [--quick] [--rounds N] [--out DIR] [--docs] [FILTER]...\n\
+    A filter selects the workloads whose name contains it; @NAME selects servers whose name contains it.\n\
+    Without either, the results go to results/, and with --docs to docs/evidence/loopback.md, too.";
+
+const RESULTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/results");
+const DOCUMENT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/evidence/loopback.md");
 
 /// How long one sample is.
 const SAMPLE: Duration = Duration::from_millis(80);
@@ -28,7 +32,9 @@ const OPEN_FILES: u64 = 1000 + 100;
 struct Options {
     rounds: usize,
     quick: bool,
-    out: PathBuf,
+    /// Where the results go; `None`: nowhere.
+    out: Option<PathBuf>,
+    documents: bool,
     workloads: Vec<String>,
     servers: Vec<String>,
 }
@@ -101,21 +107,34 @@ fn main() -> ExitCode {
 }
 
 fn options() -> Result<Options, Box<dyn Error>> {
-    let out = concat!(env!("CARGO_MANIFEST_DIR"), "/results").into();
-    let mut options =
-        Options { rounds: 0, quick: false, out, workloads: Vec::new(), servers: Vec::new() };
+    let mut options = Options {
+        rounds: 0,
+        quick: false,
+        out: None,
+        documents: false,
+        workloads: Vec::new(),
+        servers: Vec::new(),
+    };
     let mut args = env::args().skip(1);
     while let Some(arg) = args.next() {
         match arg.as_str() {
             "--quick" => options.quick = true,
             "--rounds" => options.rounds = args.next().ok_or(USAGE)?.parse()?,
-            "--out" => options.out = args.next().ok_or(USAGE)?.into(),
+            "--out" => options.out = Some(args.next().ok_or(USAGE)?.into()),
+            "--docs" => options.documents = true,
             flag if flag.starts_with('-') => return Err(USAGE.into()),
             filter => match filter.strip_prefix('@') {
                 Some(name) => options.servers.push(name.into()),
                 None => options.workloads.push(filter.into()),
             },
         }
+    }
+    let all = options.workloads.is_empty() && options.servers.is_empty() && !options.quick;
+    if options.documents && !all {
+        return Err(USAGE.into());
+    }
+    if all {
+        options.out.get_or_insert(RESULTS.into());
     }
     if options.rounds == 0 {
         options.rounds = if options.quick { 1 } else { 5 };
@@ -188,7 +207,11 @@ fn measure(options: &Options) -> Result<bool, Box<dyn Error>> {
             }
         }
     }
-    Ok(report.write(&options.out, workloads.iter().map(|(_, workload)| workload))?)
+    let workloads = || workloads.iter().map(|(_, workload)| workload);
+    if options.documents {
+        report.document(Path::new(DOCUMENT), workloads())?;
+    }
+    Ok(report.write(options.out.as_deref(), workloads())?)
 }
 
 /// A server that cannot be installed or built, and why.

@@ -9,6 +9,21 @@ use std::{fs, io};
 /// The server that ratios are taken to, and what is no competitor.
 const OURS: &str = "hybi";
 
+/// The workloads that the documentation shows.
+const DOCUMENTED: [&str; 7] = [
+    "16 B, 1 × 16",
+    "16 B, 100 × 1",
+    "16 B, 100 × 16",
+    "1 KiB, 100 × 16",
+    "16 KiB, 100 × 1",
+    "1 MiB, 1 × 1",
+    "16 B, 1000 × 16",
+];
+
+/// Between what the table stands there.
+const BEGIN: &str = "<!-- table: servers -->";
+const END: &str = "<!-- end -->";
+
 /// One measurement of one server.
 #[derive(Clone, Copy)]
 pub struct Sample {
@@ -69,19 +84,22 @@ impl Report {
         }
     }
 
-    /// Prints the tables and writes `loopback.md` and `loopback.json`. Whether nobody failed.
+    /// Prints the tables, and writes `loopback.md` and `loopback.json` if there is a directory for
+    /// them. Whether nobody failed.
     pub fn write<'a>(
         &self,
-        directory: &Path,
+        directory: Option<&Path>,
         workloads: impl Iterator<Item = &'a Workload>,
     ) -> io::Result<bool> {
         let workloads: Vec<_> = workloads.collect();
         let tables = self.tables(&workloads);
         println!("{tables}");
-        fs::create_dir_all(directory)?;
-        fs::write(directory.join("loopback.md"), tables)?;
-        fs::write(directory.join("loopback.json"), self.json(&workloads))?;
-        println!("wrote loopback.md and loopback.json to {}", directory.display());
+        if let Some(directory) = directory {
+            fs::create_dir_all(directory)?;
+            fs::write(directory.join("loopback.md"), tables)?;
+            fs::write(directory.join("loopback.json"), self.json(&workloads))?;
+            println!("wrote loopback.md and loopback.json to {}", directory.display());
+        }
         for failure in &self.failures {
             eprintln!("{failure}");
         }
@@ -134,6 +152,49 @@ impl Report {
             }
         }
         tables
+    }
+
+    /// Rewrites the table of the documentation: the processor time on the workloads that it has,
+    /// and on how many of all the server takes less of it than hybi.
+    pub fn document<'a>(
+        &self,
+        file: &Path,
+        workloads: impl Iterator<Item = &'a Workload>,
+    ) -> io::Result<()> {
+        let all: Vec<_> = workloads.map(Workload::name).collect();
+        let (columns, lines) = (DOCUMENTED.join(" | "), "|---".repeat(DOCUMENTED.len()));
+        let mut table = format!(
+            "{},\n{}, profile `{}`, {} rounds.\n\n\
+             | µs per message (ratio to {OURS}) | {columns} | less than {OURS} on | bytes per connection |\n\
+             |---{lines}|---|---|\n",
+            system::machine(),
+            env!("RUSTC_VERSION"),
+            env!("BUILD_PROFILE"),
+            self.rounds,
+        );
+        let micros = |server, name: &str| least(self.of(server, name), |it| it.cpu_micros);
+        for server in &self.servers {
+            let ratio = |name: &str| micros(server, name) / micros(OURS, name);
+            let cells = DOCUMENTED
+                .map(|name| format!("{} ({:.2})", round(micros(server, name)), ratio(name)));
+            let ahead: Vec<_> =
+                all.iter().map(|name| ratio(name)).filter(|&ratio| ratio < 0.95).collect();
+            let ahead = match ahead.iter().copied().reduce(f64::min) {
+                Some(ratio) => format!("{} of {}, down to {ratio:.2}", ahead.len(), all.len()),
+                None => format!("none of {}", all.len()),
+            };
+            let memory = self.memory.get(server).map_or("–".into(), |[idle, used]| {
+                format!("{} / {}", round(*idle as f64), round(*used as f64))
+            });
+            let _ = writeln!(table, "| {server} | {} | {ahead} | {memory} |", cells.join(" | "));
+        }
+        for server in &self.left_out {
+            let _ = writeln!(table, "\nLeft out: {server}");
+        }
+        let text = fs::read_to_string(file)?;
+        let (before, rest) = text.split_once(BEGIN).ok_or_else(|| no_table(file))?;
+        let (_, after) = rest.split_once(END).ok_or_else(|| no_table(file))?;
+        fs::write(file, format!("{before}{BEGIN}\n\n{table}\n{END}{after}"))
     }
 
     fn table(
@@ -232,6 +293,10 @@ impl Report {
             rows.join(",")
         )
     }
+}
+
+fn no_table(file: &Path) -> io::Error {
+    io::Error::other(format!("{}: there is no table between {BEGIN} and {END}", file.display()))
 }
 
 fn least(samples: &[Sample], of: impl Fn(&Sample) -> f64) -> f64 {

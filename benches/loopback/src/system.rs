@@ -68,6 +68,6 @@ pub fn machine() -> String {
     format!(
         "{}, {count} processors, Linux {}",
         model.trim_start_matches(['\t', ' ', ':']),
-        kernel.trim()
+        kernel.trim().split('-').next().unwrap_or_default()
     )
 }

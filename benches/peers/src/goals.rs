@@ -64,6 +64,7 @@ impl Goal {
     fn text(self) -> String {
         match self {
             Work(most) => format!("at most {most} times the work"),
+            Best(1.0) => "as fast as the best other".into(),
             Best(least) => format!("{least} times as fast as the best other"),
             Than(name, least) => format!("{least} times as fast as {name}"),
         }
@@ -73,18 +74,20 @@ impl Goal {
     fn cell(self, workload: &str, tables: &[Table]) -> Option<String> {
         let table = tables.iter().find(|table| table.name == workload)?;
         let ours = table.ours()?.min;
+        // As precise as it is shown.
+        let hundredths = |ratio: f64| (ratio * 100.0).round() / 100.0;
         let (ratio, of, met) = match self {
             Work(most) => {
-                let ratio = ours / table.work()?.min;
+                let ratio = hundredths(ours / table.work()?.min);
                 (ratio, String::new(), ratio <= most)
             }
             Best(least) => {
                 let best = table.best_peer()?;
-                let ratio = best.min / ours;
+                let ratio = hundredths(best.min / ours);
                 (ratio, format!(" {}", best.name), ratio >= least)
             }
             Than(name, least) => {
-                let ratio = table.of(name)?.min / ours;
+                let ratio = hundredths(table.of(name)?.min / ours);
                 (ratio, String::new(), ratio >= least)
             }
         };
