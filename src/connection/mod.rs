@@ -87,7 +87,7 @@ impl Connection<Server> {
     /// Creates the server's end of a connection whose opening handshake is done.
     #[must_use]
     pub fn server(config: Config) -> Self {
-        Self::new(Server, config)
+        Self::new(Server, &config)
     }
 }
 
@@ -117,7 +117,7 @@ impl<K: MaskingKeys> Connection<Client<K>> {
     /// ```
     #[must_use]
     pub fn client_with_keys(config: Config, keys: K) -> Self {
-        Self::new(Client::new(keys), config)
+        Self::new(Client::new(keys), &config)
     }
 }
 
@@ -539,8 +539,8 @@ impl<R: Role> Connection<R> {
         Self { reader, writer }
     }
 
-    pub(crate) fn new(role: R, config: Config) -> Self {
-        Self { reader: Reader::new(&config.limits), writer: Writer::new(role, &config) }
+    pub(crate) fn new(role: R, config: &Config) -> Self {
+        Self { reader: Reader::new(&config.limits), writer: Writer::new(role, config) }
     }
 
     /// Sets what a handshake has negotiated.

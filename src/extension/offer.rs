@@ -4,7 +4,7 @@ use alloc::borrow::Cow;
 use alloc::string::String;
 use core::fmt;
 
-use crate::http::list::{is_token_byte, text};
+use crate::http::list::{is_token_byte, skip_empty_elements, text};
 
 /// An element of a `Sec-WebSocket-Extensions` list: in a request an offer, in a response the
 /// server's choice.
@@ -240,13 +240,6 @@ impl<'a> Value<'a> {
             Self::Quoted(content) => Cow::Borrowed(text(content)),
         }
     }
-}
-
-fn skip_empty_elements(mut list: &[u8]) -> &[u8] {
-    while let [b' ' | b'\t' | b',', rest @ ..] = list {
-        list = rest;
-    }
-    list
 }
 
 #[cfg(test)]

@@ -256,8 +256,9 @@ impl Accepted<'_> {
     /// Returns the connection, which is open once the response has been sent.
     #[must_use]
     pub fn into_connection(self) -> Connection<Server> {
-        let Self { agreed, config, .. } = self;
-        Connection::server(*config).with_negotiated(agreed.as_ref().zip(config.deflate.as_ref()))
+        let Self { agreed, config, .. } = &self;
+        Connection::new(Server, config)
+            .with_negotiated(agreed.as_ref().zip(config.deflate.as_ref()))
     }
 }
 

@@ -84,7 +84,7 @@ fn normalise(origin: &str) -> Result<String, Reason> {
     })
 }
 
-pub(super) fn default_port(scheme: &[u8]) -> Option<u16> {
+fn default_port(scheme: &[u8]) -> Option<u16> {
     match scheme {
         _ if scheme.eq_ignore_ascii_case(b"http") => Some(80),
         _ if scheme.eq_ignore_ascii_case(b"https") => Some(443),

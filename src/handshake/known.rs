@@ -2,9 +2,8 @@
 //! allocation, so that the rules need not search. Here and not in `http/`, which does not know
 //! which fields matter to WebSocket.
 
-use crate::http::fields::Fields;
 use crate::http::head::{self, Index, Span};
-use crate::http::list::elements;
+use crate::http::list::{elements, is_in_any_case, is_token};
 use crate::http::reader::HeadReader;
 use crate::http::scan::Fault;
 use crate::input::Input;
@@ -12,7 +11,8 @@ use crate::input::Input;
 /// A head whose [known fields](Field) have been found.
 pub(super) type Head<'a> = head::Head<'a, Known>;
 
-/// Reads a head. Not generic, so that it is compiled once.
+/// Reads a head.
+#[inline]
 pub(super) fn read_head<'a>(
     reader: &mut HeadReader,
     input: &mut Input<'a>,
@@ -38,14 +38,13 @@ pub(super) enum Field {
     Version,
     Protocol,
     Extensions,
+    /// With the next, only counted: few heads have a body, so where its fields are is not noted.
     ContentLength,
     TransferEncoding,
 }
 
-const FIELDS: usize = Field::TransferEncoding as usize + 1;
-
 impl Field {
-    /// Returns the field with that name, in any case.
+    /// Returns the field with that name, which is a token, in any case.
     #[inline(always)] // a call for each field of a head costs as much as the look-up
     pub(super) fn of(name: &[u8]) -> Option<Self> {
         // Length and first letter leave one that it can be.
@@ -65,86 +64,120 @@ impl Field {
         }
     }
 
+    /// Returns the field as a bit.
+    #[inline]
+    const fn bit(self) -> u16 {
+        1 << self as u16
+    }
+
     /// Returns this field, if that is its name.
     #[inline]
     fn named<const N: usize>(self, name: &[u8], lower_case: &[u8; N]) -> Option<Self> {
-        // All bytes at once rather than up to the first that differs: LLVM vectorizes this.
-        let differ = |differ, (&byte, &wanted): (&u8, &u8)| {
-            let case = if wanted.is_ascii_lowercase() { 0x20 } else { 0 };
-            differ | ((byte | case) ^ wanted)
-        };
-        let differ = name.first_chunk::<N>()?.iter().zip(lower_case).fold(0, differ);
-        (differ == 0).then_some(self)
+        is_in_any_case(name, lower_case).then_some(self)
     }
 }
 
-/// By [`Field`]: where the value of its first line is, and how many lines it has.
+/// Where the values of known fields are.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Known {
-    first: [Span; FIELDS],
-    count: [u8; FIELDS],
+    /// By [`Field`]: where the value of its first line is.
+    first: [Span; Field::ContentLength as usize],
+    /// The fields that have a line, as bits.
+    present: u16,
+    /// The fields that have more than one.
+    repeated: u16,
 }
 
 impl Index for Known {
     #[inline]
     fn note(&mut self, name: &[u8], value: impl FnOnce() -> Span) {
-        if let Some(field) = Field::of(name)
-            && let Some(first) = self.first.get_mut(field as usize)
-            && let Some(count) = self.count.get_mut(field as usize)
-        {
-            if *count == 0 {
-                *first = value();
-            }
-            *count = count.saturating_add(1);
+        let Some(field) = Field::of(name) else { return };
+        if self.present & field.bit() != 0 {
+            self.repeated |= field.bit();
+            return;
+        }
+        self.present |= field.bit();
+        if let Some(first) = self.first.get_mut(field as usize) {
+            *first = value();
         }
     }
 }
 
+/// The lines that a head has of a field.
+pub(super) enum Lines<'a> {
+    None,
+    /// One, with this value.
+    One(&'a [u8]),
+    Several,
+}
+
 impl Head<'_> {
-    /// Returns how many lines the field has.
+    /// Returns the field's lines.
     #[inline]
-    pub(super) fn count(&self, field: Field) -> usize {
-        self.index().count.get(field as usize).copied().unwrap_or_default().into()
+    pub(super) fn lines(&self, field: Field) -> Lines<'_> {
+        match self.first(field) {
+            None => Lines::None,
+            Some(_) if self.index().repeated & field.bit() != 0 => Lines::Several,
+            Some(value) => Lines::One(value),
+        }
+    }
+
+    /// Returns whether there is a line of the field.
+    #[inline]
+    pub(super) fn has(&self, field: Field) -> bool {
+        self.index().present & field.bit() != 0
     }
 
     /// Returns the value of the field's first line.
     #[inline]
     pub(super) fn first(&self, field: Field) -> Option<&[u8]> {
-        let at = self.index().first.get(field as usize)?;
-        (self.count(field) > 0).then(|| self.value(*at))
+        match self.index().first.get(field as usize) {
+            _ if !self.has(field) => None,
+            Some(at) => Some(self.value(*at)),
+            None => self.search(field).next(),
+        }
+    }
+
+    /// Looks through the head for the values of the field's lines.
+    fn search(&self, field: Field) -> impl Iterator<Item = &[u8]> + Clone {
+        let is_line = move |name: &str| Field::of(name.as_bytes()) == Some(field);
+        self.fields().filter(move |(name, _)| is_line(name)).map(|(_, value)| value)
     }
 
     /// Returns the values of all of the field's lines.
     pub(super) fn all(&self, field: Field) -> impl Iterator<Item = &[u8]> + Clone {
-        // Nearly always there is one line, and the others need not be looked through again.
-        let (first, fields) = match self.count(field) {
-            0 => (None, Fields::of_lines(&[])),
-            1 => (self.first(field), Fields::of_lines(&[])),
-            _ => (None, self.fields()),
+        // Nearly always there is one line or none, and the others need not be looked through.
+        let (only, several) = match self.lines(field) {
+            Lines::None => (None, None),
+            Lines::One(value) => (Some(value), None),
+            Lines::Several => (None, Some(self.search(field))),
         };
-        let more = fields.filter(move |(name, _)| Field::of(name.as_bytes()) == Some(field));
-        first.into_iter().chain(more.map(|(_, value)| value))
+        only.into_iter().chain(several.into_iter().flatten())
+    }
+
+    /// Returns whether this holds for the values of all of the field's lines, or it has none.
+    #[inline]
+    pub(super) fn every(&self, field: Field, holds: impl Fn(&[u8]) -> bool) -> bool {
+        match self.lines(field) {
+            Lines::None => true,
+            Lines::One(value) => holds(value),
+            Lines::Several => self.search(field).all(holds),
+        }
     }
 
     /// Returns whether the field, a list of tokens, has this one in any case.
-    #[inline(always)] // so that the comparison is with a constant
-    pub(super) fn has_token(&self, field: Field, token: &str) -> bool {
-        // Nearly always the field is that token.
-        let only =
-            self.first(field).is_some_and(|value| value.eq_ignore_ascii_case(token.as_bytes()));
-        only || self.lists_token(field, token)
-    }
-
-    #[inline(never)]
-    fn lists_token(&self, field: Field, token: &str) -> bool {
-        self.all(field)
-            .flat_map(elements)
-            .any(|element| element.eq_ignore_ascii_case(token.as_bytes()))
+    #[inline]
+    pub(super) fn has_token<const N: usize>(&self, field: Field, token: &[u8; N]) -> bool {
+        let is_token = |element: &[u8]| is_in_any_case(element, token);
+        // Nearly always it is the only one.
+        let lists = |value: &[u8]| is_token(value) || elements(value).any(is_token);
+        !self.every(field, |value| !lists(value))
     }
 
     /// Returns the value of the first field of that name, in any case.
     pub(super) fn find(&self, name: &str) -> Option<&[u8]> {
         match Field::of(name.as_bytes()) {
+            _ if !is_token(name.as_bytes()) => None,
             Some(field) => self.first(field),
             None => {
                 let mut fields = self.fields();

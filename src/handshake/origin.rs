@@ -4,11 +4,12 @@ use alloc::vec::Vec;
 
 use bytes::Bytes;
 
-use super::allowed_origin::{OriginError, default_port, parse};
+use super::allowed_origin::{OriginError, parse};
 use super::error::RequestError;
-use super::known::Field;
+use super::known::{Field, Lines};
 use super::request::Request;
 use crate::http::authority::host_and_port;
+use crate::http::list::is_in_any_case;
 
 /// The origins that are allowed.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -36,13 +37,11 @@ impl Origins {
     /// Checks the origin of a request. A request without one does not come from a web page, and
     /// passes.
     pub(super) fn check(&self, request: &Request<'_>) -> Result<(), RequestError> {
-        let allowed = match (self, request.head.count(Field::Origin)) {
-            (Self::Any, _) | (_, 0) => true,
-            (_, 2..) => false, // no browser does this
-            (Self::Same, 1) => {
-                request.origin().is_some_and(|origin| is_same(origin, request.host_bytes()))
-            }
-            (Self::List(list), 1) => request.origin().is_some_and(|origin| is_listed(origin, list)),
+        let allowed = match (self, request.head.lines(Field::Origin)) {
+            (Self::Any, _) | (_, Lines::None) => true,
+            (_, Lines::Several) => false, // no browser does this
+            (Self::Same, Lines::One(origin)) => is_same(origin, request.host_bytes()),
+            (Self::List(list), Lines::One(origin)) => is_listed(origin, list),
         };
         if allowed { Ok(()) } else { Err(RequestError::Origin) }
     }
@@ -59,10 +58,11 @@ fn is_listed(origin: &[u8], list: &[u8]) -> bool {
 /// ([`Request::check`]).
 fn is_same(origin: &[u8], host: Option<&[u8]>) -> bool {
     let same = || {
-        let (scheme, rest) =
-            origin.split_at_checked(origin.iter().position(|&byte| byte == b':')?)?;
-        let default = default_port(scheme)?;
-        let (authority, host) = (rest.strip_prefix(b"://")?, host?);
+        let (default, authority) = match after_prefix(origin, b"http://") {
+            Some(authority) => (80, authority),
+            None => (443, after_prefix(origin, b"https://")?),
+        };
+        let host = host?;
         if authority == host {
             return Some(!host.is_empty());
         }
@@ -74,6 +74,12 @@ fn is_same(origin: &[u8], host: Option<&[u8]>) -> bool {
         Some(origin_host.eq_ignore_ascii_case(host) && same_port)
     };
     same().unwrap_or(false)
+}
+
+/// Returns what follows a prefix, which may be written in any case.
+fn after_prefix<'a, const N: usize>(text: &'a [u8], prefix: &[u8; N]) -> Option<&'a [u8]> {
+    let (start, rest) = text.split_at_checked(N)?;
+    is_in_any_case(start, prefix).then_some(rest)
 }
 
 #[cfg(test)]

@@ -79,9 +79,9 @@ impl Refusal {
         self.is_complete
             && head.status() >= 200
             && head.version() == HttpVersion::Http11
-            && !head.has_token(Field::Connection, "close")
+            && !head.has_token(Field::Connection, b"close")
             // RFC 9112 §6.1: somebody may have meant another end of this body.
-            && (head.count(Field::TransferEncoding) == 0 || head.count(Field::ContentLength) == 0)
+            && !(head.has(Field::TransferEncoding) && head.has(Field::ContentLength))
     }
 }
 
@@ -152,7 +152,7 @@ fn framing(head: &Head<'_>) -> Framing {
     if matches!(head.status(), 100..=199 | 204 | 304) {
         return Framing::Length(0);
     }
-    if head.count(Field::TransferEncoding) > 0 {
+    if head.has(Field::TransferEncoding) {
         let mut codings = head.all(Field::TransferEncoding).flat_map(elements);
         let is_chunked = codings.next().is_some_and(|it| it.eq_ignore_ascii_case(b"chunked"));
         let is_known = head.version() == HttpVersion::Http11 && is_chunked;

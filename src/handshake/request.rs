@@ -26,12 +26,6 @@ pub struct Request<'a> {
 }
 
 impl<'a> Request<'a> {
-    /// Checks the `Host`.
-    pub(super) fn new(head: Head<'a>) -> Result<Self, RequestError> {
-        check_host(&head)?;
-        Ok(Self { head })
-    }
-
     /// Makes a request of what an HTTP stack has parsed. The same rules hold as for bytes, but for
     /// [`HeadLimits`](super::HeadLimits): how long a head may be is the stack's decision.
     ///
@@ -61,7 +55,9 @@ impl<'a> Request<'a> {
     /// [`RequestError::rejection`] is the response.
     pub fn from_parts(parts: &RequestParts<'a>) -> Result<Self, RequestError> {
         let RequestParts { method, target, version, fields } = *parts;
-        Self::new(Head::of_request(method.as_bytes(), target.as_bytes(), version, fields)?)
+        let head = Head::of_request(method.as_bytes(), target.as_bytes(), version, fields)?;
+        check_host(&head)?;
+        Ok(Self { head })
     }
 
     /// Returns the method, such as `GET`. Case matters.

@@ -3,7 +3,7 @@
 
 use super::error::RequestError;
 use super::key::is_key;
-use super::known::{Field, Head};
+use super::known::{Field, Head, Lines};
 use crate::extension::Offers;
 use crate::http::authority::host_and_port;
 use crate::http::head::HttpVersion;
@@ -12,13 +12,13 @@ use crate::http::target::Target;
 
 /// Checks the `Host` (RFC 9112 §3.2), which every request needs, whatever it is for.
 pub(super) fn check_host(head: &Head<'_>) -> Result<(), RequestError> {
-    match (head.count(Field::Host), head.first(Field::Host)) {
-        (0, _) if head.version() == HttpVersion::Http10 => Ok(()),
-        (0, _) => Err(RequestError::HostMissing),
+    match head.lines(Field::Host) {
+        Lines::None if head.version() == HttpVersion::Http10 => Ok(()),
+        Lines::None => Err(RequestError::HostMissing),
         // An empty one is legal for targets without a host. `check_handshake` refuses it.
-        (1, Some(host)) if host.is_empty() || is_host_port(host) => Ok(()),
-        (1, _) => Err(RequestError::HostMalformed),
-        _ => Err(RequestError::HostRepeated),
+        Lines::One(host) if host.is_empty() || is_host_port(host) => Ok(()),
+        Lines::One(_) => Err(RequestError::HostMalformed),
+        Lines::Several => Err(RequestError::HostRepeated),
     }
 }
 
@@ -43,34 +43,34 @@ pub(super) fn check_handshake(head: &Head<'_>) -> Result<(), RequestError> {
     // Stricter than RFC 6455, which says nothing of bodies: we would read the following bytes as
     // frames where a proxy reads a body, which is request smuggling.
     let no_body = |length: &[u8]| !length.is_empty() && length.iter().all(|&digit| digit == b'0');
-    if head.count(Field::TransferEncoding) > 0 || !head.all(Field::ContentLength).all(no_body) {
+    if head.has(Field::TransferEncoding) || !head.every(Field::ContentLength, no_body) {
         return Err(RequestError::Body);
     }
     if !asks_for_websocket(head) {
         return Err(RequestError::UpgradeMissing);
     }
-    if !head.has_token(Field::Connection, "upgrade") {
+    if !head.has_token(Field::Connection, b"upgrade") {
         return Err(RequestError::ConnectionMissing);
     }
     // The version comes before the key, so that a client of another version learns ours.
-    match (head.count(Field::Version), head.first(Field::Version)) {
-        (0, _) => return Err(RequestError::VersionMissing),
-        (1, Some(b"13")) => {}
-        (1, _) => return Err(RequestError::Version),
-        _ => return Err(RequestError::VersionRepeated),
+    match head.lines(Field::Version) {
+        Lines::None => return Err(RequestError::VersionMissing),
+        Lines::One(b"13") => {}
+        Lines::One(_) => return Err(RequestError::Version),
+        Lines::Several => return Err(RequestError::VersionRepeated),
     }
-    match (head.count(Field::Key), head.first(Field::Key)) {
-        (0, _) => return Err(RequestError::KeyMissing),
-        (1, Some(key)) if is_key(key) => {}
-        (1, _) => return Err(RequestError::KeyMalformed),
-        _ => return Err(RequestError::KeyRepeated),
+    match head.lines(Field::Key) {
+        Lines::None => return Err(RequestError::KeyMissing),
+        Lines::One(key) if is_key(key) => {}
+        Lines::One(_) => return Err(RequestError::KeyMalformed),
+        Lines::Several => return Err(RequestError::KeyRepeated),
     }
     // The grammar wants at least one element (RFC 6455 §4.3). A recipient of a list takes empty
     // ones (RFC 9110 §5.6.1.2), and some clients send a field without any.
-    if !head.all(Field::Protocol).flat_map(elements).all(is_token) {
+    if !head.every(Field::Protocol, |list| elements(list).all(is_token)) {
         return Err(RequestError::SubprotocolsMalformed);
     }
-    if !head.all(Field::Extensions).flat_map(Offers::new).all(|offer| offer.is_ok()) {
+    if !head.every(Field::Extensions, |list| Offers::new(list).all(|offer| offer.is_ok())) {
         return Err(RequestError::ExtensionsMalformed);
     }
     Ok(())
@@ -78,7 +78,7 @@ pub(super) fn check_handshake(head: &Head<'_>) -> Result<(), RequestError> {
 
 /// Returns whether the client asks for WebSocket, correctly or not.
 pub(super) fn asks_for_websocket(head: &Head<'_>) -> bool {
-    head.has_token(Field::Upgrade, "websocket")
+    head.has_token(Field::Upgrade, b"websocket")
 }
 
 fn is_host_port(text: &[u8]) -> bool {

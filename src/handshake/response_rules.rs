@@ -4,12 +4,12 @@
 use alloc::string::String;
 
 use super::error::ResponseError;
-use super::known::{Field, Head};
+use super::known::{Field, Head, Lines};
 use crate::connection::{Config, Connection};
 use crate::extension::Offers;
 use crate::extension::deflate::{self, Agreed};
 use crate::http::head::HttpVersion;
-use crate::http::list::{elements, is_token};
+use crate::http::list::{elements, is_in_any_case, is_token};
 use crate::keys::MaskingKeys;
 use crate::role::Client;
 
@@ -35,19 +35,19 @@ impl Expected {
         if head.version() == HttpVersion::Http10 {
             return Err(ResponseError::Http10);
         }
-        match (head.count(Field::Upgrade), head.first(Field::Upgrade)) {
-            (0, _) => return Err(ResponseError::UpgradeMissing),
-            (1, Some(upgrade)) if upgrade.eq_ignore_ascii_case(b"websocket") => {}
+        match head.lines(Field::Upgrade) {
+            Lines::None => return Err(ResponseError::UpgradeMissing),
+            Lines::One(upgrade) if is_in_any_case(upgrade, b"websocket") => {}
             _ => return Err(ResponseError::Upgrade),
         }
-        if !head.has_token(Field::Connection, "upgrade") {
+        if !head.has_token(Field::Connection, b"upgrade") {
             return Err(ResponseError::ConnectionMissing);
         }
-        match (head.count(Field::Accept), head.first(Field::Accept)) {
-            (0, _) => return Err(ResponseError::AcceptMissing),
-            (1, Some(accept)) if accept == self.accept => {}
-            (1, _) => return Err(ResponseError::Accept),
-            _ => return Err(ResponseError::AcceptRepeated),
+        match head.lines(Field::Accept) {
+            Lines::None => return Err(ResponseError::AcceptMissing),
+            Lines::One(accept) if accept == self.accept => {}
+            Lines::One(_) => return Err(ResponseError::Accept),
+            Lines::Several => return Err(ResponseError::AcceptRepeated),
         }
         self.check_subprotocol(head)?;
         self.check_extensions(head)
@@ -59,20 +59,19 @@ impl Expected {
         agreed: Option<Agreed>,
         keys: K,
     ) -> Connection<Client<K>> {
-        let connection = Connection::client_with_keys(self.config, keys);
-        connection.with_negotiated(agreed.as_ref().zip(self.config.deflate.as_ref()))
+        Connection::new(Client::new(keys), &self.config)
+            .with_negotiated(agreed.as_ref().zip(self.config.deflate.as_ref()))
     }
 
     fn check_subprotocol(&self, head: &Head<'_>) -> Result<(), ResponseError> {
-        let Some(subprotocol) = head.first(Field::Protocol) else {
-            return match self.require_subprotocol {
-                true => Err(ResponseError::SubprotocolMissing),
-                false => Ok(()),
-            };
+        let subprotocol = match head.lines(Field::Protocol) {
+            Lines::None if self.require_subprotocol => {
+                return Err(ResponseError::SubprotocolMissing);
+            }
+            Lines::None => return Ok(()),
+            Lines::One(subprotocol) if !subprotocol.contains(&b',') => subprotocol,
+            _ => return Err(ResponseError::SubprotocolRepeated),
         };
-        if head.count(Field::Protocol) > 1 || subprotocol.contains(&b',') {
-            return Err(ResponseError::SubprotocolRepeated);
-        }
         if !is_token(subprotocol) {
             return Err(ResponseError::SubprotocolMalformed);
         }
@@ -84,7 +83,7 @@ impl Expected {
 
     #[cfg_attr(not(feature = "deflate"), expect(unreachable_code, reason = "nothing was offered"))]
     fn check_extensions(&self, head: &Head<'_>) -> Result<Option<Agreed>, ResponseError> {
-        if head.count(Field::Extensions) == 0 {
+        if !head.has(Field::Extensions) {
             return Ok(None);
         }
         let chosen = || head.all(Field::Extensions).flat_map(Offers::new);

@@ -5,6 +5,7 @@ use super::error::{HandshakeUsageError, RequestError, ServerHandshakeError};
 use super::known::read_head;
 use super::rejection::Rejection;
 use super::request::Request;
+use super::request_rules::check_host;
 use super::write::{write_accepted, write_rejection};
 use crate::buffers::Outbox;
 use crate::connection::Connection;
@@ -81,10 +82,11 @@ impl ServerHandshake {
         };
         let without_body = head.word() == b"HEAD";
         self.state = State::Shown { without_body };
-        Request::new(head).map(Some).map_err(|error| {
+        if let Err(error) = check_host(&head) {
             input.take_up_to(usize::MAX);
-            self.fail(error, out)
-        })
+            return Err(self.fail(error, out));
+        }
+        Ok(Some(Request { head }))
     }
 
     /// Accepts the request, if it is a good handshake on these terms: the 101 is in `out`, and the
@@ -106,10 +108,11 @@ impl ServerHandshake {
         out: &mut Outbox,
     ) -> Result<Connection<Server>, ServerHandshakeError> {
         self.may_answer()?;
-        let accepted = acceptance.check(request).map_err(|error| match error {
-            ServerHandshakeError::Request(error) => self.fail(error, out).into(),
-            usage => usage,
-        })?;
+        let accepted = match acceptance.check(request) {
+            Ok(accepted) => accepted,
+            Err(ServerHandshakeError::Request(error)) => return Err(self.fail(error, out).into()),
+            Err(usage) => return Err(usage),
+        };
         write_accepted(&accepted, out);
         self.state = State::Answered;
         Ok(accepted.into_connection())

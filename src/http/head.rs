@@ -75,6 +75,7 @@ pub(crate) trait Index: Default {
 }
 
 impl<'a, I: Index> Head<'a, I> {
+    #[inline]
     pub(crate) fn from_wire(
         bytes: Cow<'a, [u8]>,
         layout: Layout,

@@ -1,5 +1,7 @@
 //! Tokens and comma-separated lists of them (RFC 9110 §5.6).
 
+use core::iter;
+
 /// Returns bytes that are known to be ASCII as text.
 pub(crate) fn text(ascii: &[u8]) -> &str {
     core::str::from_utf8(ascii).unwrap_or_default()
@@ -41,8 +43,34 @@ pub(crate) fn trim(mut bytes: &[u8]) -> &[u8] {
 
 /// Returns the elements of a comma-separated list without quoted strings, trimmed. Empty ones are
 /// skipped (RFC 9110 §5.6.1.2).
-pub(crate) fn elements(value: &[u8]) -> impl Iterator<Item = &[u8]> + Clone {
-    value.split(|&byte| byte == b',').map(trim).filter(|element| !element.is_empty())
+#[inline]
+pub(crate) fn elements(mut list: &[u8]) -> impl Iterator<Item = &[u8]> + Clone {
+    iter::from_fn(move || {
+        list = skip_empty_elements(list);
+        let end = list.iter().position(|&byte| byte == b',').unwrap_or(list.len());
+        let (element, rest) = list.split_at_checked(end)?;
+        list = rest;
+        (!element.is_empty()).then(|| trim(element))
+    })
+}
+
+/// Returns the list from its next element on, which begins with neither white space nor a comma.
+#[inline]
+pub(crate) fn skip_empty_elements(mut list: &[u8]) -> &[u8] {
+    while let [b' ' | b'\t' | b',', rest @ ..] = list {
+        list = rest;
+    }
+    list
+}
+
+/// Returns whether a text without control characters is this one in any case. It is in lower case:
+/// letters and any of `-/:`, which differ from no other such character in the bit of the case.
+#[inline]
+pub(crate) fn is_in_any_case<const N: usize>(text: &[u8], lower_case: &[u8; N]) -> bool {
+    let Ok(text) = <&[u8; N]>::try_from(text) else { return false };
+    // All bytes at once rather than up to the first that differs: LLVM vectorizes this.
+    let differ = |differ, (&byte, &wanted): (&u8, &u8)| differ | ((byte | 0x20) ^ wanted);
+    text.iter().zip(lower_case).fold(0, differ) == 0
 }
 
 #[cfg(test)]

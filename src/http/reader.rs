@@ -40,10 +40,11 @@ impl HeadReader {
             // No more than a head may have, however much has arrived.
             let bytes = input.remaining();
             let bytes = bytes.get(..self.limits.head_bytes_max as usize).unwrap_or(bytes);
-            if let Some(parsed) = parse(self.kind, bytes, &self.limits)
+            let mut index = I::default();
+            if let Some(parsed) = parse(self.kind, bytes, &self.limits, &mut index)
                 && let Some(bytes) = input.take(parsed.len())
             {
-                return Ok(Some(parsed.into_head(Cow::Borrowed(bytes))));
+                return Ok(Some(parsed.into_head(Cow::Borrowed(bytes), index)));
             }
         }
         self.read_piece(input)
@@ -56,7 +57,8 @@ impl HeadReader {
         let last_line_end = bytes.windows(2).rposition(|end| end == b"\r\n")?;
         bytes.truncate(last_line_end);
         bytes.extend_from_slice(b"\r\n\r\n");
-        Some(self.parse(&bytes)?.into_head(Cow::Owned(bytes)))
+        let mut index = I::default();
+        Some(self.parse(&bytes, &mut index)?.into_head(Cow::Owned(bytes), index))
     }
 
     /// Reads a head that is not whole, or not well-formed.
@@ -102,9 +104,10 @@ impl HeadReader {
         }
         self.scan = Scan::new(self.kind);
         let bytes = mem::take(&mut self.buffer);
-        match self.parse(&bytes) {
+        let mut index = I::default();
+        match self.parse(&bytes, &mut index) {
             Some(parsed) if parsed.len() == bytes.len() => {
-                Ok(Some(parsed.into_head(Cow::Owned(bytes))))
+                Ok(Some(parsed.into_head(Cow::Owned(bytes), index)))
             }
             _ => {
                 debug_assert!(false, "Scan and httparse disagree");
@@ -114,8 +117,8 @@ impl HeadReader {
     }
 
     /// Parses bytes that the scan has found good, and perhaps made longer.
-    fn parse<I: Index>(&self, bytes: &[u8]) -> Option<Parsed<I>> {
-        parse(self.kind, bytes, &HeadLimits { head_bytes_max: u32::MAX, ..self.limits })
+    fn parse(&self, bytes: &[u8], index: &mut impl Index) -> Option<Parsed> {
+        parse(self.kind, bytes, &HeadLimits { head_bytes_max: u32::MAX, ..self.limits }, index)
     }
 }
 
@@ -143,54 +146,65 @@ impl fmt::Debug for HeadReader {
     }
 }
 
-/// A head, apart from its bytes.
-struct Parsed<I> {
+/// A head, apart from its bytes and their index.
+struct Parsed {
     version: HttpVersion,
     status: u16,
     layout: Layout,
-    index: I,
 }
 
-/// Parses the head at the beginning of the bytes. Returns `None` if it is not complete, not
-/// well-formed, or beyond a limit; [`Scan`] tells which.
-fn parse<I: Index>(kind: StartLine, bytes: &[u8], limits: &HeadLimits) -> Option<Parsed<I>> {
+/// Parses the head at the beginning of the bytes, and fills its index. Returns `None` if it is not
+/// complete, not well-formed, or beyond a limit; [`Scan`] tells which.
+fn parse(
+    kind: StartLine,
+    bytes: &[u8],
+    limits: &HeadLimits,
+    index: &mut impl Index,
+) -> Option<Parsed> {
     let mut room = [const { MaybeUninit::uninit() }; HeadLimits::FIELDS as usize];
-    match parse_in(&mut room, kind, bytes, limits) {
-        None if limits.fields_max > HeadLimits::FIELDS => parse_long(kind, bytes, limits),
+    match parse_in(&mut room, kind, bytes, limits, index) {
+        None if limits.fields_max > HeadLimits::FIELDS => parse_long(kind, bytes, limits, index),
         parsed => parsed,
     }
 }
 
 /// Parses a head that may have more fields than usual.
 #[cold]
-fn parse_long<I: Index>(kind: StartLine, bytes: &[u8], limits: &HeadLimits) -> Option<Parsed<I>> {
+fn parse_long(
+    kind: StartLine,
+    bytes: &[u8],
+    limits: &HeadLimits,
+    index: &mut impl Index,
+) -> Option<Parsed> {
     let lines = bytes.iter().filter(|&&byte| byte == b'\n').count();
     let mut room = Vec::new();
     room.resize_with(lines.min(limits.fields_max.into()), MaybeUninit::uninit);
-    parse_in(&mut room, kind, bytes, limits)
+    parse_in(&mut room, kind, bytes, limits, index)
 }
 
 /// Where `httparse` puts the fields.
 type Room<'b> = [MaybeUninit<httparse::Header<'b>>];
 
 #[inline]
-fn parse_in<'b, I: Index>(
+fn parse_in<'b>(
     room: &mut Room<'b>,
     kind: StartLine,
     bytes: &'b [u8],
     limits: &HeadLimits,
-) -> Option<Parsed<I>> {
+    index: &mut impl Index,
+) -> Option<Parsed> {
     match kind {
-        StartLine::Request => parse_request(bytes, limits, room),
-        StartLine::Status => parse_response(bytes, limits, room),
+        StartLine::Request => parse_request(bytes, limits, room, index),
+        StartLine::Status => parse_response(bytes, limits, room, index),
     }
 }
 
-fn parse_request<'b, I: Index>(
+fn parse_request<'b>(
     bytes: &'b [u8],
     limits: &HeadLimits,
     room: &mut Room<'b>,
-) -> Option<Parsed<I>> {
+    index: &mut impl Index,
+) -> Option<Parsed> {
     let mut request = httparse::Request::new(&mut []);
     let httparse::Status::Complete(len) = request.parse_with_uninit_headers(bytes, room).ok()?
     else {
@@ -208,16 +222,17 @@ fn parse_request<'b, I: Index>(
     if !head.get(..word.start as usize)?.chunks(2).all(|line| line == b"\r\n") {
         return None;
     }
-    let (fields, index) = index_of(head, request.headers, limits)?;
+    let fields = fill(index, head, request.headers, limits)?;
     let layout = Layout { word, target: Span::of(target, head), fields };
-    Some(Parsed { version: version(request.version?), status: 0, layout, index })
+    Some(Parsed { version: version(request.version?), status: 0, layout })
 }
 
-fn parse_response<'b, I: Index>(
+fn parse_response<'b>(
     bytes: &'b [u8],
     limits: &HeadLimits,
     room: &mut Room<'b>,
-) -> Option<Parsed<I>> {
+    index: &mut impl Index,
+) -> Option<Parsed> {
     let mut response = httparse::Response::new(&mut []);
     let config = httparse::ParserConfig::default();
     let httparse::Status::Complete(len) =
@@ -229,25 +244,35 @@ fn parse_response<'b, I: Index>(
     if !head.starts_with(b"HTTP/") || response.code? < 100 {
         return None;
     }
-    // httparse returns no reason phrase that is not ASCII.
+    let word = match response.reason? {
+        "" => hidden_reason(head)?,
+        reason => Span::of(reason.as_bytes(), head),
+    };
+    let fields = fill(index, head, response.headers, limits)?;
+    let layout = Layout { word, target: Span::default(), fields };
+    Some(Parsed { version: version(response.version?), status: response.code?, layout })
+}
+
+/// Finds a reason phrase that `httparse` does not return, because it is not ASCII, or that is
+/// missing.
+#[cold]
+fn hidden_reason(head: &[u8]) -> Option<Span> {
     const REASON_AT: usize = "HTTP/1.1 101 ".len();
     let end = head.iter().position(|&byte| byte == b'\r')?;
-    let word = Span { start: REASON_AT.min(end) as u32, end: end as u32 };
-    let (fields, index) = index_of(head, response.headers, limits)?;
-    let layout = Layout { word, target: Span::default(), fields };
-    Some(Parsed { version: version(response.version?), status: response.code?, layout, index })
+    Some(Span { start: REASON_AT.min(end) as u32, end: end as u32 })
 }
 
 const fn version(minor: u8) -> HttpVersion {
     if minor == 0 { HttpVersion::Http10 } else { HttpVersion::Http11 }
 }
 
-/// Looks at each field once. Returns where the field lines are, and their index.
-fn index_of<I: Index>(
+/// Looks at each field once, and fills the index. Returns where the field lines are.
+fn fill(
+    index: &mut impl Index,
     head: &[u8],
     fields: &[httparse::Header<'_>],
     limits: &HeadLimits,
-) -> Option<(Span, I)> {
+) -> Option<Span> {
     if head.len() > limits.head_bytes_max as usize || fields.len() > usize::from(limits.fields_max)
     {
         return None;
@@ -257,7 +282,6 @@ fn index_of<I: Index>(
     if !head.ends_with(b"\r\n\r\n") {
         return None;
     }
-    let mut index = I::default();
     for field in fields {
         let name = Span::of(field.name.as_bytes(), head);
         if !head.get(..name.start as usize)?.ends_with(b"\r\n") {
@@ -267,17 +291,17 @@ fn index_of<I: Index>(
     }
     let end = head.len().saturating_sub(2) as u32;
     let start = fields.first().map_or(end, |field| Span::of(field.name.as_bytes(), head).start);
-    Some((Span { start, end }, index))
+    Some(Span { start, end })
 }
 
-impl<I: Index> Parsed<I> {
+impl Parsed {
     /// Returns the length of the head, with the empty line at its end.
     fn len(&self) -> usize {
         (self.layout.fields.end as usize).saturating_add(2)
     }
 
-    fn into_head(self, bytes: Cow<'_, [u8]>) -> Head<'_, I> {
-        Head::from_wire(bytes, self.layout, self.version, self.status, self.index)
+    fn into_head<I: Index>(self, bytes: Cow<'_, [u8]>, index: I) -> Head<'_, I> {
+        Head::from_wire(bytes, self.layout, self.version, self.status, index)
     }
 }
 
