@@ -129,8 +129,9 @@ impl<R: Role> Connection<R> {
     ///
     /// Must come before the first message.
     #[must_use]
-    pub fn with_deflate(self, agreed: &Agreed, config: &DeflateConfig) -> Self {
-        self.with_negotiated(Some((agreed, config)))
+    pub fn with_deflate(mut self, agreed: &Agreed, config: &DeflateConfig) -> Self {
+        self.set_deflate(agreed, config);
+        self
     }
 
     /// Returns the parameters of permessage-deflate that were agreed on, or `None` if messages are
@@ -543,14 +544,20 @@ impl<R: Role> Connection<R> {
         Self { reader: Reader::new(&config.limits), writer: Writer::new(role, config) }
     }
 
-    /// Sets what a handshake has negotiated.
-    pub(crate) fn with_negotiated(mut self, deflate: Option<(&Agreed, &DeflateConfig)>) -> Self {
-        if let Some((agreed, config)) = deflate {
-            let (inflater, deflater) = deflate::transform(R::IS_SERVER, agreed, config);
-            self.reader.set_inflater(inflater);
-            self.writer.set_deflater(deflater);
+    /// Creates a connection with what a handshake has negotiated.
+    #[inline]
+    pub(crate) fn negotiated(role: R, config: &Config, deflate: Option<&Agreed>) -> Self {
+        let mut connection = Self::new(role, config);
+        if let (Some(agreed), Some(config)) = (deflate, &config.deflate) {
+            connection.set_deflate(agreed, config);
         }
-        self
+        connection
+    }
+
+    fn set_deflate(&mut self, agreed: &Agreed, config: &DeflateConfig) {
+        let (inflater, deflater) = deflate::transform(R::IS_SERVER, agreed, config);
+        self.reader.set_inflater(inflater);
+        self.writer.set_deflater(deflater);
     }
 
     #[cold]

@@ -256,9 +256,11 @@ impl Accepted<'_> {
     /// Returns the connection, which is open once the response has been sent.
     #[must_use]
     pub fn into_connection(self) -> Connection<Server> {
-        let Self { agreed, config, .. } = &self;
-        Connection::new(Server, config)
-            .with_negotiated(agreed.as_ref().zip(config.deflate.as_ref()))
+        self.connection()
+    }
+
+    pub(super) fn connection(&self) -> Connection<Server> {
+        Connection::negotiated(Server, self.config, self.agreed.as_ref())
     }
 }
 

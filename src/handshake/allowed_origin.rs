@@ -14,12 +14,8 @@ use crate::http::list::text;
 /// Parses a serialized origin (RFC 6454 §6.2) and returns it as a browser sends it: in lower case,
 /// without the scheme's default port, an address in its usual form. One slash at the end is
 /// dropped. Labels that begin with `xn--` stay unchecked, as that takes tables of all of Unicode.
-pub(super) fn parse(origin: &str) -> Result<String, OriginError> {
-    let normalised = match origin {
-        "null" => Ok(origin.to_owned()),
-        _ => normalise(origin),
-    };
-    normalised.map_err(|reason| {
+pub(super) fn parse(origin: &str) -> Result<Cow<'_, str>, OriginError> {
+    normalise(origin).map_err(|reason| {
         let origin = Escaped(&without_userinfo(origin)).to_string();
         OriginError { origin, reason }
     })
@@ -27,7 +23,7 @@ pub(super) fn parse(origin: &str) -> Result<String, OriginError> {
 
 /// Returns whether an origin is such as a browser sends it.
 pub(super) fn is_as_sent(origin: &str) -> bool {
-    parse(origin).is_ok_and(|parsed| parsed == origin)
+    matches!(normalise(origin), Ok(Cow::Borrowed(_)))
 }
 
 fn without_userinfo(origin: &str) -> Cow<'_, str> {
@@ -38,50 +34,71 @@ fn without_userinfo(origin: &str) -> Cow<'_, str> {
     }
 }
 
-fn normalise(origin: &str) -> Result<String, Reason> {
-    if origin.contains('*') {
+/// Returns the origin itself if a browser sends it like that.
+fn normalise(origin: &str) -> Result<Cow<'_, str>, Reason> {
+    if origin == "null" {
+        return Ok(origin.into());
+    }
+    if origin.bytes().fold(false, |is, byte| is | (byte == b'*')) {
         return Err(Reason::Wildcard);
     }
-    let (scheme, rest) = origin.split_once("://").ok_or(Reason::Scheme)?;
+    let (scheme, rest) = origin.split_once(':').ok_or(Reason::Scheme)?;
+    let rest = rest.strip_prefix("//").ok_or(Reason::Scheme)?;
     let is_scheme_byte = |byte: u8| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte);
     if !scheme.starts_with(|c: char| c.is_ascii_alphabetic()) || !scheme.bytes().all(is_scheme_byte)
     {
         return Err(Reason::Scheme);
     }
-    let scheme = scheme.to_ascii_lowercase();
     let authority = rest.strip_suffix('/').unwrap_or(rest);
-    if authority.contains(['/', '?', '#']) {
+    let host_port = host_and_port(authority.as_bytes());
+    if host_port.is_err() && authority.contains(['/', '?', '#']) {
         return Err(Reason::Path);
     }
-    if authority.contains('@') {
+    if host_port.is_err() && authority.contains('@') {
         return Err(Reason::Userinfo);
     }
-    match &*scheme {
-        "ws" | "wss" => return Err(Reason::WebSocketScheme),
-        "about" | "blob" | "data" | "javascript" => return Err(Reason::OpaqueOrigin),
+    let is_scheme = |name: &str| scheme.eq_ignore_ascii_case(name);
+    match () {
+        () if ["ws", "wss"].into_iter().any(is_scheme) => return Err(Reason::WebSocketScheme),
+        () if ["about", "blob", "data", "javascript"].into_iter().any(is_scheme) => {
+            return Err(Reason::OpaqueOrigin);
+        }
         // Programs with a browser inside send this for their local pages.
-        "file" if authority.is_empty() => return Ok("file://".to_owned()),
-        "file" => return Err(Reason::OpaqueOrigin),
-        _ => {}
+        () if origin == "file://" => return Ok(origin.into()),
+        () if is_scheme("file") && authority.is_empty() => return Ok("file://".to_owned().into()),
+        () if is_scheme("file") => return Err(Reason::OpaqueOrigin),
+        () => {}
     }
     let default_port = default_port(scheme.as_bytes());
-    let (host, port) = host_and_port(authority.as_bytes())?;
-    let host = text(host).to_ascii_lowercase();
-    let host = match host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
-        Some(address) => format!("[{}]", ipv6(address.parse().map_err(|_| Reason::Ipv6)?)),
+    let (host, port) = host_port?;
+    let (written_host, written_port) = (text(host), rest.get(host.len()..).unwrap_or_default());
+    let host = match written_host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
+        Some(address) => {
+            Cow::Owned(format!("[{}]", ipv6(address.parse().map_err(|_| Reason::Ipv6)?)))
+        }
         // Hosts of other schemes are only names.
         None if default_port.is_some()
-            && ends_in_number(&host)
-            && host.parse::<Ipv4Addr>().is_err() =>
+            && ends_in_number(written_host)
+            && written_host.parse::<Ipv4Addr>().is_err() =>
         {
             return Err(Reason::Ipv4);
         }
-        None => host,
+        None => Cow::Borrowed(written_host),
     };
-    Ok(match port.filter(|_| port != default_port) {
+    let port = port.filter(|_| port != default_port);
+    let is_port_as_sent = match port {
+        Some(_) => !written_port.starts_with(":0") && !written_port.ends_with('/'),
+        None => written_port.is_empty(),
+    };
+    let is_lower_case = !origin.bytes().fold(false, |is, byte| is | byte.is_ascii_uppercase());
+    if host == written_host && is_port_as_sent && is_lower_case {
+        return Ok(origin.into());
+    }
+    let normalised = match port {
         Some(port) => format!("{scheme}://{host}:{port}"),
         None => format!("{scheme}://{host}"),
-    })
+    };
+    Ok(normalised.to_ascii_lowercase().into())
 }
 
 fn default_port(scheme: &[u8]) -> Option<u16> {
@@ -192,6 +209,9 @@ mod tests {
             ("http://[::1]:8080", "http://[::1]:8080"),
             ("http://[2001:DB8:0:0:0:0:0:1]", "http://[2001:db8::1]"),
             ("http://[::ffff:1.2.3.4]", "http://[::ffff:102:304]"),
+            ("http://[::1]:08080", "http://[::1]:8080"),
+            ("http://[::1]:8080/", "http://[::1]:8080"),
+            ("http://[::A]", "http://[::a]"),
             ("http://1.example", "http://1.example"),
             ("http://0xy", "http://0xy"),
             ("https://xn--bcher-kva.example", "https://xn--bcher-kva.example"),
@@ -199,9 +219,12 @@ mod tests {
             ("chrome-extension://abcdef", "chrome-extension://abcdef"),
             ("app://1.2", "app://1.2"),
             ("file://", "file://"),
+            ("File://", "file://"),
+            ("file:///", "file://"),
             ("null", "null"),
         ] {
             assert_eq!(parse(entry).as_deref(), Ok(want), "{entry:?}");
+            assert_eq!(is_as_sent(entry), entry == want, "{entry:?}");
         }
     }
 
@@ -234,6 +257,8 @@ mod tests {
             ("http://127.1", Reason::Ipv4),
             ("http://127.0.0.01", Reason::Ipv4),
             ("http://0x7f000001", Reason::Ipv4),
+            ("http://0X7F", Reason::Ipv4),
+            ("a:b://example.com", Reason::Scheme),
             ("http://1.2.3.4.", Reason::Ipv4),
             ("http://[::1", Reason::Ipv6),
             ("http://[::g]", Reason::Ipv6),

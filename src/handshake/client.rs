@@ -6,13 +6,14 @@ use core::mem;
 
 use super::client_request::ClientRequest;
 use super::error::{HandshakeUsageError, ResponseError};
+use super::key::encode_key;
 use super::known::read_head;
 use super::refusal::{Refusal, RefusalReader};
 use super::response::Response;
 use super::response_rules::Expected;
 use super::write::write_request;
 use crate::buffers::Outbox;
-use crate::connection::Connection;
+use crate::connection::{Config, Connection};
 use crate::http::reader::HeadReader;
 use crate::http::scan::StartLine;
 use crate::input::Input;
@@ -25,13 +26,14 @@ use crate::role::Client;
 /// module has [an example](super).
 pub struct ClientHandshake<K = RandomKeys> {
     reader: HeadReader,
+    expected: Expected,
+    config: Config,
     refusal_bytes_max: u32,
     state: State<K>,
 }
 
 enum State<K> {
     Waiting {
-        expected: Expected,
         keys: K,
         /// How many interim responses there have been.
         interim: u8,
@@ -70,11 +72,13 @@ impl<K: MaskingKeys> ClientHandshake<K> {
         keys: K,
         out: &mut Outbox,
     ) -> Result<Self, HandshakeUsageError> {
-        let prepared = request.prepare_with_nonce(nonce)?;
-        write_request(&prepared, out);
-        let state = State::Waiting { expected: prepared.into_expected(), keys, interim: 0 };
-        let reader = HeadReader::new(StartLine::Status, request.limits());
-        Ok(Self { reader, refusal_bytes_max: request.refusal_limit(), state })
+        Ok(Self {
+            expected: send(request, nonce, out)?,
+            config: *request.settings(),
+            reader: HeadReader::new(StartLine::Status, request.limits()),
+            refusal_bytes_max: request.refusal_limit(),
+            state: State::Waiting { keys, interim: 0 },
+        })
     }
 
     /// Reads the server's answer. Returns `None` while the head is not complete, or the body of a
@@ -95,12 +99,49 @@ impl<K: MaskingKeys> ClientHandshake<K> {
         &mut self,
         input: &mut Input<'a>,
     ) -> Result<Option<Answer<'a, K>>, ResponseError> {
-        let answer = self.read(input);
-        if let Err(error) = answer {
-            input.take_up_to(usize::MAX);
-            self.state = State::Failed(error);
+        loop {
+            let interim = match &mut self.state {
+                State::Waiting { interim, .. } => interim,
+                State::Refused(reader) => {
+                    let is_over = reader.read(input);
+                    let refusal = if is_over { self.end_of_input() } else { None };
+                    return Ok(refusal.map(Answer::Refused));
+                }
+                &mut State::Failed(error) => return Err(self.fail(error, input)),
+                State::Answered => return Ok(None),
+            };
+            let head = match read_head(&mut self.reader, input) {
+                Ok(Some(head)) => head,
+                Ok(None) => return Ok(None),
+                Err(fault) => return self.refused_badly(fault.into(), input),
+            };
+            let response = Response { head };
+            match response.status() {
+                101 => {}
+                100..=199 => {
+                    *interim = interim.saturating_add(1);
+                    if *interim > INTERIM_MAX {
+                        return Err(self.fail(ResponseError::TooManyInterim, input));
+                    }
+                    continue;
+                }
+                _ => {
+                    let reader = RefusalReader::new(response, self.refusal_bytes_max);
+                    self.state = State::Refused(reader);
+                    continue;
+                }
+            }
+            let agreed = match self.expected.check(&response.head, &self.config) {
+                Ok(agreed) => agreed,
+                Err(error) => return Err(self.fail(error, input)),
+            };
+            let State::Waiting { keys, .. } = mem::replace(&mut self.state, State::Answered) else {
+                return Ok(None); // we were waiting above
+            };
+            let keys = Client::new(keys);
+            let connection = Connection::negotiated(keys, &self.config, agreed.as_ref());
+            return Ok(Some(Answer::Open(connection, response)));
         }
-        answer
     }
 
     /// Ends the handshake without an answer: the transport has ended or failed, or you stop
@@ -145,59 +186,39 @@ impl<K: MaskingKeys> ClientHandshake<K> {
         matches!(self.state, State::Refused(_))
     }
 
-    fn read<'a>(&mut self, input: &mut Input<'a>) -> Result<Option<Answer<'a, K>>, ResponseError> {
-        loop {
-            let (expected, interim) = match &mut self.state {
-                State::Waiting { expected, interim, .. } => (expected, interim),
-                State::Refused(reader) => {
-                    let is_over = reader.read(input);
-                    let refusal = if is_over { self.end_of_input() } else { None };
-                    return Ok(refusal.map(Answer::Refused));
-                }
-                State::Failed(error) => return Err(*error),
-                State::Answered => return Ok(None),
-            };
-            let head = match read_head(&mut self.reader, input) {
-                Ok(Some(head)) => head,
-                Ok(None) => return Ok(None),
-                Err(fault) => return self.refused_badly(fault.into()),
-            };
-            let response = Response { head };
-            match response.status() {
-                101 => {}
-                100..=199 => {
-                    *interim = interim.saturating_add(1);
-                    if *interim > INTERIM_MAX {
-                        return Err(ResponseError::TooManyInterim);
-                    }
-                    continue;
-                }
-                _ => {
-                    let reader = RefusalReader::new(response, self.refusal_bytes_max);
-                    self.state = State::Refused(reader);
-                    continue;
-                }
-            }
-            let agreed = expected.check(&response.head)?;
-            let State::Waiting { expected, keys, .. } =
-                mem::replace(&mut self.state, State::Answered)
-            else {
-                return Ok(None); // we were waiting above
-            };
-            return Ok(Some(Answer::Open(expected.open(agreed, keys), response)));
-        }
-    }
-
     /// Returns the refusal that a head with a fault may have begun with.
     #[cold]
     fn refused_badly(
         &mut self,
         error: ResponseError,
+        input: &mut Input<'_>,
     ) -> Result<Option<Answer<'static, K>>, ResponseError> {
-        let refusal = Refusal::salvage(&mut self.reader, is_refusal, Some(error)).ok_or(error)?;
+        let Some(refusal) = Refusal::salvage(&mut self.reader, is_refusal, Some(error)) else {
+            return Err(self.fail(error, input));
+        };
         self.state = State::Answered;
         Ok(Some(Answer::Refused(refusal)))
     }
+
+    #[cold]
+    fn fail(&mut self, error: ResponseError, input: &mut Input<'_>) -> ResponseError {
+        input.take_up_to(usize::MAX);
+        self.state = State::Failed(error);
+        error
+    }
+}
+
+/// Writes a request. Returns what the response has to match. Not generic, so that it is compiled
+/// once.
+fn send(
+    request: &ClientRequest<'_>,
+    nonce: [u8; 16],
+    out: &mut Outbox,
+) -> Result<Expected, HandshakeUsageError> {
+    let credentials = request.check()?;
+    let prepared = request.with_key(&encode_key(nonce), credentials);
+    write_request(&prepared, out);
+    Ok(prepared.into_expected())
 }
 
 /// Returns whether a response of that status, of which not all can be read, is a refusal.

@@ -201,26 +201,31 @@ impl<'a> ClientRequest<'a> {
         &self,
         nonce: [u8; 16],
     ) -> Result<PreparedRequest<'_>, HandshakeUsageError> {
-        self.check()?;
-        let key = encode_key(nonce);
+        let credentials = self.check()?;
+        Ok(self.with_key(&encode_key(nonce), credentials))
+    }
+
+    /// Prepares a request that has been [checked](Self::check).
+    pub(super) fn with_key(
+        &self,
+        key: &[u8; 24],
+        credentials: Option<String>,
+    ) -> PreparedRequest<'_> {
         let mut lines = *LINES;
         if let Some(value) = lines.get_mut(KEY) {
-            value.copy_from_slice(&key);
+            value.copy_from_slice(key);
         }
         let expected = Expected {
-            accept: accept_key(&key),
+            accept: accept_key(key),
             subprotocols: self.subprotocols.join(", "),
             require_subprotocol: self.require_subprotocol,
-            config: self.config,
         };
         let extensions = self.config.deflate.as_ref().map(deflate::offer);
-        Ok(PreparedRequest {
-            request: self,
-            lines,
-            expected,
-            extensions,
-            credentials: self.credentials()?,
-        })
+        PreparedRequest { request: self, lines, expected, extensions, credentials }
+    }
+
+    pub(super) const fn settings(&self) -> &Config {
+        &self.config
     }
 
     pub(super) const fn limits(&self) -> HeadLimits {
@@ -231,7 +236,8 @@ impl<'a> ClientRequest<'a> {
         self.refusal_bytes_max
     }
 
-    fn check(&self) -> Result<(), HandshakeUsageError> {
+    /// Checks that the request can be sent. Returns its credentials.
+    pub(super) fn check(&self) -> Result<Option<String>, HandshakeUsageError> {
         for (at, subprotocol) in self.subprotocols.iter().enumerate() {
             if !is_token(subprotocol.as_bytes()) {
                 return Err(HandshakeUsageError::Subprotocol);
@@ -254,7 +260,8 @@ impl<'a> ClientRequest<'a> {
         if self.origin.as_ref().is_some_and(|origin| !is_as_sent(origin)) {
             return Err(HandshakeUsageError::Origin);
         }
-        self.fields.check(Some("origin"))
+        self.fields.check(Some("origin"))?;
+        self.credentials()
     }
 
     fn credentials(&self) -> Result<Option<String>, HandshakeUsageError> {
@@ -350,10 +357,11 @@ impl PreparedRequest<'_> {
         response: &Response<'_>,
         keys: K,
     ) -> Result<Connection<Client<K>>, ResponseError> {
-        let agreed = self.expected.check(&response.head)?;
-        Ok(self.expected.open(agreed, keys))
+        let agreed = self.expected.check(&response.head, &self.request.config)?;
+        Ok(Connection::negotiated(Client::new(keys), &self.request.config, agreed.as_ref()))
     }
 
+    #[inline]
     pub(super) fn into_expected(self) -> Expected {
         self.expected
     }

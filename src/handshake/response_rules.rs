@@ -5,13 +5,11 @@ use alloc::string::String;
 
 use super::error::ResponseError;
 use super::known::{Field, Head, Lines};
-use crate::connection::{Config, Connection};
+use crate::connection::Config;
 use crate::extension::Offers;
-use crate::extension::deflate::{self, Agreed};
+use crate::extension::deflate::{self, Agreed, DeflateConfig};
 use crate::http::head::HttpVersion;
 use crate::http::list::{elements, is_in_any_case, is_token};
-use crate::keys::MaskingKeys;
-use crate::role::Client;
 
 /// What the response has to match.
 #[derive(Clone)]
@@ -22,13 +20,16 @@ pub(super) struct Expected {
     pub(super) subprotocols: String,
     /// Whether the server must choose one of them.
     pub(super) require_subprotocol: bool,
-    /// How the connection will behave; what we offered of permessage-deflate.
-    pub(super) config: Config,
 }
 
 impl Expected {
-    /// Checks a response. Returns the parameters of permessage-deflate, if the server chose it.
-    pub(super) fn check(&self, head: &Head<'_>) -> Result<Option<Agreed>, ResponseError> {
+    /// Checks a response. `config` says what we offered of permessage-deflate. Returns its
+    /// parameters, if the server chose it.
+    pub(super) fn check(
+        &self,
+        head: &Head<'_>,
+        config: &Config,
+    ) -> Result<Option<Agreed>, ResponseError> {
         if head.status() != 101 {
             return Err(ResponseError::Status);
         }
@@ -50,17 +51,7 @@ impl Expected {
             Lines::Several => return Err(ResponseError::AcceptRepeated),
         }
         self.check_subprotocol(head)?;
-        self.check_extensions(head)
-    }
-
-    /// Opens the connection after a response that has passed [`check`](Self::check).
-    pub(super) fn open<K: MaskingKeys>(
-        &self,
-        agreed: Option<Agreed>,
-        keys: K,
-    ) -> Connection<Client<K>> {
-        Connection::new(Client::new(keys), &self.config)
-            .with_negotiated(agreed.as_ref().zip(self.config.deflate.as_ref()))
+        check_extensions(head, config.deflate.as_ref())
     }
 
     fn check_subprotocol(&self, head: &Head<'_>) -> Result<(), ResponseError> {
@@ -80,28 +71,30 @@ impl Expected {
         }
         Ok(())
     }
+}
 
-    #[cfg_attr(not(feature = "deflate"), expect(unreachable_code, reason = "nothing was offered"))]
-    fn check_extensions(&self, head: &Head<'_>) -> Result<Option<Agreed>, ResponseError> {
-        if !head.has(Field::Extensions) {
-            return Ok(None);
-        }
-        let chosen = || head.all(Field::Extensions).flat_map(Offers::new);
-        // The grammar wants at least one element (RFC 6455 §4.3). It comes before the choice, so
-        // that the order of the elements makes no difference.
-        if chosen().next().is_none() || chosen().any(|extension| extension.is_err()) {
-            return Err(ResponseError::ExtensionsMalformed);
-        }
-        let mut agreed = None;
-        for extension in chosen() {
-            let extension = extension.map_err(|_| ResponseError::ExtensionsMalformed)?;
-            let offered =
-                self.config.deflate.as_ref().filter(|_| extension.name() == deflate::NAME);
-            let Some(config) = offered else { return Err(ResponseError::ExtensionNotOffered) };
-            if agreed.replace(deflate::conclude(config, &extension)?).is_some() {
-                return Err(ResponseError::ExtensionRepeated);
-            }
-        }
-        Ok(agreed)
+#[cfg_attr(not(feature = "deflate"), expect(unreachable_code, reason = "nothing was offered"))]
+fn check_extensions(
+    head: &Head<'_>,
+    offered: Option<&DeflateConfig>,
+) -> Result<Option<Agreed>, ResponseError> {
+    if !head.has(Field::Extensions) {
+        return Ok(None);
     }
+    let chosen = || head.all(Field::Extensions).flat_map(Offers::new);
+    // The grammar wants at least one element (RFC 6455 §4.3). It comes before the choice, so that
+    // the order of the elements makes no difference.
+    if chosen().next().is_none() || chosen().any(|extension| extension.is_err()) {
+        return Err(ResponseError::ExtensionsMalformed);
+    }
+    let mut agreed = None;
+    for extension in chosen() {
+        let extension = extension.map_err(|_| ResponseError::ExtensionsMalformed)?;
+        let offered = offered.filter(|_| extension.name() == deflate::NAME);
+        let Some(config) = offered else { return Err(ResponseError::ExtensionNotOffered) };
+        if agreed.replace(deflate::conclude(config, &extension)?).is_some() {
+            return Err(ResponseError::ExtensionRepeated);
+        }
+    }
+    Ok(agreed)
 }

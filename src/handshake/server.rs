@@ -108,14 +108,15 @@ impl ServerHandshake {
         out: &mut Outbox,
     ) -> Result<Connection<Server>, ServerHandshakeError> {
         self.may_answer()?;
-        let accepted = match acceptance.check(request) {
-            Ok(accepted) => accepted,
-            Err(ServerHandshakeError::Request(error)) => return Err(self.fail(error, out).into()),
-            Err(usage) => return Err(usage),
-        };
-        write_accepted(&accepted, out);
-        self.state = State::Answered;
-        Ok(accepted.into_connection())
+        match &acceptance.check(request) {
+            Ok(accepted) => {
+                write_accepted(accepted, out);
+                self.state = State::Answered;
+                Ok(accepted.connection())
+            }
+            Err(ServerHandshakeError::Request(error)) => Err(self.fail(*error, out).into()),
+            Err(usage) => Err(*usage),
+        }
     }
 
     /// Answers the request with any other response: a refusal, a redirect, a page. Write `out`,

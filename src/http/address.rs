@@ -5,12 +5,14 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::net::{Ipv4Addr, Ipv6Addr};
 
-/// Returns whether browsers read a host as an IPv4 address: its last label is a number. The host is
-/// in lower case.
+/// Returns whether browsers read a host as an IPv4 address: its last label is a number.
 pub(crate) fn ends_in_number(host: &str) -> bool {
-    let last = host.strip_suffix('.').unwrap_or(host).rsplit('.').next().unwrap_or_default();
-    let hex = last.strip_prefix("0x").is_some_and(|hex| hex.bytes().all(|b| b.is_ascii_hexdigit()));
-    hex || (!last.is_empty() && last.bytes().all(|byte| byte.is_ascii_digit()))
+    let host = host.strip_suffix('.').unwrap_or(host).as_bytes();
+    let last = host.rsplit(|&byte| byte == b'.').next().unwrap_or_default();
+    match last {
+        [b'0', b'x' | b'X', hex @ ..] => hex.iter().all(u8::is_ascii_hexdigit),
+        _ => !last.is_empty() && last.iter().all(u8::is_ascii_digit),
+    }
 }
 
 /// Reads an IPv4 address as browsers and `inet_aton` do: up to four numbers, also octal and
