@@ -39,7 +39,7 @@ fn normalise(origin: &str) -> Result<Cow<'_, str>, Reason> {
     if origin == "null" {
         return Ok(origin.into());
     }
-    if origin.bytes().fold(false, |is, byte| is | (byte == b'*')) {
+    if origin.bytes().any(|byte| byte == b'*') {
         return Err(Reason::Wildcard);
     }
     let (scheme, rest) = origin.split_once(':').ok_or(Reason::Scheme)?;
@@ -90,7 +90,7 @@ fn normalise(origin: &str) -> Result<Cow<'_, str>, Reason> {
         Some(_) => !written_port.starts_with(":0") && !written_port.ends_with('/'),
         None => written_port.is_empty(),
     };
-    let is_lower_case = !origin.bytes().fold(false, |is, byte| is | byte.is_ascii_uppercase());
+    let is_lower_case = !origin.bytes().any(|byte| byte.is_ascii_uppercase());
     if host == written_host && is_port_as_sent && is_lower_case {
         return Ok(origin.into());
     }

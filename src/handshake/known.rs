@@ -168,9 +168,9 @@ impl Head<'_> {
     /// Returns whether the field, a list of tokens, has this one in any case.
     #[inline]
     pub(super) fn has_token<const N: usize>(&self, field: Field, token: &[u8; N]) -> bool {
-        let is_token = |element: &[u8]| is_in_any_case(element, token);
+        let is_wanted = |element: &[u8]| is_in_any_case(element, token);
         // Nearly always it is the only one.
-        let lists = |value: &[u8]| is_token(value) || elements(value).any(is_token);
+        let lists = |value: &[u8]| is_wanted(value) || elements(value).any(is_wanted);
         !self.every(field, |value| !lists(value))
     }
 

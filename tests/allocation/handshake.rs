@@ -39,6 +39,8 @@ fn handshakes_whose_head_arrives_whole() {
             .concat();
     let request = ClientRequest::new(&uri);
     assert_allocates_nothing(|| connect(&request, &mut head, usize::MAX, &mut out));
+    let with_origin = request.clone().origin("https://server.example.com:8443");
+    assert_allocates_nothing(|| connect(&with_origin, &mut head, usize::MAX, &mut out));
     // What was offered is kept until the answer has been compared with it.
     let (mut head, request) =
         (RESPONSE.to_vec(), request.subprotocol("chat").subprotocol("superchat"));
