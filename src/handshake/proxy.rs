@@ -130,10 +130,11 @@ impl fmt::Debug for ProxyRequest<'_> {
 
 /// A client that has asked an HTTP proxy for a tunnel, and waits for the answer.
 ///
-/// **Create it, write the output, then [`receive`](Self::receive) until there is an answer.** Once
-/// the tunnel is open, begin TLS for a `wss:` URI, then the
-/// [client's handshake](super::ClientHandshake), as if the transport had been connected to the
-/// server.
+/// **Create it, write the output, then [`receive`](Self::receive) until there is an answer.** Send
+/// nothing else before it: a proxy that refuses reads what follows as another request
+/// (draft-ietf-httpbis-optimistic-upgrade). Once the tunnel is open, begin TLS for a `wss:` URI,
+/// then the [client's handshake](super::ClientHandshake), as if the transport had been connected
+/// to the server.
 ///
 /// ```
 /// use hybi::handshake::{ProxyAnswer, ProxyHandshake, ProxyRequest};

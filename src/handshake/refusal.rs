@@ -72,7 +72,8 @@ impl Refusal {
     }
 
     /// Returns whether the server or proxy waits for another request on the same connection (RFC
-    /// 9112 §9.3), such as one with the credentials that a 401 or 407 asks for.
+    /// 9112 §9.3), such as one with the credentials that a 401 or 407 asks for. It may close it all
+    /// the same, as a proxy must (draft-ietf-httpbis-optimistic-upgrade): then connect anew.
     #[must_use]
     pub fn keeps_connection(&self) -> bool {
         let head = &self.response.head;

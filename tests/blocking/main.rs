@@ -15,6 +15,7 @@ mod halves;
 mod handshake;
 mod hub;
 mod hub_bounds;
+mod optimistic_upgrade;
 mod parts;
 mod proxies;
 mod refusals;

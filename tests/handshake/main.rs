@@ -9,6 +9,7 @@ mod client;
 mod corpus;
 mod errors;
 mod limits;
+mod optimistic_upgrade;
 mod printing;
 mod proxies;
 mod refusals;
