@@ -43,8 +43,8 @@ struct Process {
 }
 
 impl Process {
-    /// Starts it and gives the address of its DevTools.
-    fn start() -> (Self, String) {
+    /// Starts it, with further flags, and gives the address of its DevTools.
+    fn start(flags: &[&str]) -> (Self, String) {
         static NUMBER: AtomicUsize = AtomicUsize::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let profile =
@@ -52,6 +52,7 @@ impl Process {
         let program = env::var_os("CHROMIUM").unwrap_or_else(|| "chromium".into());
         let mut child = Command::new(&program)
             .arg(format!("--user-data-dir={}", profile.display()))
+            .args(flags)
             .args(FLAGS)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
@@ -101,8 +102,8 @@ pub struct DevTools {
 }
 
 impl DevTools {
-    pub fn start() -> Self {
-        let (process, address) = Process::start();
+    pub fn start(flags: &[&str]) -> Self {
+        let (process, address) = Process::start(flags);
         let mut ws = blocking::connect(&address).unwrap();
         ws.set_read_timeout(GUARD).unwrap();
         let mut devtools =

@@ -34,7 +34,12 @@ impl DerefMut for Page {
 impl Page {
     /// Opens the page; it connects by itself.
     pub fn open(address: &str) -> Self {
-        let mut page = Self(DevTools::start());
+        Self::open_with(address, &[])
+    }
+
+    /// Opens it in a browser with further flags.
+    pub fn open_with(address: &str, flags: &[&str]) -> Self {
+        let mut page = Self(DevTools::start(flags));
         for domain in ["Page", "Network"] {
             page.call(&format!("{domain}.enable"), json!({}));
         }
