@@ -79,6 +79,7 @@
 //! # Where to read on
 //!
 //! - [The guide](docs::guide): the loop over a socket, flow control, large messages, threads, time.
+//! - [Behind a reverse proxy](docs::reverse_proxies): nginx, HAProxy and Caddy.
 //! - [Architecture](docs::architecture): the layers, and how a byte becomes an event.
 //! - [Design](docs::design): decisions and their reasons, what is absent, every dependency.
 //! - [Security](docs::security), [compression](docs::compression), [names of
@@ -173,8 +174,14 @@ pub mod docs {
     /// [design]: design
     /// [architecture]: architecture
     /// [compression]: compression
+    /// [reverse proxies]: reverse_proxies
+    /// [security]: security
     #[doc = include_str!("../docs/guide.md")]
     pub mod guide {}
+
+    /// [Names of errors]: errors
+    #[doc = include_str!("../docs/reverse-proxies.md")]
+    pub mod reverse_proxies {}
 
     /// [Design]: design
     #[doc = include_str!("../docs/architecture.md")]
@@ -209,6 +216,7 @@ pub mod docs {
     /// [compression]: compression
     /// [guide]: guide
     /// [design]: design
+    /// [Behind a reverse proxy]: reverse_proxies
     #[doc = include_str!("../docs/interop.md")]
     pub mod interop {}
 

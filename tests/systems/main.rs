@@ -15,5 +15,6 @@ mod endpoints;
 mod examples;
 mod program;
 mod push;
+mod reverse_proxies;
 mod robustness;
 mod upload;
