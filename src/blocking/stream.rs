@@ -1,6 +1,6 @@
 //! Streams that can stop waiting and that can end.
 
-use std::io::{self, Read, Write};
+use std::io::{self, IoSlice, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::ops::Deref;
 use std::sync::Arc;
@@ -14,8 +14,9 @@ use std::time::Duration;
 /// # Streams of your own
 ///
 /// A type that only passes bytes on to a socket also passes on all methods, as the one below does.
-/// One that does more, such as TLS, must see to four things. Otherwise time-outs do not hold, or
-/// bytes are lost or sent twice.
+/// Without `write_vectored`, a long message that is given away takes one write for its header and
+/// another for its payload. A type that does more, such as TLS, must see to four things. Otherwise
+/// time-outs do not hold, or bytes are lost or sent twice.
 ///
 /// - A time-out bounds one call of `read` or `write` as a whole. A call that makes several system
 ///   calls, such as one that reads until a record is complete, counts the time over all of them: a
@@ -68,6 +69,9 @@ use std::time::Duration;
 /// # impl Write for Counting {
 /// #     fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
 /// #         self.socket.write(buffer)
+/// #     }
+/// #     fn write_vectored(&mut self, slices: &[io::IoSlice<'_>]) -> io::Result<usize> {
+/// #         self.socket.write_vectored(slices)
 /// #     }
 /// #     fn flush(&mut self) -> io::Result<()> {
 /// #         self.socket.flush()
@@ -257,6 +261,10 @@ where
         (&*self.0).write(buffer)
     }
 
+    fn write_vectored(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        (&*self.0).write_vectored(slices)
+    }
+
     fn flush(&mut self) -> io::Result<()> {
         (&*self.0).flush()
     }
@@ -294,6 +302,10 @@ impl<T: Read> Read for Untimed<T> {
 impl<T: Write> Write for Untimed<T> {
     fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
         self.0.write(buffer)
+    }
+
+    fn write_vectored(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        self.0.write_vectored(slices)
     }
 
     fn flush(&mut self) -> io::Result<()> {

@@ -534,6 +534,16 @@ impl<S: io::Write> io::Write for Pieces<'_, S> {
         self.0.write(bytes.get(..PIECE).unwrap_or(bytes))
     }
 
+    fn write_vectored(&mut self, slices: &[io::IoSlice<'_>]) -> io::Result<usize> {
+        let (mut few, mut left) = ([io::IoSlice::new(&[]); 8], PIECE);
+        for (to, slice) in few.iter_mut().zip(slices) {
+            let slice = slice.get(..left).unwrap_or(slice);
+            left = left.saturating_sub(slice.len());
+            *to = io::IoSlice::new(slice);
+        }
+        self.0.write_vectored(&few)
+    }
+
     fn flush(&mut self) -> io::Result<()> {
         self.0.flush()
     }
@@ -671,6 +681,11 @@ mod tests {
             Ok(bytes.len())
         }
 
+        fn write_vectored(&mut self, slices: &[io::IoSlice<'_>]) -> io::Result<usize> {
+            self.seen.push(self.output.get());
+            Ok(slices.iter().map(|slice| slice.len()).sum())
+        }
+
         fn flush(&mut self) -> io::Result<()> {
             Ok(())
         }
@@ -705,6 +720,15 @@ mod tests {
             |taken: usize| Progress { taken: taken as u64, backlog: 2 * PIECE + 1 - taken };
         assert_eq!(transfer.stream.seen, [0, PIECE, 2 * PIECE].map(progress));
         assert_eq!(output.get(), progress(2 * PIECE + 1));
+
+        // Bytes that are not copied leave in the same pieces.
+        let output = Arc::<SharedProgress>::default();
+        let stream = Endless { output: Arc::clone(&output), ..Endless::default() };
+        let mut transfer = whole.split_output(stream, output);
+        transfer.out().append(b"a");
+        transfer.out().append_shared(vec![0; 2 * PIECE].into());
+        assert_eq!(transfer.flush(None).unwrap(), Flush::Done);
+        assert_eq!(transfer.stream.seen, [0, PIECE, 2 * PIECE].map(progress));
     }
 
     /// A blocking write returns only once the stream has taken everything.

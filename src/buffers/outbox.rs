@@ -1,9 +1,15 @@
 //! The bytes to be written to the peer.
 
+use alloc::borrow::Cow;
+use alloc::boxed::Box;
 use alloc::vec::Vec;
-use core::{fmt, mem};
+use core::fmt;
 
 use bytes::Bytes;
+
+use super::queue::{MASKED_AT_ONCE, Queue, SHARED_BYTES_MIN};
+use super::room::Room;
+use crate::frame::Mask;
 
 /// A queue of bytes to be written to the peer.
 ///
@@ -36,6 +42,12 @@ use bytes::Bytes;
 /// - `write_to` (feature `std`) writes to any `std::io::Write` once.
 /// - [`take`](Self::take) moves all bytes out at once.
 ///
+/// A message that you give away ([`send_owned`](crate::Connection::send_owned),
+/// [`send_prepared`](crate::Connection::send_prepared), [`append_shared`](Self::append_shared)) is
+/// not copied if it is long: 8 KiB or more, or 64 KiB for a client. Its header and its payload are
+/// slices of their own, so use a vectored write. A client's payload is masked 64 KiB at a time, in
+/// a buffer of the outbox, when the unsent bytes are asked for. Everything else is one slice.
+///
 /// In tests, an `Outbox` compares equal to its unsent bytes: `assert_eq!(out, b"\x81\x05Hello")`.
 ///
 /// # The backlog
@@ -47,9 +59,11 @@ use bytes::Bytes;
 /// [`set_elsewhere`](Self::set_elsewhere).
 #[derive(Clone, Default)]
 pub struct Outbox {
-    bytes: Vec<u8>,
-    /// How many of `bytes` were sent. Invariant: `sent <= bytes.len()`.
-    sent: usize,
+    /// What was copied: short messages, headers, and payloads that were borrowed.
+    room: Room,
+    /// What waits uncopied between those. Without long messages that the caller gave away, there is
+    /// no queue.
+    queue: Option<Box<Queue>>,
     /// How many bytes wait in other queues of the caller.
     elsewhere: usize,
     /// How many bytes the transport had taken when the caller last told what waits elsewhere.
@@ -75,30 +89,65 @@ impl Outbox {
     /// Creates an empty outbox. It allocates nothing until bytes are appended.
     #[must_use]
     pub const fn new() -> Self {
-        Self { bytes: Vec::new(), sent: 0, elsewhere: 0, taken: 0, left: 0 }
+        Self { room: Room::new(), queue: None, elsewhere: 0, taken: 0, left: 0 }
     }
 
-    /// Creates an empty outbox that holds at least `bytes` bytes before it allocates again.
+    /// Creates an empty outbox that copies at least `bytes` bytes before it allocates again.
     #[must_use]
     pub fn with_capacity(bytes: usize) -> Self {
-        Self { bytes: Vec::with_capacity(bytes), ..Self::new() }
+        Self { room: Room::with_capacity(bytes), ..Self::new() }
     }
 
-    /// Appends bytes as they are, such as [`Prepared::frame`](crate::connection::Prepared::frame).
+    /// Appends a copy of these bytes as they are.
+    #[inline]
     pub fn append(&mut self, bytes: &[u8]) {
-        self.bytes.extend_from_slice(bytes);
+        self.room.append(bytes);
     }
 
-    /// Appends shared bytes as they are. The outbox may keep them instead of copying.
+    /// Appends shared bytes as they are, such as
+    /// [`Prepared::frame`](crate::connection::Prepared::frame). The outbox keeps long ones without
+    /// copying them, and drops them once they are sent. Of a part of a larger buffer, that keeps
+    /// the whole buffer.
     pub fn append_shared(&mut self, bytes: Bytes) {
-        self.append(&bytes);
+        if bytes.len() < SHARED_BYTES_MIN {
+            self.room.append(&bytes);
+        } else {
+            self.queue.get_or_insert_default().push(&self.room, bytes, None);
+        }
+    }
+
+    /// Appends a frame whose header starts with the byte `first`.
+    #[inline(always)]
+    pub(crate) fn append_frame(&mut self, first: u8, payload: &[u8], key: Option<[u8; 4]>) {
+        self.room.append_frame(first, payload, key);
+    }
+
+    /// Appends a frame whose payload is shared.
+    pub(crate) fn append_shared_frame(&mut self, first: u8, payload: Bytes, key: Option<[u8; 4]>) {
+        // Masking copies in any case. Doing so later pays only if it is done piece by piece.
+        let min = if key.is_some() { MASKED_AT_ONCE } else { SHARED_BYTES_MIN };
+        if payload.len() < min {
+            self.room.append_frame(first, &payload, key);
+        } else {
+            self.room.append_header(first, payload.len(), key);
+            let queue = self.queue.get_or_insert_default();
+            queue.push(&self.room, payload, key.map(Mask::new));
+        }
     }
 
     /// Returns the next unsent bytes. Empty only if there are none; more may follow after them.
     #[inline]
     #[must_use]
     pub fn front(&mut self) -> &[u8] {
-        self.as_slice()
+        if self.is_all_copied() { self.room.as_slice() } else { self.front_of_queue() }
+    }
+
+    #[inline(never)]
+    fn front_of_queue(&mut self) -> &[u8] {
+        let mut slices = [&[][..]];
+        self.unsent(&mut slices);
+        let [front] = slices;
+        front
     }
 
     /// Fills `slices` with the next unsent bytes, in order, for a vectored write. Returns how many
@@ -122,12 +171,17 @@ impl Outbox {
     /// # Ok::<(), std::io::Error>(())
     /// ```
     pub fn unsent<'a>(&'a mut self, slices: &mut [&'a [u8]]) -> usize {
-        match slices.first_mut() {
-            Some(slice) if !self.is_empty() => {
-                *slice = self.front();
+        let Self { room, queue, .. } = self;
+        match (queue.as_deref_mut(), slices.first_mut()) {
+            (Some(queue), _) => {
+                queue.mask_next(room);
+                queue.fill(room, slices)
+            }
+            (None, Some(slice)) if !room.is_empty() => {
+                *slice = room.as_slice();
                 1
             }
-            _ => 0,
+            (None, _) => 0,
         }
     }
 
@@ -136,20 +190,15 @@ impl Outbox {
     pub fn sent(&mut self, n: usize) {
         let n = n.min(self.len());
         self.left = self.left.saturating_add(n);
-        self.sent = self.sent.saturating_add(n);
-        if self.sent == self.bytes.len() {
-            self.bytes.clear();
-            self.sent = 0;
-        } else if self.sent >= self.len() {
-            // Moves at most as many bytes as were sent since the last move: amortised constant
-            // time.
-            self.bytes.drain(..self.sent);
-            self.sent = 0;
+        match &mut self.queue {
+            Some(queue) => queue.remove(n, &mut self.room),
+            None => self.room.remove(n),
         }
     }
 
     /// Writes unsent bytes to `writer` with one call, and marks as sent what it accepts. Returns
-    /// how many bytes that were, and 0 if there were none to write.
+    /// how many bytes that were, and 0 if there were none to write. The call is a vectored write if
+    /// there is more than one slice.
     ///
     /// More bytes may remain; call it until the outbox [is empty](Self::is_empty) or `writer` would
     /// block. `writer` may be a `&mut W`, and for a socket a `&TcpStream`.
@@ -161,10 +210,21 @@ impl Outbox {
     /// lost.
     #[cfg(feature = "std")]
     pub fn write_to(&mut self, mut writer: impl std::io::Write) -> std::io::Result<usize> {
+        /// The kernel copies as fast whether it has more slices or fewer, but each call costs.
+        const SLICES_MAX: usize = 32;
+
         if self.is_empty() {
             return Ok(0);
         }
-        match writer.write(self.front())? {
+        let written = if self.is_all_copied() {
+            writer.write(self.room.as_slice())
+        } else {
+            let mut slices = [&[][..]; SLICES_MAX];
+            let filled = self.unsent(&mut slices);
+            let slices = slices.map(std::io::IoSlice::new);
+            writer.write_vectored(slices.get(..filled).unwrap_or_default())
+        };
+        match written? {
             0 => {
                 let kind = std::io::ErrorKind::WriteZero;
                 Err(std::io::Error::new(kind, "it accepts no more bytes"))
@@ -181,22 +241,31 @@ impl Outbox {
     #[must_use]
     pub fn take(&mut self) -> Vec<u8> {
         self.left = self.left.saturating_add(self.len());
-        let mut bytes = mem::take(&mut self.bytes);
-        bytes.drain(..mem::take(&mut self.sent));
-        bytes
+        match self.contents() {
+            Cow::Borrowed(_) => self.room.take(),
+            Cow::Owned(bytes) => {
+                self.clear();
+                bytes
+            }
+        }
     }
 
-    /// Drops all unsent bytes. Keeps the memory; see [`shrink_to`](Self::shrink_to).
+    /// Drops all unsent bytes. Keeps the memory for others; see [`shrink_to`](Self::shrink_to).
+    #[inline]
     pub fn clear(&mut self) {
-        self.bytes.clear();
-        self.sent = 0;
+        self.room.clear();
+        if let Some(queue) = &mut self.queue {
+            queue.clear();
+        }
     }
 
     /// Frees memory beyond `bytes` if the outbox is empty; otherwise does nothing. With zero, an
     /// idle connection needs no memory for its output.
     pub fn shrink_to(&mut self, bytes: usize) {
         if self.is_empty() {
-            self.bytes.shrink_to(bytes);
+            self.room.shrink_to(bytes);
+            let left = bytes.saturating_sub(self.room.capacity());
+            self.queue.take_if(|queue| queue.capacity() >= left);
         }
     }
 
@@ -254,24 +323,34 @@ impl Outbox {
     #[inline]
     #[must_use]
     pub const fn len(&self) -> usize {
-        self.bytes.len().saturating_sub(self.sent)
+        match &self.queue {
+            None => self.room.len(),
+            Some(queue) => self.room.len().saturating_add(queue.len()),
+        }
     }
 
     /// Returns whether no bytes are unsent.
     #[inline]
     #[must_use]
     pub const fn is_empty(&self) -> bool {
-        self.sent == self.bytes.len()
+        self.room.is_empty() && self.is_all_copied()
     }
 
-    /// Returns the buffer that ends with the unsent bytes. Callers may only append.
+    /// Returns whether the room holds all unsent bytes.
     #[inline]
-    pub(crate) const fn buffer(&mut self) -> &mut Vec<u8> {
-        &mut self.bytes
+    const fn is_all_copied(&self) -> bool {
+        match &self.queue {
+            None => true,
+            Some(queue) => queue.len() == 0,
+        }
     }
 
-    fn as_slice(&self) -> &[u8] {
-        self.bytes.get(self.sent..).unwrap_or_default()
+    /// Returns all unsent bytes in one piece.
+    fn contents(&self) -> Cow<'_, [u8]> {
+        match &self.queue {
+            Some(queue) if queue.len() > 0 => queue.to_vec(&self.room).into(),
+            _ => self.room.as_slice().into(),
+        }
     }
 }
 
@@ -289,7 +368,7 @@ impl fmt::Debug for Outbox {
 /// Compares the unsent bytes.
 impl PartialEq for Outbox {
     fn eq(&self, other: &Self) -> bool {
-        self.as_slice() == other.as_slice()
+        self.contents() == other.contents()
     }
 }
 
@@ -298,61 +377,6 @@ impl Eq for Outbox {}
 /// Compares the unsent bytes.
 impl<T: AsRef<[u8]> + ?Sized> PartialEq<T> for Outbox {
     fn eq(&self, other: &T) -> bool {
-        self.as_slice() == other.as_ref()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Sends a backlog in writes of `write` bytes. Returns how many bytes were moved meanwhile.
-    fn moved(backlog: usize, write: usize) -> usize {
-        let mut out = Outbox::new();
-        out.append(&alloc::vec![0; backlog]);
-        let (mut moved, mut sent) = (0, 0);
-        while !out.is_empty() {
-            let before = out.bytes.len();
-            out.sent(write);
-            sent = backlog.min(sent + write);
-            assert_eq!(out.len(), backlog - sent);
-            if out.bytes.len() < before {
-                moved += out.len();
-            }
-        }
-        moved
-    }
-
-    #[test]
-    fn a_byte_is_moved_once_on_average_however_small_the_writes() {
-        for (backlog, write) in [(64 << 20, 1448), (1 << 20, 1), (1 << 20, 3), (1000, 999)] {
-            let moved = moved(backlog, write);
-            assert!(moved <= backlog, "{moved} bytes of {backlog} were moved in writes of {write}");
-        }
-    }
-
-    #[test]
-    fn a_queue_that_never_drains_does_not_grow() {
-        let mut out = Outbox::new();
-        out.append(&[0; 1000]);
-        for _ in 0..10_000 {
-            out.append(&[0; 100]);
-            out.sent(100);
-        }
-        assert_eq!(out.len(), 1000);
-        assert!(out.bytes.capacity() <= 8000, "{}", out.bytes.capacity());
-    }
-
-    #[test]
-    fn an_empty_queue_frees_its_memory_on_request() {
-        let mut out = Outbox::new();
-        out.append(&[0; 1000]);
-        out.shrink_to(0);
-        assert_eq!(out.len(), 1000, "it was not empty");
-        out.sent(1000);
-        out.shrink_to(100);
-        assert_eq!(out.bytes.capacity(), 100);
-        out.shrink_to(0);
-        assert_eq!(out.bytes.capacity(), 0);
+        *self.contents() == *other.as_ref()
     }
 }

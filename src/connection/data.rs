@@ -78,6 +78,7 @@ impl<'a> Data<'a> {
     }
 
     /// Returns whether the payload is text or binary.
+    #[inline]
     #[must_use]
     pub const fn kind(self) -> Kind {
         match self {
@@ -87,6 +88,7 @@ impl<'a> Data<'a> {
     }
 
     /// Returns the payload, of either kind.
+    #[inline]
     #[must_use]
     pub const fn as_bytes(self) -> &'a [u8] {
         match self {
@@ -97,60 +99,70 @@ impl<'a> Data<'a> {
 }
 
 impl<'a> From<&'a str> for Data<'a> {
+    #[inline]
     fn from(text: &'a str) -> Self {
         Self::Text(text)
     }
 }
 
 impl<'a> From<&'a String> for Data<'a> {
+    #[inline]
     fn from(text: &'a String) -> Self {
         Self::Text(text)
     }
 }
 
 impl<'a> From<&'a Cow<'_, str>> for Data<'a> {
+    #[inline]
     fn from(text: &'a Cow<'_, str>) -> Self {
         Self::Text(text)
     }
 }
 
 impl<'a> From<&'a Utf8Bytes> for Data<'a> {
+    #[inline]
     fn from(text: &'a Utf8Bytes) -> Self {
         Self::Text(text)
     }
 }
 
 impl<'a> From<&'a [u8]> for Data<'a> {
+    #[inline]
     fn from(bytes: &'a [u8]) -> Self {
         Self::Binary(bytes)
     }
 }
 
 impl<'a, const N: usize> From<&'a [u8; N]> for Data<'a> {
+    #[inline]
     fn from(bytes: &'a [u8; N]) -> Self {
         Self::Binary(bytes)
     }
 }
 
 impl<'a> From<&'a Vec<u8>> for Data<'a> {
+    #[inline]
     fn from(bytes: &'a Vec<u8>) -> Self {
         Self::Binary(bytes)
     }
 }
 
 impl<'a> From<&'a Cow<'_, [u8]>> for Data<'a> {
+    #[inline]
     fn from(bytes: &'a Cow<'_, [u8]>) -> Self {
         Self::Binary(bytes)
     }
 }
 
 impl<'a> From<&'a Bytes> for Data<'a> {
+    #[inline]
     fn from(bytes: &'a Bytes) -> Self {
         Self::Binary(bytes)
     }
 }
 
 impl<'a> From<&'a Message> for Data<'a> {
+    #[inline]
     fn from(message: &'a Message) -> Self {
         match message {
             Message::Text(text) => Self::Text(text),
@@ -161,6 +173,7 @@ impl<'a> From<&'a Message> for Data<'a> {
 
 /// For a message that is passed on as it arrives.
 impl<'a> From<&'a ChunkData<'_>> for Data<'a> {
+    #[inline]
     fn from(data: &'a ChunkData<'_>) -> Self {
         match data {
             ChunkData::Text(text) => Self::Text(text),
@@ -182,6 +195,7 @@ pub enum Kind {
 
 impl Kind {
     /// Returns the opcode of the first frame of such a message.
+    #[inline]
     #[must_use]
     pub const fn opcode(self) -> OpCode {
         match self {

@@ -370,7 +370,10 @@ impl<R: Role> Connection<R> {
         self.writer.send(message, out)
     }
 
-    /// Appends a message that `out` may keep instead of copying it: for large payloads.
+    /// Appends a message that `out` may keep instead of copying it: for large payloads. The bytes
+    /// are never changed, also not by a client that masks them, so others may share them.
+    ///
+    /// A short message is copied, as by [`send`](Self::send): see [`Outbox`].
     ///
     /// # Errors
     ///

@@ -1,11 +1,14 @@
 //! Messages to frames: the writing half of a connection (RFC 6455 §5, §6.1).
 //!
-//! Checks what the caller sends, and encodes it at once. Not here: when to reply to what, which
-//! [`Event::reply`] and [`ProtocolError::reply`](crate::ProtocolError::reply) say, and where
-//! messages wait to be written (`buffers/outbox.rs`).
+//! Checks what the caller sends, and decides which frames it becomes. Not here: when to reply to
+//! what, which [`Event::reply`] and [`ProtocolError::reply`](crate::ProtocolError::reply) say, and
+//! how frames are encoded and wait to be written (`buffers/outbox.rs`).
 
 use alloc::boxed::Box;
+use alloc::vec::Vec;
 use core::num::NonZeroU32;
+
+use bytes::Bytes;
 
 use super::closing::ReadyState;
 use super::config::Config;
@@ -13,15 +16,12 @@ use super::data::{Data, Kind};
 use super::event::{Event, Reply};
 use super::message::Message;
 use super::prepared::Prepared;
-use crate::buffers::Outbox;
+use crate::buffers::{Outbox, SHARED_BYTES_MIN};
 use crate::error::UsageError;
 #[cfg(feature = "deflate")]
 use crate::extension::deflate::Compression;
 use crate::extension::deflate::Deflater;
-use crate::frame::{
-    CONTROL_PAYLOAD_MAX, CloseCode, CloseReason, EncodedHeader, LengthForm, Mask, OpCode, Reserved,
-    first_byte,
-};
+use crate::frame::{CONTROL_PAYLOAD_MAX, CloseCode, CloseReason, OpCode, Reserved, first_byte};
 use crate::length::in_memory;
 use crate::role::Role;
 
@@ -33,6 +33,9 @@ use crate::role::Role;
 #[derive(Debug)]
 pub struct Writer<R> {
     role: R,
+    /// Whether a message is sent as one frame, as it is: nothing below forbids or changes that. So
+    /// sending asks for one thing in the common case. Kept by [`update`](Self::update).
+    sends_plainly: bool,
     outgoing: Outgoing,
     /// The longest payload of a data frame.
     fragment_bytes: Option<NonZeroU32>,
@@ -81,6 +84,7 @@ impl<R: Role> Writer<R> {
     pub(super) fn new(role: R, config: &Config) -> Self {
         Self {
             role,
+            sends_plainly: config.fragment_bytes.is_none(),
             outgoing: Outgoing::Open { message: None },
             fragment_bytes: config.fragment_bytes,
             reply_backlog_max: config.limits.reply_backlog_max,
@@ -96,12 +100,12 @@ impl<R: Role> Writer<R> {
         out: &mut Outbox,
     ) -> Result<(), UsageError> {
         let message = message.into();
-        self.may_send_message()?;
-        if self.rare.is_none() {
-            self.write_message(message, out);
-        } else {
-            self.write_compressible(message, out);
+        let (kind, payload) = (message.kind(), message.as_bytes());
+        if !self.sends_plainly {
+            return self.send_otherwise(kind, payload, None, out);
         }
+        let key = self.role.next_masking_key();
+        out.append_frame(Start::whole(kind, false).byte(), payload, key);
         Ok(())
     }
 
@@ -112,7 +116,17 @@ impl<R: Role> Writer<R> {
         message: impl Into<Message>,
         out: &mut Outbox,
     ) -> Result<(), UsageError> {
-        self.send(&message.into(), out)
+        let message = message.into();
+        if message.as_bytes().len() < SHARED_BYTES_MIN {
+            return self.send(&message, out);
+        }
+        let (kind, payload) = (message.kind(), message.into_bytes());
+        if !self.sends_plainly {
+            return self.send_otherwise(kind, &payload, Some(&payload), out);
+        }
+        let key = self.role.next_masking_key();
+        out.append_shared_frame(Start::whole(kind, false).byte(), payload, key);
+        Ok(())
     }
 
     /// Appends a part of a message to `out`, as
@@ -142,13 +156,11 @@ impl<R: Role> Writer<R> {
         message: &Prepared,
         out: &mut Outbox,
     ) -> Result<(), UsageError> {
-        self.may_send_message()?;
-        if self.rare.is_none() && self.sends_whole_frames_unmasked() {
-            out.append(message.frame());
-        } else {
-            self.write_prepared(message, out);
+        if self.sends_plainly && R::IS_SERVER {
+            write_prepared_frame(message, out);
+            return Ok(());
         }
-        Ok(())
+        self.send_prepared_otherwise(message, out)
     }
 
     /// Appends a ping to `out`, as [`Connection::ping`](crate::Connection::ping).
@@ -306,12 +318,14 @@ impl<R: Role> Writer<R> {
     pub fn end_of_output(&mut self) {
         self.outgoing = Outgoing::Over;
         self.rare = None;
+        self.update();
     }
 }
 
 impl<R: Role> Writer<R> {
     pub(super) fn set_deflater(&mut self, deflater: Option<Deflater>) {
         self.rare.get_or_insert_default().deflater = deflater.map(Box::new);
+        self.update();
     }
 
     /// Replies to a control frame, or holds the reply back.
@@ -372,6 +386,7 @@ impl<R: Role> Writer<R> {
     fn write_close(&mut self, close: &Reply, out: &mut Outbox) {
         self.write_control(OpCode::CLOSE, close.payload(), out);
         self.outgoing = Outgoing::CloseSent;
+        self.update();
     }
 
     fn ping_or_pong(
@@ -388,45 +403,57 @@ impl<R: Role> Writer<R> {
         Ok(())
     }
 
-    #[inline]
-    fn write_message(&mut self, message: Data<'_>, out: &mut Outbox) {
-        self.write_data(Start::whole(message.kind(), false), message.as_bytes(), out);
+    /// Decides again whether messages are sent plainly. Called after each change of what decides.
+    fn update(&mut self) {
+        self.sends_plainly = matches!(self.outgoing, Outgoing::Open { message: None })
+            && self.fragment_bytes.is_none()
+            && self.deflater().is_none();
     }
 
-    /// Writes a message, compressed if that was negotiated and is wanted.
+    /// Sends a message where sending is not plain: it may be forbidden, compressed or in fragments.
     #[cold]
-    fn write_compressible(&mut self, message: Data<'_>, out: &mut Outbox) {
-        let payload = message.as_bytes();
+    #[inline(never)]
+    fn send_otherwise(
+        &mut self,
+        kind: Kind,
+        payload: &[u8],
+        shared: Option<&Bytes>,
+        out: &mut Outbox,
+    ) -> Result<(), UsageError> {
+        self.may_send_message()?;
         match self.deflater().filter(|deflater| deflater.wants(Some(payload.len()))) {
-            None => self.write_message(message, out),
+            None => self.write_data(Start::whole(kind, false), payload, shared, out),
             Some(deflater) => {
                 let compressed = deflater.compress(payload, true);
-                self.write_data(Start::whole(message.kind(), true), &compressed, out);
+                self.write_compressed(Start::whole(kind, true), compressed, out);
             }
         }
+        Ok(())
     }
 
-    /// Whether what is sent of an uncompressed message is [`Prepared::frame`].
-    #[inline]
-    const fn sends_whole_frames_unmasked(&self) -> bool {
-        R::IS_SERVER && self.fragment_bytes.is_none()
-    }
-
-    /// Writes a prepared message. Out of line, as the common case is shorter.
+    /// Sends a prepared message where its frame is not just appended.
     #[inline(never)]
-    fn write_prepared(&mut self, message: &Prepared, out: &mut Outbox) {
+    fn send_prepared_otherwise(
+        &mut self,
+        message: &Prepared,
+        out: &mut Outbox,
+    ) -> Result<(), UsageError> {
+        self.may_send_message()?;
         let payload = message.payload();
         let deflater = self
             .deflater()
             .filter(|deflater| message.may_be_compressed() && deflater.wants(Some(payload.len())));
         if let Some(deflater) = deflater {
             let compressed = deflater.compress_shared(payload, message.compressed());
-            self.write_data(Start::whole(message.kind(), true), &compressed, out);
-        } else if self.sends_whole_frames_unmasked() {
-            out.append(message.frame());
+            let start = Start::whole(message.kind(), true);
+            self.write_data(start, &compressed, Some(&compressed), out);
+        } else if R::IS_SERVER && self.fragment_bytes.is_none() {
+            write_prepared_frame(message, out);
         } else {
-            self.write_data(Start::whole(message.kind(), false), payload, out);
+            let start = Start::whole(message.kind(), false);
+            self.write_data(start, payload, Some(message.frame()), out);
         }
+        Ok(())
     }
 
     /// Writes a part of a message. The first decides whether the message is compressed.
@@ -452,53 +479,76 @@ impl<R: Role> Writer<R> {
         let reserved = if is_marked { Reserved::RSV1 } else { Reserved::NONE };
         let start = Start { fin: last, reserved, opcode };
         match self.deflater().filter(|_| compressed) {
-            None => self.write_data(start, part.as_bytes(), out),
+            None => self.write_data(start, part.as_bytes(), None, out),
             Some(deflater) => {
-                let payload = deflater.compress(part.as_bytes(), last);
-                self.write_data(start, &payload, out);
+                let compressed = deflater.compress(part.as_bytes(), last);
+                self.write_compressed(start, compressed, out);
             }
         }
         self.outgoing =
             Outgoing::Open { message: (!last).then_some(MessageInParts { kind, compressed }) };
+        self.update();
         Ok(())
     }
 
-    /// Writes a message or a part of one, in fragments if it is longer than one may be.
-    #[inline]
-    fn write_data(&mut self, start: Start, payload: &[u8], out: &mut Outbox) {
-        match self.fragment_bytes.map(|max| in_memory(max.get().into())) {
-            Some(max) if payload.len() > max => self.write_fragments(max, start, payload, out),
-            _ => self.write_frame(start.byte(), payload, out),
+    /// Writes a compressed message or a part of one, which nobody else needs.
+    fn write_compressed(&mut self, start: Start, compressed: Vec<u8>, out: &mut Outbox) {
+        // It is not worth keeping if most of its memory is what it has not filled.
+        if compressed.len() < compressed.capacity() / 2 {
+            self.write_data(start, &compressed, None, out);
+        } else {
+            let compressed = Bytes::from(compressed);
+            self.write_data(start, &compressed, Some(&compressed), out);
         }
     }
 
-    #[cold]
-    fn write_fragments(&mut self, max: usize, start: Start, payload: &[u8], out: &mut Outbox) {
-        let mut next = start;
-        let mut fragments = payload.chunks(max).peekable();
-        while let Some(fragment) = fragments.next() {
-            next.fin = start.fin && fragments.peek().is_none();
-            self.write_frame(next.byte(), fragment, out);
+    /// Writes a message or a part of one, in fragments if it is longer than one may be. The payload
+    /// is a part of `shared`.
+    fn write_data(
+        &mut self,
+        start: Start,
+        payload: &[u8],
+        shared: Option<&Bytes>,
+        out: &mut Outbox,
+    ) {
+        let max = self.fragment_bytes.map_or(usize::MAX, |max| in_memory(max.get().into()));
+        let (mut next, mut rest) = (start, payload);
+        loop {
+            let fragment = rest.split_off(..max.min(rest.len())).unwrap_or_default();
+            next.fin = start.fin && rest.is_empty();
+            self.write_frame(next.byte(), fragment, shared, out);
+            if rest.is_empty() {
+                return;
+            }
             next = Start { fin: false, reserved: Reserved::NONE, opcode: OpCode::CONTINUATION };
         }
     }
 
     fn write_control(&mut self, opcode: OpCode, payload: &[u8], out: &mut Outbox) {
-        self.write_frame(first_byte(true, Reserved::NONE, opcode), payload, out);
+        self.write_frame(first_byte(true, Reserved::NONE, opcode), payload, None, out);
     }
 
-    /// Writes a frame whose header starts with the byte `first`.
+    /// Writes a frame whose header starts with the byte `first`. The payload is a part of `shared`.
     #[inline]
-    fn write_frame(&mut self, first: u8, payload: &[u8], out: &mut Outbox) {
-        let masking_key = self.role.next_masking_key();
-        let len = payload.len() as u64;
-        let out = out.buffer();
-        out.reserve(EncodedHeader::ROOM.saturating_add(payload.len()));
-        EncodedHeader::new(first, LengthForm::shortest(len), len, masking_key).append_to(out);
-        match masking_key {
-            None => out.extend_from_slice(payload),
-            Some(key) => Mask::new(key).append(payload, out),
+    fn write_frame(&mut self, first: u8, payload: &[u8], shared: Option<&Bytes>, out: &mut Outbox) {
+        let key = self.role.next_masking_key();
+        match shared {
+            Some(shared) if payload.len() >= SHARED_BYTES_MIN => {
+                out.append_shared_frame(first, shared.slice_ref(payload), key);
+            }
+            _ => out.append_frame(first, payload, key),
         }
+    }
+}
+
+/// Writes the frame of a prepared message as it is.
+#[inline]
+fn write_prepared_frame(message: &Prepared, out: &mut Outbox) {
+    let frame = message.frame();
+    if frame.len() < SHARED_BYTES_MIN {
+        out.append(frame);
+    } else {
+        out.append_shared(frame.clone());
     }
 }
 

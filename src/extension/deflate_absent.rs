@@ -1,10 +1,11 @@
 //! Stands in for permessage-deflate without feature `deflate`. Its types have no values, so that
 //! the connection is written once and the compiler removes what cannot happen.
 
-use alloc::borrow::Cow;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
+
+use bytes::Bytes;
 
 use crate::error::ProtocolError;
 use crate::extension::Offer;
@@ -46,7 +47,7 @@ impl Deflater {
         match *self {}
     }
 
-    pub(crate) fn compress_shared<'m>(&mut self, _: &[u8], _: &'m SharedForm) -> Cow<'m, [u8]> {
+    pub(crate) fn compress_shared(&mut self, _: &[u8], _: &SharedForm) -> Bytes {
         match *self {}
     }
 }

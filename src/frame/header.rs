@@ -1,6 +1,5 @@
 //! The frame header (RFC 6455 §5.2): 2 to 14 bytes before every payload.
 
-use alloc::vec::Vec;
 use core::fmt;
 use core::ops::{BitOr, BitOrAssign, Deref};
 
@@ -325,7 +324,7 @@ pub struct EncodedHeader {
 }
 
 impl EncodedHeader {
-    /// The room that [`append_to`](Self::append_to) needs, whatever the length of the header.
+    /// The room that suffices for every header.
     pub(crate) const ROOM: usize = 16;
 
     /// Encodes a header that begins with this byte.
@@ -359,15 +358,6 @@ impl EncodedHeader {
 
     fn is_masked(&self) -> bool {
         matches!(self.bytes, [_, second, ..] if second & 0x80 != 0)
-    }
-
-    /// Appends the header with one store of fixed size, and cuts off the rest. That is faster than
-    /// a copy of variable length.
-    #[inline]
-    pub(crate) fn append_to(&self, out: &mut Vec<u8>) {
-        let end = out.len().saturating_add(usize::from(self.len));
-        out.extend_from_slice(&self.bytes);
-        out.truncate(end);
     }
 }
 

@@ -64,6 +64,19 @@ impl Mask {
         is_ascii
     }
 
+    /// Copies the next piece of the payload to `to`, masked or unmasked. Both have the same length.
+    #[inline]
+    pub(crate) fn copy(&mut self, piece: &[u8], to: &mut [u8]) {
+        copy_xored(self.key, piece, to);
+        self.skip(piece.len());
+    }
+
+    /// Copies a payload of at most 125 bytes, likewise.
+    #[inline(always)]
+    pub(crate) fn copy_short(&self, payload: &[u8], to: &mut [u8]) {
+        copy_short_xored(self.key, payload, to);
+    }
+
     /// Moves on by `n` bytes, as if they had been masked.
     #[inline]
     pub fn skip(&mut self, n: usize) {
@@ -121,6 +134,62 @@ fn append_xored(key: [u8; 4], bytes: &[u8], out: &mut Vec<u8>) {
         wide::FROM.. => wide::append(key, bytes, out),
         #[cfg(not(feature = "simd"))]
         _ => append_blocks::<256>(key, bytes, out),
+    }
+}
+
+/// Copies `from` to `to`, XORed with the repeated key. Both have the same length.
+#[inline]
+fn copy_xored(key: [u8; 4], from: &[u8], to: &mut [u8]) {
+    match from.len() {
+        0..128 => copy_short_xored(key, from, to),
+        #[cfg(feature = "simd")]
+        wide::FROM.. => wide::copy(key, from, to),
+        _ => copy_blocks::<32>(key, from, to),
+    }
+}
+
+/// [`copy_xored`] for less than 128 bytes.
+#[inline(always)]
+fn copy_short_xored(key: [u8; 4], from: &[u8], to: &mut [u8]) {
+    match from.len() {
+        64.. => copy_ends::<64>(key, from, to),
+        32.. => copy_ends::<32>(key, from, to),
+        16.. => copy_ends::<16>(key, from, to),
+        8.. => copy_ends::<8>(key, from, to),
+        _ => {
+            for ((to, byte), key) in to.iter_mut().zip(from).zip(key.into_iter().cycle()) {
+                *to = byte ^ key;
+            }
+        }
+    }
+}
+
+/// [`copy_xored`] for at least `N` bytes and at most twice as many: the first and the last, which
+/// may overlap.
+#[inline(always)]
+fn copy_ends<const N: usize>(key: [u8; 4], from: &[u8], to: &mut [u8]) {
+    if let (Some(start), Some(end)) = (from.first_chunk::<N>(), from.last_chunk::<N>()) {
+        // Both are loaded before either is stored, so that all are wide loads.
+        let rest = turned(key, from.len().saturating_sub(N));
+        let (start, end) = (xored(key, *start), xored(rest, *end));
+        if let Some(to) = to.first_chunk_mut() {
+            *to = start;
+        }
+        if let Some(to) = to.last_chunk_mut() {
+            *to = end;
+        }
+    }
+}
+
+/// [`copy_xored`] for `N` bytes or more, in blocks of `N`.
+#[inline(always)]
+fn copy_blocks<const N: usize>(key: [u8; 4], from: &[u8], to: &mut [u8]) {
+    for (from, to) in from.as_chunks::<N>().0.iter().zip(to.as_chunks_mut::<N>().0) {
+        *to = xored(key, *from);
+    }
+    // The last block overlaps the one before, and writes the same bytes over it.
+    if let (Some(from_end), Some(to_end)) = (from.last_chunk::<N>(), to.last_chunk_mut::<N>()) {
+        *to_end = xored(turned(key, from.len().saturating_sub(N)), *from_end);
     }
 }
 
@@ -211,7 +280,9 @@ mod wide {
 
     use fearless_simd::{Level, dispatch};
 
-    use super::{append_blocks, turned, xor_blocks_to_ascii, xor_words};
+    use super::{
+        append_blocks, copy_blocks, copy_short_xored, turned, xor_blocks_to_ascii, xor_words,
+    };
 
     /// In shorter pieces, choosing the code by the processor costs more than it gains.
     pub(super) const FROM: usize = 256;
@@ -219,9 +290,13 @@ mod wide {
     /// Detected CPU features, cached because detection takes ~40 instructions.
     static LEVEL: OnceLock<Level> = OnceLock::new();
 
+    /// From this length on, the first bytes are handled alone, so that the vectors that are stored
+    /// lie in one cache line each. Vectors that cross two lines take a quarter longer.
+    const ALIGN_FROM: usize = 2 << 10;
+    const CACHE_LINE: usize = 64;
+
     #[inline(never)]
     pub(super) fn xor(key: [u8; 4], bytes: &mut [u8]) {
-        const ALIGN_FROM: usize = 2 << 10;
         let (key, bytes) =
             if bytes.len() < ALIGN_FROM { (key, bytes) } else { xor_to_line(key, bytes) };
         dispatch!(*LEVEL.get_or_init(Level::new), _ => xor_words(key, bytes));
@@ -232,14 +307,24 @@ mod wide {
         dispatch!(*LEVEL.get_or_init(Level::new), _ => xor_blocks_to_ascii(key, bytes))
     }
 
-    /// XORs up to the start of a cache line and returns the rest. Vectors that cross two lines take
-    /// a quarter longer.
+    /// XORs up to the start of a cache line and returns the rest.
     fn xor_to_line(key: [u8; 4], bytes: &mut [u8]) -> ([u8; 4], &mut [u8]) {
-        const CACHE_LINE: usize = 64;
         let before = bytes.as_ptr().align_offset(CACHE_LINE).min(bytes.len());
         let (start, lines) = bytes.split_at_mut(before);
         xor_words(key, start);
         (turned(key, before), lines)
+    }
+
+    #[inline(never)]
+    pub(super) fn copy(mut key: [u8; 4], mut from: &[u8], mut to: &mut [u8]) {
+        if to.len() >= ALIGN_FROM {
+            let before = to.as_ptr().align_offset(CACHE_LINE);
+            if let (Some(from), Some(to)) = (from.split_off(..before), to.split_off_mut(..before)) {
+                copy_short_xored(key, from, to);
+                key = turned(key, before);
+            }
+        }
+        dispatch!(*LEVEL.get_or_init(Level::new), _ => copy_blocks::<256>(key, from, to));
     }
 
     #[inline(never)]
@@ -273,6 +358,17 @@ mod tests {
                 mask.append(front, &mut appended);
                 mask.append(back, &mut appended);
                 assert_eq!(appended, [b"before", &formula[..len]].concat(), "len {len}, cut {cut}");
+
+                let (mut copied, mut mask) = (alloc::vec![0; len], Mask::new(key));
+                let (to_front, to_back) = copied.split_at_mut(cut);
+                mask.copy(front, to_front);
+                mask.copy(back, to_back);
+                assert_eq!(copied, formula[..len], "len {len}, cut {cut}");
+                if len < 126 {
+                    copied.fill(0);
+                    Mask::new(key).copy_short(&original[..len], &mut copied);
+                    assert_eq!(copied, formula[..len], "len {len}");
+                }
             }
         }
     }
@@ -296,6 +392,17 @@ mod tests {
                 "{start}..{end}"
             );
             assert_eq!(mask, Mask::new(turned(key, end - start)));
+
+            let mut copied = alloc::vec![0; original.len()];
+            let mut mask = Mask::new(key);
+            mask.copy(&original[start..end], &mut copied[start..end]);
+            assert_eq!(copied[start..end], masked, "{start}..{end}");
+            assert_eq!(
+                copied.iter().filter(|byte| **byte != 0).count(),
+                masked.iter().filter(|byte| **byte != 0).count(),
+                "{start}..{end}: others are untouched"
+            );
+            assert_eq!(mask, Mask::new(turned(key, end - start)));
         }
     }
 
@@ -313,6 +420,11 @@ mod tests {
             mask.append(&original[..len], &mut out);
             assert_eq!(out, [b"before", &formula[..len]].concat(), "{len}");
             assert_eq!(out.capacity(), room, "{len} bytes need no more room than that");
+            assert_eq!(mask, Mask::new(turned(key, len)));
+
+            let (mut copied, mut mask) = (alloc::vec![0; len], Mask::new(key));
+            mask.copy(&original[..len], &mut copied);
+            assert_eq!(copied, formula[..len], "{len}");
             assert_eq!(mask, Mask::new(turned(key, len)));
         }
     }

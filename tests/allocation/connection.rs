@@ -302,3 +302,38 @@ fn a_flood_of_pings_holds_back_one_pong() {
         assert!(bytes <= 2 * 128, "{bytes} bytes");
     }
 }
+
+#[test]
+fn a_long_message_that_is_given_away_costs_no_memory_of_its_own() {
+    for side in BOTH {
+        let payload = bytes::Bytes::from(vec![7; 10 << 20]);
+        let prepared = Prepared::new(&payload);
+        let (mut ws, mut out) = (side.connection(Config::default()), Outbox::new());
+        let (_, bytes, sent) = allocations(|| {
+            let mut sent = 0;
+            for _ in 0..3 {
+                ws.send_owned(payload.clone(), &mut out).unwrap();
+                ws.send_prepared(&prepared, &mut out).unwrap();
+                while !out.is_empty() {
+                    sent += out.write_to(std::io::sink()).unwrap();
+                }
+            }
+            sent
+        });
+        assert_eq!(sent, 6 * side.outgoing(0x82, &payload).len());
+        // A client masks 64 KiB at once, and its buffer grows to at most twice that.
+        let most = if matches!(side, Side::Server) { 1 << 10 } else { 3 * (64 << 10) };
+        assert!(bytes <= most, "{side:?}: {bytes} bytes");
+
+        // The next costs nothing, and an idle outbox can give everything back.
+        assert_allocates_nothing(|| {
+            ws.send_owned(payload.clone(), &mut out).unwrap();
+            while out.write_to(std::io::sink()).unwrap() > 0 {}
+        });
+        let before = LIVE.get();
+        out.shrink_to(0);
+        let kept = LIVE.get();
+        drop(out);
+        assert_eq!(LIVE.get(), kept, "{side:?}: it kept memory, {before} before");
+    }
+}

@@ -798,3 +798,21 @@ fn what_is_queued_goes_to_a_peer_that_has_ended_its_stream() {
     assert!(ws.closed().unwrap().was_clean());
     assert_eq!(reading.join().unwrap().unwrap(), 10 + big.len() + 2);
 }
+
+// ---- long messages that are given away
+
+#[test]
+fn a_long_message_that_is_given_away_is_written_with_its_header() {
+    let payload = vec![7; 50_000];
+    let stream = Script::new([]);
+    server(stream.clone()).send_owned(payload.clone()).unwrap();
+    client(stream.clone()).send_owned(payload.clone()).unwrap();
+    let connection = Connection::server(Config::default());
+    let mut ws = WebSocket::new(Untimed(stream.clone()), connection, Inbox::new());
+    ws.send_owned(payload.clone()).unwrap();
+    let (_reader, writer) = server(stream.clone()).split().unwrap();
+    writer.send_owned(payload.clone()).unwrap();
+    assert_eq!(stream.log.borrow().writes, 4);
+    let (plain, masked) = (plain(OpCode::BINARY, &payload), masked(OpCode::BINARY, &payload));
+    assert_eq!(stream.written(), [&plain, &masked, &plain, &plain].map(Vec::as_slice).concat());
+}

@@ -145,6 +145,11 @@ impl Write for Script {
         }
     }
 
+    fn write_vectored(&mut self, slices: &[io::IoSlice<'_>]) -> io::Result<usize> {
+        let slices: Vec<&[u8]> = slices.iter().map(|slice| &**slice).collect();
+        self.write(&slices.concat())
+    }
+
     fn flush(&mut self) -> io::Result<()> {
         self.log.borrow_mut().note(Call::Flush);
         Ok(())

@@ -2,7 +2,10 @@
 
 use std::borrow::Cow;
 use std::io::{self, IoSlice, Write};
+use std::num::NonZeroU32;
 
+use bytes::Bytes;
+use hybi::connection::Prepared;
 use hybi::{Config, Connection, Event, Inbox, Input, Outbox};
 use proptest::prelude::*;
 
@@ -14,6 +17,11 @@ enum OutboxCall {
     Append(Vec<u8>),
     AppendShared(Vec<u8>),
     Send(Vec<u8>),
+    SendOwned(Vec<u8>),
+    SendOwnedText(usize),
+    SendPrepared(Vec<u8>),
+    SendPart(Vec<u8>),
+    Ping(Vec<u8>),
     Sent(usize),
     WriteTo(usize),
     Unsent(usize),
@@ -26,19 +34,42 @@ enum OutboxCall {
 fn bytes() -> impl Strategy<Value = Vec<u8>> {
     prop_oneof![
         4 => proptest::collection::vec(any::<u8>(), 0..300),
-        1 => (0usize..20_000, any::<u8>()).prop_map(|(len, byte)| vec![byte; len]),
+        1 => long_bytes(0..20_000),
+    ]
+}
+
+/// Bytes that differ, so that none can stand for another.
+fn long_bytes(len: std::ops::Range<usize>) -> impl Strategy<Value = Vec<u8>> {
+    (len, any::<u8>())
+        .prop_map(|(len, first)| (0..len).map(|i| (i / 251 + i) as u8 ^ first).collect())
+}
+
+/// Payloads of every length at which an outbox does something else.
+fn payload() -> impl Strategy<Value = Vec<u8>> {
+    prop_oneof![
+        4 => proptest::collection::vec(any::<u8>(), 0..300),
+        1 => long_bytes(0..2100),
+        1 => long_bytes(8000..8400),
+        1 => long_bytes(65_500..65_600),
+        1 => long_bytes(0..300_000),
     ]
 }
 
 fn outbox_call() -> impl Strategy<Value = OutboxCall> {
     prop_oneof![
-        4 => bytes().prop_map(OutboxCall::Append),
-        2 => bytes().prop_map(OutboxCall::AppendShared),
-        4 => bytes().prop_map(OutboxCall::Send),
+        2 => bytes().prop_map(OutboxCall::Append),
+        2 => payload().prop_map(OutboxCall::AppendShared),
+        4 => payload().prop_map(OutboxCall::Send),
+        4 => payload().prop_map(OutboxCall::SendOwned),
+        1 => (0usize..100_000).prop_map(OutboxCall::SendOwnedText),
+        1 => payload().prop_map(OutboxCall::SendPrepared),
+        1 => payload().prop_map(OutboxCall::SendPart),
+        1 => proptest::collection::vec(any::<u8>(), 0..126).prop_map(OutboxCall::Ping),
         6 => (0usize..400).prop_map(OutboxCall::Sent),
-        2 => (0usize..30_000).prop_map(OutboxCall::Sent),
+        3 => (0usize..150_000).prop_map(OutboxCall::Sent),
         4 => (0usize..10_000).prop_map(OutboxCall::WriteTo),
-        4 => (0usize..10).prop_map(OutboxCall::Unsent),
+        3 => (0usize..200_000).prop_map(OutboxCall::WriteTo),
+        4 => (0usize..40).prop_map(OutboxCall::Unsent),
         1 => Just(OutboxCall::Take),
         1 => Just(OutboxCall::Clear),
         1 => (0usize..1000).prop_map(OutboxCall::Shrink),
@@ -97,9 +128,26 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn an_outbox_is_a_queue_of_bytes(calls in proptest::collection::vec(outbox_call(), 0..60)) {
-        let mut ws = Connection::client_with_keys(Config::default(), || KEY);
-        let (mut out, mut model, mut elsewhere) = (Outbox::new(), Vec::new(), 0);
+    fn an_outbox_is_a_queue_of_bytes(
+        is_server in any::<bool>(),
+        fragment_bytes in prop_oneof![3 => Just(0), 1 => 1000u32..100_000],
+        calls in proptest::collection::vec(outbox_call(), 0..60),
+    ) {
+        let side = if is_server { Side::Server } else { Side::Client };
+        let config = Config::default().fragment_bytes(NonZeroU32::new(fragment_bytes));
+        let (mut ws, mut out, mut model, mut elsewhere) = (side.connection(config), Outbox::new(), Vec::new(), 0);
+        let frames = |first, payload: &[u8]| -> Vec<u8> {
+            if fragment_bytes == 0 || payload.is_empty() {
+                return side.outgoing(first, payload);
+            }
+            let fragments = payload.chunks(fragment_bytes as usize);
+            let last = fragments.len() - 1;
+            let frames = fragments.enumerate().map(|(i, fragment)| {
+                let fin = if i == last { first & 0x80 } else { 0 };
+                side.outgoing(fin | if i == 0 { first & 0x7f } else { 0 }, fragment)
+            });
+            frames.collect::<Vec<_>>().concat()
+        };
         for call in calls {
             match call {
                 OutboxCall::Append(bytes) => {
@@ -111,8 +159,34 @@ proptest! {
                     out.append_shared(bytes.into());
                 }
                 OutboxCall::Send(bytes) => {
-                    model.extend(Side::Client.outgoing(0x82, &bytes));
-                    ws.send_owned(bytes, &mut out).unwrap();
+                    model.extend(frames(0x82, &bytes));
+                    ws.send(&bytes, &mut out).unwrap();
+                }
+                OutboxCall::SendOwned(bytes) => {
+                    model.extend(frames(0x82, &bytes));
+                    // The caller's own bytes stay as they are, masked or not.
+                    let (given, copy) = (Bytes::from(bytes.clone()), bytes);
+                    ws.send_owned(given.clone(), &mut out).unwrap();
+                    prop_assert_eq!(given, copy);
+                }
+                OutboxCall::SendOwnedText(len) => {
+                    let text = "x".repeat(len);
+                    model.extend(frames(0x81, text.as_bytes()));
+                    ws.send_owned(text, &mut out).unwrap();
+                }
+                OutboxCall::SendPrepared(bytes) => {
+                    model.extend(frames(0x82, &bytes));
+                    ws.send_prepared(&Prepared::new(&bytes), &mut out).unwrap();
+                }
+                OutboxCall::SendPart(bytes) => {
+                    model.extend(frames(0x02, &bytes));
+                    ws.send_part(&bytes, &mut out).unwrap();
+                    model.extend(side.outgoing(0x80, b""));
+                    ws.send_last_part(b"", &mut out).unwrap();
+                }
+                OutboxCall::Ping(bytes) => {
+                    model.extend(side.outgoing(0x89, &bytes));
+                    ws.ping(&bytes, &mut out).unwrap();
                 }
                 OutboxCall::Sent(n) => {
                     out.sent(n);
@@ -140,6 +214,9 @@ proptest! {
                     let slices = slices[..filled].concat();
                     prop_assert!(model.starts_with(&slices));
                     prop_assert_eq!(slices.is_empty(), count == 0 || model.is_empty());
+                    // All of them are sent, as a vectored write does.
+                    out.sent(slices.len());
+                    model.drain(..slices.len());
                 }
                 OutboxCall::Take => prop_assert_eq!(out.take(), std::mem::take(&mut model)),
                 OutboxCall::Clear => {
@@ -321,4 +398,118 @@ fn one_inbox_serves_many_connections_in_turn() {
         }
     }
     assert_eq!(out, b"\x82\x06got it".repeat(2));
+}
+
+/// A transport that counts its calls.
+#[derive(Default)]
+struct Calls {
+    bytes: Vec<u8>,
+    writes: usize,
+    vectored: usize,
+}
+
+impl Write for Calls {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.writes += 1;
+        self.bytes.write(bytes)
+    }
+
+    fn write_vectored(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        self.vectored += 1;
+        self.bytes.write_vectored(slices)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn a_header_and_a_shared_payload_are_written_with_one_call() {
+    for side in BOTH {
+        let (mut ws, mut out) = (side.connection(Config::default()), Outbox::new());
+        let mut socket = Calls::default();
+        let payload = Bytes::from(vec![7; 50_000]);
+        ws.send("before", &mut out).unwrap();
+        ws.send_owned(payload.clone(), &mut out).unwrap();
+        ws.send("after", &mut out).unwrap();
+        while !out.is_empty() {
+            out.write_to(&mut socket).unwrap();
+        }
+        assert_eq!(socket.writes + socket.vectored, 1, "{side:?}");
+        let want = [
+            side.outgoing(0x81, b"before"),
+            side.outgoing(0x82, &payload),
+            side.outgoing(0x81, b"after"),
+        ];
+        assert_eq!(socket.bytes, want.concat());
+
+        // Without anything shared, a plain write: not every stream has the other.
+        ws.send(&payload, &mut out).unwrap();
+        let (writes, vectored) = (socket.writes, socket.vectored);
+        out.write_to(&mut socket).unwrap();
+        assert_eq!((socket.writes, socket.vectored), (writes + 1, vectored));
+    }
+}
+
+#[test]
+fn long_messages_of_a_client_share_a_call() {
+    let side = Side::Client;
+    let (mut ws, mut out) = (side.connection(Config::default()), Outbox::new());
+    let mut socket = Calls::default();
+    let payload = Bytes::from(vec![7; 100_000]);
+    for _ in 0..10 {
+        ws.send_owned(payload.clone(), &mut out).unwrap();
+    }
+    let bytes = out.len();
+    while !out.is_empty() {
+        out.write_to(&mut socket).unwrap();
+    }
+    assert_eq!(socket.bytes, side.outgoing(0x82, &payload).repeat(10));
+    // What is masked at once is 64 KiB, whatever message it is of.
+    assert_eq!(socket.writes + socket.vectored, bytes.div_ceil(64 << 10));
+}
+
+#[test]
+fn a_shared_payload_is_not_copied() {
+    let (mut ws, mut out) = (Connection::server(Config::default()), Outbox::new());
+    let payload = Bytes::from(vec![7; 50_000]);
+    let text = "x".repeat(50_000);
+    let prepared = Prepared::new(&payload);
+    let want = [payload.as_ptr(), text.as_ptr(), prepared.frame().as_ptr()];
+    ws.send_owned(payload.clone(), &mut out).unwrap();
+    ws.send_owned(text, &mut out).unwrap();
+    ws.send_prepared(&prepared, &mut out).unwrap();
+    let mut slices = [&[][..]; 8];
+    let filled = out.unsent(&mut slices);
+    let long = slices[..filled].iter().filter(|slice| slice.len() >= 50_000);
+    assert_eq!(long.map(|slice| slice.as_ptr()).collect::<Vec<_>>(), want);
+    // A fragment is a part of it.
+    let config = Config::default().fragment_bytes(NonZeroU32::new(20_000));
+    let (mut ws, mut out) = (Connection::server(config), Outbox::new());
+    ws.send_owned(payload.clone(), &mut out).unwrap();
+    let mut slices = [&[][..]; 8];
+    out.unsent(&mut slices);
+    assert_eq!(slices[1].as_ptr(), payload.as_ptr());
+    assert_eq!(slices[3].as_ptr(), payload[20_000..].as_ptr());
+}
+
+#[test]
+fn a_shared_payload_is_let_go_of_once_it_is_sent() {
+    for side in BOTH {
+        let (mut ws, mut out) = (side.connection(Config::default()), Outbox::new());
+        let payload = Bytes::from(vec![7; 500_000]);
+        for drop_it in [
+            (|out: &mut Outbox| out.sent(out.len())) as fn(&mut _),
+            |out| while out.write_to(io::sink()).unwrap() > 0 {},
+            |out| drop(out.take()),
+            Outbox::clear,
+            |out| *out = Outbox::new(),
+        ] {
+            ws.send_owned(payload.clone(), &mut out).unwrap();
+            assert!(!payload.is_unique());
+            drop_it(&mut out);
+            assert!(out.is_empty() && payload.is_unique(), "{side:?}");
+        }
+    }
 }

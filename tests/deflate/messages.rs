@@ -543,3 +543,50 @@ fn joined_halves_of_two_connections_compress_only_for_a_peer_that_agreed() {
         assert_eq!(receive(&mut peer, &wire, usize::MAX), [text(&message), text(&message)]);
     }
 }
+
+/// Bytes that do not compress.
+fn noise(len: usize) -> Vec<u8> {
+    let mut state = 1_u64;
+    let mut next = || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        (state >> 56) as u8
+    };
+    std::iter::repeat_with(&mut next).take(len).collect()
+}
+
+#[test]
+fn a_long_compressed_message_is_queued_without_another_copy() {
+    for offer in [DEFAULT, NO_TAKEOVER] {
+        let config = DeflateConfig::default();
+        let (noise, zeros) = (noise(300_000), vec![0; 300_000]);
+        let (mut ws, mut out) = (server(offer, &config), Outbox::new());
+        ws.send(&noise, &mut out).unwrap();
+        let mut slices = [&[][..]; 8];
+        assert_eq!(out.unsent(&mut slices), 2, "a header and a payload");
+        // What is short is copied: the memory that it was compressed into is larger.
+        ws.send(&zeros, &mut out).unwrap();
+        let mut slices = [&[][..]; 8];
+        assert_eq!(out.unsent(&mut slices), 3);
+        let seen = receive(&mut client(offer, &config), &out.take(), usize::MAX);
+        assert_eq!(seen, [Seen::Binary(noise), Seen::Binary(zeros)]);
+    }
+}
+
+#[test]
+fn connections_share_the_compressed_form_of_a_long_prepared_message() {
+    let config = DeflateConfig::default();
+    let noise = noise(300_000);
+    let prepared = Prepared::new(&noise);
+    let payload = |ws: &mut Connection<Server>| {
+        let mut out = Outbox::new();
+        ws.send_prepared(&prepared, &mut out).unwrap();
+        let mut slices = [&[][..]; 8];
+        assert_eq!(out.unsent(&mut slices), 2);
+        let address = slices[1].as_ptr();
+        let seen = receive(&mut client(NO_TAKEOVER, &config), &out.take(), usize::MAX);
+        assert_eq!(seen, [Seen::Binary(noise.clone())]);
+        address
+    };
+    let [first, second] = [0, 1].map(|_| payload(&mut server(NO_TAKEOVER, &config)));
+    assert_eq!(first, second);
+}

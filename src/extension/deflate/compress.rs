@@ -1,12 +1,11 @@
 //! Compression of messages (RFC 7692 §7.2.1).
 
-use alloc::borrow::Cow;
-use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
 use std::sync::OnceLock;
 
+use bytes::Bytes;
 use zlib_rs::{Deflate, DeflateFlush, Status};
 
 use crate::length::in_memory;
@@ -21,7 +20,7 @@ const EMPTY: [u8; 1] = [0x00];
 /// The compressed form of a message for many connections, and the window that it needs. It is made
 /// for the first connection that can use it. Clones share it.
 #[derive(Clone, Default)]
-pub(crate) struct SharedForm(Arc<OnceLock<(u8, Box<[u8]>)>>);
+pub(crate) struct SharedForm(Arc<OnceLock<(u8, Bytes)>>);
 
 /// The sending side of permessage-deflate on one connection.
 pub(crate) struct Deflater {
@@ -98,22 +97,19 @@ impl Deflater {
     }
 
     /// Compresses a message for many connections. Those that keep no window share the result.
-    pub(crate) fn compress_shared<'m>(
-        &mut self,
-        message: &[u8],
-        shared: &'m SharedForm,
-    ) -> Cow<'m, [u8]> {
+    pub(crate) fn compress_shared(&mut self, message: &[u8], shared: &SharedForm) -> Bytes {
         // A peer with a smaller window must not decide what the others get.
         if !self.takeover && !self.window_is_reduced {
             // Without the room that it grew in.
-            let make = || (self.window_bits, self.compress(message, true).into_boxed_slice());
+            let make =
+                || (self.window_bits, self.compress(message, true).into_boxed_slice().into());
             let (window_bits, compressed) = shared.0.get_or_init(make);
             // Another configuration may have used a larger window.
             if *window_bits <= self.window_bits {
-                return Cow::Borrowed(compressed);
+                return compressed.clone();
             }
         }
-        Cow::Owned(self.compress(message, true))
+        self.compress(message, true).into()
     }
 
     fn compress_into(&mut self, part: &[u8], out: &mut Vec<u8>) {
