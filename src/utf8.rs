@@ -3,8 +3,6 @@
 //! The standard library, or `simdutf8`, validates whole pieces. This module adds code points that a
 //! frame, a fragment or a read has split.
 
-use alloc::string::String;
-use alloc::vec::Vec;
 use core::{fmt, str};
 
 /// The start of a split code point, whose other bytes have not arrived. Empty if none is split.
@@ -65,18 +63,6 @@ pub fn validate(bytes: &[u8]) -> Option<&str> {
     return simdutf8::basic::from_utf8(bytes).ok();
     #[cfg(not(feature = "simd"))]
     return str::from_utf8(bytes).ok();
-}
-
-/// Checks like [`check`], but takes the bytes. Returns the valid prefix, and the start of a code
-/// point after it unless the text is impossible.
-pub(crate) fn check_owned(piece: Vec<u8>) -> (String, Option<CutCodePoint>) {
-    match String::from_utf8(piece) {
-        Ok(text) => (text, Some(CutCodePoint::default())),
-        Err(error) => match check(error.as_bytes()) {
-            Checked::Possible(text, cut) => (text.into(), Some(cut)),
-            Checked::Impossible(text) => (text.into(), None),
-        },
-    }
 }
 
 /// Finds the valid prefix of a piece that is not UTF-8.
@@ -163,6 +149,8 @@ impl fmt::Debug for CutCodePoint {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use alloc::string::String;
+    use alloc::vec::Vec;
 
     /// Checks `bytes` in pieces of this length. Returns the text and whether it ends with a whole
     /// code point, or how many bytes it took to see that it is not UTF-8.

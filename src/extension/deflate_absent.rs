@@ -26,7 +26,11 @@ impl Inflater {
         match *self {}
     }
 
-    pub(crate) fn inflate(&mut self, _: &[u8], _: &mut Vec<u8>) -> Result<usize, ProtocolError> {
+    pub(crate) fn inflate(
+        &mut self,
+        _: &[u8],
+        _: &mut dyn FnMut(&[u8]) -> Result<(), ProtocolError>,
+    ) -> Result<usize, ProtocolError> {
         match *self {}
     }
 

@@ -121,7 +121,7 @@ fn defuse(ws: &mut Ws, frames: impl Iterator<Item = Vec<u8>>) -> (usize, usize, 
     (total, chunks, allocations, most)
 }
 
-/// What a decompressor, the window that is kept for blocks behind a final one, and one piece of 64 KiB need, while the piece
+/// What a decompressor, the window that is kept for blocks after a final one, and one piece of 64 KiB need, while the piece
 /// grows to its size.
 const CHUNKS_BYTES_MAX: usize = 256 << 10;
 
@@ -211,31 +211,66 @@ fn a_message_without_memory_for_it_fails_the_connection_and_not_the_program() {
     }
 }
 
+/// More than the backend's decompressor takes, and less than that with a window.
+const DECOMPRESSOR_BYTES: usize = 48 << 10;
+
+/// The bytes that a connection keeps for binary messages of these lengths, each received and dropped.
+fn kept_after(ws: &mut Ws, side: Side, lens: impl Iterator<Item = usize>) -> usize {
+    let mut kept = 0;
+    for len in lens {
+        let mut wire = side.incoming(0xc2, &stored(len));
+        let (more, ..) = bytes(|| {
+            let message = ws.receive(&mut Input::new(&mut wire), &mut Vec::new());
+            assert!(matches!(message, Ok(Some(Event::Binary(data))) if data.len() == len));
+        });
+        kept += more;
+    }
+    kept
+}
+
 #[test]
-fn the_copy_of_a_window_grows_by_doubling_and_not_past_the_window() {
+fn the_window_that_is_kept_grows_with_the_messages_and_not_past_what_was_agreed() {
     for side in BOTH {
         for bits in 9..=15 {
-            let window = 1usize << bits;
-            let mut ws = connection(side, &DeflateConfig::default().incoming_window_bits(bits));
-            let mut kept_after = |len: usize| {
-                let mut wire = side.incoming(0xc2, &stored(len));
-                let (kept, ..) = bytes(|| {
-                    let message = ws.receive(&mut Input::new(&mut wire), &mut Vec::new());
-                    assert!(matches!(message, Ok(Some(Event::Binary(data))) if data.len() == len));
-                });
-                kept
-            };
-            // With the first, the decompressor comes.
-            kept_after(window * 5 / 32);
-            assert_eq!(kept_after(window / 32), window * 5 / 32, "{bits}");
-            assert_eq!(kept_after(window * 4 / 32), 0, "{bits}: there is room for it");
-            assert_eq!(kept_after(window * 10 / 32), window * 10 / 32, "{bits}");
-            assert_eq!(
-                kept_after(window * 10 / 32),
-                window * 12 / 32,
-                "{bits}: what the window has left"
-            );
-            assert_eq!(kept_after(window), 0, "{bits}");
+            let window = (1usize << bits).max(4 << 10); // the least that is kept
+            let config = DeflateConfig::default().incoming_window_bits(bits);
+            let mut ws = connection(side, &config);
+            let first = kept_after(&mut ws, side, [10].into_iter());
+            assert!(first < DECOMPRESSOR_BYTES + (2 << 10), "{bits}: {first}");
+            let allocations = COUNT.get();
+            let grown = kept_after(&mut ws, side, (0..window).step_by(100).map(|_| 100));
+            assert!(first + grown <= DECOMPRESSOR_BYTES + window, "{bits}: {first}, {grown}");
+            assert!(first + grown > window, "{bits}: {first}, {grown}");
+            // The wires, what `stored` makes, the messages and replies take a few each; so the rest is the window's.
+            let growths = COUNT.get() - allocations;
+            assert!(growths < 20 * window.div_ceil(100), "{bits}: {growths}");
+            // Another connection, with long messages only, keeps as much.
+            let mut other = connection(side, &config);
+            let long = [60_000, 50_000].into_iter();
+            assert_eq!(kept_after(&mut other, side, long), first + grown, "{bits}");
+            assert_eq!(kept_after(&mut ws, side, [100, 60_000, 1].into_iter()), 0, "{bits}");
+        }
+    }
+}
+
+#[test]
+fn a_decompressed_message_is_allocated_once_and_just_as_long_as_it_is() {
+    let message = "once, and no longer than it is. ".repeat(32); // 1 KiB: the window ends between messages
+    for is_client in [false, true] {
+        let mut pair = BOTH.map(|side| connection(side, &DeflateConfig::default()));
+        pair.rotate_left(usize::from(is_client));
+        let [ws, peer] = &mut pair;
+        // A full window first: until then it grows, too.
+        for _ in 0..32 {
+            converse(peer, ws, &message);
+        }
+        for _ in 0..100 {
+            let mut wire = Vec::new();
+            peer.send(&*message, &mut wire).unwrap();
+            let (mut input, mut out, count) = (Input::new(&mut wire), Vec::new(), COUNT.get());
+            let (kept, most, event) = bytes(|| ws.receive(&mut input, &mut out));
+            assert_eq!((COUNT.get() - count, kept, most), (1, message.len(), message.len()));
+            assert!(matches!(event, Ok(Some(Event::Text(text))) if text == message));
         }
     }
 }

@@ -38,11 +38,7 @@ fn zeros_without_end(copies: usize) -> Vec<u8> {
         bits.push_str("11000101"); // length 258
         bits.push_str("00000"); // distance 1
     }
-    let mut bytes = vec![0u8; bits.len().div_ceil(8)];
-    for (i, bit) in bits.bytes().enumerate() {
-        bytes[i / 8] |= (bit - b'0') << (i % 8);
-    }
-    bytes
+    packed(&bits)
 }
 
 #[test]

@@ -109,6 +109,15 @@ fn stored(bytes: &[u8]) -> Vec<u8> {
     deflated
 }
 
+/// Codes of RFC 1951 §3.2.6 as bytes, filled up to a byte with zeros.
+fn packed(bits: &str) -> Vec<u8> {
+    let mut bytes = vec![0u8; bits.len().div_ceil(8)];
+    for (i, bit) in bits.bytes().enumerate() {
+        bytes[i / 8] |= (bit - b'0') << (i % 8);
+    }
+    bytes
+}
+
 const DEFAULT: &str = "permessage-deflate";
 const NO_TAKEOVER: &str =
     "permessage-deflate; server_no_context_takeover; client_no_context_takeover";

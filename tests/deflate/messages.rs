@@ -8,10 +8,7 @@ fn a_final_block_in_the_middle_of_a_message_keeps_the_window() {
     // A stored final block "abcd"; then fixed Huffman codes for a copy of 4 bytes at distance 4 (RFC 1951 §3.2.6):
     // header 0,01; length code 258 = 0000010; distance code 3 = 00011; end of block 0000000.
     let bits = concat!("0", "10", "0000010", "00011", "0000000");
-    let mut block = vec![0u8; bits.len().div_ceil(8)];
-    for (i, bit) in bits.bytes().enumerate() {
-        block[i / 8] |= (bit - b'0') << (i % 8);
-    }
+    let mut block = packed(bits);
     // A stored, empty block ends it at a byte border; its tail is left out.
     let free = block.len() * 8 - bits.len();
     if free < 3 {
@@ -21,6 +18,46 @@ fn a_final_block_in_the_middle_of_a_message_keeps_the_window() {
     for offer in [DEFAULT, NO_TAKEOVER] {
         let fresh = || client(offer, &DeflateConfig::default());
         check(fresh, &frame(true, true, OpCode::TEXT, &message), &[text("abcdabcd")]);
+    }
+}
+
+#[test]
+fn after_a_final_block_the_oldest_byte_of_the_window_is_there_wherever_messages_ended() {
+    // The longest copy, 258 bytes (11000101), from as far back as the window reaches: the last of the distances that
+    // codes 17 and 29 begin, with 7 and 13 further bits. Then the end of the block, and an empty one without its tail.
+    for (window, distance) in [(512, "100011111111"), (32_768, "111011111111111111")] {
+        let offer = match window {
+            512 => "permessage-deflate; server_max_window_bits=9",
+            _ => DEFAULT,
+        };
+        let bits = ["0", "10", "11000101", distance, "0000000", "000"].concat();
+        let final_block = [0x03, 0x00]; // empty
+        let copies = [&final_block[..], &packed(&bits)].concat();
+        let mut noise = noise_twice(150_000);
+        for first in [0, 1, 300, 4096, 32_000, 32_767, 32_768, 32_769, 40_000, 65_536, 100_001] {
+            for second in [window, window + 1, 20_000, 32_768, 33_000] {
+                noise.rotate_left(1);
+                let sent = &noise[..first + second];
+                let Some(from) = sent.len().checked_sub(window) else { continue };
+                let copied = sent[from..].iter().copied().cycle().take(258).collect();
+                let wire = [
+                    frame(true, true, OpCode::BINARY, &stored(&sent[..first])),
+                    frame(true, true, OpCode::BINARY, &stored(&sent[first..])),
+                    frame(true, true, OpCode::BINARY, &copies),
+                ]
+                .concat();
+                for piece_len in [1000, usize::MAX] {
+                    let mut ws = client(offer, &DeflateConfig::default());
+                    let seen = receive(&mut ws, &wire, piece_len);
+                    let expected = [
+                        Seen::Binary(sent[..first].to_vec()),
+                        Seen::Binary(sent[first..].to_vec()),
+                        Seen::Binary(Vec::clone(&copied)),
+                    ];
+                    assert!(seen == expected, "{window}: {first}, {second}");
+                }
+            }
+        }
     }
 }
 

@@ -19,6 +19,10 @@ use crate::utf8::{self, Checked, CutCodePoint};
 /// is in the nearest cache for all of that.
 const NEAR: usize = 16 << 10;
 
+/// The longest chunk of a compressed message: what is decompressed at once, after the start of a
+/// code point.
+const INFLATED_CHUNK_BYTES_MAX: usize = (64 << 10) + 3;
+
 /// A message whose last frame has not ended.
 #[derive(Debug)]
 pub(super) struct MessageInProgress {
@@ -129,27 +133,24 @@ impl MessageInProgress {
         push_text(text, cut, piece)
     }
 
-    /// Appends a piece that was decompressed. A piece of text starts with the code point that was
-    /// split before it.
-    pub(super) fn push_inflated(&mut self, piece: Vec<u8>) -> Result<(), ProtocolError> {
+    /// Appends a piece that was decompressed. On an error, the text before the fault has been
+    /// appended.
+    pub(super) fn push_inflated(&mut self, piece: &[u8]) -> Result<(), ProtocolError> {
+        let too_big = ProtocolError::InflatedTooBig;
         match &mut self.assembly {
-            Assembly::Binary(bytes) if bytes.is_empty() => *bytes = piece,
             Assembly::Binary(bytes) => {
-                bytes.try_reserve(piece.len()).map_err(|_| ProtocolError::InflatedTooBig)?;
-                bytes.extend_from_slice(&piece);
+                let more = inflated_growth(bytes.len(), bytes.capacity(), piece.len());
+                bytes.try_reserve_exact(more).map_err(|_| too_big)?;
+                bytes.extend_from_slice(piece);
+                Ok(())
             }
             Assembly::Text { text, cut } => {
-                let (piece, rest) = utf8::check_owned(piece);
-                *cut = rest.ok_or(ProtocolError::TextNotUtf8)?;
-                if text.is_empty() {
-                    *text = piece;
-                } else {
-                    text.try_reserve(piece.len()).map_err(|_| ProtocolError::InflatedTooBig)?;
-                    text.push_str(&piece);
-                }
+                let arrived = cut.bytes().len().saturating_add(piece.len());
+                let more = inflated_growth(text.len(), text.capacity(), arrived);
+                text.try_reserve_exact(more).map_err(|_| too_big)?;
+                push_text(text, cut, piece)
             }
         }
-        Ok(())
     }
 
     /// Checks that the message may end here: not inside a code point (RFC 6455 §8.1).
@@ -170,17 +171,17 @@ impl MessageInProgress {
         }
     }
 
+    /// Takes out what has been assembled so far.
+    pub(super) fn take_data(&mut self) -> ChunkData<'static> {
+        match &mut self.assembly {
+            Assembly::Text { text, .. } => ChunkData::Text(Cow::Owned(mem::take(text))),
+            Assembly::Binary(bytes) => ChunkData::Binary(Cow::Owned(mem::take(bytes))),
+        }
+    }
+
     /// Takes out what has been assembled so far, if that is not empty.
     pub(super) fn take_chunk(&mut self) -> Option<ChunkData<'static>> {
-        match &mut self.assembly {
-            Assembly::Text { text, .. } if !text.is_empty() => {
-                Some(ChunkData::Text(Cow::Owned(mem::take(text))))
-            }
-            Assembly::Binary(bytes) if !bytes.is_empty() => {
-                Some(ChunkData::Binary(Cow::Owned(mem::take(bytes))))
-            }
-            _ => None,
-        }
+        Some(self.take_data()).filter(|data| !data.as_bytes().is_empty())
     }
 
     /// Returns how many bytes have been read and not returned.
@@ -238,7 +239,10 @@ fn push_text(text: &mut String, cut: &mut CutCodePoint, piece: &[u8]) -> Result<
             *cut = rest;
             Ok(())
         }
-        Checked::Impossible(_) => Err(ProtocolError::TextNotUtf8),
+        Checked::Impossible(valid) => {
+            append_text(valid, text);
+            Err(ProtocolError::TextNotUtf8)
+        }
     }
 }
 
@@ -270,6 +274,22 @@ fn growth(len: usize, capacity: usize, piece: usize, rest: Option<usize>) -> usi
     // The header counts, so that a message of four equal reads fits after the first.
     let most = arrived.saturating_add(HEADER_BYTES_MAX.min(arrived)).saturating_mul(3);
     piece.saturating_add(rest.map_or(arrived, |rest| rest.min(most)))
+}
+
+/// Returns how much room to add for a piece that was decompressed: just enough for the first, which
+/// is usually all. For more, the room doubles, but a chunk never gets more than it can use.
+fn inflated_growth(len: usize, capacity: usize, piece: usize) -> usize {
+    let needed = len.saturating_add(piece);
+    if needed <= capacity {
+        return 0;
+    }
+    let doubled = capacity.saturating_mul(2);
+    let wanted = if needed <= INFLATED_CHUNK_BYTES_MAX {
+        doubled.min(INFLATED_CHUNK_BYTES_MAX)
+    } else {
+        doubled
+    };
+    needed.max(wanted).saturating_sub(len)
 }
 
 /// Appends text in pieces of 2 KiB. Above that, glibc's `memcpy` uses `rep movs`, which on some

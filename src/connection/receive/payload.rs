@@ -2,7 +2,6 @@
 //! arrive. Compressed ones are decompressed on the way (RFC 7692 §7.2.2).
 
 use alloc::borrow::Cow;
-use alloc::vec::Vec;
 
 use super::assemble::{Assembly, MessageInProgress};
 use super::unmask::PeerMask;
@@ -223,10 +222,7 @@ impl<R: Role> DataFrame<R> {
         input: &mut Input<'_>,
     ) -> Result<End, ProtocolError> {
         inflater.limit_to(None);
-        let (bytes, end) = self.inflate(message, inflater, input);
-        // The bytes were sent before whatever else is wrong.
-        message.push_inflated(bytes)?;
-        end
+        self.inflate(message, inflater, input)
     }
 
     /// Decompresses a piece and returns it as a chunk of whole code points.
@@ -237,40 +233,25 @@ impl<R: Role> DataFrame<R> {
         inflater: &mut Inflater,
         input: &mut Input<'_>,
     ) -> (ChunkData<'a>, Result<End, ProtocolError>) {
-        let (bytes, end) = self.inflate(message, inflater, input);
-        match &mut message.assembly {
-            Assembly::Binary(_) => (ChunkData::Binary(Cow::Owned(bytes)), end),
-            Assembly::Text { cut, .. } => {
-                let (text, rest) = utf8::check_owned(bytes);
-                *cut = rest.unwrap_or_default();
-                // The text was sent before whatever else is wrong.
-                let end = if rest.is_some() { end } else { Err(ProtocolError::TextNotUtf8) };
-                (ChunkData::Text(Cow::Owned(text)), end)
-            }
-        }
+        let end = self.inflate(message, inflater, input);
+        (message.take_data(), end)
     }
 
-    /// Decompresses as much payload as a piece of output has room for. The output starts with the
-    /// code point that was split before it, and is valid up to an error.
+    /// Decompresses as much payload as a piece of output has room for, and appends it to the
+    /// message. On an error, the output before the fault has been appended.
     fn inflate(
         &mut self,
-        message: &MessageInProgress,
+        message: &mut MessageInProgress,
         inflater: &mut Inflater,
         input: &mut Input<'_>,
-    ) -> (Vec<u8>, Result<End, ProtocolError>) {
-        let mut bytes = match &message.assembly {
-            Assembly::Text { cut, .. } => cut.bytes().to_vec(),
-            Assembly::Binary(_) => Vec::new(),
-        };
-        let inflated = self.offer(input, |compressed| inflater.inflate(compressed, &mut bytes));
-        let end = inflated.and_then(|()| {
-            let end = if inflater.is_pending() { End::InFrame } else { self.end() };
-            if end == End::Message {
-                inflater.finish()?;
-            }
-            Ok(end)
-        });
-        (bytes, end)
+    ) -> Result<End, ProtocolError> {
+        let mut push = |piece: &[u8]| message.push_inflated(piece);
+        self.offer(input, |compressed| inflater.inflate(compressed, &mut push))?;
+        let end = if inflater.is_pending() { End::InFrame } else { self.end() };
+        if end == End::Message {
+            inflater.finish()?;
+        }
+        Ok(end)
     }
 
     /// Takes the next bytes of the payload, at most `n`, and unmasks them in place.

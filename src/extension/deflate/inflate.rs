@@ -1,12 +1,11 @@
 //! Decompression of messages (RFC 7692 §7.2.2), with limits that hold while it runs.
 
-use alloc::collections::VecDeque;
-use alloc::vec::Vec;
 use core::fmt;
 use core::num::NonZeroU32;
 
 use zlib_rs::{Inflate, InflateFlush, Status};
 
+use super::window::Window;
 use super::{Agreed, DeflateConfig};
 use crate::error::ProtocolError;
 use crate::length::in_memory;
@@ -17,7 +16,7 @@ pub(super) const TAIL: [u8; 4] = [0x00, 0x00, 0xff, 0xff];
 /// [`TAIL`], and one more byte that a complete message leaves unread.
 const TAIL_AND_PROBE: [u8; 5] = [0x00, 0x00, 0xff, 0xff, 0x00];
 
-/// The most bytes that one call appends, and so the largest chunk.
+/// The most bytes that one call decompresses, and so the largest chunk.
 const PIECE_BYTES_MAX: usize = 64 << 10;
 
 /// The least room to decompress into, besides some for each compressed byte. Short messages then
@@ -50,9 +49,9 @@ pub(crate) struct Inflater {
     /// What holds now: `inflated_bytes_max`, or the limit of a message received in chunks.
     limit: u64,
     expansion_max: Option<NonZeroU32>,
-    /// The latest output, at most as long as the window. A block after a final one may refer to it,
-    /// but the backend drops its own window there.
-    history: VecDeque<u8>,
+    /// The latest output. A block after a final one may refer to it, but the backend drops its own
+    /// window there.
+    window: Window,
     message: Message,
 }
 
@@ -73,17 +72,18 @@ impl Inflater {
         takeover: bool,
         config: &DeflateConfig,
     ) -> Self {
+        // Many compressors use a window of 9 bits where 8 were agreed.
+        let window_bits = window_bits.clamp(9, WINDOW_BITS);
         Self {
             agreed,
             stream: None,
             ended: false,
-            // Many compressors use a window of 9 bits where 8 were agreed.
-            window_bits: window_bits.clamp(9, WINDOW_BITS),
+            window_bits,
             takeover,
             inflated_bytes_max: config.inflated_bytes_max,
             limit: config.inflated_bytes_max,
             expansion_max: config.expansion_max,
-            history: VecDeque::new(),
+            window: Window::new(1 << window_bits),
             message: Message::default(),
         }
     }
@@ -107,15 +107,15 @@ impl Inflater {
         self.message.pending
     }
 
-    /// Decompresses from the front of `compressed` and appends at most a piece to `out`. Returns
-    /// how many bytes it read. That is at least one, unless `compressed` is empty or output
-    /// [is pending](Self::is_pending).
+    /// Decompresses from the front of `compressed`, and calls `push` with what comes out, in order
+    /// and at most a piece altogether. Returns how many bytes it read. That is at least one, unless
+    /// `compressed` is empty or output [is pending](Self::is_pending).
     ///
-    /// On an error, the output before the fault has been appended.
+    /// On an error, the output before the fault has been pushed. An error of `push` is returned.
     pub(crate) fn inflate(
         &mut self,
         compressed: &[u8],
-        out: &mut Vec<u8>,
+        push: &mut dyn FnMut(&[u8]) -> Result<(), ProtocolError>,
     ) -> Result<usize, ProtocolError> {
         let before = self.message.compressed_bytes;
         // Pending output belongs to the previous step.
@@ -131,7 +131,7 @@ impl Inflater {
         if compressed.is_empty() && !self.message.pending {
             return Ok(0);
         }
-        let read = self.advance(compressed, self.bound(step_end), out)?;
+        let read = self.advance(compressed, self.bound(step_end), push)?;
         self.message.compressed_bytes = before.saturating_add(read as u64);
         Ok(read)
     }
@@ -154,7 +154,7 @@ impl Inflater {
         if !self.takeover {
             self.stream = None;
             self.ended = false;
-            self.history = VecDeque::new();
+            self.window.clear();
         }
         Ok(())
     }
@@ -197,71 +197,59 @@ impl Inflater {
         &mut self,
         compressed: &[u8],
         bound: u64,
-        out: &mut Vec<u8>,
+        push: &mut dyn FnMut(&[u8]) -> Result<(), ProtocolError>,
     ) -> Result<usize, ProtocolError> {
-        let begin = out.len();
-        let allowed = bound.saturating_sub(self.message.inflated_bytes);
-        let allowed = in_memory(allowed);
-        // One byte more than allowed shows that there is more.
-        let room_max = PIECE_BYTES_MAX.min(allowed.saturating_add(1));
-        let mut room = compressed.len().saturating_mul(8).saturating_add(ROOM_BYTES).min(room_max);
-        let (mut read, mut written, mut remembered) = (0usize, 0usize, begin);
-        let mut outcome = loop {
-            let unread = compressed.get(read..).unwrap_or_default();
+        let (mut unread, mut piece_left) = (compressed, PIECE_BYTES_MAX);
+        let mut wanted = compressed.len().saturating_mul(8).saturating_add(ROOM_BYTES);
+        loop {
             if self.ended {
                 if unread.is_empty() {
                     self.message.pending = false;
-                    break Ok(());
+                    break;
                 }
-                let end = begin.saturating_add(written);
-                self.remember(out.get(remembered..end).unwrap_or_default());
-                remembered = end;
-                if let Err(error) = self.restart() {
-                    break Err(error);
-                }
+                self.restart()?;
             }
-            let end = begin.saturating_add(room);
-            // Reserves exactly, so that the buffer never grows beyond a piece.
-            out.reserve_exact(end.saturating_sub(out.len()));
-            out.resize(end, 0);
-            let free = out.get_mut(begin.saturating_add(written)..).unwrap_or_default();
-            let free_bytes = free.len();
+            let allowed = in_memory(bound.saturating_sub(self.message.inflated_bytes));
+            // One byte more than allowed shows that there is more.
+            let room_max = piece_left.min(allowed.saturating_add(1));
+            let room = self.window.room(wanted.min(room_max));
+            let room_bytes = room.len();
             let stream = self.stream.get_or_insert_with(|| Inflate::new(false, WINDOW_BITS));
             let (in_before, out_before) = (stream.total_in(), stream.total_out());
-            let status = stream.decompress(unread, free, InflateFlush::NoFlush);
-            let now_read = in_memory(stream.total_in().saturating_sub(in_before));
-            let now_written = in_memory(stream.total_out().saturating_sub(out_before));
-            read = read.saturating_add(now_read);
-            written = written.saturating_add(now_written);
+            let status = stream.decompress(unread, room, InflateFlush::NoFlush);
+            let read = in_memory(stream.total_in().saturating_sub(in_before));
+            let written = in_memory(stream.total_out().saturating_sub(out_before));
+            unread = unread.get(read..).unwrap_or_default();
+            piece_left = piece_left.saturating_sub(written);
+            self.message.inflated_bytes =
+                self.message.inflated_bytes.saturating_add(written as u64);
+            let output = self.window.add(written);
+            push(output.get(..allowed).unwrap_or(output))?;
+            if written > allowed {
+                return Err(self.excess(bound));
+            }
             match status {
-                Err(_) => break Err(ProtocolError::NotDeflate),
+                Err(_) => return Err(ProtocolError::NotDeflate),
                 Ok(Status::StreamEnd) => {
                     self.ended = true;
                     self.message.final_blocks = self.message.final_blocks.saturating_add(1);
                     if self.message.final_blocks > FINAL_BLOCKS_MAX {
-                        break Err(ProtocolError::TooManyFinalBlocks);
+                        return Err(ProtocolError::TooManyFinalBlocks);
                     }
                 }
                 // Room is left, so there is no more output.
-                Ok(_) if now_written < free_bytes => {
+                Ok(_) if written < room_bytes => {
                     self.message.pending = false;
-                    break Ok(());
+                    break;
                 }
-                Ok(_) if written >= room_max => {
+                Ok(_) if piece_left == 0 => {
                     self.message.pending = true;
-                    break Ok(());
+                    break;
                 }
-                Ok(_) => room = room.saturating_mul(2).min(room_max),
+                Ok(_) => wanted = wanted.saturating_mul(2),
             }
-        };
-        if written > allowed {
-            written = allowed;
-            outcome = Err(self.excess(bound));
         }
-        out.truncate(begin.saturating_add(written));
-        self.message.inflated_bytes = self.message.inflated_bytes.saturating_add(written as u64);
-        self.remember(out.get(remembered..).unwrap_or_default());
-        outcome.map(|()| read)
+        Ok(compressed.len().saturating_sub(unread.len()))
     }
 
     /// Restarts the stream after a final block, with the same window. RFC 7692 §7.2.1 allows such
@@ -271,28 +259,11 @@ impl Inflater {
         self.ended = false;
         if let Some(stream) = &mut self.stream {
             stream.reset(false);
-            if !self.history.is_empty() {
-                let window = self.history.make_contiguous();
-                stream.set_dictionary(window).map_err(|_| ProtocolError::NotDeflate)?;
+            for part in self.window.parts() {
+                stream.set_dictionary(part).map_err(|_| ProtocolError::NotDeflate)?;
             }
         }
         Ok(())
-    }
-
-    /// Appends to the history, and drops what no longer fits into the window.
-    fn remember(&mut self, latest: &[u8]) {
-        let history = &mut self.history;
-        let most = 1usize << self.window_bits.min(WINDOW_BITS);
-        let latest = latest.get(latest.len().saturating_sub(most)..).unwrap_or_default();
-        let surplus = history.len().saturating_add(latest.len()).saturating_sub(most);
-        history.drain(..surplus.min(history.len()));
-        let needed = history.len().saturating_add(latest.len());
-        if needed > history.capacity() {
-            // Doubles, but never beyond the window.
-            let capacity = needed.max(history.capacity().saturating_mul(2)).min(most);
-            history.reserve_exact(capacity.saturating_sub(history.len()));
-        }
-        history.extend(latest);
     }
 }
 

@@ -7,6 +7,7 @@ mod compress;
 mod config;
 mod inflate;
 mod negotiate;
+mod window;
 
 use core::iter;
 

@@ -1,0 +1,66 @@
+//! The last window of decompressed bytes.
+
+use alloc::vec::Vec;
+
+/// The least that a window holds. Each end of a shorter ring would cost more than it saves.
+const BYTES_MIN: usize = 4 << 10;
+
+/// The latest output of the decompressor, which writes into this memory: keeping it costs no copy.
+///
+/// It is a ring that grows with its content. When it is full, new output overwrites the oldest.
+pub(super) struct Window {
+    ring: Vec<u8>,
+    /// Where the next byte goes.
+    next: usize,
+    /// Whether the bytes from `next` on are output, too. The ring then has its full length.
+    wrapped: bool,
+    bytes_max: usize,
+}
+
+impl Window {
+    /// Creates an empty window that grows to this many bytes, or a few more.
+    pub(super) fn new(bytes_max: usize) -> Self {
+        Self { ring: Vec::new(), next: 0, wrapped: false, bytes_max: bytes_max.max(BYTES_MIN) }
+    }
+
+    /// Forgets the content and frees its memory.
+    pub(super) fn clear(&mut self) {
+        *self = Self::new(self.bytes_max);
+    }
+
+    /// Returns room for at most this many bytes, and for at least one.
+    pub(super) fn room(&mut self, bytes: usize) -> &mut [u8] {
+        if self.next >= self.bytes_max {
+            self.next = 0;
+            self.wrapped = true;
+        }
+        let end = self.next.saturating_add(bytes.max(1)).min(self.bytes_max);
+        if end > self.ring.len() {
+            self.grow(end);
+        }
+        self.ring.get_mut(self.next..end).unwrap_or_default()
+    }
+
+    /// Adds the first `written` bytes of the [`room`](Self::room), and returns them.
+    pub(super) fn add(&mut self, written: usize) -> &[u8] {
+        let begin = self.next;
+        self.next = begin.saturating_add(written).min(self.ring.len());
+        self.ring.get(begin..self.next).unwrap_or_default()
+    }
+
+    /// Returns the content in two parts, the oldest first.
+    pub(super) fn parts(&self) -> [&[u8]; 2] {
+        let (latest, oldest) = self.ring.split_at_checked(self.next).unwrap_or_default();
+        [if self.wrapped { oldest } else { &[] }, latest]
+    }
+
+    #[cold]
+    fn grow(&mut self, len: usize) {
+        if len > self.ring.capacity() {
+            // Doubles, but never beyond the full length.
+            let capacity = len.max(self.ring.capacity().saturating_mul(2)).min(self.bytes_max);
+            self.ring.reserve_exact(capacity.saturating_sub(self.ring.len()));
+        }
+        self.ring.resize(len, 0);
+    }
+}
