@@ -200,13 +200,17 @@ impl<R: Role> Connection<R> {
                 return Ok(Some(event));
             }
         }
-        let received = self.reader.receive_otherwise(input);
-        match &received {
-            Ok(None | Some(Event::Text(_) | Event::Binary(_))) => {}
-            Ok(Some(control)) => self.answer(control, out),
-            Err(violation) => self.fail(*violation, out),
+        match self.reader.receive_otherwise(input) {
+            Ok(Some(control @ (Event::Ping(_) | Event::Pong(_) | Event::Close(_)))) => {
+                self.answer(&control, out);
+                Ok(Some(control))
+            }
+            Err(violation) => {
+                self.fail(violation, out);
+                Err(violation)
+            }
+            message => message,
         }
-        received
     }
 
     /// Returns the next chunk of a message, as it arrived, or the next control frame. For messages
