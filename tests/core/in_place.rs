@@ -317,6 +317,31 @@ fn the_end_of_the_input_cuts_it_off() {
     }
 }
 
+/// A caller that passes other bytes than those that were left gets no message of them, but an answer.
+#[test]
+fn other_bytes_than_those_that_were_left_are_judged() {
+    let cut = [0x81, 0x08, b'a'];
+    for other in [
+        &b"\x81\x7fa\xc3\xa9"[..], // a header of which half is missing
+        b"\x81\x7e\xc3\xa9",
+        b"\x89\x7e\x01\x00\xc3\xa9\xc3\xa9", // a ping that is too long
+        b"\x89\x88\xc3\xa9\xc3\xa9",         // masked, and by a server
+        b"\x80\x08\xc3\xa9\xc3\xa9",         // no message to continue
+        b"\x81\x7f\x7f\xff\xff\xff\xff\xff\xff\xff\xc3\xa9",
+    ] {
+        let (mut ws, mut out) = (Side::Client.connection(Config::default()), vec![]);
+        let mut left = cut;
+        let mut input = Input::new(&mut left).in_place_up_to(MAX);
+        assert_eq!(ws.receive(&mut input, &mut out), Ok(None));
+        assert_eq!(input.len(), cut.len());
+
+        let mut other = other.to_vec();
+        let mut input = Input::new(&mut other).in_place_up_to(MAX);
+        let received = ws.receive(&mut input, &mut out);
+        assert!(matches!(received, Ok(None) | Err(_)), "{received:?}");
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
 

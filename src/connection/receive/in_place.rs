@@ -7,13 +7,13 @@
 //! needs one check, costs less.
 
 use alloc::borrow::Cow;
+use core::marker::PhantomData;
 use core::mem;
 
 use super::rules::Rules;
 use super::unmask::PeerMask;
-use crate::connection::data::Kind;
 use crate::connection::event::Event;
-use crate::frame::OpCode;
+use crate::frame::{Header, OpCode};
 use crate::input::Input;
 use crate::length::in_memory;
 use crate::role::Role;
@@ -26,17 +26,15 @@ const UNMASK_FROM: usize = 16 << 10;
 /// A message of one frame that stays in the caller's buffer. The input starts with its header.
 #[derive(Debug)]
 pub(super) struct InPlace<R> {
-    kind: Kind,
+    header: Header,
     header_len: usize,
-    payload_len: usize,
-    /// The mask of the payload, at its start.
-    mask: PeerMask<R>,
     /// How many bytes of the payload have arrived.
     received: usize,
     /// How many of them have been unmasked. All of them, if it is a text.
     unmasked: usize,
     /// How many bytes of a text are known to be valid.
     valid: usize,
+    role: PhantomData<fn() -> R>,
 }
 
 /// The result of reading a message in place.
@@ -46,7 +44,8 @@ pub(super) enum Outcome<'a> {
     Incomplete,
     /// The message can no longer be read in place: see [`InPlace::leave`].
     TooLong,
-    /// The text is to be copied. The input is a header, and a payload that is not masked any more.
+    /// The text is to be copied. The input is its [header](InPlace::header), and a part of its
+    /// payload that is not masked any more.
     Copy,
     NotUtf8,
 }
@@ -57,21 +56,17 @@ impl<R: Role> InPlace<R> {
     #[inline(always)]
     pub(super) fn begin(rules: &Rules<'_>, input: &Input<'_>) -> Option<Self> {
         let (header, header_len) = rules.check::<R>(input.remaining()).ok()??;
-        let kind = match header.opcode {
-            OpCode::TEXT => Kind::Text,
-            OpCode::BINARY => Kind::Binary,
-            _ => return None,
-        };
-        let mask = PeerMask::of(&header);
-        let payload_len = in_memory(header.payload_len);
-        let place =
-            Self { kind, header_len, payload_len, mask, received: 0, unmasked: 0, valid: 0 };
-        let is_plain = header.fin && header.reserved.is_none();
-        if !is_plain || place.is_complete(input) || place.is_too_long(input) {
+        let is_message = matches!(header.opcode, OpCode::TEXT | OpCode::BINARY);
+        if !is_message || !header.fin || !header.reserved.is_none() {
+            return None;
+        }
+        let (received, unmasked, valid) = (0, 0, 0);
+        let place = Self { header, header_len, received, unmasked, valid, role: PhantomData };
+        if place.is_complete(input) || place.is_too_long(input) {
             return None;
         }
         let payload = input.remaining().get(header_len..)?;
-        let is_better_copied = kind == Kind::Text
+        let is_better_copied = place.is_text()
             && payload.len() > place.checked_twice_max()
             && !place.starts_as_ascii(payload);
         (!is_better_copied).then_some(place)
@@ -91,7 +86,7 @@ impl<R: Role> InPlace<R> {
             return Outcome::Incomplete; // the caller passed fewer bytes than before
         }
         let before = mem::replace(&mut self.received, payload.len());
-        if self.kind == Kind::Text && !is_complete {
+        if self.is_text() && !is_complete {
             return self.check_text(before, payload);
         }
         let news = payload.get_mut(self.unmasked..).unwrap_or_default();
@@ -105,12 +100,12 @@ impl<R: Role> InPlace<R> {
         }
         let frame = input.take_up_to(self.frame_len());
         let payload = frame.get(self.header_len..).unwrap_or_default();
-        match self.kind {
-            Kind::Binary => Outcome::Complete(Event::Binary(Cow::Borrowed(payload))),
-            Kind::Text => match utf8::validate(payload) {
-                Some(text) => Outcome::Complete(Event::Text(Cow::Borrowed(text))),
-                None => Outcome::NotUtf8,
-            },
+        if !self.is_text() {
+            return Outcome::Complete(Event::Binary(Cow::Borrowed(payload)));
+        }
+        match utf8::validate(payload) {
+            Some(text) => Outcome::Complete(Event::Text(Cow::Borrowed(text))),
+            None => Outcome::NotUtf8,
         }
     }
 
@@ -143,7 +138,7 @@ impl<R: Role> InPlace<R> {
         if payload.len() < self.received {
             return false;
         }
-        self.mask.apply(payload.get_mut(..self.unmasked).unwrap_or_default());
+        self.mask().apply(payload.get_mut(..self.unmasked).unwrap_or_default());
         true
     }
 
@@ -152,8 +147,17 @@ impl<R: Role> InPlace<R> {
         self.received
     }
 
-    const fn frame_len(&self) -> usize {
-        self.header_len.saturating_add(self.payload_len)
+    /// Returns the header, and its length.
+    pub(super) const fn header(&self) -> (Header, usize) {
+        (self.header, self.header_len)
+    }
+
+    fn is_text(&self) -> bool {
+        self.header.opcode == OpCode::TEXT
+    }
+
+    fn frame_len(&self) -> usize {
+        self.header_len.saturating_add(in_memory(self.header.payload_len))
     }
 
     fn is_complete(&self, input: &Input<'_>) -> bool {
@@ -164,17 +168,22 @@ impl<R: Role> InPlace<R> {
         self.frame_len() > input.in_place_max()
     }
 
+    /// Returns the mask at the start of the payload.
+    fn mask(&self) -> PeerMask<R> {
+        PeerMask::of(&self.header)
+    }
+
     /// Returns the mask at the first byte that is still masked.
     #[inline(always)]
     fn next_mask(&self) -> PeerMask<R> {
-        let mut mask = self.mask.clone();
+        let mut mask = self.mask();
         mask.skip(self.unmasked);
         mask
     }
 
     /// Returns the most bytes of a text that are checked as they arrive, and again as a whole.
     fn checked_twice_max(&self) -> usize {
-        (self.payload_len / 8).min(UNMASK_FROM)
+        in_memory(self.header.payload_len / 8).min(UNMASK_FROM)
     }
 
     /// Returns whether a text seems to be ASCII, by its first bytes.
@@ -184,6 +193,6 @@ impl<R: Role> InPlace<R> {
         for (slot, byte) in start.iter_mut().zip(payload) {
             *slot = *byte;
         }
-        start.get_mut(..len).is_some_and(|start| self.mask.clone().apply_to_ascii(start))
+        start.get_mut(..len).is_some_and(|start| self.mask().apply_to_ascii(start))
     }
 }

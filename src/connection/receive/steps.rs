@@ -92,7 +92,10 @@ impl<R: Role> Reader<R> {
                 }
                 Outcome::Incomplete => Break(Ok(None)),
                 Outcome::TooLong => self.step_rarely(None, input),
-                Outcome::Copy => self.copy_text(input),
+                Outcome::Copy => {
+                    let (header, len) = place.header();
+                    self.copy_text(&header, len, input)
+                }
                 Outcome::NotUtf8 => Break(Err(self.fail(ProtocolError::TextNotUtf8))),
             },
             _ => self.step_rarely(None, input),
@@ -174,10 +177,14 @@ impl<R: Role> Reader<R> {
 
     /// Copies the start of a text that was read in place. It is all of the input.
     #[inline(never)]
-    fn copy_text<'a>(&mut self, input: &mut Input<'_>) -> Step<Event<'a>> {
-        let Some((header, len)) = Header::decode(input.remaining()) else { return Continue(()) };
-        self.begin_frame(&header);
-        input.take_up_to(len);
+    fn copy_text<'a>(
+        &mut self,
+        header: &Header,
+        header_len: usize,
+        input: &mut Input<'_>,
+    ) -> Step<Event<'a>> {
+        self.begin_frame(header);
+        input.take_up_to(header_len);
         let State::Data { frame, message } = &mut self.state else { return Continue(()) };
         match frame.push_unmasked(message, input.take_up_to(usize::MAX)) {
             Ok(()) => Break(Ok(None)),
