@@ -74,7 +74,7 @@ fn messages(c: &mut Criterion) {
             .incoming_context_takeover(takeover);
         let name = if takeover { "takeover" } else { "no takeover" };
         let mut group = c.benchmark_group(format!("deflate/{name}"));
-        for len in [1 << 10, 64 << 10] {
+        for len in [64, 1 << 10, 16 << 10, 64 << 10] {
             let messages = messages_of(len);
             let mut next = messages.iter().cycle();
             group.throughput(Throughput::Bytes(len as u64));
@@ -105,7 +105,7 @@ fn messages(c: &mut Criterion) {
         group.finish();
 
         let mut group = c.benchmark_group(format!("inflate/{name}"));
-        for len in [1 << 10, 64 << 10] {
+        for len in [64, 1 << 10, 16 << 10, 64 << 10] {
             group.throughput(Throughput::Bytes(len as u64));
             let (mut server, mut client) = pair(&config);
             // With takeover, messages refer to those before: so the round that is repeated is the second, whose window at

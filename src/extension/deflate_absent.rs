@@ -1,6 +1,7 @@
 //! Stands in for permessage-deflate without feature `deflate`. Its types have no values, so that
 //! the connection is written once and the compiler removes what cannot happen.
 
+use alloc::borrow::Cow;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
@@ -9,6 +10,8 @@ use bytes::Bytes;
 
 use crate::error::ProtocolError;
 use crate::extension::Offer;
+
+type Push<'p> = dyn FnMut(Cow<'_, [u8]>) -> Result<(), ProtocolError> + 'p;
 
 #[derive(Debug)]
 pub(crate) enum Inflater {}
@@ -26,11 +29,7 @@ impl Inflater {
         match *self {}
     }
 
-    pub(crate) fn inflate(
-        &mut self,
-        _: &[u8],
-        _: &mut dyn FnMut(&[u8]) -> Result<(), ProtocolError>,
-    ) -> Result<usize, ProtocolError> {
+    pub(crate) fn inflate(&mut self, _: &[u8], _: &mut Push<'_>) -> Result<usize, ProtocolError> {
         match *self {}
     }
 

@@ -276,6 +276,22 @@ fn a_decompressed_message_is_allocated_once_and_just_as_long_as_it_is() {
 }
 
 #[test]
+fn a_message_that_hardly_shrank_holds_no_more_memory_than_it_is_long() {
+    for side in BOTH {
+        let mut ws = connection(side, &DeflateConfig::default());
+        kept_after(&mut ws, side, [60_000].into_iter()); // a full window
+        // It arrives in one piece; room for more would double.
+        for len in [100, 5_000, 16_000] {
+            let (mut wire, mut out) = (side.incoming(0xc2, &stored(len)), Vec::new());
+            let mut input = Input::new(&mut wire);
+            let (kept, _, event) = bytes(|| ws.receive(&mut input, &mut out));
+            assert!(matches!(event, Ok(Some(Event::Binary(data))) if data.len() == len));
+            assert_eq!(kept, len);
+        }
+    }
+}
+
+#[test]
 fn an_unfinished_bomb_is_dropped_with_its_connection_s_end() {
     let payload = bomb(1 << 20, &DeflateConfig::default());
     for side in BOTH {

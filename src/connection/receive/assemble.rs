@@ -135,22 +135,30 @@ impl MessageInProgress {
 
     /// Appends a piece that was decompressed. On an error, the text before the fault has been
     /// appended.
-    pub(super) fn push_inflated(&mut self, piece: &[u8]) -> Result<(), ProtocolError> {
+    pub(super) fn push_inflated(&mut self, piece: Cow<'_, [u8]>) -> Result<(), ProtocolError> {
         let too_big = ProtocolError::InflatedTooBig;
-        match &mut self.assembly {
-            Assembly::Binary(bytes) => {
+        let is_first = self.is_empty();
+        match (&mut self.assembly, piece) {
+            (Assembly::Binary(bytes), Cow::Owned(piece)) if is_first => *bytes = piece,
+            (Assembly::Binary(bytes), piece) => {
                 let more = inflated_growth(bytes.len(), bytes.capacity(), piece.len());
                 bytes.try_reserve_exact(more).map_err(|_| too_big)?;
-                bytes.extend_from_slice(piece);
-                Ok(())
+                bytes.extend_from_slice(&piece);
             }
-            Assembly::Text { text, cut } => {
+            (Assembly::Text { text, cut }, Cow::Owned(piece)) if is_first => {
+                match String::from_utf8(piece) {
+                    Ok(piece) => *text = piece,
+                    Err(error) => push_text(text, cut, error.as_bytes())?,
+                }
+            }
+            (Assembly::Text { text, cut }, piece) => {
                 let arrived = cut.bytes().len().saturating_add(piece.len());
                 let more = inflated_growth(text.len(), text.capacity(), arrived);
                 text.try_reserve_exact(more).map_err(|_| too_big)?;
-                push_text(text, cut, piece)
+                push_text(text, cut, &piece)?;
             }
         }
+        Ok(())
     }
 
     /// Checks that the message may end here: not inside a code point (RFC 6455 §8.1).

@@ -245,7 +245,7 @@ impl<R: Role> DataFrame<R> {
         inflater: &mut Inflater,
         input: &mut Input<'_>,
     ) -> Result<End, ProtocolError> {
-        let mut push = |piece: &[u8]| message.push_inflated(piece);
+        let mut push = |piece: Cow<'_, [u8]>| message.push_inflated(piece);
         self.offer(input, |compressed| inflater.inflate(compressed, &mut push))?;
         let end = if inflater.is_pending() { End::InFrame } else { self.end() };
         if end == End::Message {

@@ -1,5 +1,7 @@
 //! Decompression of messages (RFC 7692 §7.2.2), with limits that hold while it runs.
 
+use alloc::borrow::Cow;
+use alloc::vec::Vec;
 use core::fmt;
 use core::num::NonZeroU32;
 
@@ -23,6 +25,10 @@ const PIECE_BYTES_MAX: usize = 64 << 10;
 /// need one step.
 const ROOM_BYTES: usize = 1 << 10;
 
+/// Output that may be longer than this gets memory of its own instead of going through the window,
+/// where it would come in pieces. The backend is slower where a piece refers to an earlier one.
+const LONG_OUTPUT: usize = 32 << 10;
+
 /// The window that the backend decompresses with, whatever was agreed. It always allocates this
 /// much, and the largest window can decompress everything.
 const WINDOW_BITS: u8 = 15;
@@ -34,6 +40,9 @@ const EXPANSION_STEP: u64 = 1 << 10;
 /// How many blocks with BFINAL set one message may have. Each costs a copy of the window.
 /// Implementations that use them at all use one per message (RFC 7692 §7.2.3.4).
 const FINAL_BLOCKS_MAX: u32 = 64;
+
+/// Takes what has been decompressed.
+type Push<'p> = dyn FnMut(Cow<'_, [u8]>) -> Result<(), ProtocolError> + 'p;
 
 /// The receiving side of permessage-deflate on one connection.
 pub(crate) struct Inflater {
@@ -115,7 +124,7 @@ impl Inflater {
     pub(crate) fn inflate(
         &mut self,
         compressed: &[u8],
-        push: &mut dyn FnMut(&[u8]) -> Result<(), ProtocolError>,
+        push: &mut Push<'_>,
     ) -> Result<usize, ProtocolError> {
         let before = self.message.compressed_bytes;
         // Pending output belongs to the previous step.
@@ -197,7 +206,7 @@ impl Inflater {
         &mut self,
         compressed: &[u8],
         bound: u64,
-        push: &mut dyn FnMut(&[u8]) -> Result<(), ProtocolError>,
+        push: &mut Push<'_>,
     ) -> Result<usize, ProtocolError> {
         let (mut unread, mut piece_left) = (compressed, PIECE_BYTES_MAX);
         let mut wanted = compressed.len().saturating_mul(8).saturating_add(ROOM_BYTES);
@@ -212,7 +221,14 @@ impl Inflater {
             let allowed = in_memory(bound.saturating_sub(self.message.inflated_bytes));
             // One byte more than allowed shows that there is more.
             let room_max = piece_left.min(allowed.saturating_add(1));
-            let room = self.window.room(wanted.min(room_max));
+            let mut long = Vec::new();
+            let room_bytes = wanted.min(room_max);
+            let room = if room_bytes > LONG_OUTPUT {
+                long.resize(room_bytes, 0);
+                &mut *long
+            } else {
+                self.window.room(room_bytes)
+            };
             let room_bytes = room.len();
             let stream = self.stream.get_or_insert_with(|| Inflate::new(false, WINDOW_BITS));
             let (in_before, out_before) = (stream.total_in(), stream.total_out());
@@ -223,8 +239,16 @@ impl Inflater {
             piece_left = piece_left.saturating_sub(written);
             self.message.inflated_bytes =
                 self.message.inflated_bytes.saturating_add(written as u64);
-            let output = self.window.add(written);
-            push(output.get(..allowed).unwrap_or(output))?;
+            if long.is_empty() {
+                let output = self.window.add(written);
+                push(Cow::Borrowed(output.get(..allowed).unwrap_or(output)))?;
+            } else {
+                long.truncate(written);
+                self.window.copy(&long);
+                long.truncate(allowed);
+                long.shrink_to_fit();
+                push(Cow::Owned(long))?;
+            }
             if written > allowed {
                 return Err(self.excess(bound));
             }

@@ -5,7 +5,8 @@ use alloc::vec::Vec;
 /// The least that a window holds. Each end of a shorter ring would cost more than it saves.
 const BYTES_MIN: usize = 4 << 10;
 
-/// The latest output of the decompressor, which writes into this memory: keeping it costs no copy.
+/// The latest output of the decompressor, which usually writes into this memory: keeping it costs
+/// no copy.
 ///
 /// It is a ring that grows with its content. When it is full, new output overwrites the oldest.
 pub(super) struct Window {
@@ -46,6 +47,19 @@ impl Window {
         let begin = self.next;
         self.next = begin.saturating_add(written).min(self.ring.len());
         self.ring.get(begin..self.next).unwrap_or_default()
+    }
+
+    /// Adds output that was not written into the [`room`](Self::room).
+    pub(super) fn copy(&mut self, output: &[u8]) {
+        let surplus = output.len().saturating_sub(self.bytes_max);
+        let mut rest = output.get(surplus..).unwrap_or_default();
+        while !rest.is_empty() {
+            let room = self.room(rest.len());
+            let (now, later) = rest.split_at_checked(room.len()).unwrap_or((rest, &[]));
+            room.copy_from_slice(now);
+            self.add(now.len());
+            rest = later;
+        }
     }
 
     /// Returns the content in two parts, the oldest first.
