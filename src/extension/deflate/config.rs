@@ -141,8 +141,8 @@ impl DeflateConfig {
     /// [fallback](Self::fallbacks) instead.
     ///
     /// Our decompressor needs the same memory for any window, so any can be accepted. A smaller one
-    /// saves memory of the peer, and here only the copy of it that is kept for messages with final
-    /// blocks (§7.2.3.4).
+    /// saves memory of the peer, and here, down to 12, only the copy of it that is kept for
+    /// messages with final blocks (§7.2.3.4).
     #[must_use]
     pub fn incoming_window_bits(mut self, bits: u8) -> Self {
         self.wishes.incoming_window_bits = bits.clamp(WINDOW_BITS_MIN, WINDOW_BITS_MAX);

@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-/// The least that a window holds. Each end of a shorter ring would cost more than it saves.
+/// The least that a window holds. In a shorter ring, output would be split too often.
 const BYTES_MIN: usize = 4 << 10;
 
 /// The latest output of the decompressor, which usually writes into this memory: keeping it costs
