@@ -77,10 +77,14 @@ fn role<R: Role>(
                 b.iter(|| {
                     out.clear();
                     ws.send_prepared(black_box(&prepared), &mut out).expect("sent");
-                    assert_eq!(
-                        (out.len(), out.front()[wire.len() - 1]),
-                        (wire.len(), wire[wire.len() - 1])
-                    );
+                    // A long payload is not copied: its slices are asked for, and a client's masked.
+                    let mut sent = 0;
+                    while !out.is_empty() {
+                        let n = black_box(out.front()).len();
+                        out.sent(n);
+                        sent += n;
+                    }
+                    assert_eq!(sent, wire.len());
                 });
             });
         }
