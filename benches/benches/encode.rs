@@ -77,7 +77,7 @@ fn role<R: Role>(
                 b.iter(|| {
                     out.clear();
                     ws.send_prepared(black_box(&prepared), &mut out).expect("sent");
-                    // A long payload is not copied: its slices are asked for, and a client's masked.
+                    // A long payload is not copied, and a client's is masked slice by slice.
                     let mut sent = 0;
                     while !out.is_empty() {
                         let n = black_box(out.front()).len();
