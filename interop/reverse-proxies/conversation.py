@@ -20,7 +20,7 @@ from websockets.sync.client import connect
 
 HOST = "localhost"
 NOISE = random.Random(1).randbytes(1 << 20)
-# What a client may claim, and what no backend may believe.
+# A client may claim this. No backend may believe it.
 FORGED = {"X-Forwarded-For": "192.0.2.1", "X-Forwarded-Proto": "forged"}
 
 

@@ -314,8 +314,9 @@ impl<S: Stream> Transfer<S> {
     fn read_first<const N: usize>(&mut self) -> io::Result<usize> {
         let mut buffer = [0; N];
         let n = self.stream.read(&mut buffer)?;
-        self.inbox.append(buffer.get(..n).unwrap_or_default());
-        Ok(n)
+        let bytes = buffer.get(..n).unwrap_or(&buffer);
+        self.inbox.append(bytes);
+        Ok(bytes.len())
     }
 
     /// Reads what has arrived. Reads nothing if the stream cannot be kept from waiting.

@@ -56,8 +56,8 @@ const IN_PLACE_MAX: usize = 16 << 20;
 ///
 /// The memory grows with the bytes that have arrived, at most by a constant factor, and never by a
 /// length that was only announced. A buffer of more than 128 KiB is kept for further long messages;
-/// it is freed when eight reads in a row had little use for it. If each connection has an inbox of
-/// its own, call [`shrink`](Self::shrink) when one falls idle: it frees all of it.
+/// it is freed after eight reads in a row that had little use for it. If each connection has an
+/// inbox of its own, call [`shrink`](Self::shrink) when one falls idle: it frees all of it.
 ///
 /// One inbox can serve many connections in turn, as long as it [is empty](Self::is_empty) when you
 /// change from one to another. If it is not, leave it to its connection and take another, or set

@@ -59,10 +59,9 @@ use crate::frame::Mask;
 /// [`set_elsewhere`](Self::set_elsewhere).
 #[derive(Clone, Default)]
 pub struct Outbox {
-    /// What was copied: short messages, headers, and payloads that were borrowed.
+    /// Copied bytes: short messages, headers, and payloads that were borrowed.
     room: Room,
-    /// What waits uncopied between those. Without long messages that the caller gave away, there is
-    /// no queue.
+    /// Shared bytes between those. There is no queue until the caller gives a long message away.
     queue: Option<Box<Queue>>,
     /// How many bytes wait in other queues of the caller.
     elsewhere: usize,

@@ -33,8 +33,8 @@ use crate::role::Role;
 #[derive(Debug)]
 pub struct Writer<R> {
     role: R,
-    /// Whether a message is sent as one frame, as it is: nothing below forbids or changes that. So
-    /// sending asks for one thing in the common case. Kept by [`update`](Self::update).
+    /// Whether messages are sent as they are, in one frame each: nothing below forbids or changes
+    /// that. So the common case checks one field. [`update`](Self::update) sets it.
     sends_plainly: bool,
     outgoing: Outgoing,
     /// The longest payload of a data frame.

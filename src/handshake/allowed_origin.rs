@@ -58,16 +58,19 @@ fn normalise(origin: &str) -> Result<Cow<'_, str>, Reason> {
         return Err(Reason::Userinfo);
     }
     let is_scheme = |name: &str| scheme.eq_ignore_ascii_case(name);
-    match () {
-        () if ["ws", "wss"].into_iter().any(is_scheme) => return Err(Reason::WebSocketScheme),
-        () if ["about", "blob", "data", "javascript"].into_iter().any(is_scheme) => {
-            return Err(Reason::OpaqueOrigin);
-        }
-        // Programs with a browser inside send this for their local pages.
-        () if origin == "file://" => return Ok(origin.into()),
-        () if is_scheme("file") && authority.is_empty() => return Ok("file://".to_owned().into()),
-        () if is_scheme("file") => return Err(Reason::OpaqueOrigin),
-        () => {}
+    if ["ws", "wss"].into_iter().any(is_scheme) {
+        return Err(Reason::WebSocketScheme);
+    }
+    if ["about", "blob", "data", "javascript"].into_iter().any(is_scheme) {
+        return Err(Reason::OpaqueOrigin);
+    }
+    if is_scheme("file") {
+        return match origin {
+            // Programs with a browser inside send this for their local pages.
+            "file://" => Ok(origin.into()),
+            _ if authority.is_empty() => Ok("file://".to_owned().into()),
+            _ => Err(Reason::OpaqueOrigin),
+        };
     }
     let default_port = default_port(scheme.as_bytes());
     let (host, port) = host_port?;

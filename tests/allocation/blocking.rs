@@ -1,17 +1,14 @@
-//! What `blocking` holds: little while a connection is idle, and of a large message bounded memory
-//! on both sides.
+//! The memory of `blocking`: little while a connection is idle, and of a large message bounded
+//! memory on both sides.
 
 use std::cell::Cell;
 use std::io::{self, Read, Write};
-use std::net::{Shutdown, TcpListener, TcpStream};
+use std::net::Shutdown;
 use std::rc::Rc;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicIsize, Ordering};
-use std::thread;
 use std::time::Duration;
 
 use hybi::Inbox;
-use hybi::blocking::{self, Acceptor, Error, Hub, HubConfig, Stream, TryClone, WebSocket};
+use hybi::blocking::{self, Acceptor, Error, Stream, TryClone, WebSocket};
 use hybi::frame::{Header, OpCode};
 
 use super::*;
@@ -186,7 +183,7 @@ fn a_long_compressed_message_in_chunks_is_never_held() {
 // ---- idle connections
 
 /// An idle connection holds at most as much, whatever it has done before.
-const IDLE_BYTES_MAX: isize = 2 << 10;
+pub(super) const IDLE_BYTES_MAX: isize = 2 << 10;
 
 /// A stream that reads what is laid down, in reads of any length, and then has nothing. All handles
 /// read the same.
@@ -245,7 +242,7 @@ impl TryClone for Laid {
     }
 }
 
-/// What a client sends before it falls silent: nothing, some messages, a control frame.
+/// Conversations before a client falls silent: nothing, some messages, a control frame.
 fn conversations() -> Vec<(&'static str, Vec<u8>)> {
     let binary = |len: usize| Side::Server.incoming(0x82, &vec![7; len]);
     let text = |len: usize| Side::Server.incoming(0x81, &vec![b'x'; len]);
@@ -306,86 +303,6 @@ fn idle_halves_hold_little_whatever_they_have_done() {
         });
         assert!(held <= IDLE_BYTES_MAX, "{held} bytes after {name}");
     }
-}
-
-/// A socket that notes the live memory of the thread that reads, whenever it does.
-struct Noting {
-    socket: TcpStream,
-    held: Arc<AtomicIsize>,
-}
-
-impl Read for Noting {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.held.store(LIVE.get(), Ordering::SeqCst);
-        self.socket.read(buffer)
-    }
-}
-
-impl Write for Noting {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.socket.write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.socket.flush()
-    }
-}
-
-impl Stream for Noting {
-    fn set_read_timeout(&mut self, timeout: Option<Duration>) -> io::Result<()> {
-        self.socket.set_read_timeout(timeout)
-    }
-
-    fn set_write_timeout(&mut self, timeout: Option<Duration>) -> io::Result<()> {
-        self.socket.set_write_timeout(timeout)
-    }
-
-    fn shutdown(&mut self, how: Shutdown) -> io::Result<()> {
-        self.socket.shutdown(how)
-    }
-}
-
-impl TryClone for Noting {
-    fn try_clone(&self) -> io::Result<Self> {
-        Ok(Self { socket: self.socket.try_clone()?, held: Arc::clone(&self.held) })
-    }
-}
-
-/// The thread of a session allocates all that the session holds, and what the thread takes besides.
-#[cfg(feature = "rand")]
-#[test]
-fn an_idle_session_of_a_hub_holds_little_whatever_it_has_done() {
-    let held = Arc::new(AtomicIsize::new(isize::MAX));
-    let note = Arc::clone(&held);
-    let hub = Hub::with_streams(HubConfig::default(), move |socket| {
-        Ok(Noting { socket, held: Arc::clone(&note) })
-    });
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let uri = format!("ws://{}/", listener.local_addr().unwrap());
-    thread::scope(|scope| {
-        let serving = scope.spawn(|| {
-            hub.serve(listener, |arrival| {
-                let mut session = arrival.accept(&Acceptance::from_any_origin())?;
-                while let Some(message) = session.receive()? {
-                    session.send(&message)?;
-                }
-                Ok(())
-            })
-        });
-        for len in [16, 1 << 10, (4 << 10) - 8, 16 << 10, 1 << 20] {
-            let mut client = blocking::connect(&uri).unwrap();
-            // The session reads the second message when it has done everything about the first.
-            for payload in [vec![7; len], vec![7; 16]] {
-                client.send(&payload[..]).unwrap();
-                assert_eq!(client.receive().unwrap().unwrap(), payload.into());
-            }
-            let held = held.load(Ordering::SeqCst);
-            assert!(held <= IDLE_BYTES_MAX, "{held} bytes after a message of {len}");
-            client.terminate(Duration::from_secs(60));
-        }
-        hub.terminate(Duration::ZERO);
-        serving.join().unwrap().unwrap();
-    });
 }
 
 #[test]

@@ -11,6 +11,11 @@ mod counting;
 #[cfg(feature = "deflate")]
 mod deflate;
 mod handshake;
+#[cfg(all(feature = "std", feature = "rand"))]
+#[path = "../common/hooked.rs"]
+mod hooked;
+#[cfg(all(feature = "std", feature = "rand"))]
+mod hub;
 
 use common::*;
 use counting::{LARGEST, LIVE, PEAK, allocations};

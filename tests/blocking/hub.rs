@@ -2,7 +2,7 @@
 
 use std::error::Error as StdError;
 use std::io::{self, Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{self, Receiver};
 use std::sync::{Arc, Mutex};
@@ -17,6 +17,8 @@ use hybi::connection::Prepared;
 use hybi::handshake::{Acceptance, Rejection};
 use hybi::keepalive::KeepaliveConfig;
 use hybi::{Client, CloseCode, Message, UsageError};
+
+use super::hooked::{Hook, Hooked};
 
 /// Longer than anything takes on a busy machine: passing it is a failure, never how a test goes on.
 pub(super) const PATIENCE: Duration = Duration::from_secs(60);
@@ -47,8 +49,24 @@ impl Server {
     }
 }
 
+impl<H: Hook> Server<Hooked<H>> {
+    /// All connections have the same hook.
+    pub(super) fn hooked(
+        config: HubConfig,
+        hook: &H,
+        handler: impl Fn(Arrival<Hooked<H>>) -> Handled + Send + Sync + 'static,
+    ) -> Self {
+        let (sender, events) = mpsc::sync_channel(10_000);
+        let hook = hook.clone();
+        let hub = Hub::with_streams(config.events(sender), move |socket| {
+            Ok(Hooked { socket, hook: hook.clone() })
+        });
+        Self::serve(hub, events, handler)
+    }
+}
+
 impl<S: TryClone + Send + 'static> Server<S> {
-    pub(super) fn serve(
+    fn serve(
         hub: Hub<S>,
         events: Receiver<HubEvent>,
         handler: impl Fn(Arrival<S>) -> Handled + Send + Sync + 'static,
@@ -519,72 +537,32 @@ fn a_time_out_loses_nothing_of_a_message() {
     assert_eq!(receive(&mut client), "all of it".into());
 }
 
-/// A stream that counts what it reads.
-struct Counting {
-    socket: TcpStream,
-    bytes: Arc<AtomicUsize>,
-}
+/// Counts the bytes that are read.
+#[derive(Clone, Default)]
+struct Counting(Arc<AtomicUsize>);
 
-impl Read for Counting {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let n = self.socket.read(buffer)?;
-        self.bytes.fetch_add(n, Ordering::Relaxed);
+impl Hook for Counting {
+    fn read(&self, socket: &mut TcpStream, buffer: &mut [u8]) -> io::Result<usize> {
+        let n = socket.read(buffer)?;
+        self.0.fetch_add(n, Ordering::Relaxed);
         Ok(n)
-    }
-}
-
-impl Write for Counting {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.socket.write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.socket.flush()
-    }
-}
-
-impl Stream for Counting {
-    fn set_read_timeout(&mut self, timeout: Option<Duration>) -> io::Result<()> {
-        self.socket.set_read_timeout(timeout)
-    }
-
-    fn set_write_timeout(&mut self, timeout: Option<Duration>) -> io::Result<()> {
-        self.socket.set_write_timeout(timeout)
-    }
-
-    fn shutdown(&mut self, how: Shutdown) -> io::Result<()> {
-        self.socket.shutdown(how)
-    }
-}
-
-impl TryClone for Counting {
-    fn try_clone(&self) -> io::Result<Self> {
-        Ok(Self { socket: self.socket.try_clone()?, bytes: Arc::clone(&self.bytes) })
     }
 }
 
 #[test]
 fn connections_can_run_over_a_stream_of_the_programs_own() {
-    let bytes = Arc::new(AtomicUsize::new(0));
-    let count = Arc::clone(&bytes);
-    let (sender, events) = mpsc::sync_channel(100);
-    let hub = Hub::with_streams(HubConfig::default().events(sender), move |socket| {
-        Ok(Counting { socket, bytes: Arc::clone(&count) })
-    });
-    let server = Server::serve(hub, events, |arrival| echo(accept(arrival)?));
+    let count = Counting::default();
+    let server = Server::hooked(HubConfig::default(), &count, |arrival| echo(accept(arrival)?));
     let mut client = server.connect();
-    let before = bytes.load(Ordering::Relaxed);
+    let before = count.0.load(Ordering::Relaxed);
     client.send("Hello").unwrap();
     assert_eq!(receive(&mut client), "Hello".into());
-    assert_eq!(bytes.load(Ordering::Relaxed), before + 11);
+    assert_eq!(count.0.load(Ordering::Relaxed), before + 11);
 }
 
-/// A socket that a test can make fail or stop taking bytes.
-#[derive(Clone)]
-struct Faulty {
-    socket: Socket,
-    fault: Arc<Fault>,
-}
+/// What a test makes of writes: they fail, or take no more bytes.
+#[derive(Clone, Default)]
+struct Faulty(Arc<Fault>);
 
 #[derive(Default)]
 struct Fault {
@@ -605,70 +583,31 @@ impl Fault {
     }
 }
 
-impl Read for Faulty {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.socket.read(buffer)
-    }
-}
-
-impl Write for Faulty {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let gate = match &mut *self.fault.kind.lock().unwrap() {
-            None => return self.socket.write(bytes),
+impl Hook for Faulty {
+    fn write(&self, socket: &mut TcpStream, bytes: &[u8]) -> io::Result<usize> {
+        let gate = match &mut *self.0.kind.lock().unwrap() {
+            None => return socket.write(bytes),
             Some(FaultKind::Panics) => None,
             Some(FaultKind::TakesNothing(gate)) => Some(gate.take()),
         };
         let gate = gate.expect("a stream that panics");
-        self.fault.writes.fetch_add(1, Ordering::Relaxed);
+        self.0.writes.fetch_add(1, Ordering::Relaxed);
         if let Some(gate) = gate {
             gate.recv_timeout(PATIENCE).unwrap();
         }
         Err(io::ErrorKind::WouldBlock.into())
     }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.socket.flush()
-    }
-}
-
-impl Stream for Faulty {
-    fn set_read_timeout(&mut self, timeout: Option<Duration>) -> io::Result<()> {
-        Stream::set_read_timeout(&mut self.socket, timeout)
-    }
-
-    fn set_write_timeout(&mut self, timeout: Option<Duration>) -> io::Result<()> {
-        Stream::set_write_timeout(&mut self.socket, timeout)
-    }
-
-    fn shutdown(&mut self, how: Shutdown) -> io::Result<()> {
-        Stream::shutdown(&mut self.socket, how)
-    }
-
-    fn has_independent_directions(&self) -> bool {
-        true
-    }
-}
-
-impl TryClone for Faulty {
-    fn try_clone(&self) -> io::Result<Self> {
-        Ok(self.clone())
-    }
 }
 
 fn start_faulty(
     config: HubConfig,
-    handler: impl Fn(Arrival<Faulty>) -> Handled + Send + Sync + 'static,
-) -> (Server<Faulty>, Arc<Fault>) {
-    let (sender, events) = mpsc::sync_channel(10_000);
-    let fault = Arc::new(Fault::default());
-    let shared = Arc::clone(&fault);
-    let hub = Hub::with_streams(config.events(sender), move |socket| {
-        Ok(Faulty { socket: Shared::new(socket), fault: Arc::clone(&shared) })
-    });
-    (Server::serve(hub, events, handler), fault)
+    handler: impl Fn(Arrival<Hooked<Faulty>>) -> Handled + Send + Sync + 'static,
+) -> (Server<Hooked<Faulty>>, Arc<Fault>) {
+    let faulty = Faulty::default();
+    (Server::hooked(config, &faulty, handler), faulty.0)
 }
 
-fn idle_faulty(arrival: Arrival<Faulty>) -> Handled {
+fn idle_faulty(arrival: Arrival<Hooked<Faulty>>) -> Handled {
     let mut session = accept(arrival)?;
     while session.receive()?.is_some() {}
     Ok(())

@@ -1,19 +1,20 @@
-//! What a client or a stream can cost a `Hub`: a scripted stream lays down what each write meets.
+//! The bounds of what a client or a stream can cost a `Hub`. A script decides about each write.
 
-use std::io::{self, Read, Write};
-use std::net::{Shutdown, TcpStream};
+use std::io::{self, Write};
+use std::net::TcpStream;
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use hybi::blocking::{self, Error, Hub, HubConfig, SendError, Session, Stream, TryClone};
+use hybi::blocking::{self, Error, HubConfig, SendError, Session};
 use hybi::connection::{Chunk, ChunkData};
 use hybi::keepalive::KeepaliveConfig;
 use hybi::{CloseCode, UsageError};
 
+use super::hooked::{Hook, Hooked};
 use super::hub::{PATIENCE, Server, accept, end, receive};
 
-/// What writes meet.
+/// The fate of a write.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Meets {
     Socket,
@@ -21,7 +22,7 @@ enum Meets {
     Panic,
 }
 
-/// What the streams of a hub do. Clones are the same script.
+/// The script of all streams of a hub. Clones are the same one.
 #[derive(Clone)]
 struct Script(Arc<Mutex<Page>>);
 
@@ -65,68 +66,20 @@ impl Script {
             meets => meets,
         }
     }
-
-    fn serve(
-        &self,
-        config: HubConfig,
-        handler: impl Fn(blocking::Arrival<Scripted>) -> super::hub::Handled + Send + Sync + 'static,
-    ) -> Server<Scripted> {
-        let (sender, events) = mpsc::sync_channel(10_000);
-        let script = self.clone();
-        let hub = Hub::with_streams(config.events(sender), move |socket| {
-            Ok(Scripted { socket, script: script.clone() })
-        });
-        Server::serve(hub, events, handler)
-    }
 }
 
-struct Scripted {
-    socket: TcpStream,
-    script: Script,
-}
-
-impl Read for Scripted {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.socket.read(buffer)
-    }
-}
-
-impl Write for Scripted {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        match self.script.next() {
-            Meets::Socket => self.socket.write(bytes),
+impl Hook for Script {
+    fn write(&self, socket: &mut TcpStream, bytes: &[u8]) -> io::Result<usize> {
+        match self.next() {
+            Meets::Socket => socket.write(bytes),
             Meets::Error => Err(io::Error::other("scripted")),
             Meets::Panic => panic!("scripted"),
         }
     }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.socket.flush()
-    }
 }
 
-impl Stream for Scripted {
-    fn set_read_timeout(&mut self, timeout: Option<Duration>) -> io::Result<()> {
-        self.socket.set_read_timeout(timeout)
-    }
-
-    fn set_write_timeout(&mut self, timeout: Option<Duration>) -> io::Result<()> {
-        self.socket.set_write_timeout(timeout)
-    }
-
-    fn shutdown(&mut self, how: Shutdown) -> io::Result<()> {
-        self.socket.shutdown(how)
-    }
-}
-
-impl TryClone for Scripted {
-    fn try_clone(&self) -> io::Result<Self> {
-        Ok(Self { socket: self.socket.try_clone()?, script: self.script.clone() })
-    }
-}
-
-fn serve_idle(script: &Script, config: HubConfig) -> Server<Scripted> {
-    script.serve(config, |arrival| {
+fn serve_idle(script: &Script, config: HubConfig) -> Server<Hooked<Script>> {
+    Server::hooked(config, script, |arrival| {
         let mut session = accept(arrival)?;
         while session.receive()?.is_some() {}
         Ok(())
@@ -134,7 +87,7 @@ fn serve_idle(script: &Script, config: HubConfig) -> Server<Scripted> {
 }
 
 /// Returns the names of the events up to the end of a connection.
-fn events_to_the_end(server: &Server<Scripted>) -> Vec<&'static str> {
+fn events_to_the_end(server: &Server<Hooked<Script>>) -> Vec<&'static str> {
     let mut names = Vec::new();
     while names.last() != Some(&"hub-ended") {
         names.push(server.events.recv_timeout(PATIENCE).unwrap().name());

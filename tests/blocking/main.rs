@@ -13,6 +13,8 @@ mod endings;
 mod errors;
 mod halves;
 mod handshake;
+#[path = "../common/hooked.rs"]
+mod hooked;
 mod hub;
 mod hub_bounds;
 mod optimistic_upgrade;

@@ -1,4 +1,4 @@
-//! What draft-ietf-httpbis-optimistic-upgrade asks for, over streams: what is written before the
+//! The demands of draft-ietf-httpbis-optimistic-upgrade, over streams: what is written before the
 //! switch is confirmed, and what becomes of a stream whose request was refused. What the
 //! handshakes themselves do is in `handshake/optimistic_upgrade.rs`.
 

@@ -466,7 +466,7 @@ fn long_messages_of_a_client_share_a_call() {
         out.write_to(&mut socket).unwrap();
     }
     assert_eq!(socket.bytes, side.outgoing(0x82, &payload).repeat(10));
-    // What is masked at once is 64 KiB, whatever message it is of.
+    // 64 KiB are masked at once, of one message or several.
     assert_eq!(socket.writes + socket.vectored, bytes.div_ceil(64 << 10));
 }
 

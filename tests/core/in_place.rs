@@ -317,7 +317,8 @@ fn the_end_of_the_input_cuts_it_off() {
     }
 }
 
-/// A caller that passes other bytes than those that were left gets no message of them, but an answer.
+/// A caller that passes other bytes than those that were left gets no message of them, but an
+/// answer.
 #[test]
 fn other_bytes_than_those_that_were_left_are_judged() {
     let cut = [0x81, 0x08, b'a'];

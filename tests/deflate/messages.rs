@@ -600,7 +600,7 @@ fn a_long_compressed_message_is_queued_without_another_copy() {
         ws.send(&noise, &mut out).unwrap();
         let mut slices = [&[][..]; 8];
         assert_eq!(out.unsent(&mut slices), 2, "a header and a payload");
-        // What is short is copied: the memory that it was compressed into is larger.
+        // A short one is copied: the memory that it was compressed into is larger.
         ws.send(&zeros, &mut out).unwrap();
         let mut slices = [&[][..]; 8];
         assert_eq!(out.unsent(&mut slices), 3);

@@ -1,14 +1,14 @@
-//! What draft-ietf-httpbis-optimistic-upgrade asks of both roles: nothing of the new protocol is
+//! The demands of draft-ietf-httpbis-optimistic-upgrade on both roles: nothing of the new protocol is
 //! sent before the switch is confirmed, and what follows a refused request is no second request.
 //! Over sockets the same is in `blocking/optimistic_upgrade.rs`.
 
 use super::*;
 
-/// What the draft warns of: a request in the place of the first bytes of the new protocol.
+/// The draft's warning: a request in the place of the first bytes of the new protocol.
 const SMUGGLED: &str =
     "POST /upload HTTP/1.1\r\nHost: proxy.example\r\nContent-Length: 3\r\n\r\nabc";
 
-/// What comes of a proxy's response, byte by byte: whether the tunnel is open, and after how many.
+/// Reads a proxy's response byte by byte. Returns whether the tunnel is open, and after how many.
 fn answer(response: &str) -> Option<(bool, usize)> {
     let mut out = Outbox::new();
     let request = ProxyRequest::new("no-such-destination.example", 443);

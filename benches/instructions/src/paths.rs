@@ -22,7 +22,7 @@ const PER_READ: usize = 16;
 /// A name, and what handles that many messages, up to twice [`MESSAGES`].
 pub type Path = (&'static str, fn(usize));
 
-/// What this program counts.
+/// The paths that this program counts.
 pub const PATHS: &[Path] = if cfg!(feature = "two-places") { IN_TWO_PLACES } else { IN_ONE_PLACE };
 
 /// Called in two places, the short path must not become a call, and must not become slower.
@@ -147,7 +147,7 @@ fn receive<R: Role>(mut ws: Connection<R>, mut reads: Vec<Vec<u8>>, taken: usize
     assert_eq!(seen, events);
 }
 
-/// What a program does with a read. Returns how many events were in it. The only caller of
+/// Handles a read, as a program does. Returns how many events were in it. The only caller of
 /// `receive` for its role, as in most programs, unless there shall be two.
 #[inline(never)]
 fn receive_read<R: Role>(ws: &mut Connection<R>, mut input: Input<'_>, out: &mut Outbox) -> usize {

@@ -3,7 +3,7 @@
 use crate::results::Table;
 use std::fmt::Write as _;
 
-/// What a time is compared with, and by how much.
+/// The other side of a comparison, and the bound.
 #[derive(Clone, Copy)]
 enum Goal {
     /// At most so many times as long as the work.

@@ -1,4 +1,4 @@
-//! What was measured: a table for each workload, as JSON and back.
+//! The results: a table for each workload, as JSON and back.
 
 use crate::race::Time;
 use std::fmt::Write as _;
@@ -52,7 +52,7 @@ impl Table {
     }
 }
 
-/// What one run has measured, in one profile.
+/// The results of one run, in one profile.
 pub struct Results {
     /// The processor with its caches, and the compiler.
     pub machine: String,

@@ -43,7 +43,7 @@ struct Session {
         uWS::WebSocketProtocol<is_server, Session>::consume(data, length, &state, this);
     }
 
-    // What the parser calls. `true` stops it.
+    // The parser calls these. `true` stops it.
 
     static bool setCompressed(State *, void *) { return false; }
 

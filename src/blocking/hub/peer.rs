@@ -523,57 +523,19 @@ impl<S> fmt::Debug for Peer<S> {
 
 #[cfg(test)]
 mod tests {
-    use std::io::{self, Read, Write};
-    use std::net::{Ipv4Addr, Shutdown};
+    use std::net::{TcpListener, TcpStream};
 
     use super::*;
-    use crate::blocking::{TryClone, WebSocket};
+    use crate::blocking::WebSocket;
     use crate::{Config, Connection, Inbox};
-
-    /// A stream that takes everything and has nothing.
-    struct Sink;
-
-    impl Read for Sink {
-        fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
-            Ok(0)
-        }
-    }
-
-    impl Write for Sink {
-        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            Ok(bytes.len())
-        }
-
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-    }
-
-    impl Stream for Sink {
-        fn set_read_timeout(&mut self, _: Option<Duration>) -> io::Result<()> {
-            Ok(())
-        }
-
-        fn set_write_timeout(&mut self, _: Option<Duration>) -> io::Result<()> {
-            Ok(())
-        }
-
-        fn shutdown(&mut self, _: Shutdown) -> io::Result<()> {
-            Ok(())
-        }
-    }
-
-    impl TryClone for Sink {
-        fn try_clone(&self) -> io::Result<Self> {
-            Ok(Self)
-        }
-    }
 
     #[test]
     fn the_writing_thread_is_woken_once_and_only_for_what_others_have_queued() {
-        let ws = WebSocket::new(Sink, Connection::server(Config::default()), Inbox::new());
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let stream = TcpStream::connect(address).unwrap(); // the system takes what is written
+        let ws = WebSocket::new(stream, Connection::server(Config::default()), Inbox::new());
         let (_reader, writer) = ws.split().unwrap();
-        let address = (Ipv4Addr::LOCALHOST, 1).into();
         let peer = Peer::new(1, address, &HubConfig::default(), Events::new(None), writer);
         let sleeps = || peer.0.queue().writer_sleeps;
         peer.0.queue().writer_sleeps = true;

@@ -2,7 +2,7 @@
 
 use crate::connection::limits::Limits;
 
-/// What a reader needs of the [`Limits`], as it needs them.
+/// The [`Limits`] of what is received, in the form in which they are checked.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct ReaderLimits {
     pub(super) frame_bytes_max: u64,

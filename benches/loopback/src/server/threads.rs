@@ -43,7 +43,7 @@ pub fn serve_hub() -> Result<()> {
     })?)
 }
 
-/// What threads cost: one read, one write, and the echo without any checks between them.
+/// The cost of threads: one read, one write, and the echo without any checks between them.
 pub fn serve_bare() -> Result<()> {
     serve(|mut stream| {
         receive_head(&mut stream)?;

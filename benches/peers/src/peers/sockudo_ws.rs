@@ -58,7 +58,7 @@ impl Peer for SockudoWs {
         }))
     }
 
-    /// What its `client_handshake` consists of, so that the key can be chosen.
+    /// The parts of its `client_handshake`, so that the key can be chosen.
     fn connector(&self, pipe: Pipe) -> Option<Box<dyn FnMut()>> {
         let key = std::str::from_utf8(KEY).unwrap();
         let origin = [("Origin".to_owned(), "https://server.example.com".to_owned())];

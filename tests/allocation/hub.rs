@@ -1,0 +1,61 @@
+//! The memory of an idle session of a `Hub`.
+
+use std::io::{self, Read};
+use std::net::{TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicIsize, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use hybi::blocking::{self, Hub, HubConfig};
+
+use super::blocking::IDLE_BYTES_MAX;
+use super::hooked::{Hook, Hooked};
+use super::*;
+
+/// Notes the live memory of the thread that reads, whenever it does.
+#[derive(Clone)]
+struct Noting(Arc<AtomicIsize>);
+
+impl Hook for Noting {
+    fn read(&self, socket: &mut TcpStream, buffer: &mut [u8]) -> io::Result<usize> {
+        self.0.store(LIVE.get(), Ordering::SeqCst);
+        socket.read(buffer)
+    }
+}
+
+/// The thread of a session allocates all that the session holds, and what the thread takes besides.
+#[test]
+fn an_idle_session_of_a_hub_holds_little_whatever_it_has_done() {
+    let held = Arc::new(AtomicIsize::new(isize::MAX));
+    let hook = Noting(Arc::clone(&held));
+    let hub = Hub::with_streams(HubConfig::default(), move |socket| {
+        Ok(Hooked { socket, hook: hook.clone() })
+    });
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let uri = format!("ws://{}/", listener.local_addr().unwrap());
+    thread::scope(|scope| {
+        let serving = scope.spawn(|| {
+            hub.serve(listener, |arrival| {
+                let mut session = arrival.accept(&Acceptance::from_any_origin())?;
+                while let Some(message) = session.receive()? {
+                    session.send(&message)?;
+                }
+                Ok(())
+            })
+        });
+        for len in [16, 1 << 10, (4 << 10) - 8, 16 << 10, 1 << 20] {
+            let mut client = blocking::connect(&uri).unwrap();
+            // The session reads the second message when it has done everything about the first.
+            for payload in [vec![7; len], vec![7; 16]] {
+                client.send(&payload[..]).unwrap();
+                assert_eq!(client.receive().unwrap().unwrap(), payload.into());
+            }
+            let held = held.load(Ordering::SeqCst);
+            assert!(held <= IDLE_BYTES_MAX, "{held} bytes after a message of {len}");
+            client.terminate(Duration::from_secs(60));
+        }
+        hub.terminate(Duration::ZERO);
+        serving.join().unwrap().unwrap();
+    });
+}
