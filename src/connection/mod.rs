@@ -187,7 +187,6 @@ impl<R: Role> Connection<R> {
 
     /// Receives anything but the common case. Kept out of the callers of `receive`, so that the
     /// common case is compiled into each of them.
-    #[cold]
     #[inline(never)]
     fn receive_otherwise<'a>(
         &mut self,
