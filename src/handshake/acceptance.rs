@@ -55,7 +55,8 @@ impl<'a> Acceptance<'a> {
         Self::new(Origins::Any)
     }
 
-    /// Allows only web pages from the host and port that the request names as its `Host`.
+    /// Allows only web pages from the host and port that the request names as its `Host`, and with
+    /// its scheme if that is known, as it is in HTTP/2 and HTTP/3.
     ///
     /// A `Host` without a port is taken to have the default port of the origin's scheme: behind a
     /// proxy that ends TLS nobody else knows it. Name the [origins](Self::from_origins) instead if
@@ -136,7 +137,8 @@ impl<'a> Acceptance<'a> {
         }
     }
 
-    /// Checks a request against RFC 6455 §4.2.1 and these terms, without writing anything.
+    /// Checks a request against RFC 6455 §4.2.1, or RFC 8441 in HTTP/2 and HTTP/3, and these terms,
+    /// without writing anything.
     /// [`ServerHandshake::accept`](super::ServerHandshake::accept) does the same and writes the
     /// response.
     ///
@@ -194,13 +196,18 @@ impl<'a> Acceptance<'a> {
             // The offers have been checked.
             deflate::respond(config, request.extensions().flatten())
         });
-        let key = request.head.first(Field::Key).unwrap_or_default();
+        let is_connect = request.is_connect();
+        let lines = match request.head.first(Field::Key) {
+            Some(key) if !is_connect => accept_lines(key),
+            _ => *LINES,
+        };
         Ok(Accepted {
-            lines: accept_lines(key),
+            is_connect,
+            lines,
             subprotocol,
             agreed,
             extensions: agreed.as_ref().map(ToString::to_string),
-            fields: &self.fields,
+            fields: if is_connect { self.fields.lower_case() } else { Cow::Borrowed(&self.fields) },
             config: &self.config,
         })
     }
@@ -209,6 +216,8 @@ impl<'a> Acceptance<'a> {
 /// An accepted handshake: the response to send, and the connection that then is open.
 #[must_use]
 pub struct Accepted<'a> {
+    /// Whether the request is an extended CONNECT, which needs no lines.
+    is_connect: bool,
     /// The fields of every 101, as the lines that [`ServerHandshake`](super::ServerHandshake)
     /// writes.
     lines: [u8; LINES.len()],
@@ -216,20 +225,22 @@ pub struct Accepted<'a> {
     agreed: Option<Agreed>,
     /// What was agreed on, as in `Sec-WebSocket-Extensions`.
     extensions: Option<String>,
-    fields: &'a ExtraFields<'a>,
+    fields: Cow<'a, ExtraFields<'a>>,
     config: &'a Config,
 }
 
 impl Accepted<'_> {
-    /// Returns the status of the response: 101.
+    /// Returns the status of the response: 101, or 200 to an extended CONNECT.
     #[must_use]
     pub const fn status(&self) -> u16 {
-        101
+        if self.is_connect { 200 } else { 101 }
     }
 
-    /// Returns the fields of the response: those of the handshake, then those that were added.
+    /// Returns the fields of the response: those of the handshake, then those that were added. To
+    /// an extended CONNECT only what was negotiated and added, with names in lower case.
     pub fn fields(&self) -> impl Iterator<Item = (&str, &[u8])> {
-        Fields::of_lines(&self.lines).chain(self.further_fields())
+        let lines: &[u8] = if self.is_connect { &[] } else { &self.lines };
+        Fields::of_lines(lines).chain(self.further_fields())
     }
 
     pub(super) const fn lines(&self) -> &[u8] {
@@ -238,10 +249,12 @@ impl Accepted<'_> {
 
     /// Returns the fields after the [lines](Self::lines).
     pub(super) fn further_fields(&self) -> impl Iterator<Item = (&str, &[u8])> {
-        let negotiated = [
-            ("Sec-WebSocket-Protocol", self.subprotocol),
-            ("Sec-WebSocket-Extensions", self.extensions.as_deref()),
-        ];
+        let [protocol, extensions] = if self.is_connect {
+            ["sec-websocket-protocol", "sec-websocket-extensions"]
+        } else {
+            ["Sec-WebSocket-Protocol", "Sec-WebSocket-Extensions"]
+        };
+        let negotiated = [(protocol, self.subprotocol), (extensions, self.extensions.as_deref())];
         let negotiated =
             negotiated.into_iter().filter_map(|(name, value)| Some((name, value?.as_bytes())));
         negotiated.chain(self.fields.iter())

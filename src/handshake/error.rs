@@ -72,6 +72,29 @@ pub enum RequestError {
     ExtensionsMalformed,
     /// The request comes from a web page of an origin that is not allowed.
     Origin,
+    /// A field name with an upper-case letter, in HTTP/2 or HTTP/3.
+    FieldNameCase,
+    /// In HTTP/2 or HTTP/3 a field that is only about a connection of HTTP/1.1: `Connection`,
+    /// `Upgrade`, `Transfer-Encoding`, `Keep-Alive`, `Proxy-Connection`, or a `TE` other than
+    /// `trailers`.
+    ConnectionSpecific,
+    /// No `:authority` in HTTP/2 or HTTP/3. But for extended CONNECT, a `Host` can take its place.
+    AuthorityMissing,
+    /// An `:authority` that is not a host and a port.
+    AuthorityMalformed,
+    /// A `Host` that names something else than `:authority`.
+    HostDiffers,
+    /// No `:protocol` in HTTP/2 or HTTP/3: this is not a WebSocket handshake.
+    ProtocolMissing,
+    /// A `:protocol` with a method other than CONNECT, or in HTTP/1.1.
+    ProtocolMisplaced,
+    /// A `:protocol` other than `websocket`.
+    Protocol,
+    /// An extended CONNECT without `:scheme`, or with another than `http` and `https`.
+    Scheme,
+    /// An extended CONNECT without a `Sec-WebSocket-Version`, or with another than 13. HTTP/2 and
+    /// HTTP/3 have no 426.
+    ConnectVersion,
 }
 
 impl RequestError {
@@ -109,6 +132,16 @@ impl RequestError {
             Self::SubprotocolsMalformed => "request-subprotocols-malformed",
             Self::ExtensionsMalformed => "request-extensions-malformed",
             Self::Origin => "request-origin",
+            Self::FieldNameCase => "request-field-name-case",
+            Self::ConnectionSpecific => "request-connection-specific",
+            Self::AuthorityMissing => "request-authority-missing",
+            Self::AuthorityMalformed => "request-authority-malformed",
+            Self::HostDiffers => "request-host-differs",
+            Self::ProtocolMissing => "request-protocol-missing",
+            Self::ProtocolMisplaced => "request-protocol-misplaced",
+            Self::Protocol => "request-protocol",
+            Self::Scheme => "request-scheme",
+            Self::ConnectVersion => "request-connect-version",
         }
     }
 
@@ -134,12 +167,22 @@ impl RequestError {
             | Self::KeyMalformed
             | Self::VersionRepeated
             | Self::SubprotocolsMalformed
-            | Self::ExtensionsMalformed => 400,
+            | Self::ExtensionsMalformed
+            | Self::FieldNameCase
+            | Self::ConnectionSpecific
+            | Self::AuthorityMissing
+            | Self::AuthorityMalformed
+            | Self::HostDiffers
+            | Self::ProtocolMissing
+            | Self::ProtocolMisplaced
+            | Self::Scheme
+            | Self::ConnectVersion => 400,
             Self::Origin => 403,
             Self::Method => 405,
             Self::TargetTooLong => 414,
             Self::UpgradeMissing | Self::VersionMissing | Self::Version => 426,
             Self::HeadTooLong | Self::TooManyFields => 431,
+            Self::Protocol => 501,
             Self::HttpVersion => 505,
         }
     }
@@ -170,9 +213,19 @@ impl RequestError {
             | Self::KeyRepeated
             | Self::KeyMalformed
             | Self::SubprotocolsMalformed => "RFC 6455 §4.2.1",
-            Self::VersionMissing | Self::VersionRepeated | Self::Version => "RFC 6455 §4.4",
+            Self::VersionMissing | Self::VersionRepeated | Self::Version | Self::ConnectVersion => {
+                "RFC 6455 §4.4"
+            }
             Self::ExtensionsMalformed => "RFC 6455 §9.1",
             Self::Origin => "RFC 6455 §10.2",
+            Self::FieldNameCase => "RFC 9113 §8.2.1",
+            Self::ConnectionSpecific => "RFC 9113 §8.2.2",
+            Self::AuthorityMissing | Self::AuthorityMalformed | Self::HostDiffers => {
+                "RFC 9113 §8.3.1"
+            }
+            Self::ProtocolMissing | Self::Scheme => "RFC 8441 §5",
+            Self::ProtocolMisplaced => "RFC 8441 §4",
+            Self::Protocol => "RFC 9220 §3",
         }
     }
 }
@@ -232,6 +285,22 @@ impl fmt::Display for RequestError {
                 "a Sec-WebSocket-Extensions field that is not a list of extensions"
             }
             Self::Origin => "an Origin that is not allowed here",
+            Self::FieldNameCase => {
+                "a field name with an upper-case letter, which HTTP/2 and HTTP/3 forbid"
+            }
+            Self::ConnectionSpecific => {
+                "a field about an HTTP/1.1 connection, such as Connection or Upgrade, in HTTP/2 or HTTP/3"
+            }
+            Self::AuthorityMissing => "no :authority",
+            Self::AuthorityMalformed => "an :authority that is not a host and a port",
+            Self::HostDiffers => "a Host field that differs from :authority",
+            Self::ProtocolMissing => "no :protocol, so in HTTP/2 and HTTP/3 no WebSocket handshake",
+            Self::ProtocolMisplaced => {
+                "a :protocol with a method other than CONNECT, or in HTTP/1.1"
+            }
+            Self::Protocol => "a :protocol other than websocket",
+            Self::Scheme => "an extended CONNECT whose :scheme is neither http nor https",
+            Self::ConnectVersion => "an extended CONNECT whose Sec-WebSocket-Version is not 13",
         };
         write!(f, "the client sent {what} ({})", self.section())
     }

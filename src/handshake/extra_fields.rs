@@ -52,6 +52,19 @@ impl<'a> ExtraFields<'a> {
         Ok(())
     }
 
+    /// Returns the fields with names in lower case, as HTTP/2 and HTTP/3 have them (RFC 9113
+    /// §8.2.1).
+    pub(super) fn lower_case(&self) -> Cow<'_, Self> {
+        let is_upper_case = |name: &str| name.bytes().any(|byte| byte.is_ascii_uppercase());
+        let mut fields = Cow::Borrowed(self);
+        if self.fields.iter().any(|(name, _)| is_upper_case(name)) {
+            for (name, _) in &mut fields.to_mut().fields {
+                name.to_mut().make_ascii_lowercase();
+            }
+        }
+        fields
+    }
+
     pub(super) fn iter(&self) -> impl Iterator<Item = (&str, &[u8])> {
         self.fields.iter().map(|(name, value)| (&**name, &**value))
     }

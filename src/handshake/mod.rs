@@ -89,6 +89,7 @@ mod acceptance;
 mod allowed_origin;
 mod client;
 mod client_request;
+mod connect_rules;
 mod error;
 mod extra_fields;
 mod key;

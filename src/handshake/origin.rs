@@ -40,7 +40,9 @@ impl Origins {
         let allowed = match (self, request.head.lines(Field::Origin)) {
             (Self::Any, _) | (_, Lines::None) => true,
             (_, Lines::Several) => false, // no browser does this
-            (Self::Same, Lines::One(origin)) => is_same(origin, request.host_bytes()),
+            (Self::Same, Lines::One(origin)) => {
+                is_same(origin, request.host_bytes(), request.scheme())
+            }
             (Self::List(list), Lines::One(origin)) => is_listed(origin, list),
         };
         if allowed { Ok(()) } else { Err(RequestError::Origin) }
@@ -54,20 +56,23 @@ fn is_listed(origin: &[u8], list: &[u8]) -> bool {
     })
 }
 
-/// Returns whether the origin has the name and port of the host, which is well-formed or absent
-/// ([`Request::check`]).
-fn is_same(origin: &[u8], host: Option<&[u8]>) -> bool {
+/// Returns whether the origin has the scheme, if it is known, and the name and port of the host,
+/// which is well-formed or absent ([`Request::check`]).
+fn is_same(origin: &[u8], host: Option<&[u8]>, scheme: Option<&str>) -> bool {
     let same = || {
-        let (default, authority) = match after_prefix(origin, b"http://") {
-            Some(authority) => (80, authority),
-            None => (443, after_prefix(origin, b"https://")?),
+        let (origin_scheme, default, authority) = match after_prefix(origin, b"http://") {
+            Some(authority) => ("http", 80, authority),
+            None => ("https", 443, after_prefix(origin, b"https://")?),
         };
+        if scheme.is_some_and(|scheme| !scheme.eq_ignore_ascii_case(origin_scheme)) {
+            return Some(false);
+        }
         let host = host?;
         if authority == host {
             return Some(!host.is_empty());
         }
         let (origin_host, origin_port) = host_and_port(authority).ok()?;
-        // Nobody has told us whether we are behind TLS. A Host without a port is taken to have the
+        // Often nobody has told us whether we are behind TLS. A Host without a port is taken to have the
         // default port of the origin's scheme.
         let (host, port) = host_and_port(host).ok()?;
         let same_port = origin_port.unwrap_or(default) == port.unwrap_or(default);
@@ -119,13 +124,13 @@ mod tests {
             ("", "example.com", false),
         ] {
             assert_eq!(
-                is_same(origin.as_bytes(), Some(host.as_bytes())),
+                is_same(origin.as_bytes(), Some(host.as_bytes()), None),
                 want,
                 "{origin:?} {host:?}"
             );
         }
-        assert!(!is_same(b"http://\xff", Some(b"example.com")));
-        assert!(!is_same(b"http://example.com", None));
+        assert!(!is_same(b"http://\xff", Some(b"example.com"), None));
+        assert!(!is_same(b"http://example.com", None, None));
     }
 
     #[test]

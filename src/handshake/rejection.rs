@@ -23,6 +23,8 @@ pub struct Rejection<'a> {
     status: u16,
     fields: ExtraFields<'a>,
     body: Option<Body<'a>>,
+    /// Whether to name the version of WebSocket that we speak, as a 426 does anyway.
+    names_version: bool,
 }
 
 #[derive(Clone)]
@@ -33,9 +35,10 @@ struct Body<'a> {
 
 impl<'a> Rejection<'a> {
     /// Creates a response with a status from 200 to 599, without fields of its own and without a
-    /// body.
+    /// body. Not 426 in HTTP/2 and HTTP/3: its `Upgrade` field is not allowed there, nor is a 2xx
+    /// a rejection of a CONNECT.
     pub fn new(status: u16) -> Self {
-        Self { status, fields: ExtraFields::default(), body: None }
+        Self { status, fields: ExtraFields::default(), body: None, names_version: false }
     }
 
     /// Adds a field.
@@ -63,6 +66,7 @@ impl<'a> Rejection<'a> {
         Rejection {
             status: self.status,
             fields: self.fields.into_owned(),
+            names_version: self.names_version,
             body: self.body.map(|body| Body {
                 content_type: Cow::Owned(body.content_type.into_owned()),
                 content: Cow::Owned(body.content.into_owned()),
@@ -88,6 +92,7 @@ impl<'a> Rejection<'a> {
         // RFC 6455 §4.4, RFC 9110 §15.5.22.
         let upgrade: &[(&str, &[u8])] = match self.status {
             426 => &[("Upgrade", b"websocket"), ("Sec-WebSocket-Version", b"13")],
+            _ if self.names_version => &[("Sec-WebSocket-Version", b"13")],
             _ => &[],
         };
         let content_type = self.body.as_ref().map(|body| body.content_type.as_bytes());
@@ -119,8 +124,9 @@ impl RequestError {
     /// Returns the response to a request that breaks this rule: the [status](Self::status), the
     /// fields that belong to it, and this error as text.
     pub fn rejection(self) -> Rejection<'static> {
-        let rejection =
+        let mut rejection =
             Rejection::new(self.status()).body("text/plain; charset=utf-8", format!("{self}\n"));
+        rejection.names_version = self == Self::ConnectVersion;
         match self {
             Self::Method => rejection.field("Allow", "GET"),
             _ => rejection,

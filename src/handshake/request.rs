@@ -1,10 +1,12 @@
 //! The request of a client, as a server sees it (RFC 6455 §4.2.1).
 
+use alloc::borrow::Cow;
 use core::fmt;
 
+use super::connect_rules::{check_connect, check_method, check_request};
 use super::error::RequestError;
 use super::known::{Field, Head};
-use super::request_rules::{asks_for_websocket, check_handshake, check_host};
+use super::request_rules::{asks_for_websocket, check_handshake, check_host, is_host_port};
 use crate::escaped::Escaped;
 use crate::extension::{ExtensionsError, Offer, Offers};
 use crate::http::fields::{Fields, Pair};
@@ -23,6 +25,15 @@ use crate::http::target::Target;
 #[derive(Clone)]
 pub struct Request<'a> {
     pub(super) head: Head<'a>,
+    pseudo: Pseudo<'a>,
+}
+
+/// The pseudo-header fields of HTTP/2 and HTTP/3 that are no part of the head in HTTP/1.1.
+#[derive(Clone, Default)]
+struct Pseudo<'a> {
+    protocol: Option<Cow<'a, str>>,
+    scheme: Option<Cow<'a, str>>,
+    authority: Option<Cow<'a, str>>,
 }
 
 impl<'a> Request<'a> {
@@ -48,16 +59,58 @@ impl<'a> Request<'a> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
+    /// In HTTP/2 and HTTP/3 a WebSocket is opened by an extended CONNECT (RFC 8441, RFC 9220):
+    ///
+    /// ```
+    /// use hybi::handshake::{Acceptance, HttpVersion, Request, RequestParts};
+    ///
+    /// let parts = RequestParts::new("CONNECT", "/chat") // `:method` and `:path`
+    ///     .version(HttpVersion::Http2)
+    ///     .protocol("websocket")
+    ///     .scheme("https")
+    ///     .authority("server.example.com")
+    ///     .fields(&[
+    ///         (b"sec-websocket-version", b"13"),
+    ///         (b"origin", b"https://server.example.com"),
+    ///     ]);
+    /// let request = Request::from_parts(&parts)?;
+    /// let acceptance = Acceptance::from_same_origin();
+    /// let accepted = acceptance.check(&request)?;
+    /// assert_eq!((accepted.status(), accepted.fields().count()), (200, 0));
+    /// let ws = accepted.into_connection(); // its bytes are the DATA of the stream
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// The method or a field name is no token, the target has a character that none has, a field
-    /// value has a control character, or there is no valid `Host`.
+    /// value has a control character, or there is no valid `Host`. In HTTP/2 and HTTP/3 also: a
+    /// field that is not allowed there, or neither `:authority` nor `Host`, or two that differ.
     /// [`RequestError::rejection`] is the response.
     pub fn from_parts(parts: &RequestParts<'a>) -> Result<Self, RequestError> {
-        let RequestParts { method, target, version, fields } = *parts;
+        let RequestParts { method, target, version, fields, .. } = *parts;
         let head = Head::of_request(method.as_bytes(), target.as_bytes(), version, fields)?;
-        check_host(&head)?;
-        Ok(Self { head })
+        let pseudo = Pseudo {
+            protocol: parts.protocol.map(Cow::Borrowed),
+            scheme: parts.scheme.map(Cow::Borrowed),
+            authority: parts.authority.map(Cow::Borrowed),
+        };
+        let request = Self { head, pseudo };
+        if request.authority().is_some_and(|authority| !is_host_port(authority.as_bytes())) {
+            return Err(RequestError::AuthorityMalformed);
+        }
+        if version >= HttpVersion::Http2 {
+            check_request(&request)?;
+        } else {
+            check_host(&request.head)?;
+        }
+        Ok(request)
+    }
+
+    /// Makes a request of a head that was read from the wire.
+    #[inline]
+    pub(super) fn of_wire(head: Head<'a>) -> Self {
+        Self { head, pseudo: Pseudo::default() }
     }
 
     /// Returns the method, such as `GET`. Case matters.
@@ -70,6 +123,25 @@ impl<'a> Request<'a> {
     #[must_use]
     pub fn target(&self) -> &str {
         text(self.head.target())
+    }
+
+    /// Returns the `:protocol` of an extended CONNECT (RFC 8441 §4).
+    #[must_use]
+    pub fn protocol(&self) -> Option<&str> {
+        self.pseudo.protocol.as_deref()
+    }
+
+    /// Returns the scheme of the target URI, such as `https`, if the HTTP stack has told it: the
+    /// `:scheme` of HTTP/2 and HTTP/3.
+    #[must_use]
+    pub fn scheme(&self) -> Option<&str> {
+        self.pseudo.scheme.as_deref()
+    }
+
+    /// Returns the `:authority` of HTTP/2 and HTTP/3. See [`host`](Self::host), too.
+    #[must_use]
+    pub fn authority(&self) -> Option<&str> {
+        self.pseudo.authority.as_deref()
     }
 
     /// Returns the path of the target, without its query. It is not percent-decoded, and dots are
@@ -103,9 +175,9 @@ impl<'a> Request<'a> {
         self.head.find(name)
     }
 
-    /// Returns the host and port that the client believes it has reached: `Host`, or the authority
-    /// of a target that is a whole URI, which takes precedence (RFC 9112 §3.2.2). `None` only in
-    /// HTTP/1.0.
+    /// Returns the host and port that the client believes it has reached: `Host`, or what takes
+    /// precedence over it, the `:authority` (RFC 9113 §8.3.1) or the authority of a target that is
+    /// a whole URI (RFC 9112 §3.2.2). `None` only in HTTP/1.0.
     #[must_use]
     pub fn host(&self) -> Option<&str> {
         self.host_bytes().map(text)
@@ -114,6 +186,9 @@ impl<'a> Request<'a> {
     /// Well-formed in a request that has passed [`check`](Self::check).
     #[inline]
     pub(super) fn host_bytes(&self) -> Option<&[u8]> {
+        if let Some(authority) = self.authority() {
+            return Some(authority.as_bytes());
+        }
         Target::of(self.head.target()).authority.or_else(|| self.head.first(Field::Host))
     }
 
@@ -170,23 +245,44 @@ impl<'a> Request<'a> {
     /// Returns whether the client asks for WebSocket, correctly or not, rather than for a page.
     #[must_use]
     pub fn is_upgrade(&self) -> bool {
+        if self.is_connect() {
+            return self.protocol() == Some("websocket");
+        }
         asks_for_websocket(&self.head)
     }
 
-    /// Checks everything that RFC 6455 §4.2.1 demands of a client's handshake.
+    /// Returns whether its version of HTTP opens a WebSocket by extended CONNECT.
+    #[inline]
+    pub(super) fn is_connect(&self) -> bool {
+        self.version() >= HttpVersion::Http2
+    }
+
+    /// Checks everything that RFC 6455 §4.2.1 demands of a client's handshake, or RFC 8441 §4 and
+    /// §5 in HTTP/2 and HTTP/3.
     /// [`accept`](super::ServerHandshake::accept) does this automatically.
     ///
     /// # Errors
     ///
     /// The first rule that is broken.
     pub fn check(&self) -> Result<(), RequestError> {
+        if self.is_connect() {
+            return check_connect(self);
+        }
+        check_method(self)?;
         check_handshake(&self.head)
     }
 
     /// Copies what the request borrows, so that it can be kept.
     #[must_use]
     pub fn into_owned(self) -> Request<'static> {
-        Request { head: self.head.into_owned() }
+        let owned = |text: Option<Cow<'a, str>>| text.map(|text| Cow::Owned(text.into_owned()));
+        let Pseudo { protocol, scheme, authority } = self.pseudo;
+        let pseudo = Pseudo {
+            protocol: owned(protocol),
+            scheme: owned(scheme),
+            authority: owned(authority),
+        };
+        Request { head: self.head.into_owned(), pseudo }
     }
 }
 
@@ -205,13 +301,17 @@ impl fmt::Debug for Request<'_> {
 
 /// The parts of a request that an HTTP stack has parsed, for [`Request::from_parts`].
 ///
-/// Later versions of HTTP have further parts; they get setters of their own.
+/// In HTTP/2 and HTTP/3 the method is `:method` and the target is `:path`. An absent `:path` is an
+/// empty one. Other pseudo-header fields have setters, and never are in the list of fields.
 #[derive(Clone, Copy)]
 #[must_use]
 pub struct RequestParts<'a> {
     method: &'a str,
     target: &'a str,
     version: HttpVersion,
+    protocol: Option<&'a str>,
+    scheme: Option<&'a str>,
+    authority: Option<&'a str>,
     fields: &'a [Pair<'a>],
 }
 
@@ -219,7 +319,15 @@ impl<'a> RequestParts<'a> {
     /// Starts with a method and a target, such as `GET` and `/chat?room=1`, in HTTP/1.1 and without
     /// fields.
     pub const fn new(method: &'a str, target: &'a str) -> Self {
-        Self { method, target, version: HttpVersion::Http11, fields: &[] }
+        Self {
+            method,
+            target,
+            version: HttpVersion::Http11,
+            protocol: None,
+            scheme: None,
+            authority: None,
+            fields: &[],
+        }
     }
 
     /// Sets the version of HTTP.
@@ -228,7 +336,28 @@ impl<'a> RequestParts<'a> {
         self
     }
 
-    /// Sets the fields: names in any case and values, in their order, repeats kept.
+    /// Sets the `:protocol` of an extended CONNECT (RFC 8441 §4).
+    pub const fn protocol(mut self, protocol: &'a str) -> Self {
+        self.protocol = Some(protocol);
+        self
+    }
+
+    /// Sets the scheme, `http` or `https`: the `:scheme` of HTTP/2 and HTTP/3. In HTTP/1.1 whether
+    /// the connection has TLS, if you know. [Same
+    /// origin](super::Acceptance::from_same_origin) then means the same scheme, too.
+    pub const fn scheme(mut self, scheme: &'a str) -> Self {
+        self.scheme = Some(scheme);
+        self
+    }
+
+    /// Sets the `:authority` of HTTP/2 and HTTP/3: a host, and a port unless it is the default.
+    pub const fn authority(mut self, authority: &'a str) -> Self {
+        self.authority = Some(authority);
+        self
+    }
+
+    /// Sets the fields: names and values, in their order, repeats kept. Names are in any case in
+    /// HTTP/1.1, in lower case in HTTP/2 and HTTP/3 (RFC 9113 §8.2.1).
     pub const fn fields(mut self, fields: &'a [(&'a [u8], &'a [u8])]) -> Self {
         self.fields = fields;
         self

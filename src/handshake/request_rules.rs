@@ -1,4 +1,4 @@
-//! The rules that a server checks (RFC 6455 §4.2.1): over a method, a target, a version and fields,
+//! The rules that a server checks in HTTP/1.1 (RFC 6455 §4.2.1): over a method, a target, a version and fields,
 //! whatever they came in.
 
 use super::error::RequestError;
@@ -40,12 +40,7 @@ pub(super) fn check_handshake(head: &Head<'_>) -> Result<(), RequestError> {
     if head.first(Field::Host).is_none_or(<[u8]>::is_empty) {
         return Err(RequestError::HostMalformed);
     }
-    // Stricter than RFC 6455, which says nothing of bodies: we would read the following bytes as
-    // frames where a proxy reads a body, which is request smuggling.
-    let no_body = |length: &[u8]| !length.is_empty() && length.iter().all(|&digit| digit == b'0');
-    if head.has(Field::TransferEncoding) || !head.every(Field::ContentLength, no_body) {
-        return Err(RequestError::Body);
-    }
+    check_no_body(head)?;
     if !asks_for_websocket(head) {
         return Err(RequestError::UpgradeMissing);
     }
@@ -65,6 +60,21 @@ pub(super) fn check_handshake(head: &Head<'_>) -> Result<(), RequestError> {
         Lines::One(_) => return Err(RequestError::KeyMalformed),
         Lines::Several => return Err(RequestError::KeyRepeated),
     }
+    check_offers(head)
+}
+
+/// Checks that no body was announced. Stricter than RFC 6455, which says nothing of bodies: we would
+/// read the following bytes as frames where a proxy reads a body, which is request smuggling.
+pub(super) fn check_no_body(head: &Head<'_>) -> Result<(), RequestError> {
+    let no_body = |length: &[u8]| !length.is_empty() && length.iter().all(|&digit| digit == b'0');
+    if head.has(Field::TransferEncoding) || !head.every(Field::ContentLength, no_body) {
+        return Err(RequestError::Body);
+    }
+    Ok(())
+}
+
+/// Checks the subprotocols and extensions that are offered.
+pub(super) fn check_offers(head: &Head<'_>) -> Result<(), RequestError> {
     // The grammar wants at least one element (RFC 6455 §4.3). A recipient of a list takes empty
     // ones (RFC 9110 §5.6.1.2), and some clients send a field without any.
     if !head.every(Field::Protocol, |list| elements(list).all(is_token)) {
@@ -81,6 +91,6 @@ pub(super) fn asks_for_websocket(head: &Head<'_>) -> bool {
     head.has_token(Field::Upgrade, b"websocket")
 }
 
-fn is_host_port(text: &[u8]) -> bool {
+pub(super) fn is_host_port(text: &[u8]) -> bool {
     host_and_port(text).is_ok()
 }

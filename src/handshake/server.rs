@@ -86,7 +86,7 @@ impl ServerHandshake {
             input.take_up_to(usize::MAX);
             return Err(self.fail(error, out));
         }
-        Ok(Some(Request { head }))
+        Ok(Some(Request::of_wire(head)))
     }
 
     /// Accepts the request, if it is a good handshake on these terms: the 101 is in `out`, and the

@@ -18,6 +18,10 @@ pub enum HttpVersion {
     Http10,
     /// HTTP/1.1.
     Http11,
+    /// HTTP/2, in which extended CONNECT opens a WebSocket (RFC 8441).
+    Http2,
+    /// HTTP/3, the same (RFC 9220).
+    Http3,
 }
 
 /// A complete, well-formed head.
@@ -93,7 +97,8 @@ impl<'a, I: Index> Head<'a, I> {
         version: HttpVersion,
         fields: &'a [Pair<'a>],
     ) -> Result<Self, Fault> {
-        if !is_token(method) || target.is_empty() {
+        // A CONNECT of HTTP/2 can be without a path.
+        if !is_token(method) || (target.is_empty() && version < HttpVersion::Http2) {
             return Err(Fault::StartLine);
         }
         if !target.iter().all(|&byte| byte.is_ascii_graphic() && byte != b'#') {

@@ -1,6 +1,7 @@
 //! The opening handshake, which Autobahn does not test: `handshake/server.txt` and
 //! `handshake/client.txt`, run against hybi whole, byte by byte and cut at seven.
 
+mod connect;
 mod parts;
 
 use std::collections::BTreeSet;

@@ -100,6 +100,16 @@ fn a_refused_request_says_what_the_client_did_and_where_the_rule_stands() {
         (Bad::SubprotocolsMalformed, 400, "RFC 6455 §4.2.1", "Sec-WebSocket-Protocol"),
         (Bad::ExtensionsMalformed, 400, "RFC 6455 §9.1", "Sec-WebSocket-Extensions"),
         (Bad::Origin, 403, "RFC 6455 §10.2", "Origin"),
+        (Bad::FieldNameCase, 400, "RFC 9113 §8.2.1", "upper-case"),
+        (Bad::ConnectionSpecific, 400, "RFC 9113 §8.2.2", "Connection or Upgrade"),
+        (Bad::AuthorityMissing, 400, "RFC 9113 §8.3.1", "no :authority"),
+        (Bad::AuthorityMalformed, 400, "RFC 9113 §8.3.1", "a host and a port"),
+        (Bad::HostDiffers, 400, "RFC 9113 §8.3.1", "differs"),
+        (Bad::ProtocolMissing, 400, "RFC 8441 §5", "no :protocol"),
+        (Bad::ProtocolMisplaced, 400, "RFC 8441 §4", "other than CONNECT"),
+        (Bad::Protocol, 501, "RFC 9220 §3", "other than websocket"),
+        (Bad::Scheme, 400, "RFC 8441 §5", ":scheme"),
+        (Bad::ConnectVersion, 400, "RFC 6455 §4.4", "not 13"),
     ] {
         let text = error.to_string();
         assert_eq!((error.status(), error.section()), (status, section), "{text}");
@@ -218,6 +228,16 @@ fn the_errors_of_handshakes_have_stable_names() {
         (Request::SubprotocolsMalformed, "request-subprotocols-malformed"),
         (Request::ExtensionsMalformed, "request-extensions-malformed"),
         (Request::Origin, "request-origin"),
+        (Request::FieldNameCase, "request-field-name-case"),
+        (Request::ConnectionSpecific, "request-connection-specific"),
+        (Request::AuthorityMissing, "request-authority-missing"),
+        (Request::AuthorityMalformed, "request-authority-malformed"),
+        (Request::HostDiffers, "request-host-differs"),
+        (Request::ProtocolMissing, "request-protocol-missing"),
+        (Request::ProtocolMisplaced, "request-protocol-misplaced"),
+        (Request::Protocol, "request-protocol"),
+        (Request::Scheme, "request-scheme"),
+        (Request::ConnectVersion, "request-connect-version"),
     ];
     for (error, _) in table {
         assert_eq!(ServerHandshakeError::from(error).name(), error.name());
