@@ -187,6 +187,10 @@ impl<'a> Acceptance<'a> {
         if subprotocol.is_some_and(|it| !is_token(it.as_bytes())) {
             return Err(HandshakeUsageError::Subprotocol.into());
         }
+        let is_connect = request.is_connect();
+        if is_connect {
+            self.fields.check_connect()?;
+        }
         request.check()?;
         self.origins.check(request)?;
         if subprotocol.is_some_and(|it| !request.subprotocols().any(|offered| offered == it)) {
@@ -196,7 +200,6 @@ impl<'a> Acceptance<'a> {
             // The offers have been checked.
             deflate::respond(config, request.extensions().flatten())
         });
-        let is_connect = request.is_connect();
         let lines = match request.head.first(Field::Key) {
             Some(key) if !is_connect => accept_lines(key),
             _ => *LINES,

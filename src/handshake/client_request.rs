@@ -205,6 +205,50 @@ impl<'a> ClientRequest<'a> {
         Ok(self.with_key(&encode_key(nonce), credentials))
     }
 
+    /// Prepares an extended CONNECT, which opens a WebSocket in HTTP/2 (RFC 8441) and HTTP/3 (RFC
+    /// 9220), for an HTTP stack of yours. It has no key.
+    ///
+    /// Send it only if the server has [said that it may be](super::ConnectSetting). What is in the
+    /// connection's output then is the DATA of the stream, masked as ever. The limits for heads and
+    /// the bodies of refusals are the stack's.
+    ///
+    /// ```
+    /// use hybi::Uri;
+    /// use hybi::handshake::{ClientRequest, HttpVersion, Response, ResponseParts};
+    ///
+    /// let uri = Uri::parse("wss://example.com/chat")?;
+    /// let request = ClientRequest::new(&uri).subprotocol("chat");
+    /// let prepared = request.prepare_connect()?;
+    /// assert_eq!((prepared.method(), prepared.protocol()), ("CONNECT", Some("websocket")));
+    /// assert_eq!((prepared.scheme(), prepared.authority()), ("https", "example.com"));
+    /// assert_eq!(prepared.target(), "/chat"); // `:path`
+    /// let fields: Vec<_> = prepared.fields().collect();
+    /// assert_eq!(fields[0], ("sec-websocket-version", &b"13"[..]));
+    /// assert_eq!(fields[1], ("sec-websocket-protocol", &b"chat"[..]));
+    ///
+    /// // Later, what the HTTP stack has parsed of the response.
+    /// let parts = ResponseParts::new(200).version(HttpVersion::Http2);
+    /// let response = Response::from_parts(&parts)?;
+    /// let ws = prepared.open(&response, || [1, 2, 3, 4])?; // outside of tests: `RandomKeys`
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// The request cannot be sent as it is.
+    pub fn prepare_connect(&self) -> Result<PreparedRequest<'_>, HandshakeUsageError> {
+        let credentials = self.check()?;
+        self.fields.check_connect()?;
+        Ok(PreparedRequest {
+            request: self,
+            lines: *LINES,
+            expected: self.expected(None),
+            extensions: self.config.deflate.as_ref().map(deflate::offer),
+            credentials,
+            added: self.fields.lower_case(),
+        })
+    }
+
     /// Prepares a request that has been [checked](Self::check).
     pub(super) fn with_key(
         &self,
@@ -215,13 +259,22 @@ impl<'a> ClientRequest<'a> {
         if let Some(value) = lines.get_mut(KEY) {
             value.copy_from_slice(key);
         }
-        let expected = Expected {
-            accept: accept_key(key),
+        PreparedRequest {
+            request: self,
+            lines,
+            expected: self.expected(Some(accept_key(key))),
+            extensions: self.config.deflate.as_ref().map(deflate::offer),
+            credentials,
+            added: Cow::Borrowed(&self.fields),
+        }
+    }
+
+    fn expected(&self, accept: Option<[u8; 28]>) -> Expected {
+        Expected {
+            accept,
             subprotocols: self.subprotocols.join(", "),
             require_subprotocol: self.require_subprotocol,
-        };
-        let extensions = self.config.deflate.as_ref().map(deflate::offer);
-        PreparedRequest { request: self, lines, expected, extensions, credentials }
+        }
     }
 
     pub(super) const fn settings(&self) -> &Config {
@@ -277,8 +330,9 @@ impl<'a> ClientRequest<'a> {
     }
 }
 
-/// A client's request with its key: the method, the target and the fields to send, and the check of
-/// the response. [`ClientRequest::prepare_with_nonce`] has an example.
+/// A client's request with its key, or an extended CONNECT: the method, the target and the fields
+/// to send, and the check of the response. [`ClientRequest::prepare_with_nonce`] and
+/// [`ClientRequest::prepare_connect`] have examples.
 ///
 /// It is for clients that send the request through an HTTP stack of their own;
 /// [`ClientHandshake`](super::ClientHandshake) writes it as HTTP/1.1.
@@ -294,32 +348,71 @@ pub struct PreparedRequest<'a> {
     extensions: Option<String>,
     /// As in `Authorization`.
     credentials: Option<String>,
+    /// The caller's fields.
+    added: Cow<'a, ExtraFields<'a>>,
 }
 
 /// The fields of every request after its `Host`, with digits in place of the key.
 const LINES: &[u8; 113] = b"Upgrade: websocket\r\nConnection: Upgrade\r\n\
     Sec-WebSocket-Key: 012345678901234567890123\r\nSec-WebSocket-Version: 13\r\n";
 
-/// Where the key is in them.
+/// The names of the optional fields.
+const NAMES: [&str; 4] =
+    ["Origin", "Sec-WebSocket-Protocol", "Sec-WebSocket-Extensions", "Authorization"];
+const NAMES_IN_LOWER_CASE: [&str; 4] =
+    ["origin", "sec-websocket-protocol", "sec-websocket-extensions", "authorization"];
+
+/// Where the key is in the lines.
 const KEY: Range<usize> = 60..84;
 
 impl PreparedRequest<'_> {
-    /// Returns the method: `GET`.
+    /// Returns the method: `GET`, or `CONNECT`.
     #[must_use]
     pub const fn method(&self) -> &str {
-        "GET"
+        if self.is_connect() { "CONNECT" } else { "GET" }
     }
 
-    /// Returns the target: the path and query of the URI.
+    /// Returns the `:protocol` of an extended CONNECT: `websocket` (RFC 8441 §5).
+    #[must_use]
+    pub const fn protocol(&self) -> Option<&str> {
+        if self.is_connect() { Some("websocket") } else { None }
+    }
+
+    /// Returns the scheme: `https` for a `wss:` URI, `http` for `ws:` (RFC 8441 §5). The `:scheme`
+    /// of HTTP/2 and HTTP/3.
+    #[must_use]
+    pub const fn scheme(&self) -> &str {
+        if self.request.uri().is_secure() { "https" } else { "http" }
+    }
+
+    /// Returns the host, and the port unless it is the scheme's default: the `:authority` of HTTP/2
+    /// and HTTP/3.
+    #[must_use]
+    pub fn authority(&self) -> &str {
+        self.request.uri.authority()
+    }
+
+    /// Returns whether it is an extended CONNECT, which has no key.
+    const fn is_connect(&self) -> bool {
+        self.expected.accept.is_none()
+    }
+
+    /// Returns the target: the path and query of the URI. The `:path` of HTTP/2 and HTTP/3.
     #[must_use]
     pub fn target(&self) -> &str {
         self.request.uri.resource_name()
     }
 
     /// Returns the fields: those of the handshake, in the order of RFC 6455 §4.1, then those that
-    /// were added.
+    /// were added. Of an extended CONNECT without those that it does not have, nor the
+    /// pseudo-header fields, and with names in lower case.
     pub fn fields(&self) -> impl Iterator<Item = (&str, &[u8])> {
-        iter::once(self.host()).chain(Fields::of_lines(&self.lines)).chain(self.further_fields())
+        let (first, lines) = if self.is_connect() {
+            (("sec-websocket-version", &b"13"[..]), &[][..])
+        } else {
+            (self.host(), &self.lines[..])
+        };
+        iter::once(first).chain(Fields::of_lines(lines)).chain(self.further_fields())
     }
 
     pub(super) fn host(&self) -> (&str, &[u8]) {
@@ -333,19 +426,21 @@ impl PreparedRequest<'_> {
     /// Returns the fields after the [lines](Self::lines).
     pub(super) fn further_fields(&self) -> impl Iterator<Item = (&str, &[u8])> {
         let offered = Some(&*self.expected.subprotocols).filter(|offered| !offered.is_empty());
+        let [origin, protocol, extensions, authorization] =
+            if self.is_connect() { NAMES_IN_LOWER_CASE } else { NAMES };
         let optional = [
-            ("Origin", self.request.origin.as_deref()),
-            ("Sec-WebSocket-Protocol", offered),
-            ("Sec-WebSocket-Extensions", self.extensions.as_deref()),
-            ("Authorization", self.credentials.as_deref()),
+            (origin, self.request.origin.as_deref()),
+            (protocol, offered),
+            (extensions, self.extensions.as_deref()),
+            (authorization, self.credentials.as_deref()),
         ];
         let optional =
             optional.into_iter().filter_map(|(name, value)| Some((name, value?.as_bytes())));
-        optional.chain(self.request.fields.iter())
+        optional.chain(self.added.iter())
     }
 
-    /// Checks the response against RFC 6455 §4.1, and opens the connection. Ask the
-    /// [response](Response::subprotocol) for the subprotocol.
+    /// Checks the response against RFC 6455 §4.1, or RFC 8441 §5 after an extended CONNECT, and
+    /// opens the connection. Ask the [response](Response::subprotocol) for the subprotocol.
     ///
     /// # Errors
     ///

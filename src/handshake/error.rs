@@ -314,7 +314,7 @@ impl core::error::Error for RequestError {}
 pub enum ResponseError {
     /// The bytes do not begin with an HTTP status line.
     StatusLine,
-    /// A version of HTTP other than 1.0 and 1.1.
+    /// A version of HTTP other than 1.0 and 1.1; after an extended CONNECT, one of these.
     HttpVersion,
     /// A CR or LF that is not part of a CRLF.
     LineEnding,
@@ -330,8 +330,16 @@ pub enum ResponseError {
     TooManyFields,
     /// More than 16 interim responses (1xx other than 101).
     TooManyInterim,
-    /// A status other than 101, in a response that was to open a connection: the server refuses.
+    /// A status other than 101, or than 2xx after an extended CONNECT, in a response that was to
+    /// open a connection: the server refuses.
     Status,
+    /// A 101 in HTTP/2 or HTTP/3, which do not have it.
+    SwitchingProtocols,
+    /// In HTTP/2 or HTTP/3 a field that is only about a connection of HTTP/1.1, such as
+    /// `Connection` or `Upgrade`.
+    ConnectionSpecific,
+    /// A field name with an upper-case letter, in HTTP/2 or HTTP/3.
+    FieldNameCase,
     /// A 101 in HTTP/1.0, in which nothing can be upgraded.
     Http10,
     /// A 101 without `Upgrade`.
@@ -384,6 +392,9 @@ impl ResponseError {
             Self::TooManyFields => "response-too-many-fields",
             Self::TooManyInterim => "response-too-many-interim",
             Self::Status => "response-status",
+            Self::SwitchingProtocols => "response-switching-protocols",
+            Self::ConnectionSpecific => "response-connection-specific",
+            Self::FieldNameCase => "response-field-name-case",
             Self::Http10 => "response-http-1-0",
             Self::UpgradeMissing => "response-upgrade-missing",
             Self::Upgrade => "response-upgrade",
@@ -414,6 +425,9 @@ impl ResponseError {
             Self::FieldName => "RFC 9112 §5.1",
             Self::FieldValue => "RFC 9110 §5.5",
             Self::HeadTooLong | Self::TooManyFields | Self::TooManyInterim => "RFC 6455 §10.4",
+            Self::SwitchingProtocols => "RFC 9113 §8.6",
+            Self::ConnectionSpecific => "RFC 9113 §8.2.2",
+            Self::FieldNameCase => "RFC 9113 §8.2.1",
             Self::Http10 => "RFC 9110 §7.8",
             Self::Status
             | Self::UpgradeMissing
@@ -454,7 +468,7 @@ impl fmt::Display for ResponseError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let what = match self {
             Self::StatusLine => "something other than an HTTP response",
-            Self::HttpVersion => "a version of HTTP other than 1.1",
+            Self::HttpVersion => "a version of HTTP other than that of the request",
             Self::LineEnding => "a CR or LF that is not part of a CRLF",
             Self::FoldedField => "a field line that begins with white space",
             Self::FieldName => "a field name that is not a token with a colon right after it",
@@ -462,7 +476,14 @@ impl fmt::Display for ResponseError {
             Self::HeadTooLong => "a response head longer than our limit",
             Self::TooManyFields => "more field lines than our limit",
             Self::TooManyInterim => "one interim response after another",
-            Self::Status => "a status other than 101",
+            Self::Status => "a status that opens no WebSocket",
+            Self::SwitchingProtocols => "a 101 response in HTTP/2 or HTTP/3, which do not have it",
+            Self::ConnectionSpecific => {
+                "a field about an HTTP/1.1 connection, such as Connection or Upgrade, in HTTP/2 or HTTP/3"
+            }
+            Self::FieldNameCase => {
+                "a field name with an upper-case letter, which HTTP/2 and HTTP/3 forbid"
+            }
             Self::Http10 => "a 101 response in HTTP/1.0, which must be HTTP/1.1",
             Self::UpgradeMissing => "a 101 response without Upgrade field",
             Self::Upgrade => "a 101 response that upgrades to something other than websocket",
@@ -474,7 +495,7 @@ impl fmt::Display for ResponseError {
             Self::SubprotocolMalformed => "a Sec-WebSocket-Protocol that is not a token",
             Self::SubprotocolNotOffered => "a subprotocol that we have not offered",
             Self::SubprotocolMissing => {
-                "a 101 response that chooses none of the subprotocols, and we demand one"
+                "a response that chooses none of the subprotocols, and we demand one"
             }
             Self::ExtensionsMalformed => {
                 "a Sec-WebSocket-Extensions field that is not a list of extensions"
@@ -502,7 +523,8 @@ pub enum HandshakeUsageError {
     FieldValue,
     /// A field that the handshake writes automatically or has another method for: `Host`,
     /// `Upgrade`, `Connection`, `Sec-WebSocket-*`, `Content-Length`, `Transfer-Encoding`; `Origin`
-    /// in a request, `Content-Type` in a rejection.
+    /// in a request, `Content-Type` in a rejection. In HTTP/2 and HTTP/3 also those that they do not
+    /// have: `Keep-Alive`, `Proxy-Connection`, `TE`.
     FieldReserved,
     /// A subprotocol that is not a token.
     Subprotocol,

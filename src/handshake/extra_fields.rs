@@ -52,6 +52,15 @@ impl<'a> ExtraFields<'a> {
         Ok(())
     }
 
+    /// Checks that there is no field that HTTP/2 and HTTP/3 do not have (RFC 9113 §8.2.2), beyond
+    /// those that no handshake gives away.
+    pub(super) fn check_connect(&self) -> Result<(), HandshakeUsageError> {
+        if ["keep-alive", "proxy-connection", "te"].into_iter().any(|name| self.has(name)) {
+            return Err(HandshakeUsageError::FieldReserved);
+        }
+        Ok(())
+    }
+
     /// Returns the fields with names in lower case, as HTTP/2 and HTTP/3 have them (RFC 9113
     /// §8.2.1).
     pub(super) fn lower_case(&self) -> Cow<'_, Self> {

@@ -70,8 +70,12 @@ impl<'a> Response<'a> {
     /// [`ClientRequest::require_subprotocol`](super::ClientRequest::require_subprotocol).
     #[must_use]
     pub fn subprotocol(&self) -> Option<&str> {
-        // In other responses than a 101 nobody has checked it.
-        (self.status() == 101).then(|| self.head.first(Field::Protocol).map(text)).flatten()
+        // In responses that open nothing, nobody has checked it.
+        let opens = match self.version() {
+            HttpVersion::Http10 | HttpVersion::Http11 => self.status() == 101,
+            HttpVersion::Http2 | HttpVersion::Http3 => matches!(self.status(), 200..=299),
+        };
+        opens.then(|| self.head.first(Field::Protocol).map(text)).flatten()
     }
 
     /// Returns the extensions that the server has chosen.
@@ -133,7 +137,8 @@ impl<'a> ResponseParts<'a> {
         self
     }
 
-    /// Sets the fields: names in any case and values, in their order, repeats kept.
+    /// Sets the fields: names and values, in their order, repeats kept. Names are in any case in
+    /// HTTP/1.1, in lower case in HTTP/2 and HTTP/3 (RFC 9113 §8.2.1).
     pub const fn fields(mut self, fields: &'a [(&'a [u8], &'a [u8])]) -> Self {
         self.fields = fields;
         self

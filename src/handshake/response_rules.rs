@@ -1,8 +1,9 @@
-//! The rules that a client checks (RFC 6455 §4.1): over a status, a version and fields, whatever
-//! they came in.
+//! The rules that a client checks (RFC 6455 §4.1, and RFC 8441 §5 after an extended CONNECT): over
+//! a status, a version and fields, whatever they came in.
 
 use alloc::string::String;
 
+use super::connect_rules::{FieldFault, check_fields};
 use super::error::ResponseError;
 use super::known::{Field, Head, Lines};
 use crate::connection::Config;
@@ -14,8 +15,8 @@ use crate::http::list::{elements, is_in_any_case, is_token};
 /// What the response has to match.
 #[derive(Clone)]
 pub(super) struct Expected {
-    /// The `Sec-WebSocket-Accept` that belongs to our key.
-    pub(super) accept: [u8; 28],
+    /// The `Sec-WebSocket-Accept` that belongs to our key. An extended CONNECT has none.
+    pub(super) accept: Option<[u8; 28]>,
     /// The subprotocols that we offered, as in `Sec-WebSocket-Protocol`.
     pub(super) subprotocols: String,
     /// Whether the server must choose one of them.
@@ -30,25 +31,9 @@ impl Expected {
         head: &Head<'_>,
         config: &Config,
     ) -> Result<Option<Agreed>, ResponseError> {
-        if head.status() != 101 {
-            return Err(ResponseError::Status);
-        }
-        if head.version() == HttpVersion::Http10 {
-            return Err(ResponseError::Http10);
-        }
-        match head.lines(Field::Upgrade) {
-            Lines::None => return Err(ResponseError::UpgradeMissing),
-            Lines::One(upgrade) if is_in_any_case(upgrade, b"websocket") => {}
-            _ => return Err(ResponseError::Upgrade),
-        }
-        if !head.has_token(Field::Connection, b"upgrade") {
-            return Err(ResponseError::ConnectionMissing);
-        }
-        match head.lines(Field::Accept) {
-            Lines::None => return Err(ResponseError::AcceptMissing),
-            Lines::One(accept) if accept == self.accept => {}
-            Lines::One(_) => return Err(ResponseError::Accept),
-            Lines::Several => return Err(ResponseError::AcceptRepeated),
+        match &self.accept {
+            Some(accept) => check_upgrade(head, accept)?,
+            None => check_connect(head)?,
         }
         self.check_subprotocol(head)?;
         check_extensions(head, config.deflate.as_ref())
@@ -71,6 +56,49 @@ impl Expected {
         }
         Ok(())
     }
+}
+
+/// Checks the answer to an upgrade (RFC 6455 §4.1).
+fn check_upgrade(head: &Head<'_>, expected: &[u8; 28]) -> Result<(), ResponseError> {
+    if head.status() != 101 {
+        return Err(ResponseError::Status);
+    }
+    match head.version() {
+        HttpVersion::Http10 => return Err(ResponseError::Http10),
+        HttpVersion::Http11 => {}
+        HttpVersion::Http2 | HttpVersion::Http3 => return Err(ResponseError::SwitchingProtocols),
+    }
+    match head.lines(Field::Upgrade) {
+        Lines::None => return Err(ResponseError::UpgradeMissing),
+        Lines::One(upgrade) if is_in_any_case(upgrade, b"websocket") => {}
+        _ => return Err(ResponseError::Upgrade),
+    }
+    if !head.has_token(Field::Connection, b"upgrade") {
+        return Err(ResponseError::ConnectionMissing);
+    }
+    match head.lines(Field::Accept) {
+        Lines::None => return Err(ResponseError::AcceptMissing),
+        Lines::One(accept) if accept == expected => {}
+        Lines::One(_) => return Err(ResponseError::Accept),
+        Lines::Several => return Err(ResponseError::AcceptRepeated),
+    }
+    Ok(())
+}
+
+/// Checks the answer to an extended CONNECT (RFC 8441 §5). `Sec-WebSocket-Accept` is not looked at.
+fn check_connect(head: &Head<'_>) -> Result<(), ResponseError> {
+    match head.status() {
+        101 => return Err(ResponseError::SwitchingProtocols),
+        200..=299 => {}
+        _ => return Err(ResponseError::Status),
+    }
+    if head.version() < HttpVersion::Http2 {
+        return Err(ResponseError::HttpVersion);
+    }
+    check_fields(head).map_err(|fault| match fault {
+        FieldFault::UpperCase => ResponseError::FieldNameCase,
+        FieldFault::ConnectionSpecific => ResponseError::ConnectionSpecific,
+    })
 }
 
 #[cfg_attr(not(feature = "deflate"), expect(unreachable_code, reason = "nothing was offered"))]

@@ -5,6 +5,7 @@
 #[allow(dead_code, unreachable_pub, reason = "a crate of its own elsewhere")]
 mod bodies;
 mod client;
+mod connect;
 #[path = "../common/corpus.rs"]
 mod corpus;
 mod errors;

@@ -1,6 +1,6 @@
 //! Extended CONNECT (RFC 8441, RFC 9220): the cases of `connect.txt`, as header lists.
 
-use hybi::handshake::{HttpVersion, Request, RequestParts};
+use hybi::handshake::{HttpVersion, Request, RequestParts, Response, ResponseParts};
 
 use super::*;
 
@@ -212,4 +212,58 @@ fn other_requests_over_http_2() {
     let request = Request::from_parts(&parts).unwrap().into_owned();
     assert_eq!((request.target(), request.host()), ("", Some("a:1")));
     assert_eq!((request.protocol(), request.scheme()), (None, None));
+}
+
+/// RFC 8441 §5.1.
+const RESPONSE: [(&str, &str); 2] = [(":status", "200"), ("sec-websocket-protocol", "chat")];
+
+#[test]
+fn answers_to_extended_connects_of_the_suite() {
+    let uri = Uri::parse("wss://server.example.com/chat").unwrap();
+    let cases = cases("offers");
+    assert!(cases.len() >= 30, "{}", cases.len());
+    for case in cases {
+        let list = case.list(&RESPONSE);
+        let (status, fields) = list.split_first().unwrap();
+        let status = std::str::from_utf8(&status.1).unwrap().parse().unwrap();
+        let fields = borrowed(fields);
+        let request = asked(case.setting.1, &uri);
+        let prepared = request.prepare_connect().unwrap();
+        let decide = |version| {
+            let parts = ResponseParts::new(status).version(version).fields(&fields);
+            let response = Response::from_parts(&parts)?.into_owned();
+            prepared.open(&response, || [1, 2, 3, 4])?;
+            let chosen = fields.iter().find(|(name, _)| name == b"sec-websocket-protocol");
+            assert_eq!(response.subprotocol().map(str::as_bytes), chosen.map(|it| it.1));
+            Ok(())
+        };
+        for version in [HttpVersion::Http2, HttpVersion::Http3] {
+            let verdict = match decide(version) {
+                Ok(()) => "open".to_owned(),
+                Err::<_, ResponseError>(error) => format!("{error:?}"),
+            };
+            assert_eq!(verdict, case.verdict, "{} {version:?}", case.id);
+        }
+        // Whoever answers in HTTP/1.1 has not read the request.
+        assert!(decide(HttpVersion::Http11).is_err(), "{}", case.id);
+    }
+}
+
+/// RFC 9113 §8.6: an upgrade is of HTTP/1.1 alone.
+#[test]
+fn no_upgrade_in_http_2_and_3() {
+    let uri = Uri::parse(URI).unwrap();
+    let request = ClientRequest::new(&uri);
+    let prepared = request.prepare_with_nonce(*NONCE).unwrap();
+    let fields: [(&[u8], &[u8]); 3] = [
+        (b"upgrade", b"websocket"),
+        (b"connection", b"Upgrade"),
+        (b"sec-websocket-accept", b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo="),
+    ];
+    let parts = ResponseParts::new(101).fields(&fields);
+    let open = |parts| prepared.open(&Response::from_parts(&parts).unwrap(), || [0; 4]).err();
+    assert_eq!(open(parts), None);
+    for version in [HttpVersion::Http2, HttpVersion::Http3] {
+        assert_eq!(open(parts.version(version)), Some(ResponseError::SwitchingProtocols));
+    }
 }
