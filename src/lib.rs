@@ -174,6 +174,7 @@ pub mod docs {
     /// [design]: design
     /// [architecture]: architecture
     /// [compression]: compression
+    /// [HTTP stack]: http
     /// [reverse proxies]: reverse_proxies
     /// [security]: security
     #[doc = include_str!("../docs/guide.md")]
@@ -182,6 +183,9 @@ pub mod docs {
     /// [Names of errors]: errors
     #[doc = include_str!("../docs/reverse-proxies.md")]
     pub mod reverse_proxies {}
+
+    #[doc = include_str!("../docs/http.md")]
+    pub mod http {}
 
     /// [Design]: design
     #[doc = include_str!("../docs/architecture.md")]
