@@ -476,7 +476,7 @@ impl fmt::Display for ResponseError {
             Self::HeadTooLong => "a response head longer than our limit",
             Self::TooManyFields => "more field lines than our limit",
             Self::TooManyInterim => "one interim response after another",
-            Self::Status => "a status that opens no WebSocket",
+            Self::Status => "a status other than 101, or than 2xx after an extended CONNECT",
             Self::SwitchingProtocols => "a 101 response in HTTP/2 or HTTP/3, which do not have it",
             Self::ConnectionSpecific => {
                 "a field about an HTTP/1.1 connection, such as Connection or Upgrade, in HTTP/2 or HTTP/3"
