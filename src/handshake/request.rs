@@ -9,7 +9,7 @@ use super::known::{Field, Head};
 use super::request_rules::{asks_for_websocket, check_handshake, check_host, is_host_port};
 use crate::escaped::Escaped;
 use crate::extension::{ExtensionsError, Offer, Offers};
-use crate::http::fields::{Fields, Pair};
+use crate::http::fields::{Fields, Pair, is_field_value};
 use crate::http::head::HttpVersion;
 use crate::http::list::{elements, is_token, text};
 use crate::http::target::Target;
@@ -90,6 +90,11 @@ impl<'a> Request<'a> {
     pub fn from_parts(parts: &RequestParts<'a>) -> Result<Self, RequestError> {
         let RequestParts { method, target, version, fields, .. } = *parts;
         let head = Head::of_request(method.as_bytes(), target.as_bytes(), version, fields)?;
+        // RFC 9113 §8.2.1. The target and the authority have stricter rules.
+        let values = [parts.protocol, parts.scheme].into_iter().flatten();
+        if !values.map(str::as_bytes).all(is_field_value) {
+            return Err(RequestError::FieldValue);
+        }
         let pseudo = Pseudo {
             protocol: parts.protocol.map(Cow::Borrowed),
             scheme: parts.scheme.map(Cow::Borrowed),

@@ -24,6 +24,7 @@ mod masking;
 mod neighbours;
 mod origins;
 mod progress;
+mod pseudo_fields;
 mod replies;
 mod smuggling;
 mod web_platform;
