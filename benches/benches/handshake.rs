@@ -3,7 +3,7 @@
 use std::hint::black_box;
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use hybi::handshake::{Acceptance, Answer, ClientRequest, HeadLimits, accept_key};
+use hybi::handshake::{Acceptance, Answer, ClientRequest, HeadLimits, Key};
 use hybi::{ClientHandshake, Input, Outbox, ServerHandshake, Uri};
 
 /// What a browser sends: 14 headers.
@@ -32,7 +32,8 @@ const RESPONSE: &[u8] = b"HTTP/1.1 101 Switching Protocols\r\n\
 
 fn handshake(c: &mut Criterion) {
     let mut group = c.benchmark_group("handshake");
-    group.bench_function("key", |b| b.iter(|| accept_key(black_box(b"dGhlIHNhbXBsZSBub25jZQ=="))));
+    let key = Key::from_nonce(*b"the sample nonce");
+    group.bench_function("key", |b| b.iter(|| black_box(key).accept()));
 
     let (mut inbox, mut out) = (REQUEST.to_vec(), Outbox::with_capacity(1024));
     group.bench_function("server", |b| {

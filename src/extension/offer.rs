@@ -10,7 +10,7 @@ use crate::http::list::{is_token_byte, skip_empty_elements, text};
 /// server's choice.
 ///
 /// Its grammar has been checked, but not whether the extension is known and its parameters make
-/// sense.
+/// sense. `Display` prints it as a field has it, with single spaces and without quotes.
 ///
 /// ```
 /// use hybi::extension::Offers;
@@ -24,6 +24,12 @@ use crate::http::list::{is_token_byte, skip_empty_elements, text};
 /// let params =
 ///     vec![("client_max_window_bits", None), ("server_max_window_bits", Some("10".into()))];
 /// assert_eq!(found, [("permessage-deflate", params), ("x", vec![])]);
+///
+/// let first = Offers::new(field).next().unwrap()?;
+/// assert_eq!(
+///     first.to_string(),
+///     "permessage-deflate; client_max_window_bits; server_max_window_bits=10"
+/// );
 /// # Ok::<(), hybi::extension::ExtensionsError>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -45,6 +51,17 @@ impl<'a> Offer<'a> {
     #[must_use]
     pub fn params(&self) -> Params<'a> {
         Params { rest: self.params }
+    }
+}
+
+impl fmt::Display for Offer<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name)?;
+        self.params().try_for_each(|(name, value)| match value {
+            // Unquoted, because what a quoted string stands for is a token (RFC 6455 §9.1).
+            Some(value) => write!(f, "; {name}={value}"),
+            None => write!(f, "; {name}"),
+        })
     }
 }
 

@@ -9,14 +9,13 @@ use core::ops::Range;
 use super::allowed_origin::OriginError;
 use super::error::{HandshakeUsageError, ServerHandshakeError};
 use super::extra_fields::{ExtraFields, FieldValue};
-use super::key::accept_key;
-use super::known::Field;
+use super::key::Key;
 use super::origin::Origins;
 use super::request::Request;
+use super::subprotocol::Subprotocol;
 use crate::connection::{Config, Connection};
 use crate::extension::deflate::{self, Agreed};
 use crate::http::fields::Fields;
-use crate::http::list::is_token;
 use crate::role::Server;
 
 /// The terms on which a server accepts a handshake.
@@ -184,14 +183,14 @@ impl<'a> Acceptance<'a> {
     pub fn check(&self, request: &Request<'_>) -> Result<Accepted<'_>, ServerHandshakeError> {
         self.fields.check(None)?;
         let subprotocol = self.subprotocol.as_deref();
-        if subprotocol.is_some_and(|it| !is_token(it.as_bytes())) {
+        if subprotocol.is_some_and(|it| Subprotocol::parse(it.as_bytes()).is_none()) {
             return Err(HandshakeUsageError::Subprotocol.into());
         }
         let is_connect = request.is_connect();
         if is_connect {
             self.fields.check_connect()?;
         }
-        request.check()?;
+        let key = request.check_key()?;
         self.origins.check(request)?;
         if subprotocol.is_some_and(|it| !request.subprotocols().any(|offered| offered == it)) {
             return Err(HandshakeUsageError::SubprotocolNotOffered.into());
@@ -200,13 +199,8 @@ impl<'a> Acceptance<'a> {
             // The offers have been checked.
             deflate::respond(config, request.extensions().flatten())
         });
-        let lines = match request.head.first(Field::Key) {
-            Some(key) if !is_connect => accept_lines(key),
-            _ => *LINES,
-        };
         Ok(Accepted {
-            is_connect,
-            lines,
+            lines: key.as_ref().map(accept_lines),
             subprotocol,
             agreed,
             extensions: agreed.as_ref().map(ToString::to_string),
@@ -219,11 +213,9 @@ impl<'a> Acceptance<'a> {
 /// An accepted handshake: the response to send, and the connection that then is open.
 #[must_use]
 pub struct Accepted<'a> {
-    /// Whether the request is an extended CONNECT, which needs no lines.
-    is_connect: bool,
     /// The fields of every 101, as the lines that [`ServerHandshake`](super::ServerHandshake)
-    /// writes.
-    lines: [u8; LINES.len()],
+    /// writes. The response to an extended CONNECT has none of them.
+    lines: Option<[u8; LINES.len()]>,
     subprotocol: Option<&'a str>,
     agreed: Option<Agreed>,
     /// What was agreed on, as in `Sec-WebSocket-Extensions`.
@@ -236,23 +228,26 @@ impl Accepted<'_> {
     /// Returns the status of the response: 101, or 200 to an extended CONNECT.
     #[must_use]
     pub const fn status(&self) -> u16 {
-        if self.is_connect { 200 } else { 101 }
+        if self.is_connect() { 200 } else { 101 }
     }
 
     /// Returns the fields of the response: those of the handshake, then those that were added. To
     /// an extended CONNECT only what was negotiated and added, with names in lower case.
     pub fn fields(&self) -> impl Iterator<Item = (&str, &[u8])> {
-        let lines: &[u8] = if self.is_connect { &[] } else { &self.lines };
-        Fields::of_lines(lines).chain(self.further_fields())
+        Fields::of_lines(self.lines()).chain(self.further_fields())
     }
 
-    pub(super) const fn lines(&self) -> &[u8] {
-        &self.lines
+    const fn is_connect(&self) -> bool {
+        self.lines.is_none()
+    }
+
+    pub(super) fn lines(&self) -> &[u8] {
+        self.lines.as_ref().map_or(&[], |lines| lines)
     }
 
     /// Returns the fields after the [lines](Self::lines).
     pub(super) fn further_fields(&self) -> impl Iterator<Item = (&str, &[u8])> {
-        let [protocol, extensions] = if self.is_connect {
+        let [protocol, extensions] = if self.is_connect() {
             ["sec-websocket-protocol", "sec-websocket-extensions"]
         } else {
             ["Sec-WebSocket-Protocol", "Sec-WebSocket-Extensions"]
@@ -284,11 +279,11 @@ impl Accepted<'_> {
 const LINES: &[u8; 93] = b"Upgrade: websocket\r\nConnection: Upgrade\r\n\
     Sec-WebSocket-Accept: 0123456789012345678901234567\r\n";
 
-fn accept_lines(key: &[u8]) -> [u8; LINES.len()] {
+fn accept_lines(key: &Key) -> [u8; LINES.len()] {
     const VALUE: Range<usize> = LINES.len() - 30..LINES.len() - 2;
     let mut lines = *LINES;
     if let Some(value) = lines.get_mut(VALUE) {
-        value.copy_from_slice(&accept_key(key));
+        value.copy_from_slice(key.accept().as_bytes());
     }
     lines
 }

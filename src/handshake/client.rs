@@ -6,7 +6,7 @@ use core::mem;
 
 use super::client_request::ClientRequest;
 use super::error::{HandshakeUsageError, ResponseError};
-use super::key::encode_key;
+use super::key::Key;
 use super::known::read_head;
 use super::refusal::{Refusal, RefusalReader};
 use super::response::Response;
@@ -216,7 +216,7 @@ fn send(
     out: &mut Outbox,
 ) -> Result<Expected, HandshakeUsageError> {
     let credentials = request.check()?;
-    let prepared = request.with_key(&encode_key(nonce), credentials);
+    let prepared = request.with_key(&Key::from_nonce(nonce), credentials);
     write_request(&prepared, out);
     Ok(prepared.into_expected())
 }

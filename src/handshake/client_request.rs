@@ -10,16 +10,16 @@ use core::ops::Range;
 use super::allowed_origin::is_as_sent;
 use super::error::{HandshakeUsageError, ResponseError};
 use super::extra_fields::{ExtraFields, FieldValue};
-use super::key::{accept_key, encode_key};
+use super::key::{AcceptKey, Key};
 use super::refusal::Refusal;
 use super::response::Response;
 use super::response_rules::Expected;
+use super::subprotocol::Subprotocol;
 use crate::connection::{Config, Connection};
 use crate::extension::deflate;
 use crate::http::HeadLimits;
 use crate::http::credentials::{basic_credentials, percent_decode};
 use crate::http::fields::Fields;
-use crate::http::list::is_token;
 use crate::keys::MaskingKeys;
 use crate::role::Client;
 use crate::uri::Uri;
@@ -202,7 +202,7 @@ impl<'a> ClientRequest<'a> {
         nonce: [u8; 16],
     ) -> Result<PreparedRequest<'_>, HandshakeUsageError> {
         let credentials = self.check()?;
-        Ok(self.with_key(&encode_key(nonce), credentials))
+        Ok(self.with_key(&Key::from_nonce(nonce), credentials))
     }
 
     /// Prepares an extended CONNECT, which opens a WebSocket in HTTP/2 (RFC 8441) and HTTP/3 (RFC
@@ -250,26 +250,22 @@ impl<'a> ClientRequest<'a> {
     }
 
     /// Prepares a request that has been [checked](Self::check).
-    pub(super) fn with_key(
-        &self,
-        key: &[u8; 24],
-        credentials: Option<String>,
-    ) -> PreparedRequest<'_> {
+    pub(super) fn with_key(&self, key: &Key, credentials: Option<String>) -> PreparedRequest<'_> {
         let mut lines = *LINES;
         if let Some(value) = lines.get_mut(KEY) {
-            value.copy_from_slice(key);
+            value.copy_from_slice(key.as_bytes());
         }
         PreparedRequest {
             request: self,
             lines,
-            expected: self.expected(Some(accept_key(key))),
+            expected: self.expected(Some(key.accept())),
             extensions: self.config.deflate.as_ref().map(deflate::offer),
             credentials,
             added: Cow::Borrowed(&self.fields),
         }
     }
 
-    fn expected(&self, accept: Option<[u8; 28]>) -> Expected {
+    fn expected(&self, accept: Option<AcceptKey>) -> Expected {
         Expected {
             accept,
             subprotocols: self.subprotocols.join(", "),
@@ -292,7 +288,7 @@ impl<'a> ClientRequest<'a> {
     /// Checks that the request can be sent. Returns its credentials.
     pub(super) fn check(&self) -> Result<Option<String>, HandshakeUsageError> {
         for (at, subprotocol) in self.subprotocols.iter().enumerate() {
-            if !is_token(subprotocol.as_bytes()) {
+            if Subprotocol::parse(subprotocol.as_bytes()).is_none() {
                 return Err(HandshakeUsageError::Subprotocol);
             }
             // RFC 6455 §4.1: all different. Browsers treat those that differ only in case as the

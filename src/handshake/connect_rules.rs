@@ -4,7 +4,7 @@
 use super::error::RequestError;
 use super::known::{Field, Head, Lines};
 use super::request::Request;
-use super::request_rules::{check_no_body, check_offers, is_host_port};
+use super::request_rules::{check_no_body, check_offers, is_host_port, is_ours};
 use crate::http::authority::host_and_port;
 use crate::http::head::HttpVersion;
 
@@ -112,7 +112,7 @@ pub(super) fn check_connect(request: &Request<'_>) -> Result<(), RequestError> {
     }
     check_no_body(head)?;
     match head.lines(Field::Version) {
-        Lines::One(b"13") => {}
+        Lines::One(version) if is_ours(version) => {}
         Lines::One(_) | Lines::None => return Err(RequestError::ConnectVersion),
         Lines::Several => return Err(RequestError::VersionRepeated),
     }

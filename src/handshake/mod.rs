@@ -13,6 +13,17 @@
 //! [`Acceptance::check`]; a client sends what [`ClientRequest::prepare_with_nonce`] returns and
 //! opens the connection with the response.
 //!
+//! The fields of a handshake are values, too, for an upgrade that you write by hand and for tests.
+//! Each is parsed from bytes and printed, and the rules use no other parser:
+//!
+//! | field | value |
+//! |---|---|
+//! | `Sec-WebSocket-Key` | [`Key`] |
+//! | `Sec-WebSocket-Accept` | [`AcceptKey`] |
+//! | `Sec-WebSocket-Version` | [`WebSocketVersion`] |
+//! | `Sec-WebSocket-Protocol` | [`Subprotocol`] |
+//! | `Sec-WebSocket-Extensions` | [`Offer`](crate::extension::Offer) |
+//!
 //! Not here: sockets, TLS, time-outs (give up on a handshake that takes too long), redirects, and
 //! HTTP routing.
 //!
@@ -104,6 +115,8 @@ mod request_rules;
 mod response;
 mod response_rules;
 mod server;
+mod subprotocol;
+mod websocket_version;
 mod write;
 
 pub use acceptance::{Acceptance, Accepted};
@@ -113,13 +126,15 @@ pub use client_request::{ClientRequest, PreparedRequest};
 pub use connect_setting::{ConnectSetting, ConnectSettingError};
 pub use error::{HandshakeUsageError, RequestError, ResponseError, ServerHandshakeError};
 pub use extra_fields::FieldValue;
-pub use key::accept_key;
+pub use key::{AcceptKey, Key};
 pub use proxy::{ProxyAnswer, ProxyHandshake, ProxyRequest};
 pub use refusal::Refusal;
 pub use rejection::Rejection;
 pub use request::{Request, RequestParts};
 pub use response::{Response, ResponseParts};
 pub use server::ServerHandshake;
+pub use subprotocol::Subprotocol;
+pub use websocket_version::WebSocketVersion;
 
 pub use crate::http::HeadLimits;
 pub use crate::http::fields::Fields;

@@ -5,13 +5,15 @@ use core::fmt;
 
 use super::connect_rules::{check_connect, check_method, check_request};
 use super::error::RequestError;
+use super::key::Key;
 use super::known::{Field, Head};
 use super::request_rules::{asks_for_websocket, check_handshake, check_host, is_host_port};
+use super::subprotocol::Subprotocol;
 use crate::escaped::Escaped;
 use crate::extension::{ExtensionsError, Offer, Offers};
 use crate::http::fields::{Fields, Pair, is_field_value};
 use crate::http::head::HttpVersion;
-use crate::http::list::{elements, is_token, text};
+use crate::http::list::text;
 use crate::http::target::Target;
 
 /// A client's request: from [`ServerHandshake::receive`](super::ServerHandshake::receive), which
@@ -206,11 +208,8 @@ impl<'a> Request<'a> {
 
     /// Returns the subprotocols that the client offers, in its order of preference.
     pub fn subprotocols(&self) -> impl Iterator<Item = &str> + Clone {
-        self.head
-            .all(Field::Protocol)
-            .flat_map(elements)
-            .filter(|element| is_token(element))
-            .map(text)
+        let all = self.head.all(Field::Protocol).flat_map(Subprotocol::list);
+        all.flatten().map(|subprotocol| subprotocol.as_str())
     }
 
     /// Returns the subprotocol to accept: the first of `supported`, in the server's order of
@@ -270,11 +269,17 @@ impl<'a> Request<'a> {
     ///
     /// The first rule that is broken.
     pub fn check(&self) -> Result<(), RequestError> {
+        self.check_key().map(drop)
+    }
+
+    /// As [`check`](Self::check). Returns the key, which an extended CONNECT does not have.
+    pub(super) fn check_key(&self) -> Result<Option<Key>, RequestError> {
         if self.is_connect() {
-            return check_connect(self);
+            check_connect(self)?;
+            return Ok(None);
         }
         check_method(self)?;
-        check_handshake(&self.head)
+        check_handshake(&self.head).map(Some)
     }
 
     /// Copies what the request borrows, so that it can be kept.

@@ -2,12 +2,13 @@
 //! whatever they came in.
 
 use super::error::RequestError;
-use super::key::is_key;
+use super::key::Key;
 use super::known::{Field, Head, Lines};
+use super::subprotocol::Subprotocol;
+use super::websocket_version::WebSocketVersion;
 use crate::extension::Offers;
 use crate::http::authority::host_and_port;
 use crate::http::head::HttpVersion;
-use crate::http::list::{elements, is_token};
 use crate::http::target::Target;
 
 /// Checks the `Host` (RFC 9112 §3.2), which every request needs, whatever it is for.
@@ -22,8 +23,8 @@ pub(super) fn check_host(head: &Head<'_>) -> Result<(), RequestError> {
     }
 }
 
-/// Checks a request whose `Host` has been checked for a WebSocket handshake.
-pub(super) fn check_handshake(head: &Head<'_>) -> Result<(), RequestError> {
+/// Checks a request whose `Host` has been checked for a WebSocket handshake. Returns its key.
+pub(super) fn check_handshake(head: &Head<'_>) -> Result<Key, RequestError> {
     if head.word() != b"GET" {
         return Err(RequestError::Method);
     }
@@ -50,17 +51,17 @@ pub(super) fn check_handshake(head: &Head<'_>) -> Result<(), RequestError> {
     // The version comes before the key, so that a client of another version learns ours.
     match head.lines(Field::Version) {
         Lines::None => return Err(RequestError::VersionMissing),
-        Lines::One(b"13") => {}
+        Lines::One(version) if is_ours(version) => {}
         Lines::One(_) => return Err(RequestError::Version),
         Lines::Several => return Err(RequestError::VersionRepeated),
     }
-    match head.lines(Field::Key) {
+    let key = match head.lines(Field::Key) {
         Lines::None => return Err(RequestError::KeyMissing),
-        Lines::One(key) if is_key(key) => {}
-        Lines::One(_) => return Err(RequestError::KeyMalformed),
+        Lines::One(key) => Key::parse(key).ok_or(RequestError::KeyMalformed)?,
         Lines::Several => return Err(RequestError::KeyRepeated),
-    }
-    check_offers(head)
+    };
+    check_offers(head)?;
+    Ok(key)
 }
 
 /// Checks that no body was announced. Stricter than RFC 6455, which says nothing of bodies: we would
@@ -77,13 +78,18 @@ pub(super) fn check_no_body(head: &Head<'_>) -> Result<(), RequestError> {
 pub(super) fn check_offers(head: &Head<'_>) -> Result<(), RequestError> {
     // The grammar wants at least one element (RFC 6455 §4.3). A recipient of a list takes empty
     // ones (RFC 9110 §5.6.1.2), and some clients send a field without any.
-    if !head.every(Field::Protocol, |list| elements(list).all(is_token)) {
+    if !head.every(Field::Protocol, |list| Subprotocol::list(list).all(|it| it.is_some())) {
         return Err(RequestError::SubprotocolsMalformed);
     }
     if !head.every(Field::Extensions, |list| Offers::new(list).all(|offer| offer.is_ok())) {
         return Err(RequestError::ExtensionsMalformed);
     }
     Ok(())
+}
+
+/// Returns whether this is the version that we speak.
+pub(super) fn is_ours(version: &[u8]) -> bool {
+    WebSocketVersion::parse(version) == Some(WebSocketVersion::V13)
 }
 
 /// Returns whether the client asks for WebSocket, correctly or not.

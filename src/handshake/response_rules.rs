@@ -5,18 +5,20 @@ use alloc::string::String;
 
 use super::connect_rules::{FieldFault, check_fields};
 use super::error::ResponseError;
+use super::key::AcceptKey;
 use super::known::{Field, Head, Lines};
+use super::subprotocol::Subprotocol;
 use crate::connection::Config;
 use crate::extension::Offers;
 use crate::extension::deflate::{self, Agreed, DeflateConfig};
 use crate::http::head::HttpVersion;
-use crate::http::list::{elements, is_in_any_case, is_token};
+use crate::http::list::is_in_any_case;
 
 /// What the response has to match.
 #[derive(Clone)]
 pub(super) struct Expected {
     /// The `Sec-WebSocket-Accept` that belongs to our key. An extended CONNECT has none.
-    pub(super) accept: Option<[u8; 28]>,
+    pub(super) accept: Option<AcceptKey>,
     /// The subprotocols that we offered, as in `Sec-WebSocket-Protocol`.
     pub(super) subprotocols: String,
     /// Whether the server must choose one of them.
@@ -48,10 +50,8 @@ impl Expected {
             Lines::One(subprotocol) if !subprotocol.contains(&b',') => subprotocol,
             _ => return Err(ResponseError::SubprotocolRepeated),
         };
-        if !is_token(subprotocol) {
-            return Err(ResponseError::SubprotocolMalformed);
-        }
-        if !elements(self.subprotocols.as_bytes()).any(|offered| offered == subprotocol) {
+        let chosen = Subprotocol::parse(subprotocol).ok_or(ResponseError::SubprotocolMalformed)?;
+        if !Subprotocol::list(self.subprotocols.as_bytes()).any(|offered| offered == Some(chosen)) {
             return Err(ResponseError::SubprotocolNotOffered);
         }
         Ok(())
@@ -59,7 +59,7 @@ impl Expected {
 }
 
 /// Checks the answer to an upgrade (RFC 6455 §4.1).
-fn check_upgrade(head: &Head<'_>, expected: &[u8; 28]) -> Result<(), ResponseError> {
+fn check_upgrade(head: &Head<'_>, expected: &AcceptKey) -> Result<(), ResponseError> {
     if head.status() != 101 {
         return Err(ResponseError::Status);
     }
@@ -78,7 +78,7 @@ fn check_upgrade(head: &Head<'_>, expected: &[u8; 28]) -> Result<(), ResponseErr
     }
     match head.lines(Field::Accept) {
         Lines::None => return Err(ResponseError::AcceptMissing),
-        Lines::One(accept) if accept == expected => {}
+        Lines::One(accept) if AcceptKey::parse(accept).as_ref() == Some(expected) => {}
         Lines::One(_) => return Err(ResponseError::Accept),
         Lines::Several => return Err(ResponseError::AcceptRepeated),
     }

@@ -2,7 +2,10 @@
 
 use std::sync::LazyLock;
 
-use hybi::handshake::{HttpVersion, RequestParts, ResponseParts};
+use hybi::extension::Offers;
+use hybi::handshake::{
+    AcceptKey, HttpVersion, Key, RequestParts, ResponseParts, Subprotocol, WebSocketVersion,
+};
 
 use super::*;
 
@@ -228,4 +231,68 @@ fn a_prepared_request_opens_with_a_101_only() {
     let response = Response::from_parts(&parts).unwrap();
     assert_eq!(response.version(), HttpVersion::Http10);
     assert_eq!(prepared.open(&response, || [0; 4]).err(), Some(ResponseError::Http10));
+}
+
+/// Each is printed as the field had it, and parsed again.
+#[test]
+fn values_of_fields_are_printed_as_they_were_parsed() {
+    let key = Key::parse(b"dGhlIHNhbXBsZSBub25jZQ==").unwrap();
+    assert_eq!(key, Key::from_nonce(*b"the sample nonce"));
+    assert_eq!(format!("{key} {key:?}"), "dGhlIHNhbXBsZSBub25jZQ== Key(dGhlIHNhbXBsZSBub25jZQ==)");
+    let accept = AcceptKey::parse(b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo=").unwrap();
+    assert_eq!(accept, key.accept());
+    assert_eq!(accept.to_string().as_bytes(), accept.as_bytes());
+    assert_eq!(format!("{accept:?}"), "AcceptKey(s3pPLMBiTxaQ9kYGzzhZRbK+xOo=)");
+    let subprotocol = Subprotocol::parse(b"soap").unwrap();
+    assert_eq!((subprotocol.as_str(), subprotocol.to_string()), ("soap", "soap".to_owned()));
+    for number in 0..=u8::MAX {
+        let version = WebSocketVersion::parse(number.to_string().as_bytes()).unwrap();
+        assert_eq!(version.number(), number);
+        assert_eq!(version.to_string(), number.to_string());
+        assert_eq!(version == WebSocketVersion::V13, number == 13);
+    }
+}
+
+/// RFC 6455 §4.3.
+#[test]
+fn a_version_is_a_number_of_one_byte_without_leading_zeros() {
+    for text in
+        ["", "00", "013", "+13", "-1", " 13", "13 ", "13, 8", "1a", "0x1", "256", "1000", "\u{661}"]
+    {
+        assert_eq!(WebSocketVersion::parse(text.as_bytes()), None, "{text:?}");
+    }
+}
+
+/// RFC 6455 §4.3, RFC 9110 §5.6.1.2.
+#[test]
+fn subprotocols_are_lists_of_tokens() {
+    for (list, want) in [
+        (&b"chat, superchat"[..], Some(vec!["chat", "superchat"])),
+        (b",a ,,\tb,", Some(vec!["a", "b"])),
+        (b"", Some(vec![])),
+        (b"a b", None),
+        (b"a, b/c", None),
+        (b"\xff", None),
+    ] {
+        let parsed: Option<Vec<_>> = Subprotocol::list(list).collect();
+        let names = parsed.map(|list| list.iter().map(Subprotocol::as_str).collect::<Vec<_>>());
+        assert_eq!(names, want, "{}", list.escape_ascii());
+    }
+    for name in [&b""[..], b"a,b", b" a", b"a "] {
+        assert_eq!(Subprotocol::parse(name), None, "{}", name.escape_ascii());
+    }
+}
+
+/// RFC 6455 §9.1: a quoted string stands for a token, so nothing needs quotes.
+#[test]
+fn an_extension_is_printed_without_quotes() {
+    for (field, want) in
+        [("foo", "foo"), ("a ;b = c;\td", "a; b=c; d"), ("a;b=\"c\";d=\"\\e\"", "a; b=c; d=e")]
+    {
+        let offer = Offers::new(field.as_bytes()).next().unwrap().unwrap();
+        assert_eq!(offer.to_string(), want);
+        let printed = offer.to_string();
+        let again = Offers::new(printed.as_bytes()).next().unwrap().unwrap();
+        assert!(again.params().eq(offer.params()), "{field}");
+    }
 }

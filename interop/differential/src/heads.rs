@@ -2,6 +2,8 @@
 //! that the files beside it have, and with what changes nothing: other cases of names, another order, more headers, more
 //! white space.
 
+use hybi::handshake::Key;
+
 use crate::case::{Case, Phase, Role};
 use crate::frames::cuts;
 use crate::random::Random;
@@ -228,10 +230,11 @@ pub fn with_accept(wire: &[u8], request: &[u8]) -> Vec<u8> {
         .lines()
         .filter_map(|line| line.split_once(": "))
         .find_map(|(name, value)| name.eq_ignore_ascii_case("Sec-WebSocket-Key").then_some(value));
-    let accept = hybi::handshake::accept_key(key.unwrap_or_default().as_bytes());
+    let key = Key::parse(key.unwrap_or_default().as_bytes()).expect("the client sends a key");
+    let accept = key.accept();
     let mut wire = wire.to_vec();
     while let Some(at) = wire.windows(ACCEPT.len()).position(|window| window == ACCEPT) {
-        wire[at..at + ACCEPT.len()].copy_from_slice(&accept);
+        wire[at..at + ACCEPT.len()].copy_from_slice(accept.as_bytes());
     }
     wire
 }
