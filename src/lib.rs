@@ -107,6 +107,8 @@
 //! - `simd` (default): masking and text validation with the processor's wide vectors. It changes
 //!   speed, and nothing else.
 //! - `deflate`: permessage-deflate.
+//! - `http`: the [handshake] in the types of the `http` crate, such as [`handshake::Request`] from
+//!   an `http::Request`.
 //! - `extra-platforms`: for targets without atomic compare-and-swap; passed on to `bytes`.
 #![no_std]
 #![forbid(unsafe_code)]

@@ -25,11 +25,9 @@ use crate::http::list::{is_token_byte, skip_empty_elements, text};
 ///     vec![("client_max_window_bits", None), ("server_max_window_bits", Some("10".into()))];
 /// assert_eq!(found, [("permessage-deflate", params), ("x", vec![])]);
 ///
-/// let first = Offers::new(field).next().unwrap()?;
-/// assert_eq!(
-///     first.to_string(),
-///     "permessage-deflate; client_max_window_bits; server_max_window_bits=10"
-/// );
+/// let printed: Result<Vec<_>, _> =
+///     Offers::new(b"a ;b = \"c\"").map(|offer| Ok(offer?.to_string())).collect();
+/// assert_eq!(printed?, ["a; b=c"]);
 /// # Ok::<(), hybi::extension::ExtensionsError>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

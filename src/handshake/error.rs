@@ -553,6 +553,10 @@ pub enum HandshakeUsageError {
     Host,
     /// A user name with a colon in it, or a control character in a user name or password.
     Credentials,
+    /// The types of the `http` crate cannot hold a request or response: a target or the name of a
+    /// field has more than 64 KiB, or there are more than 24,000 fields.
+    #[cfg(feature = "http")]
+    TooLong,
 }
 
 impl HandshakeUsageError {
@@ -576,6 +580,8 @@ impl HandshakeUsageError {
             Self::Answered => "usage-answered",
             Self::Host => "usage-host",
             Self::Credentials => "usage-credentials",
+            #[cfg(feature = "http")]
+            Self::TooLong => "usage-too-long",
         }
     }
 
@@ -596,6 +602,8 @@ impl HandshakeUsageError {
             Self::NoRequest | Self::Answered => "RFC 6455 §4.2",
             Self::Host => "RFC 9110 §9.3.6",
             Self::Credentials => "RFC 7617 §2",
+            #[cfg(feature = "http")]
+            Self::TooLong => "RFC 9110 §5.4",
         }
     }
 }
@@ -624,6 +632,10 @@ impl fmt::Display for HandshakeUsageError {
             Self::Host => "this is not a host and port that a proxy can be asked for",
             Self::Credentials => {
                 "a user name has no colon, and neither it nor a password has control characters"
+            }
+            #[cfg(feature = "http")]
+            Self::TooLong => {
+                "the target or the fields are too long for the types of the http crate"
             }
         };
         write!(f, "{what} ({})", self.section())

@@ -104,6 +104,8 @@ mod connect_rules;
 mod connect_setting;
 mod error;
 mod extra_fields;
+#[cfg(feature = "http")]
+mod http_types;
 mod key;
 mod known;
 mod origin;

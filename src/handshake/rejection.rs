@@ -86,9 +86,21 @@ impl<'a> Rejection<'a> {
         self.body.as_ref().map_or(&[], |body| &body.content)
     }
 
+    #[cfg(feature = "http")]
+    pub(super) fn into_content(self) -> Cow<'a, [u8]> {
+        self.body.map(|body| body.content).unwrap_or_default()
+    }
+
     /// Returns the fields of the response, but for those that HTTP/1.1 needs for its framing
     /// (`Connection: close`, `Content-Length`).
     pub fn fields(&self) -> impl Iterator<Item = (&str, &[u8])> {
+        // RFC 9110 §7.8: a sender of Upgrade also lists it in Connection.
+        let connection = (self.status == 426).then_some(("Connection", &b"Upgrade"[..]));
+        connection.into_iter().chain(self.further_fields())
+    }
+
+    /// Returns the fields after `Connection`.
+    pub(super) fn further_fields(&self) -> impl Iterator<Item = (&str, &[u8])> {
         // RFC 6455 §4.4, RFC 9110 §15.5.22.
         let upgrade: &[(&str, &[u8])] = match self.status {
             426 => &[("Upgrade", b"websocket"), ("Sec-WebSocket-Version", b"13")],

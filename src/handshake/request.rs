@@ -92,21 +92,32 @@ impl<'a> Request<'a> {
     pub fn from_parts(parts: &RequestParts<'a>) -> Result<Self, RequestError> {
         let RequestParts { method, target, version, fields, .. } = *parts;
         let head = Head::of_request(method.as_bytes(), target.as_bytes(), version, fields)?;
+        let RequestParts { protocol, scheme, authority, .. } = *parts;
+        Self::of_parts(head, protocol, scheme, authority)
+    }
+
+    /// Makes a request of a head that an HTTP stack has parsed, and of pseudo-header fields.
+    pub(super) fn of_parts(
+        head: Head<'a>,
+        protocol: Option<&'a str>,
+        scheme: Option<&'a str>,
+        authority: Option<&'a str>,
+    ) -> Result<Self, RequestError> {
         // RFC 9113 §8.2.1. The target and the authority have stricter rules.
-        let values = [parts.protocol, parts.scheme].into_iter().flatten();
+        let values = [protocol, scheme].into_iter().flatten();
         if !values.map(str::as_bytes).all(is_field_value) {
             return Err(RequestError::FieldValue);
         }
         let pseudo = Pseudo {
-            protocol: parts.protocol.map(Cow::Borrowed),
-            scheme: parts.scheme.map(Cow::Borrowed),
-            authority: parts.authority.map(Cow::Borrowed),
+            protocol: protocol.map(Cow::Borrowed),
+            scheme: scheme.map(Cow::Borrowed),
+            authority: authority.map(Cow::Borrowed),
         };
         let request = Self { head, pseudo };
         if request.authority().is_some_and(|authority| !is_host_port(authority.as_bytes())) {
             return Err(RequestError::AuthorityMalformed);
         }
-        if version >= HttpVersion::Http2 {
+        if request.is_connect() {
             check_request(&request)?;
         } else {
             check_host(&request.head)?;

@@ -15,7 +15,7 @@ use crate::http::list::{elements, is_token, text};
 /// let offered = Subprotocol::list(b"v2.chat, v1.chat")
 ///     .collect::<Option<Vec<_>>>()
 ///     .ok_or(RequestError::SubprotocolsMalformed)?;
-/// assert!(offered.contains(&Subprotocol::parse(b"v1.chat").unwrap()));
+/// assert_eq!(Subprotocol::parse(b"v2.chat"), Some(offered[0]));
 /// # Ok::<(), RequestError>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -1,12 +1,37 @@
 //! Fields: names and values (RFC 9110 §5).
 
+#[cfg(feature = "http")]
+use alloc::vec::Vec;
 use core::fmt;
+use core::ops::Deref;
 use core::slice;
 
 use super::list::{text, trim};
 
 /// A field that an HTTP stack has parsed: its name and its value.
 pub(crate) type Pair<'a> = (&'a [u8], &'a [u8]);
+
+/// The fields that an HTTP stack has parsed: a list of the caller's, or one that was made of the
+/// stack's types. Not a `Cow`, which could not be used for a shorter lifetime.
+#[derive(Clone)]
+pub(crate) enum Pairs<'a> {
+    Lent(&'a [Pair<'a>]),
+    #[cfg(feature = "http")]
+    Made(Vec<Pair<'a>>),
+}
+
+impl<'a> Deref for Pairs<'a> {
+    type Target = [Pair<'a>];
+
+    #[inline]
+    fn deref(&self) -> &[Pair<'a>] {
+        match self {
+            Self::Lent(pairs) => pairs,
+            #[cfg(feature = "http")]
+            Self::Made(pairs) => pairs,
+        }
+    }
+}
 
 /// The fields of a request or response: an iterator over names and values, in their order, repeats
 /// kept.

@@ -6,7 +6,7 @@
 use alloc::borrow::Cow;
 use alloc::vec::Vec;
 
-use super::fields::{Fields, Pair, is_field_value};
+use super::fields::{Fields, Pair, Pairs, is_field_value};
 use super::list::{is_token, trim};
 use super::scan::Fault;
 
@@ -37,7 +37,7 @@ pub(crate) struct Head<'a, I> {
 #[derive(Clone)]
 enum Source<'a> {
     Wire { bytes: Cow<'a, [u8]>, layout: Layout },
-    Parts { word: &'a [u8], target: &'a [u8], fields: &'a [Pair<'a>] },
+    Parts { word: &'a [u8], target: Cow<'a, [u8]>, fields: Pairs<'a> },
 }
 
 /// Where things are in the bytes of a head.
@@ -97,14 +97,29 @@ impl<'a, I: Index> Head<'a, I> {
         version: HttpVersion,
         fields: &'a [Pair<'a>],
     ) -> Result<Self, Fault> {
+        if !is_token(method) {
+            return Err(Fault::StartLine);
+        }
+        let head = Self::of_typed_request(method, target.into(), version, Pairs::Lent(fields))?;
+        check_fields(fields)?;
+        Ok(head)
+    }
+
+    /// Checks the target of a request. A stack's types have checked the rest.
+    pub(crate) fn of_typed_request(
+        method: &'a [u8],
+        target: Cow<'a, [u8]>,
+        version: HttpVersion,
+        fields: Pairs<'a>,
+    ) -> Result<Self, Fault> {
         // A CONNECT of HTTP/2 can be without a path.
-        if !is_token(method) || (target.is_empty() && version < HttpVersion::Http2) {
+        if target.is_empty() && version < HttpVersion::Http2 {
             return Err(Fault::StartLine);
         }
         if !target.iter().all(|&byte| byte.is_ascii_graphic() && byte != b'#') {
             return Err(Fault::Target);
         }
-        let index = index_of(fields)?;
+        let index = index_of(&fields);
         Ok(Self {
             source: Source::Parts { word: method, target, fields },
             version,
@@ -122,13 +137,15 @@ impl<'a, I: Index> Head<'a, I> {
         if !(100..=999).contains(&status) {
             return Err(Fault::StartLine);
         }
-        let index = index_of(fields)?;
-        Ok(Self {
-            source: Source::Parts { word: b"", target: b"", fields },
-            version,
-            status,
-            index,
-        })
+        check_fields(fields)?;
+        Ok(Self::of_typed_response(status, version, Pairs::Lent(fields)))
+    }
+
+    /// Makes a head of a response that a stack's types have checked.
+    pub(crate) fn of_typed_response(status: u16, version: HttpVersion, fields: Pairs<'a>) -> Self {
+        let index = index_of(&fields);
+        let source = Source::Parts { word: b"", target: Cow::default(), fields };
+        Self { source, version, status, index }
     }
 
     /// Copies what the head borrows.
@@ -140,7 +157,7 @@ impl<'a, I: Index> Head<'a, I> {
                 Head::from_wire(bytes, layout, version, status, self.index)
             }
             Source::Parts { word, target, fields } => {
-                let (bytes, layout, index) = written(word, target, fields);
+                let (bytes, layout, index) = written(word, &target, &fields);
                 Head::from_wire(Cow::Owned(bytes), layout, version, status, index)
             }
         }
@@ -205,19 +222,21 @@ impl<I> Head<'_, I> {
     }
 }
 
-/// Checks the fields, and looks through them once.
-fn index_of<I: Index>(fields: &[Pair<'_>]) -> Result<I, Fault> {
+fn check_fields(fields: &[Pair<'_>]) -> Result<(), Fault> {
+    fields.iter().try_for_each(|(name, value)| match value {
+        _ if !is_token(name) => Err(Fault::FieldName),
+        _ if !is_field_value(value) => Err(Fault::FieldValue),
+        _ => Ok(()),
+    })
+}
+
+/// Looks through the fields once.
+fn index_of<I: Index>(fields: &[Pair<'_>]) -> I {
     let mut index = I::default();
-    for (number, (name, value)) in (0..).zip(fields) {
-        if !is_token(name) {
-            return Err(Fault::FieldName);
-        }
-        if !is_field_value(value) {
-            return Err(Fault::FieldValue);
-        }
+    for (number, (name, _)) in (0..).zip(fields) {
         index.note(name, || Span { start: number, end: number });
     }
-    Ok(index)
+    index
 }
 
 /// Copies a head from parts: the words of its start line, then its fields as lines.

@@ -103,15 +103,18 @@ fn every_public_type_can_be_sent_shared_and_printed() {
     note_data::<uri::UriErrorKind>(all);
     note_data::<uri::UriPart>(all);
 
+    note_data::<handshake::AcceptKey>(all);
     note::<handshake::Acceptance<'_>>(all);
     note::<handshake::Accepted<'_>>(all);
     note::<handshake::Answer<'_, fn() -> [u8; 4]>>(all);
     note::<handshake::ClientHandshake<fn() -> [u8; 4]>>(all);
     note::<handshake::ClientRequest<'_>>(all);
+    note_data::<handshake::ConnectSetting>(all);
     note::<handshake::FieldValue<'_>>(all);
     note::<handshake::Fields<'_>>(all);
     note_data::<handshake::HeadLimits>(all);
     note_data::<handshake::HttpVersion>(all);
+    note_data::<handshake::Key>(all);
     note::<handshake::PreparedRequest<'_>>(all);
     note::<handshake::ProxyAnswer<'_>>(all);
     note::<handshake::ProxyHandshake>(all);
@@ -123,6 +126,9 @@ fn every_public_type_can_be_sent_shared_and_printed() {
     note::<handshake::Response<'_>>(all);
     note::<handshake::ResponseParts<'_>>(all);
     note::<handshake::ServerHandshake>(all);
+    note_data::<handshake::Subprotocol<'_>>(all);
+    note_data::<handshake::WebSocketVersion>(all);
+    note_error::<handshake::ConnectSettingError>(all);
     note_error::<handshake::HandshakeUsageError>(all);
     note_error::<handshake::OriginError>(all);
     note_error::<handshake::RequestError>(all);

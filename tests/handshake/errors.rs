@@ -300,6 +300,8 @@ fn the_errors_of_handshakes_have_stable_names() {
         (Usage::Answered, "usage-answered"),
         (Usage::Host, "usage-host"),
         (Usage::Credentials, "usage-credentials"),
+        #[cfg(feature = "http")]
+        (Usage::TooLong, "usage-too-long"),
     ];
     for (error, _) in table {
         assert_eq!(ServerHandshakeError::from(error).name(), error.name());

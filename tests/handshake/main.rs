@@ -9,6 +9,8 @@ mod connect;
 #[path = "../common/corpus.rs"]
 mod corpus;
 mod errors;
+#[cfg(feature = "http")]
+mod http_types;
 mod limits;
 mod optimistic_upgrade;
 mod printing;

@@ -188,7 +188,11 @@ fn a_refused_request_has_a_response_as_values() {
         (
             RequestParts::new("GET", "/").fields(&FIELDS[..1]),
             426,
-            &[("Upgrade", &b"websocket"[..]), ("Sec-WebSocket-Version", b"13")][..],
+            &[
+                ("Connection", &b"Upgrade"[..]),
+                ("Upgrade", b"websocket"),
+                ("Sec-WebSocket-Version", b"13"),
+            ][..],
         ),
         (RequestParts::new("POST", "/").fields(FIELDS), 405, &[("Allow", b"GET")]),
         (parts(), 403, &[]),

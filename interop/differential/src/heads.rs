@@ -244,7 +244,7 @@ fn edits(file: &'static str, wanted: &str) -> Vec<Edit> {
     let (mut edits, mut setting) = (Vec::new(), "");
     for line in file.lines().filter(|line| !line.is_empty() && !line.starts_with('#')) {
         let columns: Vec<_> = line.split(" | ").map(str::trim).collect();
-        let [id, edit, verdict, section] = columns[..] else {
+        let [id, edit, verdict, section, ..] = columns[..] else {
             setting = line.split_once(": ").expect("a setting").1;
             continue;
         };

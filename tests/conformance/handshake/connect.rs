@@ -5,7 +5,7 @@ use hybi::handshake::{HttpVersion, Request, RequestParts, Response, ResponsePart
 use super::*;
 
 /// RFC 8441 §5.1.
-const REQUEST: [(&str, &str); 9] = [
+pub(super) const REQUEST: [(&str, &str); 9] = [
     (":method", "CONNECT"),
     (":protocol", "websocket"),
     (":scheme", "https"),
@@ -17,19 +17,20 @@ const REQUEST: [(&str, &str); 9] = [
     ("origin", "http://www.example.com"),
 ];
 
-type List = Vec<(Vec<u8>, Vec<u8>)>;
+pub(super) type List = Vec<(Vec<u8>, Vec<u8>)>;
 
-struct Case {
-    id: &'static str,
+pub(super) struct Case {
+    pub(super) id: &'static str,
     /// The last `policy:` or `offers:`.
-    setting: (&'static str, &'static str),
+    pub(super) setting: (&'static str, &'static str),
     edits: &'static str,
-    verdict: &'static str,
+    pub(super) verdict: &'static str,
+    pub(super) doors: Doors,
 }
 
 impl Case {
     /// The list after the edits. Pseudo-header fields of the good list are in its first place.
-    fn list(&self, good: &[(&str, &str)]) -> List {
+    pub(super) fn list(&self, good: &[(&str, &str)]) -> List {
         let bytes = |text: &str| text.as_bytes().to_vec();
         let mut list: List = good.iter().map(|(name, value)| (bytes(name), bytes(value))).collect();
         // A semicolon of a value has no space behind it.
@@ -51,25 +52,27 @@ impl Case {
     }
 }
 
-fn cases(key: &str) -> Vec<Case> {
+pub(super) fn cases(key: &str) -> Vec<Case> {
     let (mut cases, mut setting) = (Vec::new(), ("", ""));
     let lines = include_str!("connect.txt").lines();
     for line in lines.filter(|line| !line.is_empty() && !line.starts_with('#')) {
         let columns: Vec<_> = line.split(" | ").map(str::trim).collect();
-        let [id, edits, verdict, section] = columns[..] else {
+        let [id, edits, verdict, section, ref mark @ ..] = columns[..] else {
             setting = line.split_once(": ").unwrap_or_else(|| panic!("not a case: {line}"));
             continue;
         };
         assert!(section.starts_with("RFC "), "{id}: no section");
-        cases.push(Case { id, setting, edits, verdict });
+        let doors = doors(id, mark);
+        cases.push(Case { id, setting, edits, verdict, doors });
     }
     let ids: BTreeSet<_> = cases.iter().map(|case| case.id).collect();
     assert_eq!(ids.len(), cases.len(), "an id twice");
     cases.retain(|case| case.setting.0 == key);
+    assert!(cases.iter().all(|case| case.doors != Doors::Bytes), "they have no bytes");
     cases
 }
 
-fn borrowed(list: &[(Vec<u8>, Vec<u8>)]) -> Vec<(&[u8], &[u8])> {
+pub(super) fn borrowed(list: &[(Vec<u8>, Vec<u8>)]) -> Vec<(&[u8], &[u8])> {
     list.iter().map(|(name, value)| (&**name, &**value)).collect()
 }
 
@@ -104,27 +107,30 @@ fn with_parts<T>(
 }
 
 /// The verdict in the words of the file. Checks what is sent on the way.
-fn decide(case: &Case, parts: &RequestParts<'_>, keep: bool) -> String {
+pub(super) fn decide(
+    case: &Case,
+    request: Result<Request<'_>, RequestError>,
+    keep: bool,
+) -> String {
     let terms = terms(case.setting.1).field("Set-Cookie", "a=b");
-    let outcome =
-        Request::from_parts(parts).map_err(ServerHandshakeError::Request).and_then(|request| {
-            let request = if keep { request.into_owned() } else { request };
-            let terms = terms.clone().subprotocol(request.choose_subprotocol(&["superchat"]));
-            let accepted = terms.check(&request)?;
-            assert!(request.is_upgrade(), "{}", case.id);
-            assert_eq!(accepted.status(), 200, "{}", case.id);
-            let fields: Vec<_> = accepted
-                .fields()
-                .map(|(name, value)| format!("{name}: {}", value.escape_ascii()))
-                .collect();
-            let want = match request.subprotocols().any(|it| it == "superchat") {
-                true => vec!["sec-websocket-protocol: superchat", "set-cookie: a=b"],
-                false => vec!["set-cookie: a=b"],
-            };
-            assert_eq!(fields, want, "{}", case.id);
-            drop(accepted.into_connection());
-            Ok(())
-        });
+    let outcome = request.map_err(ServerHandshakeError::Request).and_then(|request| {
+        let request = if keep { request.into_owned() } else { request };
+        let terms = terms.clone().subprotocol(request.choose_subprotocol(&["superchat"]));
+        let accepted = terms.check(&request)?;
+        assert!(request.is_upgrade(), "{}", case.id);
+        assert_eq!(accepted.status(), 200, "{}", case.id);
+        let fields: Vec<_> = accepted
+            .fields()
+            .map(|(name, value)| format!("{name}: {}", value.escape_ascii()))
+            .collect();
+        let want = match request.subprotocols().any(|it| it == "superchat") {
+            true => vec!["sec-websocket-protocol: superchat", "set-cookie: a=b"],
+            false => vec!["set-cookie: a=b"],
+        };
+        assert_eq!(fields, want, "{}", case.id);
+        drop(accepted.into_connection());
+        Ok(())
+    });
     match outcome {
         Ok(()) => "open".to_owned(),
         Err(ServerHandshakeError::Request(error)) => {
@@ -136,7 +142,7 @@ fn decide(case: &Case, parts: &RequestParts<'_>, keep: bool) -> String {
 }
 
 /// RFC 9113 §8.2.2: no `Upgrade`, no `Connection`, so no 426; but the version is named.
-fn check_rejection(id: &str, error: hybi::handshake::RequestError) {
+fn check_rejection(id: &str, error: RequestError) {
     let rejection = error.rejection();
     assert_eq!(rejection.status(), error.status(), "{id}");
     let names: Vec<_> = rejection.fields().map(|(name, _)| name).collect();
@@ -159,7 +165,9 @@ fn extended_connects_of_the_suite() {
         let list = case.list(&REQUEST);
         for version in [HttpVersion::Http2, HttpVersion::Http3] {
             for keep in [false, true] {
-                let verdict = with_parts(&list, version, |parts| decide(&case, parts, keep));
+                let verdict = with_parts(&list, version, |parts| {
+                    decide(&case, Request::from_parts(parts), keep)
+                });
                 assert_eq!(verdict, case.verdict, "{} {version:?}", case.id);
             }
         }
@@ -215,7 +223,8 @@ fn other_requests_over_http_2() {
 }
 
 /// RFC 8441 §5.1.
-const RESPONSE: [(&str, &str); 2] = [(":status", "200"), ("sec-websocket-protocol", "chat")];
+pub(super) const RESPONSE: [(&str, &str); 2] =
+    [(":status", "200"), ("sec-websocket-protocol", "chat")];
 
 #[test]
 fn answers_to_extended_connects_of_the_suite() {
