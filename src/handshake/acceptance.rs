@@ -4,18 +4,16 @@ use alloc::borrow::Cow;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::fmt;
-use core::ops::Range;
 
 use super::allowed_origin::OriginError;
 use super::error::{HandshakeUsageError, ServerHandshakeError};
 use super::extra_fields::{ExtraFields, FieldValue};
-use super::key::Key;
+use super::key::AcceptKey;
 use super::origin::Origins;
 use super::request::Request;
 use super::subprotocol::Subprotocol;
 use crate::connection::{Config, Connection};
 use crate::extension::deflate::{self, Agreed};
-use crate::http::fields::Fields;
 use crate::role::Server;
 
 /// The terms on which a server accepts a handshake.
@@ -200,7 +198,7 @@ impl<'a> Acceptance<'a> {
             deflate::respond(config, request.extensions().flatten())
         });
         Ok(Accepted {
-            lines: key.as_ref().map(accept_lines),
+            accept: key.map(|key| key.accept()),
             subprotocol,
             agreed,
             extensions: agreed.as_ref().map(ToString::to_string),
@@ -213,9 +211,8 @@ impl<'a> Acceptance<'a> {
 /// An accepted handshake: the response to send, and the connection that then is open.
 #[must_use]
 pub struct Accepted<'a> {
-    /// The fields of every 101, as the lines that [`ServerHandshake`](super::ServerHandshake)
-    /// writes. The response to an extended CONNECT has none of them.
-    lines: Option<[u8; LINES.len()]>,
+    /// The answer to the key. An extended CONNECT has none.
+    accept: Option<AcceptKey>,
     subprotocol: Option<&'a str>,
     agreed: Option<Agreed>,
     /// What was agreed on, as in `Sec-WebSocket-Extensions`.
@@ -234,18 +231,25 @@ impl Accepted<'_> {
     /// Returns the fields of the response: those of the handshake, then those that were added. To
     /// an extended CONNECT only what was negotiated and added, with names in lower case.
     pub fn fields(&self) -> impl Iterator<Item = (&str, &[u8])> {
-        Fields::of_lines(self.lines()).chain(self.further_fields())
+        let upgrade = self.accept.as_ref().map(|accept| {
+            [
+                ("Upgrade", &b"websocket"[..]),
+                ("Connection", b"Upgrade"),
+                ("Sec-WebSocket-Accept", accept.as_bytes()),
+            ]
+        });
+        upgrade.into_iter().flatten().chain(self.further_fields())
     }
 
     const fn is_connect(&self) -> bool {
-        self.lines.is_none()
+        self.accept.is_none()
     }
 
-    pub(super) fn lines(&self) -> &[u8] {
-        self.lines.as_ref().map_or(&[], |lines| lines)
+    pub(super) const fn accept(&self) -> Option<&AcceptKey> {
+        self.accept.as_ref()
     }
 
-    /// Returns the fields after the [lines](Self::lines).
+    /// Returns the fields that not every 101 has.
     pub(super) fn further_fields(&self) -> impl Iterator<Item = (&str, &[u8])> {
         let [protocol, extensions] = if self.is_connect() {
             ["sec-websocket-protocol", "sec-websocket-extensions"]
@@ -273,19 +277,6 @@ impl Accepted<'_> {
     pub(super) fn connection(&self) -> Connection<Server> {
         Connection::negotiated(Server, self.config, self.agreed.as_ref())
     }
-}
-
-/// The fields of every 101, with digits in place of the answer to the key.
-const LINES: &[u8; 93] = b"Upgrade: websocket\r\nConnection: Upgrade\r\n\
-    Sec-WebSocket-Accept: 0123456789012345678901234567\r\n";
-
-fn accept_lines(key: &Key) -> [u8; LINES.len()] {
-    const VALUE: Range<usize> = LINES.len() - 30..LINES.len() - 2;
-    let mut lines = *LINES;
-    if let Some(value) = lines.get_mut(VALUE) {
-        value.copy_from_slice(key.accept().as_bytes());
-    }
-    lines
 }
 
 /// Prints the names of the fields.

@@ -4,6 +4,7 @@ use core::fmt::{self, Write};
 
 use super::acceptance::Accepted;
 use super::client_request::PreparedRequest;
+use super::key::AcceptKey;
 use super::rejection::Rejection;
 use crate::buffers::Outbox;
 
@@ -21,8 +22,13 @@ pub(super) fn write_request(request: &PreparedRequest<'_>, out: &mut Outbox) {
 
 /// Writes the 101 that opens a connection.
 pub(super) fn write_accepted(accepted: &Accepted<'_>, out: &mut Outbox) {
-    out.append(b"HTTP/1.1 101 Switching Protocols\r\n");
-    out.append(accepted.lines());
+    let accept = accepted.accept().map(AcceptKey::as_bytes);
+    out.append(
+        b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+        Sec-WebSocket-Accept: ",
+    );
+    out.append(accept.map_or(&[], |accept| accept));
+    out.append(b"\r\n");
     accepted.further_fields().for_each(|(name, value)| write_field(name, value, out));
     out.append(b"\r\n");
 }

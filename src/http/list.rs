@@ -30,7 +30,7 @@ pub(crate) fn is_token_byte(byte: u8) -> bool {
 
 /// Returns whether this is a token (RFC 9110 §5.6.2), so not empty either.
 pub(crate) fn is_token(bytes: &[u8]) -> bool {
-    !bytes.is_empty() && bytes.iter().all(|&byte| is_token_byte(byte))
+    !bytes.is_empty() && bytes.iter().fold(true, |good, &byte| good & is_token_byte(byte))
 }
 
 /// Returns the bytes without the spaces and tabs at both ends.

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use hybi::connection::{Data, Prepared};
 use hybi::extension::Offers;
 use hybi::extension::deflate::{self, Agreed, DeflateConfig};
-use hybi::handshake::{Acceptance, Answer, ClientRequest, HeadLimits};
+use hybi::handshake::{Acceptance, Answer, ClientRequest, HeadLimits, Request, RequestParts};
 use hybi::{
     Client, ClientHandshake, CloseCode, Config, Connection, Event, Inbox, Input, MaskingKeys,
     Message, Outbox, Role, Server, ServerHandshake, Uri,
@@ -26,9 +26,12 @@ pub type Path = (&'static str, fn(usize));
 pub const PATHS: &[Path] = if cfg!(feature = "two-places") { IN_TWO_PLACES } else { IN_ONE_PLACE };
 
 /// Called in two places, the short path must not become a call, and must not become slower.
-const IN_TWO_PLACES: &[Path] = &[("receive as server, binary 16 B, called in two places", |n| {
-    receive_at_server(binary(16), n)
-})];
+/// Handshakes from parts are here, so that the one over bytes is the only caller of the rules there.
+const IN_TWO_PLACES: &[Path] = &[
+    ("receive as server, binary 16 B, called in two places", |n| receive_at_server(binary(16), n)),
+    ("opening handshake, server, from parts", open_server_from_parts),
+    ("opening handshake, server, from http types", open_server_from_http),
+];
 
 const IN_ONE_PLACE: &[Path] = &[
     ("receive as server, binary 16 B", |n| receive_at_server(binary(16), n)),
@@ -300,6 +303,51 @@ fn open_server(connections: usize) {
                 .expect("acceptable"),
         );
         flush(&mut out);
+    }
+}
+
+/// The fields of the request, as an HTTP stack hands them over: names in lower case.
+fn parsed() -> (Vec<String>, Vec<(String, Vec<u8>)>) {
+    let text = String::from_utf8(REQUEST.to_vec()).expect("ASCII");
+    let mut lines = text.lines().take_while(|line| !line.is_empty());
+    let start = lines.next().unwrap_or_default().split(' ').map(str::to_owned).collect();
+    let fields = lines.map(|line| {
+        let (name, value) = line.split_once(": ").expect("a field");
+        (name.to_ascii_lowercase(), value.as_bytes().to_vec())
+    });
+    (start, fields.collect())
+}
+
+#[inline(never)]
+fn open_server_from_parts(connections: usize) {
+    let (start, fields) = parsed();
+    let fields: Vec<(&[u8], &[u8])> =
+        fields.iter().map(|(name, value)| (name.as_bytes(), &value[..])).collect();
+    for _ in 0..connections {
+        let parts = RequestParts::new(&start[0], &start[1]).fields(black_box(&fields));
+        let request = Request::from_parts(&parts).expect("well-formed");
+        let acceptance = Acceptance::from_same_origin();
+        let accepted = acceptance.check(&request).expect("acceptable");
+        for field in accepted.fields() {
+            black_box(field);
+        }
+        black_box(accepted.into_connection());
+    }
+}
+
+#[inline(never)]
+fn open_server_from_http(connections: usize) {
+    let (start, fields) = parsed();
+    let mut request = http::Request::builder().method(&*start[0]).uri(&*start[1]);
+    for (name, value) in &fields {
+        request = request.header(name, &value[..]);
+    }
+    let request = request.body(()).expect("the types hold it");
+    for _ in 0..connections {
+        let request = Request::from_http(black_box(&request), None).expect("well-formed");
+        let acceptance = Acceptance::from_same_origin();
+        let accepted = acceptance.check(&request).expect("acceptable");
+        black_box(accepted.into_http().expect("the types hold it"));
     }
 }
 
