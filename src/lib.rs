@@ -80,6 +80,7 @@
 //!
 //! - [The guide](docs::guide): the loop over a socket, flow control, large messages, threads, time.
 //! - [Behind a reverse proxy](docs::reverse_proxies): nginx, HAProxy and Caddy.
+//! - [Behind an HTTP stack](docs::http): header lists, `http` types, HTTP/2 and HTTP/3.
 //! - [Architecture](docs::architecture): the layers, and how a byte becomes an event.
 //! - [Design](docs::design): decisions and their reasons, what is absent, every dependency.
 //! - [Security](docs::security), [compression](docs::compression), [names of
@@ -186,6 +187,9 @@ pub mod docs {
     #[doc = include_str!("../docs/reverse-proxies.md")]
     pub mod reverse_proxies {}
 
+    /// [guide]: guide
+    // Its examples need these features.
+    #[cfg(any(doc, all(feature = "deflate", feature = "http")))]
     #[doc = include_str!("../docs/http.md")]
     pub mod http {}
 

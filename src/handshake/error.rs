@@ -289,7 +289,8 @@ impl fmt::Display for RequestError {
                 "a field name with an upper-case letter, which HTTP/2 and HTTP/3 forbid"
             }
             Self::ConnectionSpecific => {
-                "a field about an HTTP/1.1 connection, such as Connection or Upgrade, in HTTP/2 or HTTP/3"
+                "a field about an HTTP/1.1 connection, such as Connection or Upgrade, in HTTP/2 or \
+                 HTTP/3"
             }
             Self::AuthorityMissing => "no :authority",
             Self::AuthorityMalformed => "an :authority that is not a host and a port",
@@ -479,7 +480,8 @@ impl fmt::Display for ResponseError {
             Self::Status => "a status other than 101, or than 2xx after an extended CONNECT",
             Self::SwitchingProtocols => "a 101 response in HTTP/2 or HTTP/3, which do not have it",
             Self::ConnectionSpecific => {
-                "a field about an HTTP/1.1 connection, such as Connection or Upgrade, in HTTP/2 or HTTP/3"
+                "a field about an HTTP/1.1 connection, such as Connection or Upgrade, in HTTP/2 or \
+                 HTTP/3"
             }
             Self::FieldNameCase => {
                 "a field name with an upper-case letter, which HTTP/2 and HTTP/3 forbid"
@@ -523,8 +525,8 @@ pub enum HandshakeUsageError {
     FieldValue,
     /// A field that the handshake writes automatically or has another method for: `Host`,
     /// `Upgrade`, `Connection`, `Sec-WebSocket-*`, `Content-Length`, `Transfer-Encoding`; `Origin`
-    /// in a request, `Content-Type` in a rejection. In HTTP/2 and HTTP/3 also those that they do not
-    /// have: `Keep-Alive`, `Proxy-Connection`, `TE`.
+    /// in a request, `Content-Type` in a rejection. In HTTP/2 and HTTP/3 also those that they do
+    /// not have: `Keep-Alive`, `Proxy-Connection`, `TE`.
     FieldReserved,
     /// A subprotocol that is not a token.
     Subprotocol,

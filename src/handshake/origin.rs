@@ -72,8 +72,8 @@ fn is_same(origin: &[u8], host: Option<&[u8]>, scheme: Option<&str>) -> bool {
             return Some(!host.is_empty());
         }
         let (origin_host, origin_port) = host_and_port(authority).ok()?;
-        // Often nobody has told us whether we are behind TLS. A Host without a port is taken to have the
-        // default port of the origin's scheme.
+        // Often nobody has told us whether we are behind TLS. A Host without a port is taken to
+        // have the default port of the origin's scheme.
         let (host, port) = host_and_port(host).ok()?;
         let same_port = origin_port.unwrap_or(default) == port.unwrap_or(default);
         Some(origin_host.eq_ignore_ascii_case(host) && same_port)

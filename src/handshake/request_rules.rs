@@ -1,5 +1,5 @@
-//! The rules that a server checks in HTTP/1.1 (RFC 6455 §4.2.1): over a method, a target, a version and fields,
-//! whatever they came in.
+//! The rules that a server checks in HTTP/1.1 (RFC 6455 §4.2.1): over a method, a target, a version
+//! and fields, whatever they came in.
 
 use super::error::RequestError;
 use super::key::Key;
@@ -64,8 +64,8 @@ pub(super) fn check_handshake(head: &Head<'_>) -> Result<Key, RequestError> {
     Ok(key)
 }
 
-/// Checks that no body was announced. Stricter than RFC 6455, which says nothing of bodies: we would
-/// read the following bytes as frames where a proxy reads a body, which is request smuggling.
+/// Checks that no body was announced. Stricter than RFC 6455, which says nothing of bodies: we
+/// would read the following bytes as frames where a proxy reads a body, which is request smuggling.
 pub(super) fn check_no_body(head: &Head<'_>) -> Result<(), RequestError> {
     let no_body = |length: &[u8]| !length.is_empty() && length.iter().all(|&digit| digit == b'0');
     if head.has(Field::TransferEncoding) || !head.every(Field::ContentLength, no_body) {
