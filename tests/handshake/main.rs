@@ -10,6 +10,8 @@ mod connect;
 mod corpus;
 mod errors;
 #[cfg(feature = "http")]
+mod frameworks;
+#[cfg(feature = "http")]
 mod http_types;
 mod limits;
 mod optimistic_upgrade;
