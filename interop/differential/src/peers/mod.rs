@@ -1,6 +1,7 @@
 //! hybi and the others, all driven in the same way.
 
 pub mod fastwebsockets;
+pub mod frameworks;
 pub mod hybi;
 mod pipe;
 pub mod python;
@@ -16,7 +17,9 @@ pub trait Peer {
     fn name(&self) -> &'static str;
 
     /// What it makes of frames, from a connection that has just been opened, without extensions.
-    fn frames(&self, role: Role, reads: &[&[u8]]) -> Outcome;
+    fn frames(&self, _: Role, _: &[&[u8]]) -> Outcome {
+        unimplemented!("it is asked for handshakes alone")
+    }
 
     /// The same where permessage-deflate was agreed upon: `None` if it does not have that.
     fn compressed(&self, _: Role, _: Deflate, _: &[&[u8]]) -> Option<Outcome> {
