@@ -1205,7 +1205,11 @@ impl<'a> Plain<'a> {
     }
 
     fn version(&self) -> HttpVersion {
-        let is_10 = self.start.starts_with(b"HTTP/1.0") || self.start.ends_with(b"HTTP/1.0");
+        // A reason phrase may end in anything.
+        let is_10 = match self.start.strip_prefix(b"HTTP/") {
+            Some(status_line) => status_line.starts_with(b"1.0"),
+            None => self.start.ends_with(b"HTTP/1.0"),
+        };
         if is_10 { HttpVersion::Http10 } else { HttpVersion::Http11 }
     }
 
