@@ -112,7 +112,7 @@ pub struct Keepalive {
     pinged: Option<Duration>,
     /// The number of the newest ping, and when it was sent unless its pong has arrived.
     newest: (u64, Option<Duration>),
-    /// How many bytes the transport will have taken once the newest ping has left.
+    /// How many bytes the transport will have taken once the newest ping has left; zero if it has.
     ping_end: u64,
     round_trip: Option<Duration>,
     /// When the connection was first seen in a state other than open.
@@ -184,8 +184,9 @@ impl Keepalive {
         self.round_trip
     }
 
-    /// Writes a ping to `out` if one is due. Returns the latest time at which to call `poll` again,
-    /// or `None` if there is nothing to wait for.
+    /// Writes a ping to `out` if one is due, and the pong that the connection has [held
+    /// back](crate::connection::Writer::flush_replies) if there is room again. Returns the latest
+    /// time at which to call `poll` again, or `None` if there is nothing to wait for.
     ///
     /// Call it after each round of reading and writing, and at that time. If that is `now`, a round
     /// is due: write what `out` holds, read what has arrived, then call again. That is so after a
@@ -193,6 +194,10 @@ impl Keepalive {
     /// an error only if it has still passed at the next call, so nothing expires because you were
     /// busy elsewhere. While you leave input unread because you are not ready for it, do not call
     /// `poll`: the pong may be in it.
+    ///
+    /// `out` may be another outbox than last time, if the connections
+    /// [share them](Outbox#one-for-many-connections) while they are empty. For output that takes
+    /// any other way, use [`due`](Self::due).
     ///
     /// # Errors
     ///
@@ -214,12 +219,17 @@ impl Keepalive {
         Ok(Some(now))
     }
 
-    /// Returns what is due instead of doing it, for a connection whose [halves](Connection::split)
-    /// are apart. Otherwise as [`poll`](Self::poll).
+    /// Returns what is due instead of doing it. Otherwise as [`poll`](Self::poll).
     ///
-    /// Pass the ping to the half that writes. It counts as sent. `output` is the
-    /// [progress](Outbox::progress) of that half's output, and tells that the peer takes bytes. If
-    /// you cannot know it, pass the default: then a peer that only takes bytes seems dead.
+    /// It is for a connection whose [halves](Connection::split) are apart: pass the ping to the
+    /// half that writes. It is also for a whole connection whose output is in queues of your own:
+    /// call [`ping`](Connection::ping) with the payload, and
+    /// [`flush_replies`](crate::connection::Writer::flush_replies). The ping counts as sent now.
+    ///
+    /// `output` is how far the output to this peer has got: the [progress](Outbox::progress) of an
+    /// outbox that no other connection uses, or numbers that you count. It tells that the peer
+    /// takes bytes. If you cannot know it, pass the default: then a peer that only takes bytes
+    /// seems dead.
     ///
     /// ```
     /// use core::time::Duration;
@@ -292,9 +302,11 @@ impl Keepalive {
         }
         self.is_stuck = has_no_room;
         self.output = output;
-        if output.taken < self.ping_end
-            && let Some(sent) = &mut self.newest.1
-        {
+        if output.taken >= self.ping_end {
+            // Once only: the next output may be another, in which another number of bytes came
+            // before.
+            self.ping_end = 0;
+        } else if let Some(sent) = &mut self.newest.1 {
             *sent = now;
         }
     }

@@ -59,9 +59,63 @@ const IN_PLACE_MAX: usize = 16 << 20;
 /// it is freed after eight reads in a row that had little use for it. If each connection has an
 /// inbox of its own, call [`shrink`](Self::shrink) when one falls idle: it frees all of it.
 ///
-/// One inbox can serve many connections in turn, as long as it [is empty](Self::is_empty) when you
-/// change from one to another. If it is not, leave it to its connection and take another, or set
-/// [`in_place_up_to`](Self::in_place_up_to) to zero, so that a connection always reads all input.
+/// # One for many connections
+///
+/// An empty inbox belongs to nobody, so the connections of a thread can share one. If part of a
+/// message [stays](Self::is_empty) in it, leave it to its connection until the message is complete,
+/// and use another for the others:
+///
+/// ```
+/// use hybi::{Connection, Inbox, Outbox, Server};
+/// use std::io::{ErrorKind, Read};
+///
+/// struct Peer<S> {
+///     socket: S,
+///     ws: Connection<Server>,
+///     inbox: Option<Inbox>, // while part of a message is in it
+/// }
+///
+/// impl<S: Read> Peer<S> {
+///     /// Reads once. Whatever this returns, write `out`.
+///     fn read(
+///         &mut self,
+///         spare: &mut Option<Inbox>,
+///         out: &mut Outbox,
+///     ) -> Result<(), Box<dyn std::error::Error>> {
+///         let inbox = self.inbox.get_or_insert_with(|| spare.take().unwrap_or_else(Inbox::new));
+///         let read = self.socket.read(inbox.room());
+///         inbox.filled(*read.as_ref().unwrap_or(&0));
+///         let mut input = inbox.input();
+///         while let Some(event) = self.ws.receive(&mut input, out)? {
+///             println!("{event:?}");
+///         }
+///         if inbox.is_empty() {
+///             *spare = self.inbox.take();
+///         }
+///         match read {
+///             Ok(0) => Ok(self.ws.end_of_input(out)?),
+///             Err(error) if error.kind() != ErrorKind::WouldBlock => Err(error.into()),
+///             _ => Ok(()),
+///         }
+///     }
+/// }
+/// # let ws = Connection::server(hybi::Config::default());
+/// # let wire = [b"\x82\xfe\x4e\x20\0\0\0\0", &[0; 20_000][..]].concat();
+/// # let (first, second) = wire.split_at(10_000);
+/// # let mut peer = Peer { socket: std::io::Cursor::new(first), ws, inbox: None };
+/// # let (mut spare, mut out) = (None, Outbox::new());
+/// # peer.read(&mut spare, &mut out)?;
+/// # assert!(peer.inbox.is_some());
+/// # peer.socket = std::io::Cursor::new(second);
+/// # peer.read(&mut spare, &mut out)?;
+/// # assert!(peer.inbox.is_none() && spare.is_some());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// So a buffer that has grown does not stay with an idle connection. The others free it if they
+/// have little use for it. To do without a second inbox, set
+/// [`in_place_up_to`](Self::in_place_up_to) to zero: a connection then always reads all input. A
+/// new inbox does not know that setting, nor does the one that `mem::take` leaves.
 #[derive(Clone)]
 pub struct Inbox {
     /// Initialised bytes.

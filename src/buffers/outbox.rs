@@ -40,13 +40,25 @@ use crate::frame::Mask;
 /// - [`front`](Self::front) returns the next bytes, for a plain write.
 /// - [`unsent`](Self::unsent) fills slices, for a vectored write.
 /// - `write_to` (feature `std`) writes to any `std::io::Write` once.
-/// - [`take`](Self::take) moves all bytes out at once.
+/// - [`take`](Self::take) returns all bytes in one piece.
 ///
-/// A message that you give away ([`send_owned`](crate::Connection::send_owned),
-/// [`send_prepared`](crate::Connection::send_prepared), [`append_shared`](Self::append_shared)) is
-/// not copied if it is long: 8 KiB or more, or 64 KiB for a client. Its header and its payload are
-/// slices of their own, so use a vectored write. A client's payload is masked 64 KiB at a time, in
-/// a buffer of the outbox, when the unsent bytes are asked for. Everything else is one slice.
+/// To hand all of it over without copying long messages, move the outbox: `mem::take(&mut out)`
+/// leaves an empty one. Its [backlog and progress](Self::set_elsewhere) begin at zero.
+///
+/// # Long messages
+///
+/// A message that you give away is not copied if it is long:
+///
+/// | call | as a server | as a client |
+/// |---|---|---|
+/// | [`send_owned`](crate::Connection::send_owned) | from a payload of 8 KiB on: two slices, the header and the payload | from a payload of 64 KiB on |
+/// | [`send_prepared`](crate::Connection::send_prepared) | from a frame of 8 KiB on: one slice | as `send_owned` |
+/// | [`append_shared`](Self::append_shared) | from 8 KiB on: one slice | the same |
+///
+/// The bytes between such messages are one slice, so use a vectored write. A client's payload is
+/// masked 64 KiB at a time when the unsent bytes are asked for, in a buffer of the outbox that also
+/// holds its header: that is one slice. If a message is compressed, the same holds for its
+/// compressed form.
 ///
 /// In tests, an `Outbox` compares equal to its unsent bytes: `assert_eq!(out, b"\x81\x05Hello")`.
 ///
@@ -57,6 +69,49 @@ use crate::frame::Mask;
 /// [`Limits::reply_backlog_max`](crate::Limits::reply_backlog_max). Your program should watch it
 /// before it sends more. If bytes for the same peer wait outside of the outbox, report them with
 /// [`set_elsewhere`](Self::set_elsewhere).
+///
+/// # One for many connections
+///
+/// An empty outbox belongs to nobody, so the connections of a thread can share one. If a transport
+/// does not take everything, leave the outbox to its connection until it does, and use another for
+/// the others:
+///
+/// ```
+/// use hybi::{Connection, Outbox, Server, UsageError};
+/// use std::io::{self, ErrorKind, Write};
+///
+/// struct Peer<S> {
+///     socket: S,
+///     ws: Connection<Server>,
+///     out: Option<Outbox>, // while bytes wait in it
+/// }
+///
+/// impl<S: Write> Peer<S> {
+///     fn say(&mut self, text: &str, spare: &mut Option<Outbox>) -> Result<(), UsageError> {
+///         let out = self.out.get_or_insert_with(|| spare.take().unwrap_or_else(Outbox::new));
+///         self.ws.send(text, out)
+///     }
+///
+///     /// Call it after a round of `say`, and when the socket has room.
+///     fn write(&mut self, spare: &mut Option<Outbox>) -> io::Result<()> {
+///         let Some(out) = &mut self.out else { return Ok(()) };
+///         while !out.is_empty() {
+///             match out.write_to(&mut self.socket) {
+///                 Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
+///                 written => written?,
+///             };
+///         }
+///         *spare = self.out.take();
+///         Ok(())
+///     }
+/// }
+/// # let ws = Connection::server(hybi::Config::default());
+/// # let (mut peer, mut spare) = (Peer { socket: Vec::new(), ws, out: None }, None);
+/// # peer.say("Hello", &mut spare)?;
+/// # peer.write(&mut spare)?;
+/// # assert!(peer.socket == b"\x81\x05Hello" && peer.out.is_none() && spare.is_some());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Default)]
 pub struct Outbox {
     /// Copied bytes: short messages, headers, and payloads that were borrowed.
@@ -155,6 +210,8 @@ impl Outbox {
     /// The slices may hold fewer bytes than are unsent. They hold at least one if there are any and
     /// `slices` is not empty.
     ///
+    /// `write_to` (feature `std`) does all of this:
+    ///
     /// ```
     /// use std::io::{IoSlice, Write};
     ///
@@ -163,8 +220,7 @@ impl Outbox {
     ///
     /// let mut slices = [&[][..]; 8];
     /// let filled = out.unsent(&mut slices);
-    /// let slices: Vec<_> = slices[..filled].iter().map(|slice| IoSlice::new(slice)).collect();
-    /// let n = socket.write_vectored(&slices)?;
+    /// let n = socket.write_vectored(&slices.map(IoSlice::new)[..filled])?;
     /// out.sent(n);
     /// assert!(out.is_empty() && socket == b"abc");
     /// # Ok::<(), std::io::Error>(())
@@ -236,7 +292,7 @@ impl Outbox {
     }
 
     /// Takes out all unsent bytes in one piece. For transports that accept any amount, and for
-    /// tests.
+    /// tests. It moves bytes that the outbox has copied, and copies those that it shares.
     #[must_use]
     pub fn take(&mut self) -> Vec<u8> {
         self.left = self.left.saturating_add(self.len());
@@ -277,9 +333,10 @@ impl Outbox {
     /// each change of that queue, before the connection or its keep-alive looks at the outbox
     /// again.
     ///
-    /// If one outbox serves several connections, call it before each of them writes. The progress
-    /// of the outbox then says nothing about one of them: count what each queue has written, and
-    /// give that to [`Keepalive::due`](crate::keepalive::Keepalive::due).
+    /// If one outbox serves several connections that each have such a queue, call it before each of
+    /// them writes. The progress of the outbox then says nothing about one of them: count what each
+    /// queue has written, and give that to [`Keepalive::due`](crate::keepalive::Keepalive::due).
+    /// There is a simpler way to [share an outbox](Self#one-for-many-connections).
     ///
     /// ```
     /// use hybi::Outbox;

@@ -485,6 +485,31 @@ fn the_round_trip_counts_from_when_the_ping_left() {
     assert_eq!(watched.keepalive.round_trip(), Some(s(2)), "it had not left at 45 s");
 }
 
+/// An outbox serves whoever needs one, and stays with a connection while bytes wait in it.
+#[test]
+fn the_round_trip_is_right_when_connections_share_their_outboxes() {
+    let mut watched = backed_up();
+    let mut out = watched.out.take();
+    let ping = out.split_off(out.len() - 8);
+    watched.poll(s(31)).unwrap();
+    watched.out = Outbox::new(); // another, which has written less
+    watched.poll(s(32)).unwrap();
+    watched.hear(s(33), &pong_frame(&ping));
+    assert_eq!(watched.keepalive.round_trip(), Some(s(3)), "it left before 31 s");
+}
+
+/// What another connection has written is no sign of this peer's life.
+#[test]
+fn an_outbox_that_has_served_another_connection_is_no_sign_of_life() {
+    let mut watched = Watched::new(config(), s(0));
+    watched.poll_and_write(s(30));
+    watched.poll(s(30)).unwrap();
+    watched.out.append(&[0; 5000]);
+    watched.out.sent(5000);
+    assert_eq!(watched.poll(s(45)), Ok(Some(s(50))));
+    watched.expires(s(50), KeepaliveError::Pong);
+}
+
 // ---- callers that do not read
 
 /// The caller was busy for an hour. The pong has come meanwhile.
