@@ -71,14 +71,14 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! The [guide](docs::guide) has the loop over a socket around it.
+//! The [guide](docs::guide) has the loops over sockets around it, blocking and not.
 //!
 //! A client is the mirror image: [`ClientHandshake`] writes the request and ends in a
 //! [`Connection`] that masks what it sends. The [`Connection`] page has the rules of the loop.
 //!
 //! # Where to read on
 //!
-//! - [The guide](docs::guide): the loop over a socket, flow control, large messages, threads, time.
+//! - [The guide](docs::guide): loops over sockets, flow control, large messages, threads, time.
 //! - [Behind a reverse proxy](docs::reverse_proxies): nginx, HAProxy and Caddy.
 //! - [Behind an HTTP stack](docs::http): header lists, `http` types, HTTP/2 and HTTP/3.
 //! - [Architecture](docs::architecture): the layers, and how a byte becomes an event.
@@ -151,6 +151,7 @@ pub mod utf8;
 
 #[doc(inline)]
 pub use buffers::{Inbox, Outbox};
+pub use bytes::Bytes;
 #[doc(inline)]
 pub use connection::{Config, Connection, Event, Limits, Message, Utf8Bytes};
 pub use error::{CutOff, EndOfInputError, Error, ProtocolError, UsageError};

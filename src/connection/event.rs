@@ -3,6 +3,7 @@
 use alloc::borrow::Cow;
 use core::fmt;
 
+use super::message::Message;
 use crate::error::ProtocolError;
 use crate::escaped::Escaped;
 use crate::frame::{CONTROL_PAYLOAD_MAX, CloseReason, OpCode};
@@ -49,9 +50,43 @@ impl Event<'_> {
         }
     }
 
-    /// Copies the payload if it is borrowed, so that the event can be kept.
+    /// Returns the message, or `None` for a control frame. Copies the payload only if it is
+    /// borrowed.
     ///
-    /// To keep only messages, convert the event into a [`Message`](crate::Message).
+    /// ```
+    /// use hybi::{Config, Connection, Inbox, Message, Outbox, ProtocolError};
+    ///
+    /// /// Keeps the messages. `ws.ready_state()` tells whether the peer has closed.
+    /// fn collect(
+    ///     ws: &mut Connection<hybi::Server>,
+    ///     inbox: &mut Inbox,
+    ///     out: &mut Outbox,
+    ///     messages: &mut Vec<Message>,
+    /// ) -> Result<(), ProtocolError> {
+    ///     let mut input = inbox.input();
+    ///     while let Some(event) = ws.receive(&mut input, out)? {
+    ///         messages.extend(event.into_message());
+    ///     }
+    ///     Ok(())
+    /// }
+    /// # let mut inbox = Inbox::new();
+    /// # inbox.append(b"\x89\x80\0\0\0\0\x81\x82\0\0\0\0ab"); // a ping, a text
+    /// # let mut ws = Connection::server(Config::default());
+    /// # let mut messages = Vec::new();
+    /// # collect(&mut ws, &mut inbox, &mut Outbox::new(), &mut messages)?;
+    /// # assert_eq!(messages, ["ab".into()]);
+    /// # Ok::<(), ProtocolError>(())
+    /// ```
+    #[must_use]
+    pub fn into_message(self) -> Option<Message> {
+        match self {
+            Self::Text(text) => Some(text.into()),
+            Self::Binary(bytes) => Some(bytes.into()),
+            Self::Ping(_) | Self::Pong(_) | Self::Close(_) => None,
+        }
+    }
+
+    /// Copies the payload if it is borrowed, so that the event can be kept.
     #[must_use]
     pub fn into_owned(self) -> Event<'static> {
         match self {

@@ -9,7 +9,6 @@ use core::ops::Deref;
 use bytes::Bytes;
 
 use super::data::{Data, Kind};
-use super::event::Event;
 use crate::escaped::Escaped;
 
 #[cfg(target_has_atomic = "ptr")]
@@ -20,7 +19,8 @@ type Shared = String;
 
 /// A whole message that owns its payload. Clones share it.
 ///
-/// Convert a received [`Event`] with [`TryFrom`], or the text or bytes in it with [`From`].
+/// [`Event::into_message`](crate::Event::into_message) makes one of what was received, and [`From`]
+/// of the text or bytes in it.
 ///
 /// ```
 /// use hybi::{Config, Connection, Message, Outbox};
@@ -281,19 +281,6 @@ impl From<Data<'_>> for Message {
         match data {
             Data::Text(text) => text.into(),
             Data::Binary(bytes) => bytes.into(),
-        }
-    }
-}
-
-/// Takes the message out of an event. The error is the event, if it is a control frame.
-impl<'a> TryFrom<Event<'a>> for Message {
-    type Error = Event<'a>;
-
-    fn try_from(event: Event<'a>) -> Result<Self, Event<'a>> {
-        match event {
-            Event::Text(text) => Ok(text.into()),
-            Event::Binary(bytes) => Ok(bytes.into()),
-            control => Err(control),
         }
     }
 }

@@ -75,6 +75,32 @@ impl Prepared {
     ///
     /// Before you queue it yourself, ask the connection whether it
     /// [may be sent](crate::connection::Writer::may_send_message).
+    ///
+    /// Join the frames of several messages that go to many receivers. Each then gets one piece,
+    /// which outboxes share if it is long:
+    ///
+    /// ```
+    /// use hybi::connection::Prepared;
+    /// use hybi::{Bytes, Connection, Outbox, Server};
+    ///
+    /// /// Sends the news to all receivers that are open, unless they are slow.
+    /// fn publish(news: &[Prepared], receivers: &mut [(Connection<Server>, Outbox)]) {
+    ///     let mut frames = Vec::new();
+    ///     for message in news {
+    ///         frames.extend_from_slice(message.frame());
+    ///     }
+    ///     let frames = Bytes::from(frames);
+    ///     for (ws, out) in receivers {
+    ///         if out.backlog() <= 1 << 20 && ws.writer().may_send_message().is_ok() {
+    ///             out.append_shared(frames.clone());
+    ///         }
+    ///     }
+    /// }
+    /// # let receiver = || (Connection::server(Default::default()), Outbox::new());
+    /// # let mut receivers = [receiver(), receiver()];
+    /// # publish(&[Prepared::new("a"), Prepared::new("b")], &mut receivers);
+    /// # assert!(receivers.iter().all(|(_, out)| *out == *b"\x81\x01a\x81\x01b"));
+    /// ```
     #[must_use]
     pub const fn frame(&self) -> &Bytes {
         &self.frame

@@ -74,14 +74,14 @@ fn all_ways_to_name_a_message_are_one() {
             (Message::from(utf8), &text),
             (Message::from(Data::Text("text")), &text),
             (Message::from(text_cow.clone()), &text),
-            (Message::try_from(Event::Text(text_cow)).unwrap(), &text),
+            (Event::Text(text_cow).into_message().unwrap(), &text),
             (Message::from(b"binary"), &binary),
             (Message::from(&b"binary"[..]), &binary),
             (Message::from(vector), &binary),
             (Message::from(bytes), &binary),
             (Message::from(Data::Binary(b"binary")), &binary),
             (Message::from(binary_cow.clone()), &binary),
-            (Message::try_from(Event::Binary(binary_cow)).unwrap(), &binary),
+            (Event::Binary(binary_cow).into_message().unwrap(), &binary),
         ] {
             let (mut lent, mut prepared, mut owned) = (Vec::new(), Vec::new(), Vec::new());
             ws.send(&message, &mut lent).unwrap();
@@ -95,8 +95,10 @@ fn all_ways_to_name_a_message_are_one() {
 }
 
 #[test]
-fn a_control_frame_is_no_message_and_not_lost() {
-    assert_eq!(Message::try_from(ping(b"?")), Err(ping(b"?")));
+fn a_control_frame_is_no_message() {
+    for control in [ping(b"?"), Event::Pong(b"?".into()), Event::Close(None)] {
+        assert_eq!(control.into_message(), None);
+    }
 }
 
 /// An event that was received can be sent as it is.
