@@ -12,8 +12,9 @@ use core::{fmt, mem};
 /// [`new`](Self::new) for bytes in a buffer of your own.
 ///
 /// A [`Connection`](crate::Connection) reads all of its input, except for messages that stay
-/// [in place](Self::in_place_up_to). A handshake reads up to the end of the head. The
-/// [remaining](Self::remaining) bytes belong to the connection.
+/// [in place](Self::in_place_up_to). A handshake reads all of it, too, and keeps an incomplete
+/// head. Once the head is complete, the [remaining](Self::remaining) bytes belong to the
+/// connection.
 ///
 /// ```
 /// let mut received = [0x82, 0x01, 0x2a];

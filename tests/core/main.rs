@@ -14,6 +14,7 @@ mod ending;
 mod errors;
 mod flow_control;
 mod frames;
+mod guide;
 mod in_place;
 mod keepalive;
 mod printing;
