@@ -87,7 +87,7 @@ impl<S, R: Role> Driver<S, R> {
             io,
             connection,
             out,
-            inbox: (!inbox.is_empty()).then_some(inbox),
+            inbox: spare::give_back(inbox),
             wakers: Wakers::new(),
             clock: Clock::new(KeepaliveConfig::default()),
             is_unflushed: false,
@@ -589,7 +589,7 @@ impl<S, R: Role> Driver<S, R> {
 }
 
 /// Writes once, and marks what was written as sent.
-fn poll_write_some<S: AsyncWrite + Unpin>(
+pub(crate) fn poll_write_some<S: AsyncWrite + Unpin>(
     io: &mut S,
     out: &mut Outbox,
     cx: &mut Context<'_>,
