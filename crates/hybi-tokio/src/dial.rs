@@ -105,3 +105,80 @@ async fn race<T, F: Future<Output = io::Result<T>>>(
     })
     .await
 }
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+    use std::future::pending;
+
+    use super::*;
+
+    fn addresses(texts: &[&str]) -> Vec<SocketAddr> {
+        texts.iter().map(|text| text.parse().unwrap()).collect()
+    }
+
+    /// RFC 8305 §4.
+    #[test]
+    fn address_families_alternate_and_nothing_is_tried_twice() {
+        for (found, want) in [
+            (&["[::1]:1", "[::2]:1", "1.1.1.1:1", "[::1]:1"][..], "[::1]:1 1.1.1.1:1 [::2]:1"),
+            (&["1.1.1.1:1", "2.2.2.2:1", "[::1]:1"], "1.1.1.1:1 [::1]:1 2.2.2.2:1"),
+            (&[], ""),
+        ] {
+            let order: Vec<_> =
+                alternate(addresses(found).into_iter()).iter().map(ToString::to_string).collect();
+            assert_eq!(order.join(" "), want);
+        }
+    }
+
+    /// RFC 8305 §5.
+    #[tokio::test(start_paused = true)]
+    async fn a_silent_address_delays_the_next_by_250_ms() {
+        let (start, tried) = (Instant::now(), RefCell::new(Vec::new()));
+        let connect = |address: SocketAddr| {
+            tried.borrow_mut().push((address.port(), start.elapsed().as_millis()));
+            async move { if address.port() < 3 { pending().await } else { Ok(address) } }
+        };
+        let silent = addresses(&["[::1]:1", "1.1.1.1:2", "[::1]:3", "1.1.1.1:4"]);
+        assert_eq!(race(silent, connect).await.unwrap().port(), 3);
+        assert_eq!(tried.into_inner(), [(1, 0), (2, 250), (3, 500)]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_refusal_is_followed_by_the_next_at_once_and_all_are_told() {
+        let start = Instant::now();
+        let connect = |address: SocketAddr| async move {
+            let kinds = [io::ErrorKind::ConnectionRefused, io::ErrorKind::HostUnreachable];
+            Err::<(), _>(kinds[usize::from(address.port() - 1)].into())
+        };
+        let failures = race(addresses(&["[::1]:1", "1.1.1.1:2"]), connect).await.unwrap_err();
+        let told: Vec<_> = failures.iter().map(ToString::to_string).collect();
+        assert_eq!(told, ["[::1]:1: connection refused", "1.1.1.1:2: host unreachable"]);
+        assert!(start.elapsed().is_zero());
+    }
+
+    /// One that was silent may answer while others fail.
+    #[tokio::test(start_paused = true)]
+    async fn a_slow_address_wins_over_a_dead_one() {
+        let connect = |address: SocketAddr| async move {
+            if address.port() == 2 {
+                return Err(io::ErrorKind::ConnectionRefused.into());
+            }
+            sleep(Duration::from_secs(3)).await;
+            Ok(address)
+        };
+        let won = race(addresses(&["[::1]:1", "1.1.1.1:2"]), connect).await.unwrap();
+        assert_eq!(won.port(), 1);
+    }
+
+    #[tokio::test]
+    async fn an_address_is_not_looked_up() {
+        for (host, want) in [
+            ("127.0.0.1", "127.0.0.1:80"),
+            ("::1", "[::1]:80"),
+            ("[2001:DB8::1]", "[2001:db8::1]:80"),
+        ] {
+            assert_eq!(look_up(host, 80).await.unwrap(), [want.parse().unwrap()], "{host}");
+        }
+    }
+}

@@ -1,4 +1,4 @@
-//! WebSocket (RFC 6455) for tokio, on the protocol core [`hybi`].
+#![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 // In all code that is shipped, but not in its tests.
