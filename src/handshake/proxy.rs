@@ -79,23 +79,22 @@ impl<'a> ProxyRequest<'a> {
         self
     }
 
-    /// Sets another host and port to reach.
-    #[cfg(all(feature = "std", feature = "rand"))]
-    pub(crate) fn with_target(mut self, host: impl Into<Cow<'a, str>>, port: u16) -> Self {
+    /// Sets another host and port to reach, to ask one proxy for many tunnels.
+    pub fn with_target(mut self, host: impl Into<Cow<'a, str>>, port: u16) -> Self {
         self.host = host.into();
         self.port = port;
         self
     }
 
-    /// Sets the `Proxy-Authorization`, in place of earlier credentials.
-    #[cfg(all(feature = "std", feature = "rand"))]
-    pub(crate) fn authorization(mut self, value: impl Into<FieldValue<'a>>) -> Self {
+    /// Sets the `Proxy-Authorization`, in place of earlier credentials: the answer to a 407.
+    pub fn authorization(mut self, value: impl Into<FieldValue<'a>>) -> Self {
         self.fields.remove(AUTHORIZATION);
         self.field(AUTHORIZATION, value)
     }
 
     /// Returns the target of the request: `host:port`.
-    pub(crate) fn target(&self) -> String {
+    #[must_use]
+    pub fn target(&self) -> String {
         let mut target = String::new();
         // Writing to a String never fails.
         let _ = write_authority(without_brackets(&self.host), Some(self.port), &mut target);

@@ -1,0 +1,96 @@
+//! The keep-alive of the core, by the clock of the runtime.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use hybi::keepalive::{Keepalive, KeepaliveConfig, KeepaliveError};
+use hybi::{Connection, Event, Outbox, Role};
+use tokio::time::{Instant, Sleep, sleep_until};
+
+pub(crate) struct Clock {
+    keepalive: Keepalive,
+    start: Instant,
+    /// The next deadline of something other than the keep-alive.
+    other: Option<Instant>,
+    /// Made when there is a first deadline to wait for, so that a connection without any needs no
+    /// timer.
+    sleep: Option<Pin<Box<Sleep>>>,
+}
+
+/// What to do next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Due {
+    /// Write and read, then look at the clock again.
+    Round,
+    /// Wait for the time, or for the stream.
+    Wait,
+}
+
+impl Clock {
+    pub(crate) fn new(config: KeepaliveConfig) -> Self {
+        Self {
+            keepalive: Keepalive::new(config, Duration::ZERO),
+            start: Instant::now(),
+            other: None,
+            sleep: None,
+        }
+    }
+
+    /// Sets another deadline to be woken for, or none.
+    pub(crate) fn wake_at(&mut self, deadline: Option<Instant>) {
+        self.other = deadline;
+    }
+
+    /// Sends a ping if one is due. Returns whether a round is due, or else arranges to be woken in
+    /// time.
+    ///
+    /// # Errors
+    ///
+    /// The deadline that the peer has missed.
+    pub(crate) fn poll<R: Role>(
+        &mut self,
+        connection: &mut Connection<R>,
+        out: &mut Outbox,
+        cx: &mut Context<'_>,
+    ) -> Result<Due, KeepaliveError> {
+        let now = self.start.elapsed();
+        let wake = self.keepalive.poll(now, connection, out)?;
+        if wake.is_some_and(|wake| wake <= now) {
+            return Ok(Due::Round);
+        }
+        let wake = wake.and_then(|wake| self.start.checked_add(wake));
+        let Some(wake) = earlier(wake, self.other) else { return Ok(Due::Wait) };
+        let sleep = self.sleep.get_or_insert_with(|| Box::pin(sleep_until(wake)));
+        // A timer that is set too early costs one poll. To move it at each message costs more.
+        if wake < sleep.deadline() || sleep.is_elapsed() {
+            sleep.as_mut().reset(wake);
+        }
+        match sleep.as_mut().poll(cx) {
+            Poll::Ready(()) => Ok(Due::Round),
+            Poll::Pending => Ok(Due::Wait),
+        }
+    }
+
+    /// Notes that bytes have arrived.
+    pub(crate) fn heard(&mut self) {
+        self.keepalive.heard(self.start.elapsed());
+    }
+
+    /// Returns whether this is the pong to a ping of the keep-alive.
+    pub(crate) fn see(&mut self, event: &Event<'_>) -> bool {
+        matches!(event, Event::Pong(_)) && self.keepalive.see(event, self.start.elapsed())
+    }
+
+    pub(crate) fn round_trip(&self) -> Option<Duration> {
+        self.keepalive.round_trip()
+    }
+}
+
+pub(crate) fn earlier(a: Option<Instant>, b: Option<Instant>) -> Option<Instant> {
+    match (a, b) {
+        (Some(a), Some(b)) => Some(a.min(b)),
+        (a, b) => a.or(b),
+    }
+}

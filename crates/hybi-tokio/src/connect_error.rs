@@ -1,0 +1,156 @@
+//! The errors of connecting.
+
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+
+use hybi::handshake::{HandshakeUsageError, Refusal, ResponseError};
+use hybi::uri::UriError;
+
+/// Why a client did not get a connection.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum ConnectError {
+    /// The URI is not a WebSocket URI.
+    Uri(UriError),
+    /// The URI is `wss:`, and the crate was built without feature `rustls`. Enable it, or bring a
+    /// stream that does TLS: [`Connector`](crate::Connector#tls) says how.
+    NeedsTls,
+    /// TLS failed: the server's certificate is not trusted or not for this host, or the two sides
+    /// have no version or cipher in common. Or the platform's certificates could not be loaded.
+    Tls(io::Error),
+    /// The request cannot be sent as it is: the caller's mistake. Nothing was written.
+    Usage(HandshakeUsageError),
+    /// The name of the host could not be looked up.
+    Resolve(io::Error),
+    /// No address of the host, or of the proxy, could be reached: each with its reason, in the
+    /// order in which they failed.
+    Connect(Vec<AddressError>),
+    /// The time-out has passed.
+    TimedOut,
+    /// The stream failed or ended during the handshake.
+    Io(io::Error),
+    /// The response of the server or proxy broke a rule.
+    Response(ResponseError),
+    /// The server refused: an error, a redirect (which is never followed), a demand for
+    /// credentials. It has as much of the body as came within 5 s and the time-out.
+    Refused(Box<Refusal>),
+    /// The proxy refused, likewise. [`Proxy::authorize`](crate::Proxy::authorize) can answer a
+    /// demand for credentials.
+    ProxyRefused(Box<Refusal>),
+}
+
+impl ConnectError {
+    /// Returns a code for logs, metrics and other languages, such as `"connect-refused"`. It is as
+    /// stable as [`ProtocolError::name`](hybi::ProtocolError::name). For an error that it holds,
+    /// that is the error's own name.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Uri(error) => error.name(),
+            Self::NeedsTls => "connect-needs-tls",
+            Self::Tls(_) => "connect-tls",
+            Self::Usage(error) => error.name(),
+            Self::Resolve(_) => "connect-resolve",
+            Self::Connect(_) => "connect-unreachable",
+            Self::TimedOut => "connect-timed-out",
+            Self::Io(_) => "connect-failed",
+            Self::Response(error) => error.name(),
+            Self::Refused(_) => "connect-refused",
+            Self::ProxyRefused(_) => "connect-proxy-refused",
+        }
+    }
+}
+
+impl From<UriError> for ConnectError {
+    fn from(error: UriError) -> Self {
+        Self::Uri(error)
+    }
+}
+
+impl From<HandshakeUsageError> for ConnectError {
+    fn from(error: HandshakeUsageError) -> Self {
+        Self::Usage(error)
+    }
+}
+
+impl From<ResponseError> for ConnectError {
+    fn from(error: ResponseError) -> Self {
+        Self::Response(error)
+    }
+}
+
+impl From<io::Error> for ConnectError {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
+impl fmt::Display for ConnectError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Uri(error) => error.fmt(f),
+            Self::NeedsTls => f.write_str(
+                "wss: needs TLS: build hybi-tokio with its feature rustls, or open a TCP \
+                 connection with Connector::connect_tcp, wrap it with a TLS crate, and pass that \
+                 stream to Connector::connect_over",
+            ),
+            Self::Tls(error) => write!(f, "TLS failed: {error}"),
+            Self::Usage(error) => error.fmt(f),
+            Self::Resolve(error) => write!(f, "the host could not be looked up: {error}"),
+            Self::Connect(failures) => {
+                f.write_str("the host could not be reached")?;
+                let mut separator = ": ";
+                for failure in failures {
+                    write!(f, "{separator}{failure}")?;
+                    separator = "; ";
+                }
+                Ok(())
+            }
+            Self::TimedOut => f.write_str("connecting took too long"),
+            Self::Io(error) => write!(f, "the stream failed during the handshake: {error}"),
+            Self::Response(error) => error.fmt(f),
+            Self::Refused(refusal) => write!(f, "the server refused: {refusal}"),
+            Self::ProxyRefused(refusal) => write!(f, "the proxy refused: {refusal}"),
+        }
+    }
+}
+
+// `Display` prints the inner error, so `source` skips it.
+impl std::error::Error for ConnectError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Resolve(error) | Self::Io(error) | Self::Tls(error) => error.source(),
+            Self::Connect(failures) => failures.last().and_then(|failure| failure.source()),
+            Self::Uri(_)
+            | Self::NeedsTls
+            | Self::Usage(_)
+            | Self::TimedOut
+            | Self::Response(_)
+            | Self::Refused(_)
+            | Self::ProxyRefused(_) => None,
+        }
+    }
+}
+
+/// Why an address of a host could not be reached.
+#[derive(Debug)]
+pub struct AddressError {
+    /// The address that was tried.
+    pub address: SocketAddr,
+    /// The error of the system.
+    pub error: io::Error,
+}
+
+impl fmt::Display for AddressError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.address, self.error)
+    }
+}
+
+// `Display` prints the inner error, so `source` skips it.
+impl std::error::Error for AddressError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.error.source()
+    }
+}

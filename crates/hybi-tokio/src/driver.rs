@@ -1,0 +1,617 @@
+//! [`Driver`]: a connection over a stream, as functions to be polled.
+//!
+//! All state is here and in the connection, never in a future. So any future of this crate can be
+//! dropped at any point, and the next call goes on where it was.
+
+use std::io::{self, IoSlice};
+use std::mem;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use hybi::connection::{Abnormal, Chunk, ChunkEvent, Closed, ReadyState, Transport};
+use hybi::frame::CloseReason;
+use hybi::keepalive::KeepaliveConfig;
+use hybi::{Connection, Event, Inbox, Input, Outbox, Role, UsageError};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::task::coop::poll_proceed;
+use tokio::time::Instant;
+
+use crate::clock::{Clock, Due};
+use crate::ending::{Ending, leaving_code};
+use crate::error::{Error, IoFailure};
+use crate::outgoing::Outgoing;
+use crate::spare;
+use crate::wakers::{Half, Wakers};
+
+/// How many bytes may be unsent before a call that sends waits.
+const BACKLOG_MAX: usize = 64 << 10;
+/// How many unread bytes may be in memory while a call that sends waits and looks for signs of
+/// life.
+const AHEAD_MAX: usize = 16 << 10;
+/// How long to wait for the end of the stream after the last word of both sides.
+const LINGER: Duration = Duration::from_secs(1);
+/// How many bytes to read and drop meanwhile.
+const LINGER_BYTES_MAX: usize = 16 << 20;
+/// How much memory an idle connection keeps for its output.
+const IDLE_OUT: usize = 512;
+/// The kernel copies as fast whether it has more slices or fewer, but each call costs.
+const SLICES_MAX: usize = 32;
+
+pub(crate) struct Driver<S, R> {
+    io: S,
+    connection: Connection<R>,
+    out: Outbox,
+    /// Bytes that have been read. Only a connection with unread ones has a buffer.
+    inbox: Option<Inbox>,
+    wakers: Wakers,
+    clock: Clock,
+    /// Whether the stream may hold written bytes back.
+    is_unflushed: bool,
+    write_failure: Option<IoFailure>,
+    input_has_ended: bool,
+    output_has_ended: bool,
+    /// Whether the connection ended with bytes unsent.
+    has_dropped_output: bool,
+    lingering: Option<Lingering>,
+    linger: Duration,
+    /// How the connection will have ended once the stream has: with the peer's Close frame, with
+    /// the rule that the peer broke, or with the end of the input.
+    last_word: Option<Ending>,
+    ending: Option<Ending>,
+    /// Whether a part of a message has been received, and not its end.
+    is_in_chunks: bool,
+    chunked_bytes_max: Option<u64>,
+    backlog_max: usize,
+}
+
+/// The wait for the end of the stream.
+#[derive(Clone, Copy)]
+struct Lingering {
+    /// `None`: as long as it takes.
+    until: Option<Instant>,
+    bytes_left: usize,
+}
+
+/// The result of taking an event from the input.
+enum Taking<T> {
+    Taken(T),
+    /// There is no whole event in the input that has been read.
+    NeedsInput,
+}
+
+impl<S, R: Role> Driver<S, R> {
+    pub(crate) fn new(io: S, connection: Connection<R>, inbox: Inbox, out: Outbox) -> Self {
+        let inbox = inbox.in_place_up_to(0);
+        Self {
+            io,
+            connection,
+            out,
+            inbox: spare::give_back(inbox),
+            wakers: Wakers::new(),
+            clock: Clock::new(KeepaliveConfig::default()),
+            is_unflushed: false,
+            write_failure: None,
+            input_has_ended: false,
+            output_has_ended: false,
+            has_dropped_output: false,
+            lingering: None,
+            linger: LINGER,
+            last_word: None,
+            ending: None,
+            is_in_chunks: false,
+            chunked_bytes_max: None,
+            backlog_max: BACKLOG_MAX,
+        }
+    }
+
+    pub(crate) const fn io(&self) -> &S {
+        &self.io
+    }
+
+    pub(crate) const fn connection(&self) -> &Connection<R> {
+        &self.connection
+    }
+
+    pub(crate) const fn connection_mut(&mut self) -> &mut Connection<R> {
+        &mut self.connection
+    }
+
+    pub(crate) fn closed(&self) -> Option<&Closed> {
+        self.ending.as_ref().map(|ending| &ending.closed)
+    }
+
+    pub(crate) fn unsent_bytes(&self) -> usize {
+        self.out.len()
+    }
+
+    pub(crate) fn round_trip(&self) -> Option<Duration> {
+        self.clock.round_trip()
+    }
+
+    pub(crate) fn message_bytes_left(&self) -> Option<u64> {
+        self.connection.message_bytes_left()
+    }
+
+    pub(crate) fn ready_state(&self) -> ReadyState {
+        match self.connection.ready_state() {
+            _ if self.ending.is_some() => ReadyState::Closed,
+            ReadyState::Open if self.write_failure.is_none() => ReadyState::Open,
+            _ => ReadyState::Closing,
+        }
+    }
+
+    pub(crate) fn set_keepalive(&mut self, config: KeepaliveConfig) {
+        self.clock = Clock::new(config);
+        self.wakers.wake_all(); // for its timer
+    }
+
+    pub(crate) fn set_linger(&mut self, time: Duration) {
+        self.linger = time;
+    }
+
+    pub(crate) fn set_chunked_bytes_max(&mut self, bytes: Option<u64>) {
+        self.chunked_bytes_max = bytes;
+    }
+
+    pub(crate) fn set_backlog_max(&mut self, bytes: usize) {
+        self.backlog_max = bytes;
+        self.wakers.wake_all();
+    }
+
+    /// Returns the stream, the connection, the unread bytes and the unsent ones.
+    pub(crate) fn into_parts(self) -> (S, Connection<R>, Inbox, Outbox) {
+        (self.io, self.connection, self.inbox.unwrap_or_default(), self.out)
+    }
+
+    /// Ends the connection. A reason that the peer gave takes precedence.
+    pub(crate) fn end(&mut self, otherwise: Ending) {
+        // Nothing can be sent afterwards.
+        let _ = self.connection.end_of_input(&mut self.out);
+        let ending = self.ending.take().or_else(|| self.last_word.take()).unwrap_or(otherwise);
+        self.ending = Some(ending);
+        self.has_dropped_output |= !self.out.is_empty();
+        self.out = Outbox::new();
+        self.inbox = None;
+        self.wakers.wake_all();
+    }
+
+    /// Returns how the connection has ended, or will end, as the peer has said its last word.
+    fn reason(&self) -> Option<&Ending> {
+        self.ending.as_ref().or(self.last_word.as_ref())
+    }
+
+    /// Returns the error of a call that sends, if nothing can be sent any more.
+    fn check_open(&mut self) -> Result<(), Error> {
+        if self.connection.writer().ready_state() != ReadyState::Open || self.ending.is_some() {
+            return Err(self.explain(UsageError::Closed));
+        }
+        self.check_stream()
+    }
+
+    fn check_stream(&self) -> Result<(), Error> {
+        match &self.write_failure {
+            None => Ok(()),
+            Some(failure) => Err(match self.reason() {
+                Some(ending) => ending.error_of_sending(),
+                None => failure.to_error().into(),
+            }),
+        }
+    }
+
+    /// Returns the reason why nothing can be sent instead of the error of sending, if there is one.
+    fn explain(&self, error: UsageError) -> Error {
+        match self.reason() {
+            Some(ending) if error == UsageError::Closed => ending.error_of_sending(),
+            _ => error.into(),
+        }
+    }
+
+    /// Encodes something, to be written by a later call.
+    pub(crate) fn feed(
+        &mut self,
+        encode: impl FnOnce(&mut Connection<R>, &mut Outbox) -> Result<(), UsageError>,
+    ) -> Result<(), Error> {
+        self.check_stream()?;
+        encode(&mut self.connection, &mut self.out).map_err(|error| self.explain(error))
+    }
+
+    /// Takes the next event that `pick` makes something of. Returns also whether there was a reply.
+    fn take_event<T>(
+        &mut self,
+        pick: &mut impl FnMut(Event<'_>, &mut Outgoing<'_, R>) -> Option<T>,
+    ) -> (Taking<T>, bool) {
+        let mut has_replied = false;
+        let Self { connection, out, inbox, clock, write_failure, .. } = self;
+        let mut input = input(inbox);
+        loop {
+            let is_after_our_close = connection.writer().ready_state() != ReadyState::Open;
+            match connection.receive(&mut input, out) {
+                Ok(None) => return (Taking::NeedsInput, has_replied),
+                Ok(Some(event)) => {
+                    if clock.see(&event) {
+                        continue;
+                    }
+                    has_replied |= matches!(event, Event::Ping(_) | Event::Close(_));
+                    if let Event::Close(reason) = &event {
+                        let reason = reason.clone().map(CloseReason::into_owned);
+                        self.last_word = Some(Closed::Clean(reason).into());
+                        self.wakers.wake_all(); // whoever waits to send
+                    }
+                    let mut outgoing = Outgoing::new(connection, out, write_failure.as_ref());
+                    if let Some(picked) = pick(event, &mut outgoing) {
+                        return (Taking::Taken(picked), has_replied);
+                    }
+                }
+                Err(error) => {
+                    self.last_word = Some(Ending::protocol(error, is_after_our_close));
+                    self.wakers.wake_all();
+                }
+            }
+        }
+    }
+
+    /// Takes the next part of a message, likewise.
+    fn take_chunk(&mut self) -> (Taking<Chunk<'static>>, bool) {
+        let mut has_replied = false;
+        let Self { connection, out, inbox, clock, .. } = self;
+        let mut input = input(inbox);
+        loop {
+            let is_after_our_close = connection.writer().ready_state() != ReadyState::Open;
+            let event = match self.chunked_bytes_max {
+                Some(max) => connection.receive_chunk_within(max, &mut input, out),
+                None => connection.receive_chunk(&mut input, out),
+            };
+            match event {
+                Ok(Some(ChunkEvent::Chunk(chunk))) => {
+                    self.is_in_chunks = !chunk.last;
+                    return (Taking::Taken(chunk.into_owned()), has_replied);
+                }
+                Ok(Some(ChunkEvent::Control(event))) => {
+                    has_replied |= matches!(event, Event::Ping(_) | Event::Close(_));
+                    clock.see(&event);
+                    if let Event::Close(reason) = event {
+                        let reason = reason.map(CloseReason::into_owned);
+                        self.last_word = Some(Closed::Clean(reason).into());
+                        self.wakers.wake_all();
+                    }
+                }
+                Ok(_) => return (Taking::NeedsInput, has_replied),
+                Err(error) => {
+                    self.last_word = Some(Ending::protocol(error, is_after_our_close));
+                    self.wakers.wake_all();
+                }
+            }
+        }
+    }
+
+    /// Gives the read buffer back, if nothing in it is unread.
+    fn rest(&mut self) {
+        self.inbox = self.inbox.take().and_then(spare::give_back);
+    }
+}
+
+fn input(inbox: &mut Option<Inbox>) -> Input<'_> {
+    match inbox {
+        Some(inbox) => inbox.input(),
+        None => Input::new(&mut []),
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> Driver<S, R> {
+    /// Receives the next event that `pick` makes something of.
+    pub(crate) fn poll_event<T>(
+        &mut self,
+        half: Half,
+        cx: &mut Context<'_>,
+        pick: &mut impl FnMut(Event<'_>, &mut Outgoing<'_, R>) -> Option<T>,
+    ) -> Poll<Result<Option<T>, Error>> {
+        if self.is_in_chunks && self.ending.is_none() {
+            return Poll::Ready(Err(UsageError::MessageInChunks.into()));
+        }
+        self.poll_take(half, cx, |driver| driver.take_event(pick))
+    }
+
+    /// Receives the next part of a message.
+    pub(crate) fn poll_chunk(
+        &mut self,
+        half: Half,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Option<Chunk<'static>>, Error>> {
+        self.poll_take(half, cx, Self::take_chunk)
+    }
+
+    fn poll_take<T>(
+        &mut self,
+        half: Half,
+        cx: &mut Context<'_>,
+        mut take: impl FnMut(&mut Self) -> (Taking<T>, bool),
+    ) -> Poll<Result<Option<T>, Error>> {
+        // What has been read may be many messages. Other tasks must get their turn between them.
+        let budget = ready!(poll_proceed(cx));
+        loop {
+            if let Some(ending) = &self.ending {
+                budget.made_progress();
+                return Poll::Ready(ending.result());
+            }
+            let (taking, has_replied) = take(self);
+            if self.inbox.as_ref().is_some_and(Inbox::is_empty) {
+                self.rest();
+            }
+            if let Taking::Taken(taken) = taking {
+                if has_replied {
+                    // The reply must not wait until the caller comes back.
+                    let _ = self.poll_write(half, cx);
+                }
+                budget.made_progress();
+                return Poll::Ready(Ok(Some(taken)));
+            }
+            ready!(self.poll_transfer(half, cx));
+        }
+    }
+
+    /// Writes, reads once, and looks at the clock. Ready if something has happened.
+    fn poll_transfer(&mut self, half: Half, cx: &mut Context<'_>) -> Poll<()> {
+        let budget = ready!(poll_proceed(cx));
+        let is_written = self.poll_write(half, cx).is_ready();
+        if self.input_has_ended {
+            return self.poll_end(is_written, half, cx);
+        }
+        if is_written && self.has_finished(half, cx) {
+            return Poll::Ready(());
+        }
+        match self.poll_read(half, cx) {
+            Poll::Ready(n) => {
+                if n > 0 {
+                    budget.made_progress();
+                }
+                if self.connection.ready_state() != ReadyState::Open {
+                    let _ = self.poll_clock(is_written, half, cx); // closing takes only so long
+                }
+                Poll::Ready(())
+            }
+            Poll::Pending => {
+                self.out.shrink_to(IDLE_OUT);
+                self.poll_clock(is_written, half, cx)
+            }
+        }
+    }
+
+    /// Reads once. Returns how many bytes, and 0 also if the connection has ended.
+    fn poll_read(&mut self, half: Half, cx: &Context<'_>) -> Poll<usize> {
+        let mut inbox = self.inbox.take().unwrap_or_else(spare::take);
+        let mut room = ReadBuf::new(inbox.room());
+        let mut cx = self.wakers.for_reading(half, cx);
+        let read = Pin::new(&mut self.io).poll_read(&mut cx, &mut room);
+        let n = room.filled().len();
+        inbox.filled(n);
+        self.inbox = spare::give_back(inbox);
+        match ready!(read) {
+            Ok(()) => {
+                if n == 0 {
+                    self.input_has_ended = true;
+                } else {
+                    self.clock.heard();
+                }
+                if let Some(lingering) = &mut self.lingering {
+                    lingering.bytes_left = lingering.bytes_left.saturating_sub(n);
+                }
+                Poll::Ready(n)
+            }
+            Err(error) => {
+                self.end(Ending::io(&error));
+                Poll::Ready(0)
+            }
+        }
+    }
+
+    /// Writes until nothing is unsent, or nothing can be written any more.
+    fn poll_write(&mut self, half: Half, cx: &Context<'_>) -> Poll<()> {
+        if self.write_failure.is_some() || self.output_has_ended {
+            self.out.clear();
+            return Poll::Ready(());
+        }
+        if self.out.is_empty() && !self.is_unflushed {
+            return Poll::Ready(());
+        }
+        let mut cx = self.wakers.for_writing(half, cx);
+        let written = loop {
+            if self.out.is_empty() {
+                // A pong that was held back.
+                self.connection.writer().flush_replies(&mut self.out);
+                if self.out.is_empty() {
+                    let flushed = Pin::new(&mut self.io).poll_flush(&mut cx);
+                    self.is_unflushed = flushed.is_pending();
+                    break ready!(flushed);
+                }
+            }
+            match ready!(poll_write_some(&mut self.io, &mut self.out, &mut cx)) {
+                Ok(()) => self.is_unflushed = true,
+                Err(error) => break Err(error),
+            }
+        };
+        if let Err(error) = written {
+            self.write_failure = Some(IoFailure::new(&error));
+            self.has_dropped_output |= !self.out.is_empty();
+            self.out.clear(); // nothing may follow half a frame
+        }
+        Poll::Ready(())
+    }
+
+    /// Ends the output once both sides have said their last word and it has been written. Returns
+    /// whether the connection has ended.
+    fn has_finished(&mut self, half: Half, cx: &Context<'_>) -> bool {
+        let transport = self.connection.transport();
+        if transport == Transport::Keep {
+            return false;
+        }
+        let linger = self.linger;
+        let lingering = *self.lingering.get_or_insert_with(|| Lingering {
+            until: Instant::now().checked_add(linger),
+            bytes_left: LINGER_BYTES_MAX,
+        });
+        let is_late = lingering.until.is_some_and(|until| until <= Instant::now());
+        let is_over = is_late || lingering.bytes_left == 0;
+        if is_over || transport == Transport::Close {
+            let _ = self.poll_shutdown(half, cx);
+        }
+        if is_over {
+            self.end(Ending::abnormal(Abnormal::Terminated));
+        }
+        is_over
+    }
+
+    fn poll_shutdown(&mut self, half: Half, cx: &Context<'_>) -> Poll<()> {
+        if !self.output_has_ended {
+            let mut cx = self.wakers.for_writing(half, cx);
+            // Whether it fails makes no difference: both sides have said everything.
+            let _ = ready!(Pin::new(&mut self.io).poll_shutdown(&mut cx));
+            self.output_has_ended = true;
+        }
+        Poll::Ready(())
+    }
+
+    /// Ends the connection after the end of the input, once everything has been written: the peer
+    /// may still read.
+    fn poll_end(&mut self, is_written: bool, half: Half, cx: &mut Context<'_>) -> Poll<()> {
+        let why = self.connection.end_of_input(&mut self.out);
+        if let Err(why) = why
+            && self.last_word.is_none()
+        {
+            self.last_word = Some(Ending::abnormal(why.into()));
+            self.wakers.wake_all();
+            return Poll::Ready(()); // write what it wrote
+        }
+        if !is_written || self.poll_shutdown(half, cx).is_pending() {
+            return self.poll_clock(is_written, half, cx);
+        }
+        self.end(Ending::abnormal(Abnormal::Terminated));
+        Poll::Ready(())
+    }
+
+    /// Looks at the clock, when everything that has arrived has been read. Ready if there is
+    /// something to do.
+    fn poll_clock(&mut self, is_written: bool, half: Half, cx: &Context<'_>) -> Poll<()> {
+        self.clock.wake_at(self.lingering.and_then(|lingering| lingering.until));
+        let mut cx = self.wakers.for_reading(half, cx);
+        match self.clock.poll(&mut self.connection, &mut self.out, &mut cx) {
+            Ok(Due::Round) => Poll::Ready(()),
+            // A pong that was held back.
+            Ok(Due::Wait) if is_written && !self.out.is_empty() => Poll::Ready(()),
+            Ok(Due::Wait) => Poll::Pending,
+            Err(error) => {
+                self.end(Ending::abnormal(error.into()));
+                Poll::Ready(())
+            }
+        }
+    }
+
+    /// Waits until less is unsent than the backlog may have.
+    pub(crate) fn poll_room(
+        &mut self,
+        half: Half,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), Error>> {
+        loop {
+            self.check_open()?;
+            if self.out.backlog() <= self.backlog_max {
+                return Poll::Ready(Ok(()));
+            }
+            let is_written = self.poll_write(half, cx).is_ready();
+            if self.out.backlog() > self.backlog_max {
+                ready!(self.poll_watch(is_written, half, cx));
+            }
+        }
+    }
+
+    /// Writes everything that is unsent.
+    pub(crate) fn poll_flush(
+        &mut self,
+        half: Half,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), Error>> {
+        loop {
+            if let Some(ending) = &self.ending {
+                let dropped = mem::take(&mut self.has_dropped_output);
+                return Poll::Ready(if dropped { Err(ending.error_of_sending()) } else { Ok(()) });
+            }
+            if self.poll_write(half, cx).is_ready() {
+                return Poll::Ready(self.check_stream());
+            }
+            ready!(self.poll_watch(false, half, cx));
+        }
+    }
+
+    /// Looks at the clock while a call waits to write. Reads ahead, because a pong or another sign
+    /// of life may have arrived; but little, because the program is not receiving. Ready if
+    /// something has happened.
+    fn poll_watch(&mut self, is_written: bool, half: Half, cx: &mut Context<'_>) -> Poll<()> {
+        let unread = self.inbox.as_ref().map_or(0, Inbox::len);
+        if self.input_has_ended || unread >= AHEAD_MAX {
+            return Poll::Pending; // what is left unread says that the peer lives
+        }
+        if self.poll_read(half, cx).is_ready() {
+            self.wakers.wake_all(); // whoever receives
+            return Poll::Ready(());
+        }
+        self.poll_clock(is_written, half, cx)
+    }
+
+    /// Drops what arrives until the connection has ended.
+    pub(crate) fn poll_ended(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        while self.ending.is_none() {
+            let _ = ready!(self.poll_chunk(Half::Reader, cx));
+        }
+        Poll::Ready(())
+    }
+}
+
+impl<S, R: Role> Driver<S, R> {
+    /// Starts the closing handshake, unless either side has done so.
+    pub(crate) fn start_close(
+        &mut self,
+        close: impl FnOnce(&mut Connection<R>, &mut Outbox) -> Result<(), UsageError>,
+    ) -> Result<(), Error> {
+        match close(&mut self.connection, &mut self.out) {
+            Ok(()) => {
+                self.wakers.wake_all(); // for the deadline
+                Ok(())
+            }
+            Err(UsageError::Closed) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Starts the closing handshake for no reason of the peer's.
+    pub(crate) fn leave(&mut self) {
+        let _ = self.start_close(|connection, out| connection.close(leaving_code::<R>(), "", out));
+    }
+}
+
+/// Writes once, and marks what was written as sent.
+pub(crate) fn poll_write_some<S: AsyncWrite + Unpin>(
+    io: &mut S,
+    out: &mut Outbox,
+    cx: &mut Context<'_>,
+) -> Poll<io::Result<()>> {
+    let io = Pin::new(io);
+    let written = if io.is_write_vectored() {
+        let mut slices = [&[][..]; SLICES_MAX];
+        let filled = out.unsent(&mut slices);
+        let slices = slices.map(IoSlice::new);
+        io.poll_write_vectored(cx, slices.get(..filled).unwrap_or_default())
+    } else {
+        io.poll_write(cx, out.front())
+    };
+    match ready!(written) {
+        Ok(0) => {
+            let kind = io::ErrorKind::WriteZero;
+            Poll::Ready(Err(io::Error::new(kind, "the stream accepts no more bytes")))
+        }
+        Ok(n) => {
+            out.sent(n);
+            Poll::Ready(Ok(()))
+        }
+        Err(error) => Poll::Ready(Err(error)),
+    }
+}

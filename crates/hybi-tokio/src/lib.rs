@@ -1,0 +1,50 @@
+#![doc = include_str!("../README.md")]
+#![forbid(unsafe_code)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+// In all code that is shipped, but not in its tests.
+#![cfg_attr(
+    not(test),
+    warn(
+        clippy::indexing_slicing,
+        clippy::arithmetic_side_effects,
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic
+    )
+)]
+
+mod acceptor;
+mod clock;
+mod connect_error;
+mod connector;
+mod dial;
+mod driver;
+mod ending;
+mod error;
+mod exchange;
+mod halves;
+mod maybe_tls;
+mod opening;
+mod outgoing;
+mod parts;
+mod proxy;
+mod spare;
+#[cfg(feature = "rustls")]
+mod tls;
+mod wakers;
+mod websocket;
+
+pub use acceptor::{AcceptError, Acceptor, Pending, receive_request};
+pub use connect_error::{AddressError, ConnectError};
+pub use connector::{ClientSocket, Connector, connect};
+pub use error::Error;
+pub use halves::{Reader, ReuniteError, Writer};
+pub use hybi;
+pub use maybe_tls::MaybeTls;
+pub use outgoing::Outgoing;
+pub use parts::Parts;
+pub use proxy::Proxy;
+#[cfg(feature = "rustls")]
+#[cfg_attr(docsrs, doc(cfg(feature = "rustls")))]
+pub use tokio_rustls;
+pub use websocket::WebSocket;
