@@ -109,10 +109,12 @@ impl<S, R: Role> Driver<S, R> {
         &self.io
     }
 
+    #[cfg(feature = "deflate")]
     pub(crate) const fn connection(&self) -> &Connection<R> {
         &self.connection
     }
 
+    #[cfg(feature = "deflate")]
     pub(crate) const fn connection_mut(&mut self) -> &mut Connection<R> {
         &mut self.connection
     }

@@ -582,7 +582,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Role + Unpin> Sink<Message> for WebSo
 
 /// Picks messages.
 pub(crate) fn message<R>(event: Event<'_>, _: &mut Outgoing<'_, R>) -> Option<Message> {
-    event.try_into().ok()
+    event.into_message()
 }
 
 /// Picks everything.
