@@ -1,0 +1,4 @@
+//! WebSocket over HTTP/1.1, behind hyper.
+
+pub mod client;
+pub mod server;
