@@ -140,9 +140,7 @@ impl<'a> Acceptance<'a> {
     /// response.
     ///
     /// ```
-    /// use hybi::handshake::{
-    ///     Acceptance, Rejection, Request, RequestParts, ServerHandshakeError,
-    /// };
+    /// use hybi::handshake::{Acceptance, Request, RequestParts, ServerHandshakeError};
     ///
     /// /// Returns the status of the response to what an HTTP stack has parsed.
     /// fn respond(parts: &RequestParts<'_>, acceptance: &Acceptance<'_>) -> u16 {
@@ -154,8 +152,7 @@ impl<'a> Acceptance<'a> {
     ///         Ok(status)
     ///     }) {
     ///         Ok(status) => return status,
-    ///         Err(ServerHandshakeError::Request(error)) => error.rejection(),
-    ///         Err(_) => Rejection::new(500), // our own mistake
+    ///         Err(error) => error.rejection(), // a 500 if it is our own mistake
     ///     };
     ///     rejection.status() // send this, `rejection.fields()` and `rejection.content()`
     /// }
@@ -175,9 +172,9 @@ impl<'a> Acceptance<'a> {
     ///
     /// # Errors
     ///
-    /// [`ServerHandshakeError::Request`]: the request breaks a rule, or its origin is not allowed;
-    /// [`RequestError::rejection`](super::RequestError::rejection) is the response.
+    /// [`ServerHandshakeError::Request`]: the request breaks a rule, or its origin is not allowed.
     /// [`ServerHandshakeError::Usage`]: the subprotocol or a field cannot be sent.
+    /// [`ServerHandshakeError::rejection`] is the response.
     pub fn check(&self, request: &Request<'_>) -> Result<Accepted<'_>, ServerHandshakeError> {
         self.fields.check(None)?;
         let subprotocol = self.subprotocol.as_deref();

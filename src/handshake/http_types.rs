@@ -33,7 +33,7 @@ impl<'a> Request<'a> {
     ///
     /// ```
     /// use bytes::Bytes;
-    /// use hybi::handshake::{Acceptance, Request, ServerHandshakeError};
+    /// use hybi::handshake::{Acceptance, HandshakeUsageError, Request, ServerHandshakeError};
     /// use hybi::{Connection, Server};
     ///
     /// type Answer = (http::Response<Bytes>, Option<Connection<Server>>);
@@ -42,16 +42,13 @@ impl<'a> Request<'a> {
     /// fn answer<B>(
     ///     request: &http::Request<B>,
     ///     acceptance: &Acceptance<'_>,
-    /// ) -> Result<Answer, ServerHandshakeError> {
+    /// ) -> Result<Answer, HandshakeUsageError> {
     ///     let opened = Request::from_http(request, None)
     ///         .map_err(ServerHandshakeError::from)
     ///         .and_then(|request| Ok(acceptance.check(&request)?.into_http()?));
     ///     match opened {
     ///         Ok((response, ws)) => Ok((response.map(|()| Bytes::new()), Some(ws))),
-    ///         Err(ServerHandshakeError::Request(error)) => {
-    ///             Ok((error.rejection().into_http()?, None))
-    ///         }
-    ///         Err(error) => Err(error), // our own mistake
+    ///         Err(error) => Ok((error.rejection().into_http()?, None)),
     ///     }
     /// }
     ///

@@ -4,7 +4,7 @@ use alloc::borrow::Cow;
 use alloc::format;
 use core::fmt;
 
-use super::error::{HandshakeUsageError, RequestError};
+use super::error::{HandshakeUsageError, RequestError, ServerHandshakeError};
 use super::extra_fields::{ExtraFields, FieldValue};
 use crate::http::fields::is_field_value;
 
@@ -142,6 +142,17 @@ impl RequestError {
         match self {
             Self::Method => rejection.field("Allow", "GET"),
             _ => rejection,
+        }
+    }
+}
+
+impl ServerHandshakeError {
+    /// Returns the response to the request that was not accepted: [`RequestError::rejection`], or a
+    /// 500 without a body for a mistake of the caller, which concerns only you: log the error.
+    pub fn rejection(self) -> Rejection<'static> {
+        match self {
+            Self::Request(error) => error.rejection(),
+            Self::Usage(_) => Rejection::new(500),
         }
     }
 }

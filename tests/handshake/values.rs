@@ -199,16 +199,26 @@ fn a_refused_request_has_a_response_as_values() {
     ] {
         let request = Request::from_parts(&parts).unwrap();
         let terms = Acceptance::from_origins(["http://example.net"]).unwrap();
-        let ServerHandshakeError::Request(error) = terms.check(&request).unwrap_err() else {
-            panic!()
-        };
+        let error = terms.check(&request).unwrap_err();
         let rejection = error.rejection();
-        assert_eq!((error.status(), rejection.status()), (status, status));
+        assert_eq!(rejection.status(), status);
         let mut fields: Vec<_> = rejection.fields().collect();
         assert_eq!(fields.pop(), Some(("Content-Type", &b"text/plain; charset=utf-8"[..])));
         assert_eq!(fields, want);
         assert_eq!(rejection.content(), format!("{error}\n").as_bytes());
     }
+}
+
+/// It is nobody else's business what it was.
+#[test]
+fn a_mistake_of_ours_is_a_500_that_tells_nothing() {
+    let request = Request::from_parts(&parts()).unwrap();
+    let terms = Acceptance::from_any_origin().field("Upgrade", "h2c");
+    let error = terms.check(&request).unwrap_err();
+    assert!(matches!(error, ServerHandshakeError::Usage(_)), "{error}");
+    let rejection = error.rejection();
+    assert_eq!((rejection.status(), rejection.content()), (500, &b""[..]));
+    assert_eq!(rejection.fields().next(), None);
 }
 
 /// RFC 6455 §4.1: any other status is an answer of HTTP's.
