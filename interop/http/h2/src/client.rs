@@ -2,12 +2,13 @@
 
 use std::error::Error;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use h2::client::SendRequest;
 use h2::{Ping, ext::Protocol};
-use hybi::RandomKeys;
 use hybi::handshake::{ClientRequest, Response, ResponseError};
-use hybi_http_shared::conversation::Opening;
+use hybi::{Inbox, RandomKeys};
+use hybi_http_shared::client::{Open, Opening, REFUSAL_BYTES_MAX};
+use hybi_http_shared::pump::Source;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::transport::{Incoming, Outgoing};
@@ -21,14 +22,12 @@ pub async fn connect(
     io: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
 ) -> Result<SendRequest<Bytes>, Box<dyn Error>> {
     let (requests, mut connection) = h2::client::handshake(io).await?;
-    let mut pings = connection.ping_pong().ok_or("there are no pings")?;
+    let mut pings = connection.ping_pong().ok_or("somebody else pings")?;
     tokio::spawn(connection);
     // The server's SETTINGS come before anything else from it, so also before the pong.
     pings.ping(Ping::opaque()).await?;
-    match requests.is_extended_connect_protocol_enabled() {
-        true => Ok(requests),
-        false => Err("the server takes no extended CONNECT".into()),
-    }
+    let takes_it = requests.is_extended_connect_protocol_enabled();
+    if takes_it { Ok(requests) } else { Err("the server takes no extended CONNECT".into()) }
 }
 
 /// Opens a WebSocket on that connection.
@@ -44,20 +43,15 @@ pub async fn open(
     let mut head = prepared.to_http()?;
     head.extensions_mut().insert(Protocol::from_static("websocket"));
     let (response, out) = requests.clone().ready().await?.send_request(head, false)?;
-    let (head, mut body) = response.await?.into_parts();
-    let head = http::Response::from_parts(head, ());
+    let (head, body) = response.await?.into_parts();
+    let (head, mut body) = (http::Response::from_parts(head, ()), Incoming(body));
     let response = Response::from_http(&head)?;
     match prepared.open(&response, RandomKeys) {
-        Ok(ws) => {
-            let subprotocol = response.subprotocol().map(str::to_owned);
-            Ok(Opening::Open(ws, subprotocol, (Incoming(body), Outgoing(out))))
-        }
+        Ok(ws) => Ok(Opening::Open(Open::new(ws, &response, (body, Outgoing(out))))),
         Err(ResponseError::Status) => {
-            let mut content = BytesMut::new();
-            while let Some(data) = body.data().await {
-                content.extend_from_slice(&data?);
-            }
-            Ok(Opening::Refused(head.map(|()| content.freeze())))
+            let mut inbox = Inbox::new();
+            while inbox.len() < REFUSAL_BYTES_MAX && body.read(&mut inbox).await? > 0 {}
+            Ok(Opening::Refused(head.map(|()| Bytes::copy_from_slice(inbox.unread()))))
         }
         Err(error) => Err(error.into()),
     }

@@ -6,16 +6,13 @@
 //! alone. It prints a line for each WebSocket that has ended.
 
 use std::error::Error;
-use std::sync::Arc;
 
-use hybi::handshake::Acceptance;
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::mpsc;
+use hybi_http_h2::{server, tls};
+use hybi_http_shared::server::Echo;
+use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
-use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use tokio_rustls::rustls::{DEFAULT_VERSIONS, ServerConfig};
 
 type Outcome<T> = Result<T, Box<dyn Error + Send + Sync>>;
 
@@ -27,17 +24,19 @@ async fn main() -> Outcome<()> {
         Some(_) => Some(acceptor(args.next(), args.next())?),
         None => None,
     };
-    let terms = match args.peek() {
-        Some(_) => Acceptance::from_origins(args)?,
-        None => Acceptance::from_same_origin(),
-    };
+    let echo = Echo::printing(args)?;
     let listener = TcpListener::bind(address).await?;
     println!("{}", listener.local_addr()?);
     loop {
-        let (stream, _) = listener.accept().await?;
-        let (tls, terms) = (tls.clone(), terms.clone());
+        let (io, _) = listener.accept().await?;
+        io.set_nodelay(true)?; // a short message must not wait for an acknowledgement
+        let (tls, echo) = (tls.clone(), echo.clone());
         tokio::spawn(async move {
-            if let Err(error) = serve(stream, tls, terms).await {
+            let served = match tls {
+                Some(tls) => tls::serve(tls, io, echo).await,
+                None => server::serve(io, echo).await.map_err(Into::into),
+            };
+            if let Err(error) = served {
                 eprintln!("{error}");
             }
         });
@@ -46,30 +45,6 @@ async fn main() -> Outcome<()> {
 
 fn acceptor(cert: Option<String>, key: Option<String>) -> Outcome<TlsAcceptor> {
     let (cert, key) = cert.zip(key).ok_or("--tls needs two files: CERT KEY")?;
-    let certs = CertificateDer::pem_file_iter(cert)?.collect::<Result<_, _>>()?;
-    let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
-        .with_protocol_versions(DEFAULT_VERSIONS)?
-        .with_no_client_auth()
-        .with_single_cert(certs, PrivateKeyDer::from_pem_file(key)?)?;
-    config.alpn_protocols = vec![b"h2".into(), b"http/1.1".into()];
-    Ok(Arc::new(config).into())
-}
-
-async fn serve(
-    stream: TcpStream,
-    tls: Option<TlsAcceptor>,
-    terms: Acceptance<'static>,
-) -> Outcome<()> {
-    let (ends, mut ended) = mpsc::unbounded_channel();
-    tokio::spawn(async move {
-        while let Some(closed) = ended.recv().await {
-            println!("{closed}");
-        }
-    });
-    let Some(tls) = tls else { return Ok(hybi_http_h2::server::serve(stream, terms, ends).await?) };
-    let stream = tls.accept(stream).await?;
-    match stream.get_ref().1.alpn_protocol() {
-        Some(b"h2") => Ok(hybi_http_h2::server::serve(stream, terms, ends).await?),
-        _ => Ok(hybi_http_hyper::server::serve(stream, terms, ends).await?),
-    }
+    let chain = CertificateDer::pem_file_iter(cert)?.collect::<Result<_, _>>()?;
+    Ok(tls::acceptor(chain, PrivateKeyDer::from_pem_file(key)?)?)
 }

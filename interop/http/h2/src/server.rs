@@ -6,36 +6,26 @@ use bytes::Bytes;
 use h2::RecvStream;
 use h2::ext::Protocol;
 use h2::server::{Builder, SendResponse};
-use http::Request;
-use hybi::Outbox;
-use hybi::connection::Closed;
-use hybi::handshake::Acceptance;
-use hybi_http_shared::answer::{answer, echo};
-use hybi_http_shared::pump;
+use http::{Request, Response};
+use hybi_http_shared::server::Echo;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::sync::mpsc::UnboundedSender;
 
 use crate::transport::{Incoming, Outgoing};
 
-/// Serves one HTTP/2 connection, and reports how each WebSocket on it has ended.
+/// Serves one HTTP/2 connection.
 ///
 /// # Errors
 ///
 /// The HTTP/2 connection has failed.
-pub async fn serve(
-    io: impl AsyncRead + AsyncWrite + Unpin,
-    terms: Acceptance<'static>,
-    ends: UnboundedSender<Closed>,
-) -> Result<(), h2::Error> {
-    let mut connection = Builder::new().enable_connect_protocol().handshake(io).await?;
+pub async fn serve(io: impl AsyncRead + AsyncWrite + Unpin, echo: Echo) -> Result<(), h2::Error> {
+    let mut builder = Builder::new();
+    builder.enable_connect_protocol().max_concurrent_streams(100).max_header_list_size(16 << 10);
+    let mut connection = builder.handshake(io).await?;
     while let Some(request) = connection.accept().await {
-        let (request, respond) = request?;
-        let (terms, ends) = (terms.clone(), ends.clone());
+        let ((request, respond), echo) = (request?, echo.clone());
         tokio::spawn(async move {
-            match respond_to(request, respond, &terms).await {
-                Ok(Some(closed)) => drop(ends.send(closed)),
-                Ok(None) => {}
-                Err(error) => eprintln!("{error}"),
+            if let Err(error) = respond_to(request, respond, echo).await {
+                eprintln!("{error}");
             }
         });
     }
@@ -45,17 +35,14 @@ pub async fn serve(
 async fn respond_to(
     request: Request<RecvStream>,
     mut respond: SendResponse<Bytes>,
-    terms: &Acceptance<'_>,
-) -> Result<Option<Closed>, Box<dyn Error + Send + Sync>> {
+    echo: Echo,
+) -> Result<(), Box<dyn Error + Send + Sync>> {
     let protocol = request.extensions().get::<Protocol>().map(Protocol::as_str);
-    let (response, ws) = answer(&request, protocol, terms)?;
+    let (response, ws) = echo.answer(&request, protocol)?;
     let (head, body) = response.into_parts();
-    let mut out = respond.send_response(http::Response::from_parts(head, ()), false)?;
-    let Some(ws) = ws else {
-        out.send_data(body, true)?;
-        return Ok(None);
-    };
-    let on_event = echo(request.version());
-    let transport = (Incoming(request.into_body()), Outgoing(out));
-    Ok(Some(pump::run(ws, Outbox::new(), transport, on_event).await?))
+    let mut out = respond.send_response(Response::from_parts(head, ()), false)?;
+    let Some(ws) = ws else { return Ok(out.send_data(body, true)?) };
+    let version = request.version();
+    echo.serve(ws, version, (Incoming(request.into_body()), Outgoing(out))).await;
+    Ok(())
 }

@@ -3,10 +3,10 @@
 use std::error::Error;
 
 use bytes::Bytes;
-use http_body_util::{BodyExt, Empty};
+use http_body_util::{BodyExt, Empty, Limited};
 use hybi::RandomKeys;
 use hybi::handshake::{ClientRequest, Response, ResponseError};
-use hybi_http_shared::conversation::Opening;
+use hybi_http_shared::client::{Open, Opening, REFUSAL_BYTES_MAX};
 use hyper::client::conn::http1::handshake;
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
@@ -22,23 +22,24 @@ type Halves<T> = (ReadHalf<T>, WriteHalf<T>);
 pub async fn open(
     io: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
     request: &ClientRequest<'_>,
-) -> Result<Opening<Halves<TokioIo<Upgraded>>>, Box<dyn Error>> {
+) -> Result<Opening<Halves<TokioIo<Upgraded>>>, Box<dyn Error + Send + Sync>> {
     let prepared = request.prepare()?;
     let (mut requests, connection) = handshake(TokioIo::new(io)).await?;
     tokio::spawn(connection.with_upgrades());
     let head = prepared.to_http()?.map(|()| Empty::<Bytes>::new());
-    let mut answer = requests.send_request(head).await?;
-    let response = Response::from_http(&answer)?;
+    let answer = requests.send_request(head).await?;
+    let (head, body) = answer.into_parts();
+    let mut head = http::Response::from_parts(head, ());
+    let upgrade = hyper::upgrade::on(&mut head);
+    let response = Response::from_http(&head)?;
     match prepared.open(&response, RandomKeys) {
         Ok(ws) => {
-            let subprotocol = response.subprotocol().map(str::to_owned);
-            let io = TokioIo::new(hyper::upgrade::on(&mut answer).await?);
-            Ok(Opening::Open(ws, subprotocol, tokio::io::split(io)))
+            let transport = tokio::io::split(TokioIo::new(upgrade.await?));
+            Ok(Opening::Open(Open::new(ws, &response, transport)))
         }
         Err(ResponseError::Status) => {
-            let (head, body) = answer.into_parts();
-            let body = body.collect().await?.to_bytes();
-            Ok(Opening::Refused(http::Response::from_parts(head, body)))
+            let content = Limited::new(body, REFUSAL_BYTES_MAX).collect().await?.to_bytes();
+            Ok(Opening::Refused(head.map(|()| content)))
         }
         Err(error) => Err(error.into()),
     }

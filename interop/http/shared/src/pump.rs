@@ -56,19 +56,22 @@ impl<T: AsyncWrite + Send + Unpin> Sink for T {
     }
 }
 
-/// Drives a connection to its end, and returns how it ended. `out` is what to send first;
-/// `on_event` gets the messages, and answers by the connection and its output.
+/// Drives a connection to its end, and returns how it ended.
+///
+/// `inbox` holds what has arrived already, `out` what to send first. `on_event` gets the messages,
+/// and answers by the connection and its output.
 ///
 /// # Errors
 ///
 /// That of `on_event`.
 pub async fn run<R: Role>(
     mut ws: Connection<R>,
+    mut inbox: Inbox,
     mut out: Outbox,
     (mut source, mut sink): (impl Source, impl Sink),
     mut on_event: impl FnMut(&mut Connection<R>, Event<'_>, &mut Outbox) -> Result<(), UsageError>,
 ) -> Result<Closed, UsageError> {
-    let (mut inbox, start) = (Inbox::new(), Instant::now());
+    let start = Instant::now();
     let mut keepalive = Keepalive::new(KeepaliveConfig::default(), Duration::ZERO);
     let (mut closed, mut wake, mut is_due) = (None, None, true);
     // Whether the peer may say more, whether there is something to write or flush, and whether our
@@ -107,7 +110,7 @@ pub async fn run<R: Role>(
                 writes = false;
                 // After an error the peer takes nothing any more. It may have said why: read on.
                 has_ended = is_last || written.is_err();
-                // The keep-alive wants to see what has arrived, too.
+                // Read first: otherwise a pong that has arrived could count as late.
                 is_due = false;
             }
             read = source.read(&mut inbox), if reads && out.backlog() <= BACKLOG_MAX => {

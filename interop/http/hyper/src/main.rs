@@ -1,0 +1,29 @@
+//! The server: `hybi-http-hyper ADDRESS [ORIGIN ...]`.
+//!
+//! It prints the address that it listens at, which is useful if the port is 0. A WebSocket at
+//! `/echo` echoes; anything else is a page that tries it. Without origins, a page must come from
+//! this server. It prints a line for each WebSocket that has ended.
+
+use std::error::Error;
+
+use hybi_http_hyper::server;
+use hybi_http_shared::server::Echo;
+use tokio::net::TcpListener;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let mut args = std::env::args().skip(1);
+    let address = args.next().ok_or("usage: hybi-http-hyper ADDRESS [ORIGIN ...]")?;
+    let echo = Echo::printing(args)?;
+    let listener = TcpListener::bind(address).await?;
+    println!("{}", listener.local_addr()?);
+    loop {
+        let ((io, _), echo) = (listener.accept().await?, echo.clone());
+        io.set_nodelay(true)?; // a short message must not wait for an acknowledgement
+        tokio::spawn(async move {
+            if let Err(error) = server::serve(io, echo).await {
+                eprintln!("{error}");
+            }
+        });
+    }
+}
