@@ -117,8 +117,8 @@ impl Accepted<'_> {
 
 #[cfg_attr(docsrs, doc(cfg(feature = "http")))]
 impl Rejection<'_> {
-    /// Returns the response to send. An HTTP stack adds its `Content-Length`, and leaves out the
-    /// body in a response to HEAD.
+    /// Returns the response to send. A server such as hyper's adds its `Content-Length`, and leaves
+    /// out the body in a response to HEAD. The h2 crate leaves both to you.
     ///
     /// ```
     /// use hybi::handshake::Rejection;

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use h2::RecvStream;
 use h2::ext::Protocol;
 use h2::server::{Builder, SendResponse};
-use http::{Request, Response};
+use http::{Method, Request, Response};
 use hybi_http_shared::server::Echo;
 use tokio::io::{AsyncRead, AsyncWrite};
 
@@ -41,7 +41,10 @@ async fn respond_to(
     let (response, ws) = echo.answer(&request, protocol)?;
     let (head, body) = response.into_parts();
     let mut out = respond.send_response(Response::from_parts(head, ()), false)?;
-    let Some(ws) = ws else { return Ok(out.send_data(body, true)?) };
+    let Some(ws) = ws else {
+        let body = if request.method() == Method::HEAD { Bytes::new() } else { body };
+        return Ok(out.send_data(body, true)?);
+    };
     let version = request.version();
     echo.serve(ws, version, (Incoming(request.into_body()), Outgoing(out))).await;
     Ok(())

@@ -84,6 +84,21 @@ async fn another_path_has_a_page_and_no_websocket() {
     assert_eq!(response.status(), 404);
 }
 
+/// RFC 9110 §9.3.2.
+#[tokio::test]
+async fn a_response_to_head_has_no_content() {
+    let (requests, _ended) = connect().await;
+    for path in ["/page", "/echo"] {
+        let request = Request::head(format!("http://example.com{path}")).body(()).unwrap();
+        let (response, _) =
+            requests.clone().ready().await.unwrap().send_request(request, true).unwrap();
+        let mut body = response.await.unwrap().into_body();
+        while let Some(data) = body.data().await {
+            assert_eq!(data.unwrap(), "", "{path}");
+        }
+    }
+}
+
 /// RFC 8441 §5: RST_STREAM with CANCEL is the reset of a TCP connection.
 #[tokio::test]
 async fn a_stream_that_the_client_resets_is_cut_off() {
