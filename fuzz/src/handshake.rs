@@ -17,10 +17,10 @@ use hybi::{Config, extension::deflate::DeflateConfig};
 use super::common::{KEY, Keys, pieces, through_outbox};
 
 /// The nonce of RFC 6455 §1.3, and the `Sec-WebSocket-Accept` that belongs to it.
-const NONCE: [u8; 16] = *b"the sample nonce";
-const ACCEPT: &[u8] = b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
+pub(super) const NONCE: [u8; 16] = *b"the sample nonce";
+pub(super) const ACCEPT: &[u8] = b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
 
-fn keys() -> [u8; 4] {
+pub(super) fn keys() -> [u8; 4] {
     KEY
 }
 
@@ -223,7 +223,7 @@ fn answer(
     }
 }
 
-fn terms<'r>(request: &'r Request<'_>, policy: u8) -> Acceptance<'r> {
+pub(super) fn terms<'r>(request: &'r Request<'_>, policy: u8) -> Acceptance<'r> {
     let accept = match policy & 3 {
         0 | 1 => Acceptance::from_any_origin(),
         2 => Acceptance::from_same_origin(),
@@ -268,7 +268,7 @@ fn same_request_from_parts(plain: &Plain<'_>, policy: u8, whole: &ServerRun) {
             assert_eq!(whole.verdict, Served::Refused(error));
             let rejection = error.rejection();
             assert!(rejection.fields().all(|(name, value)| match name {
-                "Connection" => written.lists(name, "upgrade"), // there with `close`
+                "connection" => written.lists(name, "upgrade"), // there with `close`
                 _ => answered(name, value),
             }));
         }
@@ -277,7 +277,7 @@ fn same_request_from_parts(plain: &Plain<'_>, policy: u8, whole: &ServerRun) {
 }
 
 /// What RFC 6455 §4.2.1 demands holds of a request that was accepted.
-fn good_request(plain: &Plain<'_>, policy: u8) {
+pub(super) fn good_request(plain: &Plain<'_>, policy: u8) {
     assert_eq!(plain.method(), b"GET");
     assert!(plain.start.ends_with(b" HTTP/1.1"));
     let only = |name| {
@@ -343,7 +343,7 @@ fn justified_refusal(
     let (last, before) = (read[read.len() - 1], read.len().checked_sub(2).map(|at| read[at]));
     let form = |ok: bool| assert!(ok, "{error:?}: {}", read.escape_ascii());
     match error {
-        E::TargetCharacter => return form(last == b'#' || last >= 0x80),
+        E::TargetCharacter => return form(last == b'#' || !last.is_ascii_graphic()),
         E::LineEnding => return form((last == b'\n') != (before == Some(b'\r'))),
         E::FoldedField => return form(matches!(last, b' ' | b'\t') && before == Some(b'\n')),
         E::FieldName => return form(!is_token(&[last])),
@@ -617,7 +617,11 @@ impl Asked {
     }
 }
 
-fn request_for<'a>(uri: &'a Uri, offered: &[&'a str], deflate: bool) -> ClientRequest<'a> {
+pub(super) fn request_for<'a>(
+    uri: &'a Uri,
+    offered: &[&'a str],
+    deflate: bool,
+) -> ClientRequest<'a> {
     let mut request = ClientRequest::new(uri);
     for subprotocol in offered {
         request = request.subprotocol(*subprotocol);
@@ -823,7 +827,7 @@ pub fn handshake_pair(data: &[u8]) {
     let Some((&[cut, choices], text)) = data.split_first_chunk() else { return };
     let mut fields = text.split(|&byte| byte == 0xff);
     let uri = String::from_utf8_lossy(fields.next().unwrap_or_default()).into_owned();
-    let strings = Strings::of(fields);
+    let mut strings = Strings::of(fields);
     proxy_request(&strings);
     lenient_uri(&uri);
     let uri = match Uri::parse(&uri) {
@@ -960,6 +964,8 @@ pub fn handshake_pair(data: &[u8]) {
         let body = strings.body.as_ref().map_or(&[][..], |(_, body)| body);
         assert_eq!(out[head.len..], *body);
         let own = if status == 426 { 3 } else { 1 };
+        // Their names are sent in lower case.
+        strings.answer_headers.iter_mut().for_each(|(name, _)| name.make_ascii_lowercase());
         assert_headers(
             &head.headers[own..own + strings.answer_headers.len()],
             &strings.answer_headers,
@@ -1169,16 +1175,16 @@ fn assert_answer_headers(response: &Response<'_>, headers: &[(String, Vec<u8>)])
 
 /// A complete, well-formed head.
 #[derive(Debug)]
-struct Plain<'a> {
-    start: &'a [u8],
-    headers: Vec<(&'a [u8], &'a [u8])>,
+pub(super) struct Plain<'a> {
+    pub(super) start: &'a [u8],
+    pub(super) headers: Vec<(&'a [u8], &'a [u8])>,
     /// Where it ends, from the beginning of the bytes.
-    len: usize,
+    pub(super) len: usize,
 }
 
 impl<'a> Plain<'a> {
     /// Reads the head that begins there. Fails if any line ends otherwise than with CR LF, or has one of them or a NUL within.
-    fn of(bytes: &'a [u8], from: usize) -> Self {
+    pub(super) fn of(bytes: &'a [u8], from: usize) -> Self {
         let bytes = &bytes[from..];
         let len = end_of_head(bytes).expect("a whole head");
         let mut lines = bytes[..len - 4].split(|&byte| byte == b'\n').collect::<Vec<_>>();
@@ -1217,25 +1223,25 @@ impl<'a> Plain<'a> {
         self.start.split(|&byte| byte == b' ').nth(1).expect("a target")
     }
 
-    fn texts(&self) -> impl Iterator<Item = (&'a str, &'a [u8])> {
+    pub(super) fn texts(&self) -> impl Iterator<Item = (&'a str, &'a [u8])> {
         self.headers
             .iter()
             .map(|(name, value)| (std::str::from_utf8(name).expect("a token"), *value))
     }
 
-    fn values(&self, name: &str) -> Vec<&'a [u8]> {
+    pub(super) fn values(&self, name: &str) -> Vec<&'a [u8]> {
         let of_name = |(other, _): &&(&[u8], &[u8])| other.eq_ignore_ascii_case(name.as_bytes());
         self.headers.iter().filter(of_name).map(|(_, value)| *value).collect()
     }
 
     /// The elements of all values.
-    fn list(&self, name: &str) -> Vec<&'a [u8]> {
+    pub(super) fn list(&self, name: &str) -> Vec<&'a [u8]> {
         let elements =
             self.values(name).into_iter().flat_map(|value| value.split(|&byte| byte == b','));
         elements.map(trim).filter(|element| !element.is_empty()).collect()
     }
 
-    fn lists(&self, name: &str, token: &str) -> bool {
+    pub(super) fn lists(&self, name: &str, token: &str) -> bool {
         self.list(name).iter().any(|element| element.eq_ignore_ascii_case(token.as_bytes()))
     }
 }
@@ -1256,7 +1262,7 @@ fn response_of(out: &[u8], status: u16, without_body: bool) -> Plain<'_> {
     plain
 }
 
-fn names_a_section(error: &impl std::error::Error, section: &str) {
+pub(super) fn names_a_section(error: &impl std::error::Error, section: &str) {
     assert!(
         section.starts_with("RFC ") && error.to_string().contains(section),
         "{error:?}: {error}"
@@ -1267,7 +1273,7 @@ fn end_of_head(bytes: &[u8]) -> Option<usize> {
     bytes.windows(4).position(|window| window == b"\r\n\r\n").map(|at| at + 4)
 }
 
-fn trim(value: &[u8]) -> &[u8] {
+pub(super) fn trim(value: &[u8]) -> &[u8] {
     let start = value.iter().position(|byte| !is_space(byte)).unwrap_or(value.len());
     trim_end(&value[start..])
 }
@@ -1281,17 +1287,17 @@ fn is_space(byte: &u8) -> bool {
 }
 
 /// RFC 9110 §5.6.2.
-fn is_token(text: &[u8]) -> bool {
+pub(super) fn is_token(text: &[u8]) -> bool {
     let is_delimiter = |byte| b"(),/:;<=>?@[\\]{}\"".contains(byte);
     !text.is_empty() && text.iter().all(|byte| byte.is_ascii_graphic() && !is_delimiter(byte))
 }
 
 /// RFC 9110 §5.5, and no other control characters.
-fn is_value(value: &[u8]) -> bool {
+pub(super) fn is_value(value: &[u8]) -> bool {
     value.iter().all(|&byte| byte == b'\t' || !byte.is_ascii_control())
 }
 
-fn same(name: &str, other: &str) -> bool {
+pub(super) fn same(name: &str, other: &str) -> bool {
     name.eq_ignore_ascii_case(other)
 }
 

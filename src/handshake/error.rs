@@ -17,7 +17,7 @@ pub enum RequestError {
     RequestLine,
     /// A version of HTTP other than 1.0 and 1.1, or the preface of HTTP/2.
     HttpVersion,
-    /// A `#` or a character beyond ASCII in the request target.
+    /// A `#` or something else than visible ASCII in the request target.
     TargetCharacter,
     /// A CR or LF that is not part of a CRLF.
     LineEnding,
@@ -252,7 +252,9 @@ impl fmt::Display for RequestError {
         let what = match self {
             Self::RequestLine => "something other than an HTTP request",
             Self::HttpVersion => "a version of HTTP other than 1.1",
-            Self::TargetCharacter => "a # or a character beyond ASCII in the request target",
+            Self::TargetCharacter => {
+                "a # or something else than visible ASCII in the request target"
+            }
             Self::LineEnding => "a CR or LF that is not part of a CRLF",
             Self::FoldedField => "a field line that begins with white space",
             Self::FieldName => "a field name that is not a token with a colon right after it",

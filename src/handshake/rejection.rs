@@ -41,13 +41,14 @@ impl<'a> Rejection<'a> {
         Self { status, fields: ExtraFields::default(), body: None, names_version: false }
     }
 
-    /// Adds a field.
+    /// Adds a field. Its name is sent in lower case, the only one that HTTP/2 and HTTP/3 have (RFC
+    /// 9113 §8.2.1). HTTP/1.1 takes names in any (RFC 9110 §5.1).
     pub fn field(
         mut self,
         name: impl Into<Cow<'a, str>>,
         value: impl Into<FieldValue<'a>>,
     ) -> Self {
-        self.fields.push(name, value);
+        self.fields.push(lower_case(name.into()), value);
         self
     }
 
@@ -92,27 +93,28 @@ impl<'a> Rejection<'a> {
     }
 
     /// Returns the fields of the response, but for those that HTTP/1.1 needs for its framing
-    /// (`Connection: close`, `Content-Length`).
+    /// (`Connection: close`, `Content-Length`). Names are in lower case, as every version of HTTP
+    /// takes them.
     pub fn fields(&self) -> impl Iterator<Item = (&str, &[u8])> {
         // RFC 9110 §7.8: a sender of Upgrade also lists it in Connection.
-        let connection = (self.status == 426).then_some(("Connection", &b"Upgrade"[..]));
-        connection.into_iter().chain(self.further_fields())
+        let connection = (self.status == 426).then_some(("connection", &b"Upgrade"[..]));
+        let names = ["upgrade", "sec-websocket-version", "content-type"];
+        connection.into_iter().chain(self.further_fields(names))
     }
 
-    /// Returns the fields after `Connection`.
-    pub(super) fn further_fields(&self) -> impl Iterator<Item = (&str, &[u8])> {
+    /// Returns the fields after `Connection`: these of ours, where they belong to the response, and
+    /// those that were added.
+    pub(super) fn further_fields<'n>(
+        &'n self,
+        [upgrade, version, content_type]: [&'n str; 3],
+    ) -> impl Iterator<Item = (&'n str, &'n [u8])> {
         // RFC 6455 §4.4, RFC 9110 §15.5.22.
-        let upgrade: &[(&str, &[u8])] = match self.status {
-            426 => &[("Upgrade", b"websocket"), ("Sec-WebSocket-Version", b"13")],
-            _ if self.names_version => &[("Sec-WebSocket-Version", b"13")],
-            _ => &[],
-        };
-        let content_type = self.body.as_ref().map(|body| body.content_type.as_bytes());
-        upgrade
-            .iter()
-            .copied()
-            .chain(self.fields.iter())
-            .chain(content_type.map(|content_type| ("Content-Type", content_type)))
+        let upgrade = (self.status == 426).then_some((upgrade, &b"websocket"[..]));
+        let names_version = self.status == 426 || self.names_version;
+        let version = names_version.then_some((version, &b"13"[..]));
+        let body = self.body.as_ref();
+        let content_type = body.map(|body| (content_type, body.content_type.as_bytes()));
+        upgrade.into_iter().chain(version).chain(self.fields.iter()).chain(content_type)
     }
 
     pub(super) fn check(&self) -> Result<(), HandshakeUsageError> {
@@ -140,7 +142,7 @@ impl RequestError {
             Rejection::new(self.status()).body("text/plain; charset=utf-8", format!("{self}\n"));
         rejection.names_version = self == Self::ConnectVersion;
         match self {
-            Self::Method => rejection.field("Allow", "GET"),
+            Self::Method => rejection.field("allow", "GET"),
             _ => rejection,
         }
     }
@@ -155,6 +157,13 @@ impl ServerHandshakeError {
             Self::Usage(_) => Rejection::new(500),
         }
     }
+}
+
+fn lower_case(mut name: Cow<'_, str>) -> Cow<'_, str> {
+    if name.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        name.to_mut().make_ascii_lowercase();
+    }
+    name
 }
 
 /// Prints the names of the fields and the length of the body.

@@ -41,7 +41,8 @@ pub(super) fn write_rejection(rejection: &Rejection<'_>, without_body: bool, out
     // RFC 9110 §7.8: a sender of Upgrade also lists it in Connection.
     let connection: &[u8] = if status == 426 { b"close, Upgrade" } else { b"close" };
     write_field("Connection", connection, out);
-    rejection.further_fields().for_each(|(name, value)| write_field(name, value, out));
+    let names = ["Upgrade", "Sec-WebSocket-Version", "Content-Type"];
+    rejection.further_fields(names).for_each(|(name, value)| write_field(name, value, out));
     // RFC 9110 §8.6: not in a 204, and in a 304 it would be the length of something else.
     if !matches!(status, 204 | 304) {
         let _ = write!(Text(out), "Content-Length: {}\r\n", content.len());

@@ -156,14 +156,15 @@ impl Scan {
             (State::BeforeRequest | State::Method, _) if is_token_byte(byte) => State::Method,
             (State::Method, b' ') => State::Target,
             (State::Target, b' ') if self.target_len > 0 => State::RequestVersion(0),
-            (State::Target, b'#' | 0x80..) => return Err(Fault::Target),
-            (State::Target, b'!'..=b'~') => {
+            (State::Target, b'!'..=b'"' | b'$'..=b'~') => {
                 self.target_len = self.target_len.saturating_add(1);
                 if self.target_len > limits.target_bytes_max as usize {
                     return Err(Fault::StartLineTooLong);
                 }
                 State::Target
             }
+            // The others end it too soon.
+            (State::Target, _) if !b" \r\n".contains(&byte) => return Err(Fault::Target),
             (State::RequestVersion(8) | State::Reason | State::Status(3), b'\r') => State::LineCr,
             (State::RequestVersion(8), b'\n') => return Err(Fault::LineEnding),
             (State::Reason | State::Status(3), b'\n') => {

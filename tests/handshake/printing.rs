@@ -107,7 +107,7 @@ fn what_is_to_be_sent() {
     let request = server.receive(&mut Input::new(&mut inbox), &mut out).unwrap().unwrap();
     check(&debug(&acceptance.check(&request).unwrap()), &["Sec-WebSocket-Accept", "Set-Cookie"]);
     let rejection = Rejection::new(401).field("X-Token", "secret").body("text/plain", "secret");
-    check(&debug(&rejection), &["401", "X-Token", "6"]);
+    check(&debug(&rejection), &["401", "x-token", "6"]);
     check(&debug(&FieldValue::from("secret")), &["6 bytes"]);
     let request = ProxyRequest::new("a", 80).credentials("me", "secret");
     check(&debug(&request.field("X-Token", "secret")), &["me", "X-Token"]);

@@ -15,7 +15,7 @@ fn check_refusal(out: &[u8], status: u16) {
     assert_eq!(head.contains("\r\nSec-WebSocket-Version: 13"), status == 426, "{text}");
     assert_eq!(head.contains("\r\nUpgrade: websocket"), status == 426, "{text}");
     assert_eq!(head.contains("\r\nConnection: close, Upgrade"), status == 426, "{text}");
-    assert_eq!(head.contains("\r\nAllow: GET"), status == 405, "{text}");
+    assert_eq!(head.contains("\r\nallow: GET"), status == 405, "{text}");
 }
 
 #[test]
@@ -219,7 +219,7 @@ fn pages_and_refusals() {
         (
             "POST",
             Rejection::new(307).field("Location", "/x"),
-            "HTTP/1.1 307 Temporary Redirect\r\nConnection: close\r\nLocation: /x\r\nContent-Length: 0\r\n\r\n",
+            "HTTP/1.1 307 Temporary Redirect\r\nConnection: close\r\nlocation: /x\r\nContent-Length: 0\r\n\r\n",
         ),
         ("GET", Rejection::new(204), "HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n"),
         (

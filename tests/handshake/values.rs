@@ -173,12 +173,23 @@ fn a_rejection_can_own_what_it_says() {
             .body("text/plain", text.as_bytes())
             .into_owned()
     };
-    assert_eq!(made(7).fields().next(), Some(("X-7", &b"7"[..])));
+    assert_eq!(made(7).fields().next(), Some(("x-7", &b"7"[..])));
     assert_eq!((made(7).status(), made(7).content()), (503, &b"come back in 7 s\n"[..]));
     let fields: Vec<_> = borrowed.fields().collect();
-    assert_eq!(fields, [("Retry-After", &b"30"[..]), ("Content-Type", b"text/plain")]);
+    assert_eq!(fields, [("retry-after", &b"30"[..]), ("content-type", b"text/plain")]);
     assert_eq!(borrowed.content(), b"30");
     assert_eq!(Rejection::new(404).content(), b"");
+}
+
+/// Nobody need know the version of HTTP: RFC 9110 §5.1, RFC 9113 §8.2.1.
+#[test]
+fn a_rejection_has_its_names_in_lower_case() {
+    let made = Rejection::new(401).field("WWW-Authenticate", "Basic").field("x-a", "B");
+    let made = made.body("Text/HTML", "").into_owned();
+    let fields: Vec<_> = made.fields().collect();
+    let want: [(&str, &[u8]); 3] =
+        [("www-authenticate", b"Basic"), ("x-a", b"B"), ("content-type", b"Text/HTML")];
+    assert_eq!(fields, want);
 }
 
 /// RFC 6455 §4.4, RFC 9110 §15.5.6, §15.5.22.
@@ -189,12 +200,12 @@ fn a_refused_request_has_a_response_as_values() {
             RequestParts::new("GET", "/").fields(&FIELDS[..1]),
             426,
             &[
-                ("Connection", &b"Upgrade"[..]),
-                ("Upgrade", b"websocket"),
-                ("Sec-WebSocket-Version", b"13"),
+                ("connection", &b"Upgrade"[..]),
+                ("upgrade", b"websocket"),
+                ("sec-websocket-version", b"13"),
             ][..],
         ),
-        (RequestParts::new("POST", "/").fields(FIELDS), 405, &[("Allow", b"GET")]),
+        (RequestParts::new("POST", "/").fields(FIELDS), 405, &[("allow", b"GET")]),
         (parts(), 403, &[]),
     ] {
         let request = Request::from_parts(&parts).unwrap();
@@ -203,7 +214,7 @@ fn a_refused_request_has_a_response_as_values() {
         let rejection = error.rejection();
         assert_eq!(rejection.status(), status);
         let mut fields: Vec<_> = rejection.fields().collect();
-        assert_eq!(fields.pop(), Some(("Content-Type", &b"text/plain; charset=utf-8"[..])));
+        assert_eq!(fields.pop(), Some(("content-type", &b"text/plain; charset=utf-8"[..])));
         assert_eq!(fields, want);
         assert_eq!(rejection.content(), format!("{error}\n").as_bytes());
     }

@@ -149,9 +149,11 @@ fn check_rejection(id: &str, error: RequestError) {
     for name in ["upgrade", "connection", "transfer-encoding"] {
         assert!(!names.iter().any(|other| other.eq_ignore_ascii_case(name)), "{id}: {names:?}");
     }
+    // RFC 9113 §8.2.1.
+    assert!(!names.concat().contains(|char: char| char.is_ascii_uppercase()), "{id}: {names:?}");
     assert_ne!(rejection.status(), 426, "{id}");
     let is_version = format!("{error:?}") == "ConnectVersion";
-    let named = rejection.fields().any(|field| field == ("Sec-WebSocket-Version", &b"13"[..]));
+    let named = rejection.fields().any(|field| field == ("sec-websocket-version", &b"13"[..]));
     assert_eq!(named, is_version, "{id}: {names:?}");
     let body = std::str::from_utf8(rejection.content()).unwrap();
     assert!(body.starts_with("the client sent ") && body.contains("(RFC "), "{id}: {body}");
