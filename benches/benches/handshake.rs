@@ -3,7 +3,7 @@
 use std::hint::black_box;
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use hybi::handshake::{Acceptance, Answer, ClientRequest, HeadLimits, Key};
+use hybi::handshake::{Acceptance, Answer, ClientRequest, HeadLimits, Key, Request, RequestParts};
 use hybi::{ClientHandshake, Input, Outbox, ServerHandshake, Uri};
 
 /// What a browser sends: 14 headers.
@@ -30,6 +30,13 @@ const RESPONSE: &[u8] = b"HTTP/1.1 101 Switching Protocols\r\n\
     Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\
     Sec-WebSocket-Protocol: chat\r\n\r\n";
 
+/// The fields of the request, with names in lower case, as stacks have them.
+fn parsed() -> Vec<(String, String)> {
+    let text = std::str::from_utf8(REQUEST).expect("ASCII");
+    let fields = text.lines().filter_map(|line| line.split_once(": "));
+    fields.map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned())).collect()
+}
+
 fn handshake(c: &mut Criterion) {
     let mut group = c.benchmark_group("handshake");
     let key = Key::from_nonce(*b"the sample nonce");
@@ -48,6 +55,34 @@ fn handshake(c: &mut Criterion) {
             let ws = server.accept(&request, &accept, &mut out).expect("accepted");
             assert!(out.front().starts_with(b"HTTP/1.1 101 "));
             ws
+        });
+    });
+
+    // The same request, as an HTTP stack has parsed it: without reading a head and writing another.
+    let fields = parsed();
+    let fields: Vec<(&[u8], &[u8])> =
+        fields.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes())).collect();
+    group.bench_function("server, from parts", |b| {
+        b.iter(|| {
+            let parts = RequestParts::new("GET", "/chat?room=1").fields(black_box(&fields));
+            let request = Request::from_parts(&parts).expect("well-formed");
+            let acceptance = Acceptance::from_same_origin().subprotocol("chat");
+            let accepted = acceptance.check(&request).expect("acceptable");
+            accepted.fields().for_each(|field| _ = black_box(field));
+            accepted.into_connection()
+        });
+    });
+    let mut typed = http::Request::get("/chat?room=1");
+    for (name, value) in &fields {
+        typed = typed.header(*name, *value);
+    }
+    let typed = typed.body(()).expect("the types hold it");
+    group.bench_function("server, from http types", |b| {
+        b.iter(|| {
+            let request = Request::from_http(black_box(&typed), None).expect("well-formed");
+            let acceptance = Acceptance::from_same_origin().subprotocol("chat");
+            let accepted = acceptance.check(&request).expect("acceptable");
+            accepted.into_http().expect("the types hold it")
         });
     });
 

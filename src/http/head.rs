@@ -7,7 +7,7 @@ use alloc::borrow::Cow;
 use alloc::vec::Vec;
 
 use super::fields::{Fields, Pair, Pairs, is_field_value};
-use super::list::{is_token, trim};
+use super::list::{all, is_token, trim};
 use super::scan::Fault;
 
 /// A version of HTTP.
@@ -91,6 +91,7 @@ impl<'a, I: Index> Head<'a, I> {
     }
 
     /// Checks the parts of a request as strictly as its bytes would be.
+    #[inline] // has one caller, and a head is large to move
     pub(crate) fn of_request(
         method: &'a [u8],
         target: &'a [u8],
@@ -100,32 +101,26 @@ impl<'a, I: Index> Head<'a, I> {
         if !is_token(method) {
             return Err(Fault::StartLine);
         }
-        let head = Self::of_typed_request(method, target.into(), version, Pairs::Lent(fields))?;
-        check_fields(fields)?;
-        Ok(head)
+        check_target(target, version)?;
+        let index = checked_index_of(fields)?;
+        let source =
+            Source::Parts { word: method, target: target.into(), fields: Pairs::Lent(fields) };
+        Ok(Self { source, version, status: 0, index })
     }
 
     /// Checks the target of a request. A stack's types have checked the rest.
+    #[cfg(feature = "http")]
+    #[inline]
     pub(crate) fn of_typed_request(
         method: &'a [u8],
         target: Cow<'a, [u8]>,
         version: HttpVersion,
         fields: Pairs<'a>,
     ) -> Result<Self, Fault> {
-        // A CONNECT of HTTP/2 can be without a path.
-        if target.is_empty() && version < HttpVersion::Http2 {
-            return Err(Fault::StartLine);
-        }
-        if !target.iter().all(|&byte| byte.is_ascii_graphic() && byte != b'#') {
-            return Err(Fault::Target);
-        }
+        check_target(&target, version)?;
         let index = index_of(&fields);
-        Ok(Self {
-            source: Source::Parts { word: method, target, fields },
-            version,
-            status: 0,
-            index,
-        })
+        let source = Source::Parts { word: method, target, fields };
+        Ok(Self { source, version, status: 0, index })
     }
 
     /// Checks the parts of a response as strictly as its bytes would be.
@@ -137,11 +132,14 @@ impl<'a, I: Index> Head<'a, I> {
         if !(100..=999).contains(&status) {
             return Err(Fault::StartLine);
         }
-        check_fields(fields)?;
-        Ok(Self::of_typed_response(status, version, Pairs::Lent(fields)))
+        let index = checked_index_of(fields)?;
+        let source =
+            Source::Parts { word: b"", target: Cow::default(), fields: Pairs::Lent(fields) };
+        Ok(Self { source, version, status, index })
     }
 
     /// Makes a head of a response that a stack's types have checked.
+    #[cfg(feature = "http")]
     pub(crate) fn of_typed_response(status: u16, version: HttpVersion, fields: Pairs<'a>) -> Self {
         let index = index_of(&fields);
         let source = Source::Parts { word: b"", target: Cow::default(), fields };
@@ -222,15 +220,35 @@ impl<I> Head<'_, I> {
     }
 }
 
-fn check_fields(fields: &[Pair<'_>]) -> Result<(), Fault> {
-    fields.iter().try_for_each(|(name, value)| match value {
-        _ if !is_token(name) => Err(Fault::FieldName),
-        _ if !is_field_value(value) => Err(Fault::FieldValue),
-        _ => Ok(()),
-    })
+#[inline]
+fn check_target(target: &[u8], version: HttpVersion) -> Result<(), Fault> {
+    // A CONNECT of HTTP/2 can be without a path.
+    if target.is_empty() && version < HttpVersion::Http2 {
+        return Err(Fault::StartLine);
+    }
+    if !all(target, |byte| byte.is_ascii_graphic() & (byte != b'#')) {
+        return Err(Fault::Target);
+    }
+    Ok(())
 }
 
-/// Looks through the fields once.
+/// Looks through the fields once, and checks them.
+fn checked_index_of<I: Index>(fields: &[Pair<'_>]) -> Result<I, Fault> {
+    let mut index = I::default();
+    for (number, (name, value)) in (0..).zip(fields) {
+        if !is_token(name) {
+            return Err(Fault::FieldName);
+        }
+        if !is_field_value(value) {
+            return Err(Fault::FieldValue);
+        }
+        index.note(name, || Span { start: number, end: number });
+    }
+    Ok(index)
+}
+
+/// Looks through fields that a stack's types have checked.
+#[cfg(feature = "http")]
 fn index_of<I: Index>(fields: &[Pair<'_>]) -> I {
     let mut index = I::default();
     for (number, (name, _)) in (0..).zip(fields) {

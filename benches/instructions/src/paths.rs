@@ -318,6 +318,9 @@ fn parsed() -> (Vec<String>, Vec<(String, Vec<u8>)>) {
     (start, fields.collect())
 }
 
+/// To compare with [`open_server`], which reads a head and writes another: this is without both,
+/// but for handing out the fields of the response. Names and values are checked here, as the reader
+/// of heads checks them there. The list is the caller's, and made once.
 #[inline(never)]
 fn open_server_from_parts(connections: usize) {
     let (start, fields) = parsed();
@@ -335,6 +338,8 @@ fn open_server_from_parts(connections: usize) {
     }
 }
 
+/// As [`open_server_from_parts`], but the types have checked names and values. A list of the fields
+/// is made of them, and a map of those of the response; both are allocated.
 #[inline(never)]
 fn open_server_from_http(connections: usize) {
     let (start, fields) = parsed();
