@@ -12,7 +12,8 @@
 # What is new goes into fuzz/artifacts/TARGET-corpus, what fails to fuzz/artifacts/TARGET-crash-*.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
-targets=(header server client pair negotiate inflate server_handshake client_handshake handshake_pair)
+targets=(header server client pair negotiate inflate server_handshake client_handshake handshake_pair
+  request_fields response_fields)
 profile=release built=release
 [ "${1:-}" != short ] || { profile=dev built=debug; }
 
@@ -26,7 +27,7 @@ run() {
   shift
   local options=(-max_len=1024 -timeout=10 -artifact_prefix="fuzz/artifacts/$target-")
   case $target in
-    *handshake*) options+=(-dict=fuzz/handshake.dict) ;;
+    *handshake* | *_fields) options+=(-dict=fuzz/handshake.dict) ;;
     inflate) options+=(-max_len=512) ;;
   esac
   "$CARGO_TARGET_DIR/$built/$target" "${options[@]}" "$@"

@@ -17,3 +17,13 @@ fn client_handshake() {
 fn handshake_pair() {
     replay("handshake_pair", bodies::handshake::handshake_pair);
 }
+
+#[test]
+fn request_fields() {
+    replay("request_fields", bodies::fields::request_fields);
+}
+
+#[test]
+fn response_fields() {
+    replay("response_fields", bodies::fields::response_fields);
+}
