@@ -16,6 +16,7 @@ mod closing;
 mod compression;
 mod deadlines;
 mod document;
+mod doors;
 mod examples;
 mod heads;
 mod injection;

@@ -7,6 +7,7 @@ use hybi::handshake::{
 use hybi::{ClientHandshake, Input, Outbox, ServerHandshake, Uri};
 
 use crate::common::KEY;
+use crate::doors::same_from_parts;
 
 /// A redirect is an answer like others: handed out with its `Location`, and nothing is written. `receive` of a client has no output
 /// to write to. `a_refusal_is_handed_out_and_a_redirect_not_followed` shows the same for `blocking`, over TCP.
@@ -73,7 +74,7 @@ fn class_16_credentials_go_where_they_belong() {
     ));
 }
 
-/// The verdict on a request with these lines.
+/// The verdict on a request with these lines, through every door.
 fn connect(host: &str, origins: &str, accept: &Acceptance<'_>) -> Result<(), Bad> {
     let mut bytes = format!(
         "GET / HTTP/1.1\r\nHost: {host}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n{origins}\
@@ -82,7 +83,7 @@ fn connect(host: &str, origins: &str, accept: &Acceptance<'_>) -> Result<(), Bad
     .into_bytes();
     let (mut server, mut out) = (ServerHandshake::new(HeadLimits::default()), Outbox::new());
     let request = server.receive(&mut Input::new(&mut bytes), &mut out).unwrap().unwrap();
-    match server.accept(&request, accept, &mut out) {
+    let verdict = match server.accept(&request, accept, &mut out) {
         Ok(_) => {
             assert!(out.front().starts_with(b"HTTP/1.1 101 "));
             Ok(())
@@ -92,7 +93,10 @@ fn connect(host: &str, origins: &str, accept: &Acceptance<'_>) -> Result<(), Bad
             Err(error)
         }
         Err(error) => panic!("{error}"),
-    }
+    };
+    drop(request);
+    same_from_parts(&bytes, accept, verdict);
+    verdict
 }
 
 /// Origins of pages that are not those of `https://example.com`, however much they look like it.

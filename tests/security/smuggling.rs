@@ -8,6 +8,7 @@ use hybi::handshake::{
 use hybi::{ClientHandshake, Input, Outbox, ProtocolError, ServerHandshake, Uri};
 
 use crate::common::{KEY, Side};
+use crate::doors::same_from_parts;
 
 const SMUGGLED: &[u8] = b"GET /admin HTTP/1.1\r\nHost: a\r\n\r\n";
 
@@ -33,6 +34,7 @@ fn class_15_a_handshake_with_a_body_is_refused_and_the_connection_closed() {
         "Transfer-Encoding: \r\n",
         "Content-Length: 00000000000000000000000033\r\n",
     ] {
+        same_from_parts(&request(extra), &Acceptance::from_any_origin(), Err(Bad::Body));
         for piece_len in [1, 1000] {
             let (mut server, mut out) =
                 (ServerHandshake::new(HeadLimits::default()), Outbox::new());
