@@ -10,8 +10,9 @@
 //! The rules read a method, a target, a version and fields, never bytes, and answer in values. So
 //! one set of rules serves the handshakes above and any HTTP stack that parses and writes heads
 //! itself. A server makes a [`Request`] [from parts](Request::from_parts) and asks
-//! [`Acceptance::check`]; a client sends what [`ClientRequest::prepare_with_nonce`] returns and
-//! opens the connection with the response. Feature `http` does both in the types of the `http`
+//! [`Acceptance::check`]; a client sends what [`ClientRequest::prepare_with_nonce`] returns, or
+//! [`ClientRequest::prepare_connect`] in HTTP/2 and HTTP/3, and opens the connection with the
+//! response. Feature `http` does both in the types of the `http`
 //! crate. [Behind an HTTP stack](crate::docs::http) has examples.
 //!
 //! The fields of a handshake are values, too, for an upgrade that you write by hand and for tests.
