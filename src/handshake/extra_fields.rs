@@ -21,7 +21,6 @@ impl<'a> ExtraFields<'a> {
     }
 
     /// Removes the fields with that name, in any case.
-    #[cfg(all(feature = "std", feature = "rand"))]
     pub(super) fn remove(&mut self, name: &str) {
         self.fields.retain(|(other, _)| !other.eq_ignore_ascii_case(name));
     }
