@@ -189,6 +189,7 @@ pub mod docs {
     pub mod reverse_proxies {}
 
     /// [guide]: guide
+    /// [tried]: interop#over-http2-and-http3
     // Its examples need these features.
     #[cfg(any(doc, all(feature = "deflate", feature = "http")))]
     #[doc = include_str!("../docs/http.md")]
@@ -227,6 +228,7 @@ pub mod docs {
     /// [compression]: compression
     /// [guide]: guide
     /// [design]: design
+    /// [Behind an HTTP stack]: http
     /// [Behind a reverse proxy]: reverse_proxies
     #[doc = include_str!("../docs/interop.md")]
     pub mod interop {}
