@@ -79,7 +79,7 @@
 //! # Where to read on
 //!
 //! - [The guide](docs::guide): loops over sockets, flow control, large messages, threads, time.
-//! - [Behind a reverse proxy](docs::reverse_proxies): nginx, HAProxy and Caddy.
+//! - [Behind a reverse proxy](docs::reverse_proxies): nginx, HAProxy, Caddy and nghttpx.
 //! - [Behind an HTTP stack](docs::http): header lists, `http` types, HTTP/2 and HTTP/3.
 //! - [Architecture](docs::architecture): the layers, and how a byte becomes an event.
 //! - [Design](docs::design): decisions and their reasons, what is absent, every dependency.
@@ -184,6 +184,7 @@ pub mod docs {
     #[doc = include_str!("../docs/guide.md")]
     pub mod guide {}
 
+    /// [HTTP stack]: http
     /// [Names of errors]: errors
     #[doc = include_str!("../docs/reverse-proxies.md")]
     pub mod reverse_proxies {}

@@ -1,8 +1,7 @@
-"""Chromium with a page that opens WebSockets: browser.py PROTOCOL PAGE ADDRESS CERTIFICATE [FLAG]...
+"""Chromium with a page that opens two WebSockets at once, which must echo. Needs Python's websockets. CHROMIUM is the
+program, if it has another name."""
 
-The page must have come by that protocol, `h2` or `h3`. It opens two WebSockets at once to the address, which must echo. By
-which protocol these came, the server knows. Needs Python's websockets. CHROMIUM is the program, if it has another name."""
-
+import argparse
 import json
 import os
 import subprocess
@@ -25,10 +24,13 @@ FLAGS = [
     "--host-resolver-rules=MAP localhost 127.0.0.1",
 ]
 
+# Servers under `interop/http` answer it with the version of HTTP.
+QUESTION = "Which HTTP?"
+
 # What a WebSocket sends comes back. Returns what was agreed on, and how it ended.
 TALK = """
 async (address, code) => {
-    const ws = new WebSocket(address, ["superchat", "echo"]);
+    const ws = new WebSocket(address, ["superchat", "echo", "v1.echo"]);
     ws.binaryType = "arraybuffer";
     const got = [], waiting = [];
     const next = () => got.length ? Promise.resolve(got.shift()) : new Promise((resolve) => waiting.push(resolve));
@@ -40,7 +42,10 @@ async (address, code) => {
         resolve([it.code, it.reason, it.wasClean]);
     });
     const opened = await next();
+    let http;
     if (opened === "open") {
+        ws.send("Which HTTP?");
+        http = await next();
         for (const text of ["", "Hello", "Grüße 😀".repeat(20000), "x".repeat(1 << 20)]) {
             ws.send(text);
             if (await next() !== text) throw new Error("not the text that was sent");
@@ -54,7 +59,7 @@ async (address, code) => {
         }
         ws.close(code, "enough");
     }
-    return { opened, protocol: ws.protocol, extensions: ws.extensions, closed: await closed };
+    return { opened, http, protocol: ws.protocol, extensions: ws.extensions, closed: await closed };
 }
 """
 
@@ -107,29 +112,39 @@ def key_hash(certificate):
     return subprocess.run(pipe, shell=True, check=True, capture_output=True, text=True).stdout.strip()
 
 
-def converse(devtools, want, page, address):
-    session = devtools.page(page)
+def converse(devtools, options):
+    session = devtools.page(options.page)
     got = devtools.evaluate(session, "performance.getEntriesByType('navigation')[0].nextHopProtocol")
-    assert got == want, f"the page came by {got}"
+    assert got == options.by, f"the page came by {got}"
     both = devtools.evaluate(
         session,
-        f"Promise.all([3001, 3002].map((code) => ({TALK})({json.dumps(address)}, code)))",
+        f"Promise.all([3001, 3002].map((code) => ({TALK})({json.dumps(options.address)}, code)))",
     )
     for code, outcome in zip([3001, 3002], both):
         assert outcome["opened"] == "open", outcome
-        assert outcome["protocol"] == "echo", outcome
+        assert outcome["protocol"] in ["echo", "v1.echo"], outcome
         assert outcome["extensions"].startswith("permessage-deflate"), outcome
         assert outcome["closed"] == [code, "enough", True], outcome
+        assert outcome["http"] == options.http, outcome
     version = devtools.call("Browser.getVersion")["product"]
-    print(f"  {version}: the page by {want}, two WebSockets with {both[0]['extensions']}", flush=True)
+    answered = "" if options.http == QUESTION else f", by {options.http}, says hybi's server"
+    print(f"    {version}: the page by {options.by}, two WebSockets{answered}")
 
 
-want, page, address, certificate, *flags = sys.argv[1:]
+parser = argparse.ArgumentParser(description=__doc__)
+parser.add_argument("page", help="the URL of the page")
+parser.add_argument("address", help="that of the WebSockets")
+parser.add_argument("certificate", help="a file: what the server must have")
+parser.add_argument("--by", default="h2", help="the protocol that the page must come by: h2, h3")
+parser.add_argument("--http", default=QUESTION, help=f"what the server must answer to '{QUESTION}': it echoes it, or says")
+parser.add_argument("flags", nargs="*", help="for Chromium, after --")
+options = parser.parse_args()
 with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-    process, devtools = start(folder, [f"--ignore-certificate-errors-spki-list={key_hash(certificate)}", *flags])
+    key = f"--ignore-certificate-errors-spki-list={key_hash(options.certificate)}"
+    process, devtools = start(folder, [key, *options.flags])
     try:
         with connect(devtools, max_size=None, proxy=None) as connection:
-            converse(DevTools(connection), want, page, address)
+            converse(DevTools(connection), options)
     finally:
         process.terminate()
         process.wait()

@@ -57,8 +57,8 @@ if ! command -v "${CHROMIUM:-chromium}" >/dev/null; then
   exit 75
 fi
 # The server has no other protocol. Chromium does this only with that flag.
-timeout 120 "$dir/venv/bin/python" "$here/../http/browser.py" h3 "https://localhost:$port/" \
-  "wss://localhost:$port/chromium" "$dir/example.crt" \
+timeout 120 "$dir/venv/bin/python" "$here/../http/browser.py" --by h3 "https://localhost:$port/" \
+  "wss://localhost:$port/chromium" "$dir/example.crt" -- \
   --enable-features=EnableWebsocketsOverHttp3 "--origin-to-force-quic-on=localhost:$port"
 ends 2 <<'ENDS'
 /chromium: 3001 "enough"
