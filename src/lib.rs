@@ -190,6 +190,7 @@ pub mod docs {
     pub mod reverse_proxies {}
 
     /// [guide]: guide
+    /// [key]: interop#an-answer-to-a-key-over-http2-and-http3
     /// [tried]: interop#over-http2-and-http3
     // Its examples need these features.
     #[cfg(any(doc, all(feature = "deflate", feature = "http")))]
@@ -231,6 +232,7 @@ pub mod docs {
     /// [design]: design
     /// [Behind an HTTP stack]: http
     /// [Behind a reverse proxy]: reverse_proxies
+    /// [HTTP/2 through a proxy]: reverse_proxies#websocket-over-http2
     #[doc = include_str!("../docs/interop.md")]
     pub mod interop {}
 

@@ -113,7 +113,7 @@ impl Peer {
         loop {
             match h3.poll(quic) {
                 Ok((id, h3::Event::Headers { list, .. })) => {
-                    let (Response { fields, body }, ws) = answer(&list, terms)?;
+                    let (Response { fields, body }, ws) = answer(&list, terms);
                     h3.send_response(quic, id, &fields, false)?;
                     match ws {
                         Some(ws) => drop(open.insert(id, ws)),

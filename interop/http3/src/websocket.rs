@@ -30,17 +30,11 @@ impl Response {
 }
 
 /// Returns the response to a request, and the WebSocket if it was accepted.
-pub fn answer(
-    list: &[Header],
-    terms: &Acceptance<'static>,
-) -> Result<(Response, Option<WebSocket>), ServerHandshakeError> {
-    match open(list, terms) {
-        Err(ServerHandshakeError::Request(error)) => {
-            let rejection = error.rejection();
-            Ok((Response::new(rejection.status(), rejection.fields(), rejection.content()), None))
-        }
-        other => other, // `Err`: a mistake of ours
-    }
+pub fn answer(list: &[Header], terms: &Acceptance<'static>) -> (Response, Option<WebSocket>) {
+    open(list, terms).unwrap_or_else(|error| {
+        let rejection = error.rejection();
+        (Response::new(rejection.status(), rejection.fields(), rejection.content()), None)
+    })
 }
 
 fn open(

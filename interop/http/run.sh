@@ -1,0 +1,83 @@
+#!/usr/bin/env bash
+# Conversations over HTTP/2 (RFC 8441) with implementations not written here: Chromium, Python and
+# Node with our server on the crate h2, over TLS; and our client with servers of Python and Node.
+#
+#   interop/http/run.sh
+#
+# Installs what is missing into target/http. It needs Chromium, python3 with venv, npm and openssl.
+# Without Chromium, the exit status is 75.
+set -euo pipefail
+here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
+root="$(cd "$here/../.." && pwd)"
+dir="$root/target/http"
+mkdir -p "$dir"
+if ! "$dir/venv/bin/python" -c 'import h2, hypercorn, websockets' 2>/dev/null; then
+  python3 -m venv "$dir/venv"
+  "$dir/venv/bin/pip" install --quiet h2 hypercorn websockets
+fi
+[ -d "$dir/node_modules/ws" ] ||
+  npm install --silent --no-audit --no-fund --prefix "$dir" ws >/dev/null
+export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-$root/interop/target}"
+cargo build --quiet --locked --release --manifest-path "$here/h2/Cargo.toml" --bins --examples
+python=("$dir/venv/bin/python" "$here/peer.py")
+node=(node "$here/peer.mjs")
+openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost \
+  -addext subjectAltName=DNS:localhost -keyout "$dir/example.key" -out "$dir/example.crt" \
+  2>"$dir/openssl.log" || { cat "$dir/openssl.log"; exit 1; }
+
+trap '[ -z "${server_PID:-}" ] || kill "$server_PID"; cat "$dir/errors"' EXIT
+
+# start COMMAND...: starts a server, whose first line ends in its port, which goes into `port`.
+start() {
+  coproc server { exec "$@" 2>"$dir/errors"; }
+  exec 3<&"${server[0]}"
+  read -r port <&3
+  port="${port##*:}"
+}
+
+# stop: ends it. It must not have complained, but that Chromium ends TCP as it likes.
+stop() {
+  kill "$server_PID"
+  wait "$server_PID" || true
+  server_PID=
+  ! grep -qv close_notify "$dir/errors"
+}
+
+# expect LINE...: the server's next lines, in any order.
+expect() {
+  local line
+  diff <(printf '%s\n' "$@") <(
+    for _; do
+      read -r -t 30 line <&3 && echo "$line"
+    done | LC_ALL=C sort
+  )
+}
+
+start "$CARGO_TARGET_DIR/release/hybi-http-h2" 127.0.0.1:0 \
+  --tls "$dir/example.crt" "$dir/example.key"
+printf "  Python's h2 and websockets: "
+timeout 120 "${python[@]}" client "$port" "$dir/example.crt"
+expect '3001 "enough"'
+printf "  Node's http2 and the frames of ws: "
+timeout 120 "${node[@]}" client "$dir" "$port" "$dir/example.crt"
+expect '3001 "enough"'
+status=0
+if command -v "${CHROMIUM:-chromium}" >/dev/null; then
+  timeout 120 "$dir/venv/bin/python" "$here/browser.py" --http HTTP/2.0 "https://localhost:$port/" \
+    "wss://localhost:$port/echo" "$dir/example.crt" -- --disable-quic
+  expect 1000 '3001 "enough"' '3002 "enough"' # the first is the page's own
+else
+  echo "NOT RUN, because it is not installed: chromium"
+  status=75
+fi
+stop
+
+start "${python[@]}" server
+printf "  our client to Python's hypercorn: "
+timeout 120 "$CARGO_TARGET_DIR/release/examples/client" "127.0.0.1:$port"
+stop
+start "${node[@]}" server "$dir"
+printf "  our client to Node's http2 and the frames of ws: "
+timeout 120 "$CARGO_TARGET_DIR/release/examples/client" "127.0.0.1:$port"
+stop
+exit "$status"
