@@ -114,11 +114,16 @@ impl Peer {
             match h3.poll(quic) {
                 Ok((id, h3::Event::Headers { list, .. })) => {
                     let (Response { fields, body }, ws) = answer(&list, terms);
-                    h3.send_response(quic, id, &fields, false)?;
+                    let mut sent = h3.send_response(quic, id, &fields, false);
                     match ws {
-                        Some(ws) => drop(open.insert(id, ws)),
-                        // A WebSocket's stream stays open, that of another response ends.
-                        None => drop(h3.send_body(quic, id, &body, true)?),
+                        // Its stream stays open, that of another response ends.
+                        Some(ws) => _ = open.insert(id, ws),
+                        None => {
+                            sent = sent.and_then(|()| h3.send_body(quic, id, &body, true).map(drop))
+                        }
+                    }
+                    if let Err(error) = sent {
+                        eprintln!("a response: {error}"); // the peer does not want it
                     }
                 }
                 Ok((id, h3::Event::Data)) if !open.contains_key(&id) => {
@@ -138,46 +143,43 @@ impl Peer {
                 }
             }
         }
-        let ids: Vec<_> = open.keys().copied().collect();
-        for id in ids {
-            exchange(quic, h3, id, open)?;
-        }
+        open.retain(|id, ws| {
+            let is_open = exchange(quic, h3, *id, ws).unwrap_or_else(|error| {
+                ws.fail(&error.to_string());
+                false
+            });
+            if !is_open {
+                ws.report();
+            }
+            is_open
+        });
         Ok(())
     }
 }
 
 /// Reads, answers and writes on one stream, until there is nothing more or the peer does not take
-/// it.
+/// it. Returns whether the stream goes on.
 fn exchange(
     quic: &mut quiche::Connection,
     h3: &mut h3::Connection,
     id: u64,
-    open: &mut HashMap<u64, WebSocket>,
-) -> Outcome<()> {
-    let Some(ws) = open.get_mut(&id) else { return Ok(()) };
+    ws: &mut WebSocket,
+) -> h3::Result<bool> {
     loop {
         while !ws.out.is_empty() {
             match h3.send_body(quic, id, ws.out.front(), false) {
                 Ok(n) => ws.out.sent(n),
-                Err(h3::Error::Done) => return Ok(()), // the peer's window is full
-                Err(error) => {
-                    ws.fail(&error.to_string());
-                    ws.report();
-                    open.remove(&id);
-                    return Ok(());
-                }
+                Err(h3::Error::Done) => return Ok(true), // the peer's window is full
+                Err(error) => return Err(error),
             }
         }
         if ws.is_over() {
-            h3.send_body(quic, id, &[], true)?;
-            ws.report();
-            open.remove(&id);
-            return Ok(());
+            return h3.send_body(quic, id, &[], true).map(|_| false);
         }
         match h3.recv_body(quic, id, ws.inbox.room()) {
             Ok(n) => ws.received(n),
-            Err(h3::Error::Done) => return Ok(()),
-            Err(error) => return Err(error.into()),
+            Err(h3::Error::Done) => return Ok(true),
+            Err(error) => return Err(error),
         }
     }
 }
