@@ -235,17 +235,12 @@ pub fn request_fields(data: &[u8]) {
 }
 
 fn request_of<'a>(parts: &'a Parts<'a>, method: &'a str, target: &'a str) -> RequestParts<'a> {
-    let mut list = RequestParts::new(method, target).version(parts.version).fields(&parts.fields);
-    if let Some(protocol) = parts.protocol {
-        list = list.protocol(protocol);
-    }
-    if let Some(scheme) = parts.scheme {
-        list = list.scheme(scheme);
-    }
-    if let Some(authority) = parts.authority {
-        list = list.authority(authority);
-    }
-    list
+    RequestParts::new(method, target)
+        .version(parts.version)
+        .protocol(parts.protocol)
+        .scheme(parts.scheme)
+        .authority(parts.authority)
+        .fields(&parts.fields)
 }
 
 /// What a server makes of a request, and what it answers.

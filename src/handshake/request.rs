@@ -357,23 +357,23 @@ impl<'a> RequestParts<'a> {
         self
     }
 
-    /// Sets the `:protocol` of an extended CONNECT (RFC 8441 §4).
-    pub const fn protocol(mut self, protocol: &'a str) -> Self {
-        self.protocol = Some(protocol);
+    /// Sets the `:protocol` of an extended CONNECT (RFC 8441 §4). `None`: there is none.
+    pub fn protocol(mut self, protocol: impl Into<Option<&'a str>>) -> Self {
+        self.protocol = protocol.into();
         self
     }
 
     /// Sets the scheme, `http` or `https`: the `:scheme` of HTTP/2 and HTTP/3. In HTTP/1.1 whether
     /// the connection has TLS, if you know. [Same
     /// origin](super::Acceptance::from_same_origin) then means the same scheme, too.
-    pub const fn scheme(mut self, scheme: &'a str) -> Self {
-        self.scheme = Some(scheme);
+    pub fn scheme(mut self, scheme: impl Into<Option<&'a str>>) -> Self {
+        self.scheme = scheme.into();
         self
     }
 
     /// Sets the `:authority` of HTTP/2 and HTTP/3: a host, and a port unless it is the default.
-    pub const fn authority(mut self, authority: &'a str) -> Self {
-        self.authority = Some(authority);
+    pub fn authority(mut self, authority: impl Into<Option<&'a str>>) -> Self {
+        self.authority = authority.into();
         self
     }
 

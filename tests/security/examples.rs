@@ -75,6 +75,8 @@ fn no_example_panics_or_swallows_an_error() {
 fn no_line_is_wider_than_100_columns() {
     let mut files = sources("src");
     files.extend(sources("examples"));
+    files.extend(sources("crates/hybi-tokio/src"));
+    files.extend(sources("crates/hybi-tokio/examples"));
     files.extend(pages());
     let mut wide = Vec::new();
     for file in files {

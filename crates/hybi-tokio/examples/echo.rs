@@ -23,7 +23,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
             accepted = listener.accept() => match accepted {
                 Ok((stream, _)) => {
                     let serving = serve(stream, stop.clone());
-                    connections.spawn(async { serving.await.unwrap_or_else(|error| eprintln!("{error}")) });
+                    connections.spawn(async {
+                        serving.await.unwrap_or_else(|error| eprintln!("{error}"));
+                    });
                 }
                 // Too many open files, perhaps. That passes.
                 Err(_) => time::sleep(Duration::from_millis(100)).await,

@@ -68,7 +68,7 @@ impl<S, R: Role> WebSocket<S, R> {
     /// # let ws = WebSocket::new(a, Connection::client(Config::default()), Inbox::new());
     /// # let mut peer = WebSocket::new(b, Connection::server(Config::default()), Inbox::new());
     /// let (mut reader, mut writer) = ws.split();
-    /// let (messages, mut queue) = tokio::sync::mpsc::channel::<Message>(16); // many may send to it
+    /// let (messages, mut queue) = tokio::sync::mpsc::channel::<Message>(16); // many may send
     /// let writing = tokio::spawn(async move {
     ///     while let Some(message) = queue.recv().await {
     ///         writer.send_owned(message).await?;

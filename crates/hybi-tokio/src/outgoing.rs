@@ -7,7 +7,7 @@ use hybi::{CloseCode, Connection, Message, Outbox, Role, UsageError};
 
 use crate::error::{Error, IoFailure};
 
-/// Sends while an event is lent out: see [`WebSocket::receive_with`](crate::WebSocket::receive_with).
+/// Sends while an event is lent out, in [`receive_with`](crate::WebSocket::receive_with).
 ///
 /// What it sends is queued. The next call that receives, sends or flushes writes it.
 pub struct Outgoing<'a, R> {

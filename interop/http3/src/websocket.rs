@@ -62,18 +62,12 @@ fn open(
             return Err(RequestError::FieldName.into());
         }
     }
-    let mut parts = RequestParts::new(method.unwrap_or_default(), path.unwrap_or_default())
+    let parts = RequestParts::new(method.unwrap_or_default(), path.unwrap_or_default())
         .version(HttpVersion::Http3)
+        .protocol(protocol)
+        .scheme(scheme)
+        .authority(authority)
         .fields(&fields);
-    if let Some(protocol) = protocol {
-        parts = parts.protocol(protocol);
-    }
-    if let Some(scheme) = scheme {
-        parts = parts.scheme(scheme);
-    }
-    if let Some(authority) = authority {
-        parts = parts.authority(authority);
-    }
     let request = Request::from_parts(&parts)?;
     if request.method() == "GET" {
         let fields = [("content-type", &b"text/html; charset=utf-8"[..])];

@@ -90,19 +90,13 @@ fn with_parts<T>(
         Some(std::str::from_utf8(value).unwrap())
     };
     let fields = borrowed(fields);
-    let mut parts =
+    let parts =
         RequestParts::new(find(":method").unwrap_or_default(), find(":path").unwrap_or_default())
             .version(version)
+            .protocol(find(":protocol"))
+            .scheme(find(":scheme"))
+            .authority(find(":authority"))
             .fields(&fields);
-    if let Some(protocol) = find(":protocol") {
-        parts = parts.protocol(protocol);
-    }
-    if let Some(scheme) = find(":scheme") {
-        parts = parts.scheme(scheme);
-    }
-    if let Some(authority) = find(":authority") {
-        parts = parts.authority(authority);
-    }
     run(&parts)
 }
 
