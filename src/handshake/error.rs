@@ -559,7 +559,6 @@ pub enum HandshakeUsageError {
     Credentials,
     /// The types of the `http` crate cannot hold a request or response: a target or the name of a
     /// field has more than 64 KiB, or there are more than 24,000 fields.
-    #[cfg(feature = "http")]
     TooLong,
 }
 
@@ -584,7 +583,6 @@ impl HandshakeUsageError {
             Self::Answered => "usage-answered",
             Self::Host => "usage-host",
             Self::Credentials => "usage-credentials",
-            #[cfg(feature = "http")]
             Self::TooLong => "usage-too-long",
         }
     }
@@ -606,7 +604,6 @@ impl HandshakeUsageError {
             Self::NoRequest | Self::Answered => "RFC 6455 §4.2",
             Self::Host => "RFC 9110 §9.3.6",
             Self::Credentials => "RFC 7617 §2",
-            #[cfg(feature = "http")]
             Self::TooLong => "RFC 9110 §5.4",
         }
     }
@@ -637,7 +634,6 @@ impl fmt::Display for HandshakeUsageError {
             Self::Credentials => {
                 "a user name has no colon, and neither it nor a password has control characters"
             }
-            #[cfg(feature = "http")]
             Self::TooLong => {
                 "the target or the fields are too long for the types of the http crate"
             }

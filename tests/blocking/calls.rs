@@ -6,6 +6,7 @@ use std::io::ErrorKind;
 use hybi::Message;
 use hybi::blocking::{Error, Reader, Stream, WebSocket, Writer};
 use hybi::frame::OpCode;
+use hybi::keepalive::KeepaliveConfig;
 
 use crate::stream::*;
 
@@ -50,7 +51,10 @@ fn calls(
     let wait = In::Error(ErrorKind::WouldBlock);
     let bursts = [In::Bytes(burst), wait].into_iter().cycle().take(2 * BURSTS);
     let stream = Script { independent: true, ..Script::new(bursts) };
-    let mut ws = echo(server(stream.clone()));
+    let mut ws = server(stream.clone());
+    // Without a deadline, or how long the test takes would decide when a time-out is set anew.
+    ws.set_keepalive(KeepaliveConfig::default().ping_after(None).close_within(None));
+    let mut ws = echo(ws);
     let mut counts = Vec::new();
     for _ in 0..BURSTS {
         for _ in 0..messages {

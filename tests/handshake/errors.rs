@@ -300,7 +300,6 @@ fn the_errors_of_handshakes_have_stable_names() {
         (Usage::Answered, "usage-answered"),
         (Usage::Host, "usage-host"),
         (Usage::Credentials, "usage-credentials"),
-        #[cfg(feature = "http")]
         (Usage::TooLong, "usage-too-long"),
     ];
     for (error, _) in table {

@@ -50,7 +50,7 @@ fn it_serves_its_page_and_nothing_else() {
     let chat = Program::start("chat", &["--path", "/other"]);
     let page = chat.http("GET / HTTP/1.1");
     assert!(page.starts_with("HTTP/1.1 200 "), "{page}");
-    assert!(page.contains("Content-Security-Policy: default-src 'none';"), "{page}");
+    assert!(page.contains("\r\ncontent-security-policy: default-src 'none';"), "{page}");
     assert!(page.contains("location.host + \"/other\""), "the page knows the path");
     assert!(chat.http("GET /chat HTTP/1.1").starts_with("HTTP/1.1 404 "));
     assert!(chat.http("POST / HTTP/1.1").starts_with("HTTP/1.1 405 "));
