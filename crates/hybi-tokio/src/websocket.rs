@@ -40,7 +40,7 @@ use crate::wakers::Half;
 /// Dropping the WebSocket closes the stream without a closing handshake; the peer's program sees
 /// 1006. Use [`terminate`](Self::terminate) to end a connection properly.
 ///
-/// While it waits between messages, it holds no buffer for its input, and 512 bytes at most for its
+/// While it waits between messages, it holds no buffer for its input, and 128 bytes at most for its
 /// output. Keep-alive and closing need the timer of the runtime
 /// ([`enable_time`](tokio::runtime::Builder::enable_time)).
 pub struct WebSocket<S, R> {
@@ -86,15 +86,15 @@ impl<S, R: Role> WebSocket<S, R> {
         out: Outbox,
         opening: Opening,
     ) -> Self {
-        Self::from_driver(Driver::new(io, connection, inbox, out), opening)
+        Self::from_driver(Driver::new(io, connection, inbox, out), opening, false)
     }
 
-    pub(crate) fn from_driver(driver: Driver<S, R>, opening: Opening) -> Self {
-        Self { driver, opening, is_terminated: false }
+    pub(crate) fn from_driver(driver: Driver<S, R>, opening: Opening, is_terminated: bool) -> Self {
+        Self { driver, opening, is_terminated }
     }
 
-    pub(crate) fn into_driver(self) -> (Driver<S, R>, Opening) {
-        (self.driver, self.opening)
+    pub(crate) fn into_driver(self) -> (Driver<S, R>, Opening, bool) {
+        (self.driver, self.opening, self.is_terminated)
     }
 }
 
@@ -525,7 +525,9 @@ impl<S, R: Role> WebSocket<S, R> {
     #[must_use]
     pub fn from_parts(parts: Parts<S, R>) -> Self {
         let Parts { stream, connection, inbox, out } = parts;
-        Self::from_handshake(stream, connection, inbox, out, Opening::Plain)
+        let mut ws = Self::from_handshake(stream, connection, inbox, out, Opening::Plain);
+        ws.driver.set_unflushed(); // perhaps
+        ws
     }
 }
 
@@ -546,7 +548,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Role + Unpin> Stream for WebSocket<S,
             return Poll::Ready(None);
         }
         let next = ready!(self.driver.poll_event(Half::Reader, cx, &mut message)).transpose();
-        self.is_terminated = !matches!(next, Some(Ok(_)));
+        self.is_terminated = !matches!(next, Some(Ok(_) | Err(Error::Usage(_))));
         Poll::Ready(next)
     }
 }
