@@ -190,3 +190,33 @@ async fn a_sender_ends_when_the_peer_closes() {
     let error = timeout(HOUR, sending).await.expect("it waits").unwrap();
     assert!(matches!(&error, Error::Closed(closed) if closed.code() == 1001), "{error:?}");
 }
+
+/// Both halves of both sides run on two threads, and each message makes somebody wait.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn halves_on_two_threads_wake_each_other() {
+    async fn run<R: Role + Send + 'static>(ws: WebSocket<DuplexStream, R>) {
+        let (mut reader, mut writer) = ws.split();
+        let sending = tokio::spawn(async move {
+            for i in 0..5_000_u32 {
+                let payload = i.to_be_bytes().repeat(i as usize % 50);
+                match i % 5 {
+                    0 => writer.feed(&payload[..]).await.unwrap(),
+                    _ => writer.send(&payload[..]).await.unwrap(),
+                }
+                if i % 7 == 0 {
+                    writer.ping(b"ping").await.unwrap();
+                }
+            }
+            writer
+        });
+        for i in 0..5_000_u32 {
+            let message = reader.receive().await.unwrap().unwrap();
+            assert_eq!(message.as_bytes(), i.to_be_bytes().repeat(i as usize % 50));
+        }
+        sending.await.unwrap().close(CloseCode::NORMAL, "").await.unwrap();
+        assert_eq!(reader.receive().await.unwrap(), None);
+        assert_eq!(reader.closed(), Some(clean(1000, "")));
+    }
+    let (server, client) = pair(64);
+    tokio::join!(tokio::spawn(run(server)), run(client)).0.unwrap();
+}

@@ -204,6 +204,11 @@ fn nobody_is_woken_for_nothing() {
 
     peer.take_more(100);
     assert!(send.poll().is_ready());
+    assert!(read.poll().is_pending());
+    send.woken();
+    read.woken();
+    peer.deliver(incoming::<Server>(0x89, "ping"));
+    assert_eq!((send.woken(), read.woken()), (0, 1), "a writer that has finished");
 }
 
 #[test]
