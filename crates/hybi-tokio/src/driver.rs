@@ -426,13 +426,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> Driver<S, R> {
                     budget.made_progress();
                 }
                 if self.connection.ready_state() != ReadyState::Open {
-                    let _ = self.poll_clock(is_written, half, cx); // closing takes only so long
+                    let _ = self.poll_clock(half, cx); // closing takes only so long
                 }
                 Poll::Ready(())
             }
             Poll::Pending => {
                 self.out.shrink_to(IDLE_OUT);
-                self.poll_clock(is_written, half, cx)
+                self.poll_clock(half, cx)
             }
         }
     }
@@ -551,7 +551,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> Driver<S, R> {
         }
         let is_shut_down = is_written && self.poll_shutdown(half, cx).is_ready();
         if !is_shut_down && !self.has_lingered() {
-            return self.poll_clock(is_written, half, cx);
+            return self.poll_clock(half, cx);
         }
         self.end(Ending::abnormal(Abnormal::Terminated));
         Poll::Ready(())
@@ -559,14 +559,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> Driver<S, R> {
 
     /// Looks at the clock, when everything that has arrived has been read. Ready if there is
     /// something to do.
-    fn poll_clock(&mut self, is_written: bool, half: Half, cx: &Context<'_>) -> Poll<()> {
+    fn poll_clock(&mut self, half: Half, cx: &Context<'_>) -> Poll<()> {
         self.clock.wake_at(self.lingering.and_then(|lingering| lingering.until));
         let mut cx = self.wakers.register(half, cx);
         let Self { connection, out, input_has_ended, .. } = self;
         match self.clock.poll(connection, out, *input_has_ended, &mut cx) {
             Ok(Due::Round) => Poll::Ready(()),
-            // A pong that was held back.
-            Ok(Due::Wait) if is_written && !self.out.is_empty() => Poll::Ready(()),
             Ok(Due::Wait) => Poll::Pending,
             Err(error) => {
                 self.fail(Ending::abnormal(error.into()));
@@ -587,9 +585,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> Driver<S, R> {
                 self.wakers.unregister(half);
                 return Poll::Ready(Ok(()));
             }
-            let is_written = self.poll_write(half, cx).is_ready();
+            let _ = self.poll_write(half, cx);
             if self.out.backlog() > self.backlog_max {
-                ready!(self.poll_watch(is_written, half, cx));
+                ready!(self.poll_watch(half, cx));
             }
         }
     }
@@ -613,14 +611,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> Driver<S, R> {
                 self.wakers.unregister(half);
                 return Poll::Ready(self.check_stream());
             }
-            ready!(self.poll_watch(false, half, cx));
+            ready!(self.poll_watch(half, cx));
         }
     }
 
     /// Looks at the clock while a call waits to write. Reads ahead, because a pong or another sign
     /// of life may have arrived; but little, because the program is not receiving. Ready if
     /// something has happened.
-    fn poll_watch(&mut self, is_written: bool, half: Half, cx: &mut Context<'_>) -> Poll<()> {
+    fn poll_watch(&mut self, half: Half, cx: &mut Context<'_>) -> Poll<()> {
         let unread = self.inbox.as_ref().map_or(0, |inbox| inbox.len());
         if !self.input_has_ended {
             if unread < AHEAD_MAX {
@@ -632,7 +630,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> Driver<S, R> {
                 return Poll::Pending; // what is left unread says that the peer lives
             }
         }
-        self.poll_clock(is_written, half, cx)
+        self.poll_clock(half, cx)
     }
 
     /// Drops what arrives until the connection has ended.

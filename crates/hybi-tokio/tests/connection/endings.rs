@@ -105,6 +105,15 @@ fn a_write_error_does_not_hide_the_peers_close_frame() {
                 assert_eq!(peer.written_len(), 0);
             }
         }
+        // A flush tells once what was lost.
+        let (mut ws, peer) = open::<R>();
+        settle(ws.feed("Hello")).unwrap();
+        peer.end_output(End::Error(ErrorKind::BrokenPipe));
+        peer.deliver(incoming_close::<R>(1013, "busy"));
+        peer.end_input(End::Zero);
+        assert_eq!(settle(ws.receive()).unwrap(), None);
+        assert!(settle(ws.flush()).is_err());
+        settle(ws.flush()).unwrap();
     }
     check::<Server>();
     check::<KnownClient>();

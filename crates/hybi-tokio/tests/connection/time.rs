@@ -204,11 +204,35 @@ async fn a_reader_that_waits_follows_the_deadline_of_a_close() {
     let (ws, _peer) = open::<Server>();
     let (mut reader, mut writer) = ws.split();
     let start = Instant::now();
-    let closing = async {
-        sleep(secs(5)).await;
-        writer.close(hybi::CloseCode::NORMAL, "").await.unwrap();
-    };
-    let (received, ()) = tokio::join!(reader.receive(), closing);
-    assert_eq!(received.unwrap(), None);
+    let receiving = tokio::spawn(async move { reader.receive().await });
+    sleep(secs(5)).await;
+    writer.close(hybi::CloseCode::NORMAL, "").await.unwrap();
+    assert_eq!(receiving.await.unwrap().unwrap(), None);
     assert_eq!(start.elapsed(), secs(15));
+}
+
+/// There is always something to read, so nobody ever waits.
+#[test]
+fn a_peer_that_talks_without_a_pause_does_not_put_the_deadline_of_closing_off() {
+    fn check<R: Side>() {
+        let runtime = paused();
+        let _entered = runtime.enter();
+        let (mut ws, peer) = open::<R>();
+        let message = incoming::<R>(0x82, [0; 100]);
+        peer.set_read_max(message.len());
+        peer.deliver(&message);
+        settle(ws.close(hybi::CloseCode::NORMAL, "")).unwrap();
+        let mut received = 0;
+        loop {
+            peer.deliver(&message);
+            match settle(ws.receive()).unwrap() {
+                Some(_) => received += 1,
+                None => break,
+            }
+            advance(&runtime, secs(1));
+        }
+        assert!((10..=12).contains(&received), "{received}");
+    }
+    check::<Server>();
+    check::<KnownClient>();
 }

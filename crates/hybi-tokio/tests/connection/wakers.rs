@@ -249,3 +249,33 @@ fn a_writer_that_waits_is_woken_by_the_end() {
         assert!(matches!(ready.poll(), Poll::Ready(Err(_))));
     }
 }
+
+/// The peer's Close frame ends a wait for room, although our reply to it cannot leave yet.
+#[test]
+fn a_writer_that_waits_is_woken_by_the_peers_close_frame() {
+    let runtime = paused();
+    let _entered = runtime.enter();
+    for is_violation in [false, true] {
+        let (ws, peer) = open::<Server>();
+        peer.stop_taking();
+        let (mut reader, mut writer) = ws.split();
+        settle(writer.feed(&[0; 100_000][..])).unwrap();
+        let mut ready = Task::new(writer.ready());
+        assert!(ready.poll().is_pending());
+        peer.deliver(if is_violation {
+            incoming::<Server>(0x83, "")
+        } else {
+            incoming_close::<Server>(1001, "gone")
+        });
+        assert!(ready.poll().is_pending()); // reads ahead
+        ready.woken();
+        assert!(poll_once(reader.receive()).is_pending());
+        assert!(ready.woken() > 0);
+        let Poll::Ready(Err(error)) = ready.poll() else { panic!("it waits") };
+        match error {
+            Error::Closed(closed) => assert_eq!(closed, clean(1001, "gone")),
+            Error::Protocol(_) => assert!(is_violation),
+            other => panic!("{other:?}"),
+        }
+    }
+}
