@@ -493,6 +493,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> Driver<S, R> {
         if let Err(error) = written {
             self.write_failure = Some(IoFailure::new(&error));
             self.drop_output(); // nothing may follow half a frame
+            self.wakers.wake_all(); // the other half waits to write, too
         }
         self.out.shrink_to(KEPT_OUT);
         Poll::Ready(())

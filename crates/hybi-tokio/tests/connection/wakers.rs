@@ -144,7 +144,7 @@ fn what_is_unsent_when_a_reader_waits_has_a_waker() {
         let runtime = paused();
         let _entered = runtime.enter();
         // More than `reply_backlog_max`: the core holds the pong back.
-        for unsent in [1_000, 100_000] {
+        for (unsent, piece) in [(1_000, 700), (100_000, 700), (100_000, usize::MAX)] {
             let (ws, peer) = open::<R>();
             peer.stop_taking();
             let (mut reader, mut writer) = ws.split();
@@ -154,7 +154,7 @@ fn what_is_unsent_when_a_reader_waits_has_a_waker() {
             assert!(read.poll().is_pending());
             assert!(peer.has_writer());
             while peer.has_writer() {
-                peer.take_more(700);
+                peer.take_more(piece);
                 assert!(!peer.has_writer());
                 assert!(read.woken() > 0);
                 assert!(read.poll().is_pending());
@@ -278,4 +278,23 @@ fn a_writer_that_waits_is_woken_by_the_peers_close_frame() {
             other => panic!("{other:?}"),
         }
     }
+}
+
+/// A write of the reader's fails while the writer waits for a flush.
+#[test]
+fn a_writer_that_waits_is_woken_by_a_write_error_of_the_reader() {
+    let runtime = paused();
+    let _entered = runtime.enter();
+    let (ws, peer) = open::<Server>();
+    peer.set_buffer_max(100).stop_taking();
+    let (mut reader, mut writer) = ws.split();
+    let mut send = Task::new(writer.send("Hello"));
+    assert!(send.poll().is_pending());
+    peer.end_output(End::Error(std::io::ErrorKind::BrokenPipe));
+    peer.deliver(incoming::<Server>(0x89, "ping"));
+    assert!(send.poll().is_pending()); // only a write learns of it
+    send.woken();
+    assert!(poll_once(reader.receive()).is_pending());
+    assert!(send.woken() > 0);
+    assert!(matches!(send.poll(), Poll::Ready(Err(Error::Io(_)))));
 }
