@@ -498,7 +498,9 @@ impl<R: Side> Run<R> {
             (last, closed) => panic!("{closed:?} after {last:?}"),
         }
         assert!(is_all_received, "{} of {}", self.received, self.expected.len());
-        if !self.has_output_failed && !self.has_input_failed {
+        // Closing has a deadline for what is unsent, too.
+        let has_failed = self.has_output_failed || self.has_input_failed;
+        if !has_failed && self.time < Duration::from_secs(10) {
             assert_eq!(messages, self.sent.len(), "messages that were written");
         }
         assert_eq!(self.unsent(), 0);
