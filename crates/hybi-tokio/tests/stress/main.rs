@@ -571,9 +571,9 @@ fn check<R: Side>() {
             std::panic::resume_unwind(panic);
         }
     }
-    // The read buffer of the thread stays, and what it keeps for itself.
+    // The read buffer of the thread stays: an `Inbox` keeps 128 KiB.
     let kept = LIVE.get() - live;
-    assert!(kept <= 66 << 10, "{kept} bytes are left");
+    assert!(kept <= 130 << 10, "{kept} bytes are left");
 }
 
 #[test]
