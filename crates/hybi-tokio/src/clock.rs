@@ -5,6 +5,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use hybi::connection::ReadyState;
 use hybi::keepalive::{Keepalive, KeepaliveConfig, KeepaliveError};
 use hybi::{Connection, Event, Outbox, Role};
 use tokio::time::{Instant, Sleep, sleep_until};
@@ -44,7 +45,7 @@ impl Clock {
     }
 
     /// Sends a ping if one is due. Returns whether a round is due, or else arranges to be woken in
-    /// time.
+    /// time. After the end of the input only the deadline for closing holds.
     ///
     /// # Errors
     ///
@@ -53,10 +54,15 @@ impl Clock {
         &mut self,
         connection: &mut Connection<R>,
         out: &mut Outbox,
+        input_has_ended: bool,
         cx: &mut Context<'_>,
     ) -> Result<Due, KeepaliveError> {
         let now = self.start.elapsed();
-        let wake = self.keepalive.poll(now, connection, out)?;
+        let wake = if input_has_ended {
+            self.keepalive.due(now, ReadyState::Closing, out.progress())?.wake
+        } else {
+            self.keepalive.poll(now, connection, out)?
+        };
         if wake.is_some_and(|wake| wake <= now) {
             return Ok(Due::Round);
         }

@@ -34,21 +34,28 @@ const LINGER: Duration = Duration::from_secs(1);
 /// How many bytes to read and drop meanwhile.
 const LINGER_BYTES_MAX: usize = 16 << 20;
 /// How much memory an idle connection keeps for its output.
-const IDLE_OUT: usize = 512;
+const IDLE_OUT: usize = 128;
+/// How much it keeps between messages: whoever only sends may never know that it is idle.
+const KEPT_OUT: usize = 16 << 10;
 /// The kernel copies as fast whether it has more slices or fewer, but each call costs.
 const SLICES_MAX: usize = 32;
+/// How many bytes to copy for a stream that takes no more than one slice, so that no header leaves
+/// alone: it would be a packet, a TLS record or an HTTP/2 frame of its own.
+const GATHERED: usize = 2 << 10;
 
 pub(crate) struct Driver<S, R> {
     io: S,
     connection: Connection<R>,
     out: Outbox,
     /// Bytes that have been read. Only a connection with unread ones has a buffer.
-    inbox: Option<Inbox>,
+    inbox: Option<Box<Inbox>>,
     wakers: Wakers,
     clock: Clock,
     /// Whether the stream may hold written bytes back.
     is_unflushed: bool,
     write_failure: Option<IoFailure>,
+    /// Why the stream is of no more use, until what was read before has been received.
+    failure: Option<Ending>,
     input_has_ended: bool,
     output_has_ended: bool,
     /// Whether the connection ended with bytes unsent.
@@ -82,7 +89,7 @@ enum Taking<T> {
 
 impl<S, R: Role> Driver<S, R> {
     pub(crate) fn new(io: S, connection: Connection<R>, inbox: Inbox, out: Outbox) -> Self {
-        let inbox = inbox.in_place_up_to(0);
+        let inbox = Box::new(inbox.in_place_up_to(0));
         Self {
             io,
             connection,
@@ -92,6 +99,7 @@ impl<S, R: Role> Driver<S, R> {
             clock: Clock::new(KeepaliveConfig::default()),
             is_unflushed: false,
             write_failure: None,
+            failure: None,
             input_has_ended: false,
             output_has_ended: false,
             has_dropped_output: false,
@@ -120,7 +128,7 @@ impl<S, R: Role> Driver<S, R> {
     }
 
     pub(crate) fn closed(&self) -> Option<&Closed> {
-        self.ending.as_ref().map(|ending| &ending.closed)
+        self.ending.as_ref().map(Ending::closed)
     }
 
     pub(crate) fn unsent_bytes(&self) -> usize {
@@ -138,7 +146,7 @@ impl<S, R: Role> Driver<S, R> {
     pub(crate) fn ready_state(&self) -> ReadyState {
         match self.connection.ready_state() {
             _ if self.ending.is_some() => ReadyState::Closed,
-            ReadyState::Open if self.write_failure.is_none() => ReadyState::Open,
+            ReadyState::Open if self.can_write() => ReadyState::Open,
             _ => ReadyState::Closing,
         }
     }
@@ -163,24 +171,58 @@ impl<S, R: Role> Driver<S, R> {
 
     /// Returns the stream, the connection, the unread bytes and the unsent ones.
     pub(crate) fn into_parts(self) -> (S, Connection<R>, Inbox, Outbox) {
-        (self.io, self.connection, self.inbox.unwrap_or_default(), self.out)
+        (self.io, self.connection, self.inbox.map_or_else(Inbox::new, |inbox| *inbox), self.out)
     }
 
-    /// Ends the connection. A reason that the peer gave takes precedence.
+    /// Notes that the stream may hold written bytes back.
+    pub(crate) fn set_unflushed(&mut self) {
+        self.is_unflushed = true;
+    }
+
+    /// Ends the connection. A reason that the peer gave takes precedence, and then the end of the
+    /// input.
     pub(crate) fn end(&mut self, otherwise: Ending) {
+        self.drop_output();
         // Nothing can be sent afterwards.
-        let _ = self.connection.end_of_input(&mut self.out);
+        let otherwise = match self.connection.end_of_input(&mut self.out) {
+            Err(why) if self.input_has_ended => Ending::abnormal(why.into()),
+            _ => otherwise,
+        };
         let ending = self.ending.take().or_else(|| self.last_word.take()).unwrap_or(otherwise);
         self.ending = Some(ending);
-        self.has_dropped_output |= !self.out.is_empty();
         self.out = Outbox::new();
         self.inbox = None;
         self.wakers.wake_all();
     }
 
-    /// Returns how the connection has ended, or will end, as the peer has said its last word.
+    /// Ends the connection because the stream is of no more use, but only after what has been read
+    /// was received: there may be a reason in it.
+    fn fail(&mut self, why: Ending) {
+        if self.inbox.is_none() {
+            return self.end(why);
+        }
+        self.failure.get_or_insert(why);
+        self.drop_output();
+        self.wakers.wake_all();
+    }
+
+    fn drop_output(&mut self) {
+        self.has_dropped_output |= !self.out.is_empty();
+        self.out.clear();
+    }
+
+    /// Returns whether bytes were dropped that had not been written, and forgets it.
+    pub(crate) fn take_has_dropped_output(&mut self) -> bool {
+        mem::take(&mut self.has_dropped_output)
+    }
+
+    /// Returns how the connection has ended, or will end, as far as that is known.
     fn reason(&self) -> Option<&Ending> {
-        self.ending.as_ref().or(self.last_word.as_ref())
+        self.ending.as_ref().or(self.last_word.as_ref()).or(self.failure.as_ref())
+    }
+
+    const fn can_write(&self) -> bool {
+        self.write_failure.is_none() && self.failure.is_none()
     }
 
     /// Returns the error of a call that sends, if nothing can be sent any more.
@@ -192,13 +234,14 @@ impl<S, R: Role> Driver<S, R> {
     }
 
     fn check_stream(&self) -> Result<(), Error> {
-        match &self.write_failure {
-            None => Ok(()),
-            Some(failure) => Err(match self.reason() {
-                Some(ending) => ending.error_of_sending(),
-                None => failure.to_error().into(),
-            }),
+        if self.can_write() {
+            return Ok(());
         }
+        Err(match (self.reason(), &self.write_failure) {
+            (None, Some(failure)) => failure.to_error().into(),
+            (Some(ending), _) => ending.error_of_sending(),
+            (None, None) => UsageError::Closed.into(), // it can write then
+        })
     }
 
     /// Returns the reason why nothing can be sent instead of the error of sending, if there is one.
@@ -238,7 +281,7 @@ impl<S, R: Role> Driver<S, R> {
                     if let Event::Close(reason) = &event {
                         let reason = reason.clone().map(CloseReason::into_owned);
                         self.last_word = Some(Closed::Clean(reason).into());
-                        self.wakers.wake_all(); // whoever waits to send
+                        self.wakers.wake(Half::Writer);
                     }
                     let mut outgoing = Outgoing::new(connection, out, write_failure.as_ref());
                     if let Some(picked) = pick(event, &mut outgoing) {
@@ -247,7 +290,7 @@ impl<S, R: Role> Driver<S, R> {
                 }
                 Err(error) => {
                     self.last_word = Some(Ending::protocol(error, is_after_our_close));
-                    self.wakers.wake_all();
+                    self.wakers.wake(Half::Writer);
                 }
             }
         }
@@ -275,13 +318,13 @@ impl<S, R: Role> Driver<S, R> {
                     if let Event::Close(reason) = event {
                         let reason = reason.map(CloseReason::into_owned);
                         self.last_word = Some(Closed::Clean(reason).into());
-                        self.wakers.wake_all();
+                        self.wakers.wake(Half::Writer);
                     }
                 }
                 Ok(_) => return (Taking::NeedsInput, has_replied),
                 Err(error) => {
                     self.last_word = Some(Ending::protocol(error, is_after_our_close));
-                    self.wakers.wake_all();
+                    self.wakers.wake(Half::Writer);
                 }
             }
         }
@@ -293,7 +336,7 @@ impl<S, R: Role> Driver<S, R> {
     }
 }
 
-fn input(inbox: &mut Option<Inbox>) -> Input<'_> {
+fn input(inbox: &mut Option<Box<Inbox>>) -> Input<'_> {
     match inbox {
         Some(inbox) => inbox.input(),
         None => Input::new(&mut []),
@@ -327,6 +370,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> Driver<S, R> {
         &mut self,
         half: Half,
         cx: &mut Context<'_>,
+        take: impl FnMut(&mut Self) -> (Taking<T>, bool),
+    ) -> Poll<Result<Option<T>, Error>> {
+        let taken = ready!(self.poll_taken(half, cx, take));
+        self.wakers.unregister(half);
+        Poll::Ready(taken)
+    }
+
+    fn poll_taken<T>(
+        &mut self,
+        half: Half,
+        cx: &mut Context<'_>,
         mut take: impl FnMut(&mut Self) -> (Taking<T>, bool),
     ) -> Poll<Result<Option<T>, Error>> {
         // What has been read may be many messages. Other tasks must get their turn between them.
@@ -337,7 +391,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> Driver<S, R> {
                 return Poll::Ready(ending.result());
             }
             let (taking, has_replied) = take(self);
-            if self.inbox.as_ref().is_some_and(Inbox::is_empty) {
+            if self.inbox.as_ref().is_some_and(|inbox| inbox.is_empty()) {
                 self.rest();
             }
             if let Taking::Taken(taken) = taking {
@@ -354,6 +408,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> Driver<S, R> {
 
     /// Writes, reads once, and looks at the clock. Ready if something has happened.
     fn poll_transfer(&mut self, half: Half, cx: &mut Context<'_>) -> Poll<()> {
+        if let Some(why) = self.failure.take() {
+            self.end(why);
+            return Poll::Ready(());
+        }
         let budget = ready!(poll_proceed(cx));
         let is_written = self.poll_write(half, cx).is_ready();
         if self.input_has_ended {
@@ -368,13 +426,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> Driver<S, R> {
                     budget.made_progress();
                 }
                 if self.connection.ready_state() != ReadyState::Open {
-                    let _ = self.poll_clock(is_written, half, cx); // closing takes only so long
+                    let _ = self.poll_clock(half, cx); // closing takes only so long
                 }
                 Poll::Ready(())
             }
             Poll::Pending => {
                 self.out.shrink_to(IDLE_OUT);
-                self.poll_clock(is_written, half, cx)
+                self.poll_clock(half, cx)
             }
         }
     }
@@ -383,7 +441,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> Driver<S, R> {
     fn poll_read(&mut self, half: Half, cx: &Context<'_>) -> Poll<usize> {
         let mut inbox = self.inbox.take().unwrap_or_else(spare::take);
         let mut room = ReadBuf::new(inbox.room());
-        let mut cx = self.wakers.for_reading(half, cx);
+        let mut cx = self.wakers.register(half, cx);
         let read = Pin::new(&mut self.io).poll_read(&mut cx, &mut room);
         let n = room.filled().len();
         inbox.filled(n);
@@ -401,7 +459,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> Driver<S, R> {
                 Poll::Ready(n)
             }
             Err(error) => {
-                self.end(Ending::io(&error));
+                self.fail(Ending::io(&error));
                 Poll::Ready(0)
             }
         }
@@ -409,14 +467,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> Driver<S, R> {
 
     /// Writes until nothing is unsent, or nothing can be written any more.
     fn poll_write(&mut self, half: Half, cx: &Context<'_>) -> Poll<()> {
-        if self.write_failure.is_some() || self.output_has_ended {
+        if !self.can_write() || self.output_has_ended {
             self.out.clear();
             return Poll::Ready(());
         }
         if self.out.is_empty() && !self.is_unflushed {
             return Poll::Ready(());
         }
-        let mut cx = self.wakers.for_writing(half, cx);
+        let mut cx = self.wakers.register(half, cx);
         let written = loop {
             if self.out.is_empty() {
                 // A pong that was held back.
@@ -434,9 +492,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> Driver<S, R> {
         };
         if let Err(error) = written {
             self.write_failure = Some(IoFailure::new(&error));
-            self.has_dropped_output |= !self.out.is_empty();
-            self.out.clear(); // nothing may follow half a frame
+            self.drop_output(); // nothing may follow half a frame
+            self.wakers.wake_all(); // the other half waits to write, too
         }
+        self.out.shrink_to(KEPT_OUT);
         Poll::Ready(())
     }
 
@@ -448,12 +507,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> Driver<S, R> {
             return false;
         }
         let linger = self.linger;
-        let lingering = *self.lingering.get_or_insert_with(|| Lingering {
+        self.lingering.get_or_insert_with(|| Lingering {
             until: Instant::now().checked_add(linger),
             bytes_left: LINGER_BYTES_MAX,
         });
-        let is_late = lingering.until.is_some_and(|until| until <= Instant::now());
-        let is_over = is_late || lingering.bytes_left == 0;
+        let is_over = self.has_lingered();
         if is_over || transport == Transport::Close {
             let _ = self.poll_shutdown(half, cx);
         }
@@ -463,9 +521,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> Driver<S, R> {
         is_over
     }
 
+    /// Returns whether the end of the stream has been waited for long enough.
+    fn has_lingered(&self) -> bool {
+        self.lingering.is_some_and(|lingering| {
+            lingering.bytes_left == 0
+                || lingering.until.is_some_and(|until| until <= Instant::now())
+        })
+    }
+
     fn poll_shutdown(&mut self, half: Half, cx: &Context<'_>) -> Poll<()> {
         if !self.output_has_ended {
-            let mut cx = self.wakers.for_writing(half, cx);
+            let mut cx = self.wakers.register(half, cx);
             // Whether it fails makes no difference: both sides have said everything.
             let _ = ready!(Pin::new(&mut self.io).poll_shutdown(&mut cx));
             self.output_has_ended = true;
@@ -481,11 +547,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> Driver<S, R> {
             && self.last_word.is_none()
         {
             self.last_word = Some(Ending::abnormal(why.into()));
-            self.wakers.wake_all();
+            self.wakers.wake(Half::Writer);
             return Poll::Ready(()); // write what it wrote
         }
-        if !is_written || self.poll_shutdown(half, cx).is_pending() {
-            return self.poll_clock(is_written, half, cx);
+        let is_shut_down = is_written && self.poll_shutdown(half, cx).is_ready();
+        if !is_shut_down && !self.has_lingered() {
+            return self.poll_clock(half, cx);
         }
         self.end(Ending::abnormal(Abnormal::Terminated));
         Poll::Ready(())
@@ -493,16 +560,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> Driver<S, R> {
 
     /// Looks at the clock, when everything that has arrived has been read. Ready if there is
     /// something to do.
-    fn poll_clock(&mut self, is_written: bool, half: Half, cx: &Context<'_>) -> Poll<()> {
+    fn poll_clock(&mut self, half: Half, cx: &Context<'_>) -> Poll<()> {
         self.clock.wake_at(self.lingering.and_then(|lingering| lingering.until));
-        let mut cx = self.wakers.for_reading(half, cx);
-        match self.clock.poll(&mut self.connection, &mut self.out, &mut cx) {
+        let mut cx = self.wakers.register(half, cx);
+        let Self { connection, out, input_has_ended, .. } = self;
+        match self.clock.poll(connection, out, *input_has_ended, &mut cx) {
             Ok(Due::Round) => Poll::Ready(()),
-            // A pong that was held back.
-            Ok(Due::Wait) if is_written && !self.out.is_empty() => Poll::Ready(()),
             Ok(Due::Wait) => Poll::Pending,
             Err(error) => {
-                self.end(Ending::abnormal(error.into()));
+                self.fail(Ending::abnormal(error.into()));
                 Poll::Ready(())
             }
         }
@@ -517,11 +583,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> Driver<S, R> {
         loop {
             self.check_open()?;
             if self.out.backlog() <= self.backlog_max {
+                self.wakers.unregister(half);
                 return Poll::Ready(Ok(()));
             }
-            let is_written = self.poll_write(half, cx).is_ready();
+            let _ = self.poll_write(half, cx);
             if self.out.backlog() > self.backlog_max {
-                ready!(self.poll_watch(is_written, half, cx));
+                ready!(self.poll_watch(half, cx));
             }
         }
     }
@@ -534,29 +601,37 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> Driver<S, R> {
     ) -> Poll<Result<(), Error>> {
         loop {
             if let Some(ending) = &self.ending {
-                let dropped = mem::take(&mut self.has_dropped_output);
-                return Poll::Ready(if dropped { Err(ending.error_of_sending()) } else { Ok(()) });
+                let error = ending.error_of_sending();
+                return Poll::Ready(if self.take_has_dropped_output() {
+                    Err(error)
+                } else {
+                    Ok(())
+                });
             }
             if self.poll_write(half, cx).is_ready() {
+                self.wakers.unregister(half);
                 return Poll::Ready(self.check_stream());
             }
-            ready!(self.poll_watch(false, half, cx));
+            ready!(self.poll_watch(half, cx));
         }
     }
 
     /// Looks at the clock while a call waits to write. Reads ahead, because a pong or another sign
     /// of life may have arrived; but little, because the program is not receiving. Ready if
     /// something has happened.
-    fn poll_watch(&mut self, is_written: bool, half: Half, cx: &mut Context<'_>) -> Poll<()> {
-        let unread = self.inbox.as_ref().map_or(0, Inbox::len);
-        if self.input_has_ended || unread >= AHEAD_MAX {
-            return Poll::Pending; // what is left unread says that the peer lives
+    fn poll_watch(&mut self, half: Half, cx: &mut Context<'_>) -> Poll<()> {
+        let unread = self.inbox.as_ref().map_or(0, |inbox| inbox.len());
+        if !self.input_has_ended {
+            if unread < AHEAD_MAX {
+                if self.poll_read(half, cx).is_ready() {
+                    self.wakers.wake(Half::Reader);
+                    return Poll::Ready(());
+                }
+            } else if self.connection.ready_state() == ReadyState::Open {
+                return Poll::Pending; // what is left unread says that the peer lives
+            }
         }
-        if self.poll_read(half, cx).is_ready() {
-            self.wakers.wake_all(); // whoever receives
-            return Poll::Ready(());
-        }
-        self.poll_clock(is_written, half, cx)
+        self.poll_clock(half, cx)
     }
 
     /// Drops what arrives until the connection has ended.
@@ -597,13 +672,21 @@ pub(crate) fn poll_write_some<S: AsyncWrite + Unpin>(
     cx: &mut Context<'_>,
 ) -> Poll<io::Result<()>> {
     let io = Pin::new(io);
-    let written = if io.is_write_vectored() {
-        let mut slices = [&[][..]; SLICES_MAX];
-        let filled = out.unsent(&mut slices);
-        let slices = slices.map(IoSlice::new);
-        io.poll_write_vectored(cx, slices.get(..filled).unwrap_or_default())
-    } else {
-        io.poll_write(cx, out.front())
+    let mut slices = [&[][..]; SLICES_MAX];
+    let filled = out.unsent(&mut slices);
+    let written = match slices.get(..filled).unwrap_or_default() {
+        [] => return Poll::Ready(Ok(())),
+        [slice] => io.poll_write(cx, slice),
+        _ if io.is_write_vectored() => {
+            let slices = slices.map(IoSlice::new);
+            io.poll_write_vectored(cx, slices.get(..filled).unwrap_or_default())
+        }
+        [front, ..] if front.len() >= GATHERED => io.poll_write(cx, front),
+        slices => {
+            let mut gathered = [0; GATHERED];
+            let n = gather(slices, &mut gathered);
+            io.poll_write(cx, gathered.get(..n).unwrap_or_default())
+        }
     };
     match ready!(written) {
         Ok(0) => {
@@ -616,4 +699,15 @@ pub(crate) fn poll_write_some<S: AsyncWrite + Unpin>(
         }
         Err(error) => Poll::Ready(Err(error)),
     }
+}
+
+/// Copies as much of `slices` as there is room for. Returns how many bytes.
+fn gather(slices: &[&[u8]], mut room: &mut [u8]) -> usize {
+    let before = room.len();
+    for slice in slices {
+        let n = slice.len().min(room.len());
+        let Some(copied) = room.split_off_mut(..n) else { break };
+        copied.copy_from_slice(slice.get(..n).unwrap_or_default());
+    }
+    before.saturating_sub(room.len())
 }

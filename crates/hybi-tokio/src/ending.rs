@@ -7,9 +7,13 @@ use hybi::{CloseCode, ProtocolError, Role};
 
 use crate::error::{Error, IoFailure};
 
+/// Boxed, because a connection that is open has room for three of them.
 #[derive(Clone, Debug)]
-pub(crate) struct Ending {
-    pub(crate) closed: Closed,
+pub(crate) struct Ending(Box<Inner>);
+
+#[derive(Clone, Debug)]
+struct Inner {
+    closed: Closed,
     /// The error of calls that receive. `None`: they return the end.
     failure: Option<Failure>,
 }
@@ -21,17 +25,25 @@ enum Failure {
 }
 
 impl Ending {
+    fn new(closed: Closed, failure: Option<Failure>) -> Self {
+        Self(Box::new(Inner { closed, failure }))
+    }
+
+    pub(crate) fn closed(&self) -> &Closed {
+        &self.0.closed
+    }
+
     pub(crate) fn abnormal(why: Abnormal) -> Self {
         let failure = match why {
             Abnormal::Protocol(error) => Some(Failure::Protocol(error)),
             _ => None,
         };
-        Self { closed: Closed::Abnormal(why), failure }
+        Self::new(Closed::Abnormal(why), failure)
     }
 
     pub(crate) fn io(error: &io::Error) -> Self {
         let failure = Some(Failure::Io(IoFailure::new(error)));
-        Self { closed: Closed::Abnormal(Abnormal::Transport), failure }
+        Self::new(Closed::Abnormal(Abnormal::Transport), failure)
     }
 
     /// Makes one of a rule that the peer has broken. A bad answer to our Close frame ends the
@@ -45,19 +57,19 @@ impl Ending {
                 | ProtocolError::CloseReasonNotUtf8
         );
         let ending = Self::abnormal(Abnormal::Protocol(error));
-        if is_bad_close && is_after_our_close { ending.closed.into() } else { ending }
+        if is_bad_close && is_after_our_close { ending.0.closed.into() } else { ending }
     }
 
     /// Returns the result of a call that receives after the end: an error if the connection failed.
     pub(crate) fn result<T>(&self) -> Result<Option<T>, Error> {
-        self.failure.as_ref().map_or(Ok(None), |failure| Err(failure.to_error()))
+        self.0.failure.as_ref().map_or(Ok(None), |failure| Err(failure.to_error()))
     }
 
     /// Returns the error of a call that sends after the end.
     pub(crate) fn error_of_sending(&self) -> Error {
-        match &self.failure {
+        match &self.0.failure {
             Some(failure) => failure.to_error(),
-            None => Error::Closed(self.closed.clone()),
+            None => Error::Closed(self.closed().clone()),
         }
     }
 }
@@ -73,7 +85,7 @@ impl Failure {
 
 impl From<Closed> for Ending {
     fn from(closed: Closed) -> Self {
-        Self { closed, failure: None }
+        Self::new(closed, None)
     }
 }
 

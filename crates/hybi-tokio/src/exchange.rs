@@ -27,7 +27,7 @@ pub(crate) struct Exchange<S> {
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Exchange<S> {
     pub(crate) fn new(stream: S) -> Self {
-        Self { stream, inbox: spare::take(), out: Outbox::new() }
+        Self { stream, inbox: *spare::take(), out: Outbox::new() }
     }
 
     /// Writes, and reads until `receive` returns something.

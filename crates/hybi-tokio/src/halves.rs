@@ -49,7 +49,10 @@ struct Shared<S, R> {
 enum State<S, R> {
     Whole(Box<Driver<S, R>>),
     /// The reader was dropped.
-    Ended(Ending),
+    Ended {
+        how: Ending,
+        has_dropped_output: bool,
+    },
 }
 
 /// The halves of two connections, which cannot be joined.
@@ -91,10 +94,10 @@ impl<S, R: Role> WebSocket<S, R> {
     /// ```
     #[must_use]
     pub fn split(self) -> (Reader<S, R>, Writer<S, R>) {
-        let (driver, opening) = self.into_driver();
+        let (driver, opening, is_terminated) = self.into_driver();
         let shared = Arc::new(Shared { state: Mutex::new(State::Whole(Box::new(driver))) });
         let writer = Writer { shared: Arc::clone(&shared) };
-        (Reader { shared, opening: Some(opening), is_terminated: false }, writer)
+        (Reader { shared, opening: Some(opening), is_terminated }, writer)
     }
 }
 
@@ -108,7 +111,7 @@ impl<S, R> Shared<S, R> {
     fn with<T>(&self, f: impl FnOnce(&mut Driver<S, R>) -> T) -> Result<T, Error> {
         match &mut *self.lock() {
             State::Whole(driver) => Ok(f(driver)),
-            State::Ended(ending) => Err(ending.error_of_sending()),
+            State::Ended { how, .. } => Err(how.error_of_sending()),
         }
     }
 }
@@ -117,12 +120,32 @@ impl<S, R: Role> Shared<S, R> {
     fn closed(&self) -> Option<Closed> {
         match &*self.lock() {
             State::Whole(driver) => driver.closed().cloned(),
-            State::Ended(ending) => Some(ending.closed.clone()),
+            State::Ended { how, .. } => Some(how.closed().clone()),
         }
     }
 
     fn ready_state(&self) -> ReadyState {
         self.with(|driver| driver.ready_state()).unwrap_or(ReadyState::Closed)
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> Shared<S, R> {
+    fn poll_flush(&self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        match &mut *self.lock() {
+            State::Whole(driver) => driver.poll_flush(Half::Writer, cx),
+            State::Ended { how, has_dropped_output } => {
+                let has_dropped_output = std::mem::take(has_dropped_output);
+                Poll::Ready(if has_dropped_output { Err(how.error_of_sending()) } else { Ok(()) })
+            }
+        }
+    }
+
+    /// Starts the closing handshake, which is no error if the connection has ended.
+    fn start_close(
+        &self,
+        close: impl FnOnce(&mut Connection<R>, &mut Outbox) -> Result<(), UsageError>,
+    ) -> Result<(), Error> {
+        self.with(|driver| driver.start_close(close)).unwrap_or(Ok(()))
     }
 }
 
@@ -216,12 +239,15 @@ impl<S, R: Role> Reader<S, R> {
         if !Arc::ptr_eq(&self.shared, &writer.shared) {
             return Err(ReuniteError(self, writer));
         }
-        let ended = State::Ended(Ending::abnormal(Abnormal::Terminated));
+        let how = Ending::abnormal(Abnormal::Terminated);
+        let ended = State::Ended { how, has_dropped_output: false };
         let state = std::mem::replace(&mut *writer.shared.lock(), ended);
         match (state, self.opening.take()) {
-            (State::Whole(driver), Some(opening)) => Ok(WebSocket::from_driver(*driver, opening)),
+            (State::Whole(driver), Some(opening)) => {
+                Ok(WebSocket::from_driver(*driver, opening, self.is_terminated))
+            }
             // Only dropping or joining the reader ends it so.
-            (State::Ended(_), _) | (_, None) => Err(ReuniteError(self, writer)),
+            (State::Ended { .. }, _) | (_, None) => Err(ReuniteError(self, writer)),
         }
     }
 }
@@ -232,8 +258,9 @@ impl<S, R: Role> Drop for Reader<S, R> {
         if let State::Whole(driver) = &mut *state {
             driver.end(Ending::abnormal(Abnormal::Terminated)); // wakes the writer
             let closed = driver.closed().cloned();
-            let closed = closed.unwrap_or(Closed::Abnormal(Abnormal::Terminated));
-            let whole = std::mem::replace(&mut *state, State::Ended(closed.into()));
+            let how = closed.unwrap_or(Closed::Abnormal(Abnormal::Terminated)).into();
+            let has_dropped_output = driver.take_has_dropped_output();
+            let whole = std::mem::replace(&mut *state, State::Ended { how, has_dropped_output });
             drop(state);
             drop(whole); // the stream may do anything when it is dropped
         }
@@ -336,7 +363,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> Writer<S, R> {
     ///
     /// As [`WebSocket::flush`].
     pub async fn flush(&mut self) -> Result<(), Error> {
-        poll_fn(|cx| self.shared.with(|driver| driver.poll_flush(Half::Writer, cx))?).await
+        poll_fn(|cx| self.shared.poll_flush(cx)).await
     }
 
     /// Sends a ping: see [`WebSocket::ping`].
@@ -363,9 +390,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> Writer<S, R> {
     ///
     /// As [`WebSocket::close`].
     pub async fn close(&mut self, code: CloseCode, reason: &str) -> Result<(), Error> {
-        self.shared.with(|driver| {
-            driver.start_close(|connection, out| connection.close(code, reason, out))
-        })??;
+        self.shared.start_close(|connection, out| connection.close(code, reason, out))?;
         self.flush().await
     }
 
@@ -375,9 +400,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> Writer<S, R> {
     ///
     /// As [`WebSocket::close`].
     pub async fn close_without_code(&mut self) -> Result<(), Error> {
-        self.shared.with(|driver| {
-            driver.start_close(|connection, out| connection.writer().close_without_code(out))
-        })??;
+        self.shared.start_close(|connection, out| connection.writer().close_without_code(out))?;
         self.flush().await
     }
 
@@ -430,7 +453,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> Stream for Reader<S, R> {
         }
         let next = self.poll(|driver| driver.poll_event(Half::Reader, cx, &mut message));
         let next = ready!(next).transpose();
-        self.is_terminated = !matches!(next, Some(Ok(_)));
+        self.is_terminated = !matches!(next, Some(Ok(_) | Err(Error::Usage(_))));
         Poll::Ready(next)
     }
 }
@@ -457,14 +480,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> Sink<Message> for Writer<S, R> 
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        self.shared.with(|driver| driver.poll_flush(Half::Writer, cx))?
+        self.shared.poll_flush(cx)
     }
 
     fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        self.shared.with(|driver| {
-            driver.leave();
-            driver.poll_flush(Half::Writer, cx)
-        })?
+        let _ = self.shared.with(Driver::leave);
+        self.shared.poll_flush(cx)
     }
 }
 

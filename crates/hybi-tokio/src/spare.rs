@@ -8,18 +8,19 @@ use std::cell::Cell;
 use hybi::Inbox;
 
 thread_local! {
-    static SPARE: Cell<Option<Inbox>> = const { Cell::new(None) };
+    static SPARE: Cell<Option<Box<Inbox>>> = const { Cell::new(None) };
 }
 
 /// Takes the thread's buffer, or a new one.
-pub(crate) fn take() -> Inbox {
+pub(crate) fn take() -> Box<Inbox> {
     // A message that a read splits is assembled by the connection and handed out as it is. In the
     // inbox it would have to be copied, and would keep the inbox from other connections.
-    SPARE.try_with(Cell::take).ok().flatten().unwrap_or_default().in_place_up_to(0)
+    let spare = SPARE.try_with(Cell::take).ok().flatten();
+    spare.unwrap_or_else(|| Box::new(Inbox::new().in_place_up_to(0)))
 }
 
 /// Gives a buffer back, if nothing in it is unread. Otherwise returns it.
-pub(crate) fn give_back(inbox: Inbox) -> Option<Inbox> {
+pub(crate) fn give_back(inbox: Box<Inbox>) -> Option<Box<Inbox>> {
     if !inbox.is_empty() {
         return Some(inbox);
     }

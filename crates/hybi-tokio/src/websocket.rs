@@ -40,7 +40,7 @@ use crate::wakers::Half;
 /// Dropping the WebSocket closes the stream without a closing handshake; the peer's program sees
 /// 1006. Use [`terminate`](Self::terminate) to end a connection properly.
 ///
-/// While it waits between messages, it holds no buffer for its input, and 512 bytes at most for its
+/// While it waits between messages, it holds no buffer for its input, and 128 bytes at most for its
 /// output. Keep-alive and closing need the timer of the runtime
 /// ([`enable_time`](tokio::runtime::Builder::enable_time)).
 pub struct WebSocket<S, R> {
@@ -86,15 +86,15 @@ impl<S, R: Role> WebSocket<S, R> {
         out: Outbox,
         opening: Opening,
     ) -> Self {
-        Self::from_driver(Driver::new(io, connection, inbox, out), opening)
+        Self::from_driver(Driver::new(io, connection, inbox, out), opening, false)
     }
 
-    pub(crate) fn from_driver(driver: Driver<S, R>, opening: Opening) -> Self {
-        Self { driver, opening, is_terminated: false }
+    pub(crate) fn from_driver(driver: Driver<S, R>, opening: Opening, is_terminated: bool) -> Self {
+        Self { driver, opening, is_terminated }
     }
 
-    pub(crate) fn into_driver(self) -> (Driver<S, R>, Opening) {
-        (self.driver, self.opening)
+    pub(crate) fn into_driver(self) -> (Driver<S, R>, Opening, bool) {
+        (self.driver, self.opening, self.is_terminated)
     }
 }
 
@@ -363,7 +363,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> WebSocket<S, R> {
 /// Closing.
 impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> WebSocket<S, R> {
     /// Starts the closing handshake, with a code and a reason of at most 123 bytes, and waits until
-    /// that is written. Go on receiving until `None`; messages that the peer sent before its own
+    /// that is written, for [`close_within`](KeepaliveConfig::close_within) at most. Go on receiving until `None`; messages that the peer sent before its own
     /// Close frame still arrive. To wait for the end without receiving, use
     /// [`terminate`](Self::terminate).
     ///
@@ -376,7 +376,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> WebSocket<S, R> {
     /// # Errors
     ///
     /// [`Error::Usage`] as [`Connection::close`], except that it is no error if either side has
-    /// closed already. [`Error::Io`] if the stream fails.
+    /// closed already. [`Error::Io`] if the stream fails, [`Error::Closed`] if the peer took nothing
+    /// in time.
     pub async fn close(&mut self, code: CloseCode, reason: &str) -> Result<(), Error> {
         self.driver.start_close(|connection, out| connection.close(code, reason, out))?;
         self.flush().await
@@ -525,7 +526,9 @@ impl<S, R: Role> WebSocket<S, R> {
     #[must_use]
     pub fn from_parts(parts: Parts<S, R>) -> Self {
         let Parts { stream, connection, inbox, out } = parts;
-        Self::from_handshake(stream, connection, inbox, out, Opening::Plain)
+        let mut ws = Self::from_handshake(stream, connection, inbox, out, Opening::Plain);
+        ws.driver.set_unflushed(); // perhaps
+        ws
     }
 }
 
@@ -546,7 +549,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Role + Unpin> Stream for WebSocket<S,
             return Poll::Ready(None);
         }
         let next = ready!(self.driver.poll_event(Half::Reader, cx, &mut message)).transpose();
-        self.is_terminated = !matches!(next, Some(Ok(_)));
+        self.is_terminated = !matches!(next, Some(Ok(_) | Err(Error::Usage(_))));
         Poll::Ready(next)
     }
 }

@@ -1,0 +1,80 @@
+//! A connection with much to do leaves time for others.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use crate::common::*;
+
+/// What has been read may be thousands of messages, and a stream in memory is always ready.
+#[tokio::test]
+async fn other_tasks_get_their_turn_between_messages() {
+    for is_delivered_at_once in [true, false] {
+        let (mut ws, peer) = open::<Server>();
+        let turns = Arc::new(AtomicUsize::new(0));
+        let counter = Arc::clone(&turns);
+        let other = tokio::spawn(async move {
+            loop {
+                counter.fetch_add(1, Ordering::Relaxed);
+                tokio::task::yield_now().await;
+            }
+        });
+        if !is_delivered_at_once {
+            peer.set_read_max(incoming::<Server>(0x82, "").len());
+        }
+        peer.deliver(incoming::<Server>(0x82, "").repeat(10_000));
+        let (mut in_a_row, mut most, mut seen) = (0, 0, 0);
+        for _ in 0..10_000 {
+            assert!(ws.receive().await.unwrap().is_some());
+            let now = turns.load(Ordering::Relaxed);
+            in_a_row = if now == seen { in_a_row + 1 } else { 0 };
+            most = most.max(in_a_row);
+            seen = now;
+        }
+        other.abort();
+        assert!(most <= 128, "{most} messages in a row");
+    }
+}
+
+/// Control frames are not returned, and cost a turn all the same.
+#[tokio::test]
+async fn other_tasks_get_their_turn_between_pings() {
+    let (mut ws, peer) = open::<Server>();
+    let turns = Arc::new(AtomicUsize::new(0));
+    let counter = Arc::clone(&turns);
+    let other = tokio::spawn(async move {
+        loop {
+            counter.fetch_add(1, Ordering::Relaxed);
+            tokio::task::yield_now().await;
+        }
+    });
+    let ping = incoming::<Server>(0x89, "");
+    peer.set_read_max(ping.len());
+    peer.deliver(ping.repeat(10_000));
+    peer.deliver(incoming::<Server>(0x82, ""));
+    assert!(ws.receive().await.unwrap().is_some());
+    let turns = turns.load(Ordering::Relaxed);
+    assert!(turns >= 10_000 / 128, "{turns} turns");
+    other.abort();
+}
+
+/// A program that only sends, over a stream that is always ready.
+#[tokio::test]
+async fn a_program_that_is_always_woken_gets_messages_from_both_sides() {
+    let (ws, peer) = open::<Server>();
+    peer.deliver(incoming::<Server>(0x82, "").repeat(1_000));
+    let (mut reader, mut writer) = ws.split();
+    let (mut sent, mut received) = (0, 0);
+    while sent + received < 2_000 {
+        tokio::select! {
+            message = reader.receive(), if received < 1_000 => {
+                assert!(message.unwrap().is_some());
+                received += 1;
+            }
+            result = writer.send("Hello"), if sent < 1_000 => {
+                result.unwrap();
+                sent += 1;
+            }
+        }
+    }
+    assert_eq!(whole_frames(peer.take_written()).len(), 1_000);
+}

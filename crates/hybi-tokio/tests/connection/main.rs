@@ -1,0 +1,16 @@
+//! An open connection over a scripted stream: who is woken, what is written when, what a dropped
+//! future leaves behind, and how it ends.
+
+mod backlog;
+mod cancelling;
+mod closing;
+#[path = "../common/mod.rs"]
+mod common;
+mod endings;
+mod fairness;
+mod parts;
+mod replies;
+mod sending;
+mod time;
+mod traits;
+mod wakers;

@@ -1,0 +1,161 @@
+//! Nothing is lost between the handshake and the connection, in parts, in halves and joined again.
+
+use hybi::{Config, Connection, Inbox, Message};
+use hybi_tokio::{Parts, WebSocket};
+
+use crate::common::*;
+
+/// The peer's first frames often come together with its half of the handshake.
+#[test]
+fn bytes_that_came_with_the_handshake_are_received() {
+    fn check<R: Side>() {
+        let runtime = paused();
+        let _entered = runtime.enter();
+        let wire = [incoming::<R>(0x81, "first"), incoming::<R>(0x82, [1; 300])].concat();
+        for cut in 0..=wire.len() {
+            let (script, peer) = Script::new();
+            let mut inbox = Inbox::new();
+            inbox.append(&wire[..cut]);
+            let mut ws = WebSocket::new(script, R::connection(Config::default()), inbox);
+            peer.deliver(&wire[cut..]);
+            assert_eq!(settle(ws.receive()).unwrap(), Some(Message::from("first")));
+            assert_eq!(settle(ws.receive()).unwrap(), Some(Message::from(vec![1; 300])));
+        }
+    }
+    check::<Server>();
+    check::<KnownClient>();
+}
+
+/// At every byte of the input, and with every number of bytes written of the output.
+#[test]
+fn parts_can_be_joined_at_every_byte() {
+    fn check<R: Side>() {
+        let runtime = paused();
+        let _entered = runtime.enter();
+        let wire = [
+            incoming::<R>(0x81, "first"),
+            incoming::<R>(0x89, "ping"),
+            incoming::<R>(0x01, "sec"),
+            incoming::<R>(0x80, "ond"),
+            incoming::<R>(0x82, [1; 300]),
+        ]
+        .concat();
+        let want: [Message; 3] = ["first".into(), "second".into(), vec![1; 300].into()];
+        for cut in 0..=wire.len() {
+            let (mut ws, peer) = open::<R>();
+            peer.stop_taking().take_more(cut % 12);
+            settle(ws.feed("Hello")).unwrap();
+            peer.deliver(&wire[..cut]);
+            let mut got = Vec::new();
+            if cut % 2 == 0
+                && let std::task::Poll::Ready(message) = poll_once(ws.receive())
+            {
+                got.push(message.unwrap().unwrap()); // the rest is unread
+            }
+            let parts = ws.into_parts();
+            let mut ws = WebSocket::from_parts(parts);
+            peer.deliver(&wire[cut..]);
+            peer.take_more(usize::MAX);
+            while got.len() < 3 {
+                got.push(settle(ws.receive()).unwrap().unwrap());
+            }
+            settle(ws.flush()).unwrap();
+            assert_eq!(got, want, "cut at {cut}");
+            let frames = whole_frames(peer.take_written());
+            assert_eq!(frames, [(0x81, b"Hello".to_vec()), (0x8a, b"ping".to_vec())]);
+        }
+    }
+    check::<Server>();
+    check::<KnownClient>();
+}
+
+#[test]
+fn bytes_that_the_stream_holds_back_are_flushed_after_joining_parts() {
+    let runtime = paused();
+    let _entered = runtime.enter();
+    let (mut ws, peer) = open::<Server>();
+    peer.set_buffer_max(1_000).stop_taking();
+    assert!(poll_once(ws.send("Hello")).is_pending());
+    let mut ws = WebSocket::from_parts(ws.into_parts());
+    peer.take_more(usize::MAX);
+    assert!(poll_once(ws.receive()).is_pending());
+    assert_eq!(peer.take_written(), b"\x81\x05Hello");
+}
+
+#[test]
+fn halves_can_be_joined_at_every_byte() {
+    let runtime = paused();
+    let _entered = runtime.enter();
+    let wire = [incoming::<Server>(0x81, "first"), incoming::<Server>(0x82, [1; 300])].concat();
+    for cut in 0..=wire.len() {
+        let (mut ws, peer) = open::<Server>();
+        ws.set_backlog_max(1);
+        peer.stop_taking().take_more(cut % 8);
+        let (mut reader, mut writer) = ws.split();
+        peer.deliver(&wire[..cut]);
+        assert!(poll_once(writer.send("Hello")).is_pending() == (cut % 8 < 7));
+        let mut got = Vec::new();
+        if let std::task::Poll::Ready(message) = poll_once(reader.receive()) {
+            got.push(message.unwrap().unwrap());
+        }
+        let mut ws = reader.reunite(writer).unwrap();
+        peer.deliver(&wire[cut..]);
+        peer.take_more(usize::MAX);
+        while got.len() < 2 {
+            got.push(settle(ws.receive()).unwrap().unwrap());
+        }
+        settle(ws.flush()).unwrap();
+        assert_eq!(got, [Message::from("first"), Message::from(vec![1; 300])]);
+        assert_eq!(peer.take_written(), b"\x81\x05Hello");
+    }
+}
+
+#[test]
+fn halves_of_two_connections_are_not_joined() {
+    let runtime = paused();
+    let _entered = runtime.enter();
+    let ((a, a_peer), (b, b_peer)) = (open::<Server>(), open::<Server>());
+    let ((a_reader, a_writer), (b_reader, b_writer)) = (a.split(), b.split());
+    let error = a_reader.reunite(b_writer).unwrap_err();
+    let (a_reader, b_writer) = (error.0, error.1);
+    let mut a = a_reader.reunite(a_writer).unwrap();
+    let mut b = b_reader.reunite(b_writer).unwrap();
+    settle(a.send("a")).unwrap();
+    settle(b.send("b")).unwrap();
+    assert_eq!(a_peer.take_written(), b"\x81\x01a");
+    assert_eq!(b_peer.take_written(), b"\x81\x01b");
+}
+
+#[test]
+fn the_stream_of_messages_stays_ended_when_halves_are_joined() {
+    use futures_core::FusedStream;
+    use futures_util::StreamExt;
+
+    let runtime = paused();
+    let _entered = runtime.enter();
+    let (ws, peer) = open::<Server>();
+    peer.end_input(End::Error(std::io::ErrorKind::ConnectionReset));
+    let (mut reader, writer) = ws.split();
+    assert!(settle(reader.next()).unwrap().is_err());
+    let mut ws = reader.reunite(writer).unwrap();
+    assert!(ws.is_terminated());
+    assert!(settle(ws.next()).is_none());
+    let (mut reader, _writer) = ws.split();
+    assert!(reader.is_terminated());
+    assert!(settle(reader.next()).is_none());
+}
+
+#[test]
+fn parts_hold_what_is_unread_and_unsent() {
+    let runtime = paused();
+    let _entered = runtime.enter();
+    let (mut ws, peer) = open::<Server>();
+    peer.deliver(incoming::<Server>(0x81, "first"));
+    peer.deliver(incoming::<Server>(0x81, "second"));
+    assert_eq!(settle(ws.receive()).unwrap(), Some(Message::from("first")));
+    settle(ws.feed("Hello")).unwrap();
+    let Parts { mut connection, mut inbox, mut out, .. }: Parts<Script, Server> = ws.into_parts();
+    assert_eq!(out, b"\x81\x05Hello");
+    let event = Connection::receive(&mut connection, &mut inbox.input(), &mut out).unwrap();
+    assert_eq!(event, Some(hybi::Event::Text("second".into())));
+}
