@@ -48,8 +48,8 @@ use ::hyper::upgrade::OnUpgrade;
 use axum_core::body::Body;
 use axum_core::extract::{FromRequestParts, OptionalFromRequestParts};
 use axum_core::response::{IntoResponse, Response};
-use hybi::handshake::{Acceptance, Request};
 use http::request::Parts;
+use hybi::handshake::{Acceptance, Request};
 
 use crate::hyper::{UpgradeError, UpgradedSocket, Upgrading, accept, read_request};
 

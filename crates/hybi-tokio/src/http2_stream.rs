@@ -2,10 +2,12 @@
 
 use std::fmt;
 use std::io::{self, IoSlice};
+use std::mem;
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, Waker, ready};
 
-use bytes::{Buf, BufMut, Bytes, BytesMut};
+use bytes::Bytes;
 use h2::{Reason, RecvStream, SendStream};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
@@ -21,7 +23,8 @@ const WRITE_MAX: usize = 64 << 10;
 ///
 /// What is written goes out as DATA, as far as the windows of the stream and of the connection
 /// allow. Shutting down sends END_STREAM. Dropping it before both sides have ended the stream
-/// resets it (RST_STREAM with CANCEL).
+/// resets it (RST_STREAM with CANCEL), and h2 then drops what it has not sent. So flushing waits
+/// until it has.
 ///
 /// The connection must be polled all the time: in a server by accepting, in a client in a task of
 /// its own.
@@ -30,14 +33,16 @@ pub struct Http2Stream {
     outgoing: SendStream<Bytes>,
     /// The rest of the DATA frame that has been read in part.
     unread: Bytes,
+    queued: Arc<Queued>,
     has_shut_down: bool,
 }
 
 impl Http2Stream {
     /// Makes one of both directions of a stream whose opening handshake is done.
     #[must_use]
-    pub const fn new(incoming: RecvStream, outgoing: SendStream<Bytes>) -> Self {
-        Self { incoming, outgoing, unread: Bytes::new(), has_shut_down: false }
+    pub fn new(incoming: RecvStream, outgoing: SendStream<Bytes>) -> Self {
+        let (unread, queued) = (Bytes::new(), Arc::default());
+        Self { incoming, outgoing, unread, queued, has_shut_down: false }
     }
 
     /// Moves the DATA that has arrived to `buf`, of as many frames as there are. Ready if there was
@@ -80,6 +85,11 @@ impl Http2Stream {
             None => Err(io::ErrorKind::BrokenPipe.into()),
         })
     }
+
+    fn send(&mut self, data: Vec<u8>, is_last: bool) -> io::Result<()> {
+        let data = Bytes::from_owner(self.queued.add(data));
+        self.outgoing.send_data(data, is_last).map_err(io_error)
+    }
 }
 
 impl AsyncRead for Http2Stream {
@@ -120,12 +130,12 @@ impl AsyncWrite for Http2Stream {
             return Poll::Ready(Ok(0));
         }
         let n = ready!(self.poll_capacity(len.min(WRITE_MAX), cx))?;
-        let mut data = BytesMut::with_capacity(n);
-        for mut buf in bufs.iter().map(|buf| &buf[..]) {
+        let mut data = Vec::with_capacity(n);
+        for buf in bufs {
             let left = n.saturating_sub(data.len());
-            data.put((&mut buf).take(left));
+            data.extend_from_slice(buf.get(..left).unwrap_or(buf));
         }
-        self.outgoing.send_data(data.freeze(), false).map_err(io_error)?;
+        self.send(data, false)?;
         Poll::Ready(Ok(n))
     }
 
@@ -133,17 +143,73 @@ impl AsyncWrite for Http2Stream {
         true
     }
 
-    /// What was written is h2's, and it flushes by itself.
-    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
+    /// Waits until h2 has sent what was written.
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.queued.poll_empty(cx).map(Ok)
     }
 
-    fn poll_shutdown(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         if !self.has_shut_down {
             self.has_shut_down = true;
-            self.outgoing.send_data(Bytes::new(), true).map_err(io_error)?;
+            self.send(Vec::new(), true)?;
         }
-        Poll::Ready(Ok(()))
+        self.poll_flush(cx)
+    }
+}
+
+/// The DATA that h2 has taken and not sent. h2 does not tell, but it drops each frame's data once
+/// it has sent that, and also when a stream or a connection has failed.
+#[derive(Default)]
+struct Queued(Mutex<Frames>);
+
+#[derive(Default)]
+struct Frames {
+    count: usize,
+    waker: Option<Waker>,
+}
+
+/// The data of a frame.
+struct Frame {
+    data: Vec<u8>,
+    queued: Arc<Queued>,
+}
+
+impl Queued {
+    fn add(self: &Arc<Self>, data: Vec<u8>) -> Frame {
+        self.change(|frames| frames.count = frames.count.saturating_add(1));
+        Frame { data, queued: Arc::clone(self) }
+    }
+
+    fn poll_empty(&self, cx: &Context<'_>) -> Poll<()> {
+        self.change(|frames| {
+            if frames.count == 0 {
+                return Poll::Ready(());
+            }
+            frames.waker = Some(cx.waker().clone());
+            Poll::Pending
+        })
+    }
+
+    fn change<T>(&self, change: impl FnOnce(&mut Frames) -> T) -> T {
+        change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl AsRef<[u8]> for Frame {
+    fn as_ref(&self) -> &[u8] {
+        &self.data
+    }
+}
+
+impl Drop for Frame {
+    fn drop(&mut self) {
+        let waker = self.queued.change(|frames| {
+            frames.count = frames.count.saturating_sub(1);
+            if frames.count == 0 { mem::take(&mut frames.waker) } else { None }
+        });
+        if let Some(waker) = waker {
+            waker.wake();
+        }
     }
 }
 
