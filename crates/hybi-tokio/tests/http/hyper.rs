@@ -11,8 +11,8 @@ use hybi::connection::Closed;
 use hybi::handshake::{HandshakeUsageError, Key, ResponseError};
 use hybi::{Client, CloseCode, Message, Role, Server};
 use hybi_tokio::hyper::{
-    UpgradeError, UpgradedSocket, UpgradedStream, Upgrading, open, read_request, request as to_send,
-    upgrade,
+    UpgradeError, UpgradedSocket, UpgradedStream, Upgrading, open, read_request,
+    request as to_send, upgrade,
 };
 use hybi_tokio::{ConnectError, Connector, WebSocket, http2, receive_request};
 use hyper::body::Incoming;
@@ -185,8 +185,7 @@ async fn every_order_of_closing_comes_to_its_end_at_once() {
         if server_closes {
             server.close(CloseCode::GOING_AWAY, "").await.unwrap();
         }
-        let (client, server) =
-            (tokio::spawn(to_the_end(client)), tokio::spawn(to_the_end(server)));
+        let (client, server) = (tokio::spawn(to_the_end(client)), tokio::spawn(to_the_end(server)));
         assert!(client.await.unwrap().was_clean() && server.await.unwrap().was_clean());
         assert_eq!(start.elapsed(), Duration::ZERO);
     }
