@@ -1,6 +1,10 @@
 //! WebSocket over the streams of h2 (RFC 8441).
 
+use std::future::poll_fn;
 use std::io::ErrorKind;
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -128,6 +132,13 @@ fn connect_request() -> Request<()> {
     request
 }
 
+/// Lets all other tasks go on until they wait.
+async fn settle() {
+    for _ in 0..100 {
+        yield_now().await;
+    }
+}
+
 /// A message with six characters, as a client sends it, with a masking key of zeros.
 const SIX: &[u8] = b"\x81\x86\0\0\0\0sixsix";
 /// A Close frame of a client, with 1000.
@@ -249,19 +260,28 @@ async fn one_websocket_that_nobody_reads_does_not_stop_the_others() {
 async fn a_hundred_thousand_small_frames_are_received_and_stop_nobody() {
     let mut pair = Pair::new().await;
     let (mut raw, mut ws) = pair.open_raw().await;
+    let sent = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&sent);
     let sending = tokio::spawn(async move {
         for _ in 0..100_000 {
             raw.out.reserve_capacity(SIX.len());
             while raw.out.capacity() < SIX.len() {
-                std::future::poll_fn(|cx| raw.out.poll_capacity(cx)).await.unwrap().unwrap();
+                poll_fn(|cx| raw.out.poll_capacity(cx)).await.unwrap().unwrap();
             }
             raw.out.send_data(Bytes::from_static(SIX), false).unwrap();
+            count.fetch_add(1, Relaxed);
             yield_now().await; // so that each gets a frame of its own
         }
         raw.out.send_data(Bytes::from_static(CLOSE), false).unwrap();
         raw
     });
-    // Nobody reads these for as long as that takes.
+    // Nobody reads these, until the window is full.
+    let mut before = usize::MAX;
+    while before != sent.load(Relaxed) {
+        before = sent.load(Relaxed);
+        settle().await;
+    }
+    assert_eq!(before, 65_535 / SIX.len());
     let (client, server) = pair.open().await;
     let echo = tokio::spawn(echo(server));
     converse(client, 1).await;
@@ -285,9 +305,7 @@ async fn a_websocket_that_is_dropped_with_bytes_unread_gives_back_its_window() {
         let (mut client, server) = pair.open().await;
         let data = noise(seed).take(60_000).collect::<Vec<_>>();
         client.send(&*data).await.unwrap();
-        for _ in 0..100 {
-            yield_now().await; // until it has arrived
-        }
+        settle().await; // until it has arrived
         drop(server);
     }
     let (client, server) = pair.open().await;
@@ -326,9 +344,7 @@ async fn a_reset_is_an_error_before_the_close_frames_and_none_after_them() {
         let mut pair = Pair::new().await;
         let (mut raw, mut ws) = pair.open_raw().await;
         raw.out.send_data(Bytes::from_static(SIX), false).unwrap();
-        for _ in 0..100 {
-            yield_now().await; // until it has arrived
-        }
+        settle().await; // until it has arrived
         raw.out.send_reset(reason);
         assert_eq!(ws.receive().await.unwrap(), Some(Message::from("sixsix")));
         match closed {
@@ -349,9 +365,7 @@ async fn a_reset_is_an_error_before_the_close_frames_and_none_after_them() {
         let start = Instant::now();
         ws.close(CloseCode::NORMAL, "").await.unwrap();
         raw.out.send_data(Bytes::from_static(CLOSE), false).unwrap();
-        for _ in 0..100 {
-            yield_now().await;
-        }
+        settle().await;
         raw.out.send_reset(reason);
         assert_eq!(ws.receive().await.unwrap(), None, "{reason}");
         assert_eq!(ws.closed().unwrap().to_string(), "1000", "{reason}");
