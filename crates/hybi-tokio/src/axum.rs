@@ -35,8 +35,9 @@
 //! time-outs, compression, CORS, tracing. A time-out ends with the response, not with the
 //! WebSocket.
 //!
-//! [`axum::serve`] upgrades HTTP/1.1, and with axum's feature `http2` HTTP/2.
-//! [With HTTP/2](crate::hyper#http2) in mind, read what it says about windows.
+//! [`axum::serve`] upgrades HTTP/1.1, and with axum's feature `http2` HTTP/2, but leaves hyper's
+//! window for a whole connection as it is. For many WebSockets on one connection, serve the router
+//! with hyper and a [larger one](crate::hyper#http2).
 //!
 //! [axum]: https://docs.rs/axum/0.8
 //! [`axum::serve`]: https://docs.rs/axum/0.8/axum/fn.serve.html

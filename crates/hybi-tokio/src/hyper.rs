@@ -57,6 +57,9 @@
 //!
 //! # HTTP/2
 //!
+//! Without feature `http2`, a WebSocket over HTTP/2 is refused with a 400: its `:protocol` cannot be
+//! read.
+//!
 //! Many WebSockets share the flow-control window of their connection. A program that does not
 //! receive from one of them then stops all others. Set hyper's
 //! `initial_connection_window_size` to sixteen times the `initial_stream_window_size`, or more. It

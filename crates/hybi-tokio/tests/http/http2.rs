@@ -594,6 +594,21 @@ async fn the_stream_is_a_stream_of_bytes_like_any_other() {
     assert_eq!(all, "one frame");
 }
 
+#[tokio::test(start_paused = true)]
+async fn keepalive_pings_go_over_the_stream() {
+    let mut pair = Pair::new().await;
+    let (mut client, mut server) = pair.open().await;
+    let receiving = async { tokio::join!(client.receive(), server.receive()) };
+    assert!(timeout(FOREVER, receiving).await.is_err(), "both live, and say nothing");
+    assert!(client.round_trip().is_some() && server.round_trip().is_some());
+    // Now the client does not read: it is not there.
+    let start = Instant::now();
+    assert_eq!(server.receive().await.unwrap(), None);
+    assert!(matches!(server.closed(), Some(Closed::Abnormal(Abnormal::TimedOut(_)))));
+    let waited = start.elapsed().as_secs();
+    assert!((20..=50).contains(&waited), "30 s without a word, and 20 s for the pong: {waited}");
+}
+
 /// A connection that fails ends its WebSockets, with a reason.
 #[tokio::test(start_paused = true)]
 async fn the_end_of_the_connection_ends_its_websockets() {

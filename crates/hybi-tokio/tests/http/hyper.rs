@@ -393,6 +393,37 @@ async fn what_is_sent_over_http2_to_a_peer_that_does_not_read_is_bounded() {
     assert!(server.unsent_bytes() > (4 << 20) - 5 * (64 << 10), "{}", server.unsent_bytes());
 }
 
+#[tokio::test(start_paused = true)]
+async fn what_has_been_sent_arrives_although_the_sender_is_dropped() {
+    async fn part(mut server: UpgradedSocket, data: &Message) {
+        server.send(data).await.unwrap();
+        server.close(CloseCode::GOING_AWAY, "").await.unwrap();
+    }
+    let data = Message::from(noise(5).take(200_000).collect::<Vec<_>>());
+    let uri = uri();
+    let asked = request(&uri);
+
+    let (near, far) = duplex(1000);
+    let mut opened = serve_http1(far);
+    let mut client = Connector::new().connect_over(near, &asked).await.unwrap();
+    let server = next(&mut opened).await;
+    let ((), received) = tokio::join!(part(server, &data), client.receive());
+    assert!(received.unwrap().as_ref() == Some(&data));
+    assert_eq!(client.receive().await.unwrap(), None);
+    assert_eq!(client.closed().unwrap().code(), 1001);
+
+    let (near, far) = duplex(1000);
+    let mut opened = serve_http2(far);
+    let (requests, connection) = http2::client_builder().handshake(near).await.unwrap();
+    tokio::spawn(connection);
+    let mut client = Connector::new().connect_over_http2(&requests, &asked).await.unwrap();
+    let server = next(&mut opened).await;
+    let ((), received) = tokio::join!(part(server, &data), client.receive());
+    assert!(received.unwrap().as_ref() == Some(&data));
+    assert_eq!(client.receive().await.unwrap(), None);
+    assert_eq!(client.closed().unwrap().code(), 1001);
+}
+
 #[test]
 fn what_a_task_needs_is_send() {
     fn is_send<T: Send + 'static>() {}
