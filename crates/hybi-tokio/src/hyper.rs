@@ -57,8 +57,8 @@
 //!
 //! # HTTP/2
 //!
-//! Without feature `http2`, a WebSocket over HTTP/2 is refused with a 400: its `:protocol` cannot be
-//! read.
+//! Without feature `http2`, a WebSocket over HTTP/2 is refused with a 400: its `:protocol` cannot
+//! be read.
 //!
 //! Many WebSockets share the flow-control window of their connection. A program that does not
 //! receive from one of them then stops all others. Set hyper's
