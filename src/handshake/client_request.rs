@@ -452,6 +452,13 @@ impl PreparedRequest<'_> {
         Ok(Connection::negotiated(Client::new(keys), &self.request.config, agreed.as_ref()))
     }
 
+    /// Returns how much to read of the body of a [`Refusal`], in bytes:
+    /// [`ClientRequest::refusal_bytes_max`].
+    #[must_use]
+    pub const fn refusal_bytes_max(&self) -> u32 {
+        self.request.refusal_bytes_max
+    }
+
     #[inline]
     pub(super) fn into_expected(self) -> Expected {
         self.expected

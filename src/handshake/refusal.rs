@@ -30,6 +30,26 @@ impl Refusal {
     /// The default for the longest body that is read, in bytes.
     pub(super) const BYTES_MAX: u32 = 64 << 10;
 
+    /// Makes a refusal of what an HTTP stack has received: a response with which
+    /// [`PreparedRequest::open`](super::PreparedRequest::open) has opened nothing, and as much of
+    /// its body as you have read. [`PreparedRequest::refusal_bytes_max`] is how much to read.
+    /// `is_complete` tells whether that is all of it.
+    ///
+    /// ```
+    /// use hybi::handshake::{Refusal, Response, ResponseParts};
+    ///
+    /// let response = Response::from_parts(&ResponseParts::new(404))?;
+    /// let refusal = Refusal::from_parts(response, b"no such room".to_vec(), true);
+    /// assert_eq!(refusal.response().status(), 404);
+    /// # Ok::<(), hybi::handshake::ResponseError>(())
+    /// ```
+    ///
+    /// [`PreparedRequest::refusal_bytes_max`]: super::PreparedRequest::refusal_bytes_max
+    #[must_use]
+    pub fn from_parts(response: Response<'_>, body: Vec<u8>, is_complete: bool) -> Self {
+        Self { response: response.into_owned(), body, is_complete, error: None }
+    }
+
     /// Makes a refusal of what can be read of a response that broke off or had a fault. `None` if
     /// there is no complete status line, or its status `is_refusal` not.
     #[cold]
@@ -73,10 +93,14 @@ impl Refusal {
 
     /// Returns whether the server or proxy waits for another request on the same connection (RFC
     /// 9112 §9.3), such as one with the credentials that a 401 or 407 asks for. It may close it all
-    /// the same, as a proxy must (draft-ietf-httpbis-optimistic-upgrade): then connect anew.
+    /// the same, as a proxy must (draft-ietf-httpbis-optimistic-upgrade): then connect anew. In
+    /// HTTP/2 and HTTP/3 a refusal concerns its stream alone.
     #[must_use]
     pub fn keeps_connection(&self) -> bool {
         let head = &self.response.head;
+        if head.version() >= HttpVersion::Http2 {
+            return true;
+        }
         self.is_complete
             && head.status() >= 200
             && head.version() == HttpVersion::Http11

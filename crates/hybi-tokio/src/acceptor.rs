@@ -185,10 +185,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Pending<S> {
                 until(self.deadline, self.exchange.flush())
                     .await
                     .ok_or(AcceptError::TimedOut)??;
-                let opening = match acceptance.chosen() {
-                    Some(subprotocol) => Opening::Subprotocol(subprotocol.into()),
-                    None => Opening::Plain,
-                };
+                let opening = Opening::accepted(acceptance);
                 let Exchange { stream, inbox, out } = self.exchange;
                 Ok(WebSocket::from_handshake(stream, connection, inbox, out, opening))
             }

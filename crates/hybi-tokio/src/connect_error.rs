@@ -38,6 +38,9 @@ pub enum ConnectError {
     /// The proxy refused, likewise. [`Proxy::authorize`](crate::Proxy::authorize) can answer a
     /// demand for credentials.
     ProxyRefused(Box<Refusal>),
+    /// The server takes no WebSocket over HTTP/2: its settings do not allow it (RFC 8441 §3), or
+    /// have not come within 5 s. Connect over HTTP/1.1.
+    NoExtendedConnect,
 }
 
 impl ConnectError {
@@ -57,6 +60,7 @@ impl ConnectError {
             Self::Io(_) => "connect-failed",
             Self::Response(error) => error.name(),
             Self::Refused(_) => "connect-refused",
+            Self::NoExtendedConnect => "connect-no-extended-connect",
             Self::ProxyRefused(_) => "connect-proxy-refused",
         }
     }
@@ -111,6 +115,10 @@ impl fmt::Display for ConnectError {
             Self::Io(error) => write!(f, "the stream failed during the handshake: {error}"),
             Self::Response(error) => error.fmt(f),
             Self::Refused(refusal) => write!(f, "the server refused: {refusal}"),
+            Self::NoExtendedConnect => f.write_str(
+                "the server does not allow WebSocket over HTTP/2 (RFC 8441 §3): connect over \
+                 HTTP/1.1",
+            ),
             Self::ProxyRefused(refusal) => write!(f, "the proxy refused: {refusal}"),
         }
     }
@@ -128,6 +136,7 @@ impl std::error::Error for ConnectError {
             | Self::TimedOut
             | Self::Response(_)
             | Self::Refused(_)
+            | Self::NoExtendedConnect
             | Self::ProxyRefused(_) => None,
         }
     }

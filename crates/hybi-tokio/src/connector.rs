@@ -21,7 +21,7 @@ use crate::proxy::Proxy;
 use crate::websocket::WebSocket;
 
 /// How long the rest of a refusal is waited for. It only explains, and some servers never end it.
-const REFUSAL_WITHIN: Duration = Duration::from_secs(5);
+pub(crate) const REFUSAL_WITHIN: Duration = Duration::from_secs(5);
 
 /// A client's WebSocket, as [`connect`] opens it.
 pub type ClientSocket = WebSocket<MaybeTls<TcpStream>, Client>;
@@ -187,7 +187,7 @@ impl Connector {
         self.in_time(shake_hands(Exchange::new(stream), request)).await
     }
 
-    async fn in_time<T>(
+    pub(crate) async fn in_time<T>(
         &self,
         future: impl Future<Output = Result<T, ConnectError>>,
     ) -> Result<T, ConnectError> {

@@ -14,6 +14,9 @@
 )]
 
 mod acceptor;
+#[cfg(feature = "axum")]
+#[cfg_attr(docsrs, doc(cfg(feature = "axum")))]
+pub mod axum;
 mod clock;
 mod connect_error;
 mod connector;
@@ -23,6 +26,14 @@ mod ending;
 mod error;
 mod exchange;
 mod halves;
+#[cfg(feature = "http2")]
+#[cfg_attr(docsrs, doc(cfg(feature = "http2")))]
+pub mod http2;
+#[cfg(feature = "http2")]
+mod http2_stream;
+#[cfg(feature = "hyper")]
+#[cfg_attr(docsrs, doc(cfg(feature = "hyper")))]
+pub mod hyper;
 mod maybe_tls;
 mod opening;
 mod outgoing;
@@ -31,6 +42,8 @@ mod proxy;
 mod spare;
 #[cfg(feature = "rustls")]
 mod tls;
+#[cfg(feature = "hyper")]
+mod upgraded_stream;
 mod wakers;
 mod websocket;
 

@@ -1,6 +1,6 @@
 //! What is kept of the opening handshake.
 
-use hybi::handshake::Response;
+use hybi::handshake::{Acceptance, Response};
 
 #[derive(Debug)]
 pub(crate) enum Opening {
@@ -13,6 +13,14 @@ pub(crate) enum Opening {
 }
 
 impl Opening {
+    /// Keeps what a server has agreed to.
+    pub(crate) fn accepted(acceptance: &Acceptance<'_>) -> Self {
+        match acceptance.chosen() {
+            Some(subprotocol) => Self::Subprotocol(subprotocol.into()),
+            None => Self::Plain,
+        }
+    }
+
     pub(crate) fn subprotocol(&self) -> Option<&str> {
         match self {
             Self::Plain => None,

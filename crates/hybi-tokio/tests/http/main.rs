@@ -1,0 +1,7 @@
+//! WebSocket behind HTTP stacks: hyper, axum and h2, in memory.
+
+mod axum;
+mod frames;
+mod http2;
+mod hyper;
+mod support;
