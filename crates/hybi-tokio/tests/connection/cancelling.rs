@@ -55,7 +55,7 @@ fn receive<R: Side>(
     n: usize,
     chunks: &mut Option<Vec<u8>>,
 ) -> Option<Option<Message>> {
-    let from_event = |event: Event<'static>| Message::try_from(event).ok();
+    let from_event = |event: Event<'static>| event.into_message();
     match way {
         Way::Receive => poll_times(ws.receive(), n).map(Result::unwrap),
         Way::Stream => poll_times(ws.next(), n).map(|next| next.map(Result::unwrap)),

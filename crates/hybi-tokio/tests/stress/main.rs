@@ -521,7 +521,7 @@ fn next(next: Poll<Option<Result<Message, Error>>>) -> Option<Got> {
 fn event(event: Poll<Result<Option<Event<'static>>, Error>>) -> Option<Got> {
     Some(match event {
         Poll::Pending => return None,
-        Poll::Ready(Ok(Some(event))) => event.try_into().map_or(Got::Other, Got::Message),
+        Poll::Ready(Ok(Some(event))) => event.into_message().map_or(Got::Other, Got::Message),
         Poll::Ready(Err(Error::Usage(error))) => panic!("{error:?}"),
         Poll::Ready(_) => Got::Over,
     })
