@@ -614,7 +614,9 @@ impl fmt::Display for HandshakeUsageError {
         let what = match self {
             Self::FieldName => "a field name must be a token",
             Self::FieldValue => "a field value must have no control characters",
-            Self::FieldReserved => "this field is written by the handshake itself",
+            Self::FieldReserved => {
+                "hybi writes this field itself: it belongs to the handshake, or to the body"
+            }
             Self::Subprotocol => "a subprotocol must be a token",
             Self::SubprotocolRepeated => "a subprotocol may be offered only once",
             Self::SubprotocolNotOffered => {

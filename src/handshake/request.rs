@@ -120,6 +120,7 @@ impl<'a> Request<'a> {
         if request.is_connect() {
             check_request(&request)?;
         } else {
+            check_method(&request)?; // before the host, which has another name in HTTP/2
             check_host(&request.head)?;
         }
         Ok(request)

@@ -35,6 +35,16 @@ fn a_server_says_that_extended_connect_may_be_used() {
     }
 }
 
+/// A caller that forgets the version is told so, and not that the client sent no `Host`.
+#[test]
+fn a_protocol_in_http1_is_the_error_whatever_else_is_missing() {
+    for version in [HttpVersion::Http10, HttpVersion::Http11] {
+        let parts = RequestParts::new("CONNECT", "/chat").version(version).protocol("websocket");
+        let error = Request::from_parts(&parts).map(drop).unwrap_err();
+        assert_eq!(error, RequestError::ProtocolMisplaced);
+    }
+}
+
 /// RFC 8441 §5: no `Host`, `Connection`, `Upgrade` or key; names in lower case; the scheme by TLS.
 #[test]
 fn an_extended_connect_as_values() {

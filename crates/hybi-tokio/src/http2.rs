@@ -90,8 +90,8 @@ const CONNECTION_WINDOW: u32 = 16 << 20;
 /// How long to wait for the server's settings, which are the first that it sends.
 const SETTINGS_WITHIN: Duration = Duration::from_secs(5);
 
-/// Returns settings for a server: h2's own, with extended CONNECT allowed (RFC 8441 §3), and with a
-/// window of the connection of 16 MiB, for
+/// Returns settings for a server: h2's own, with extended CONNECT allowed (RFC 8441 §3), and with
+/// a window of the connection of 16 MiB, for
 /// [many WebSockets](self#many-websockets-on-one-connection) on it.
 #[must_use]
 pub fn server_builder() -> server::Builder {

@@ -4,8 +4,8 @@
 //! the reader writes pongs, and the writer looks for signs of life. If one half gave the stream its
 //! own waker, it would replace the other's. So the stream gets a waker that wakes both.
 //!
-//! It is the same one for both directions, because TLS may have to write before it can read. It then
-//! gives the socket below the waker of its reader, in the place of that of its writer.
+//! It is the same one for both directions, because TLS may have to write before it can read. It
+//! then gives the socket below the waker of its reader, in the place of that of its writer.
 
 use std::mem;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -363,9 +363,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> WebSocket<S, R> {
 /// Closing.
 impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> WebSocket<S, R> {
     /// Starts the closing handshake, with a code and a reason of at most 123 bytes, and waits until
-    /// that is written, for [`close_within`](KeepaliveConfig::close_within) at most. Go on receiving until `None`; messages that the peer sent before its own
-    /// Close frame still arrive. To wait for the end without receiving, use
-    /// [`terminate`](Self::terminate).
+    /// that is written, for [`close_within`](KeepaliveConfig::close_within) at most. Go on
+    /// receiving until `None`; messages that the peer sent before its own Close frame still arrive. To wait
+    /// for the end without receiving, use [`terminate`](Self::terminate).
     ///
     /// A second call sends nothing more.
     ///
@@ -376,8 +376,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> WebSocket<S, R> {
     /// # Errors
     ///
     /// [`Error::Usage`] as [`Connection::close`], except that it is no error if either side has
-    /// closed already. [`Error::Io`] if the stream fails, [`Error::Closed`] if the peer took nothing
-    /// in time.
+    /// closed already. [`Error::Io`] if the stream fails, [`Error::Closed`] if the peer took
+    /// nothing in time.
     pub async fn close(&mut self, code: CloseCode, reason: &str) -> Result<(), Error> {
         self.driver.start_close(|connection, out| connection.close(code, reason, out))?;
         self.flush().await
