@@ -267,7 +267,8 @@ fn same_request_from_parts(plain: &Plain<'_>, policy: u8, whole: &ServerRun) {
         Err(ServerHandshakeError::Request(error)) => {
             assert_eq!(whole.verdict, Served::Refused(error));
             let rejection = error.rejection();
-            assert!(rejection.fields().all(|(name, value)| match name {
+            let rejected = rejection.check(plain.version()).expect("can be sent");
+            assert!(rejected.fields().all(|(name, value)| match name {
                 "connection" => written.lists(name, "upgrade"), // there with `close`
                 _ => answered(name, value),
             }));

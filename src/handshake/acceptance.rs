@@ -140,7 +140,9 @@ impl<'a> Acceptance<'a> {
     /// response.
     ///
     /// ```
-    /// use hybi::handshake::{Acceptance, Request, RequestParts, ServerHandshakeError};
+    /// use hybi::handshake::{
+    ///     Acceptance, HttpVersion, Request, RequestParts, ServerHandshakeError,
+    /// };
     ///
     /// /// Returns the status of the response to what an HTTP stack has parsed.
     /// fn respond(parts: &RequestParts<'_>, acceptance: &Acceptance<'_>) -> u16 {
@@ -154,7 +156,8 @@ impl<'a> Acceptance<'a> {
     ///         Ok(status) => return status,
     ///         Err(error) => error.rejection(), // a 500 if it is our own mistake
     ///     };
-    ///     rejection.status() // send this, `rejection.fields()` and `rejection.content()`
+    ///     // Send its status, fields and content. It fails only with fields of your own.
+    ///     rejection.check(HttpVersion::Http11).map_or(500, |rejected| rejected.status())
     /// }
     ///
     /// let fields: [(&[u8], &[u8]); 5] = [

@@ -49,9 +49,10 @@ impl From<FieldFault> for RequestError {
 /// Checks what every request needs, whatever it is for.
 pub(super) fn check_request(request: &Request<'_>) -> Result<(), RequestError> {
     check_fields(&request.head)?;
-    // Only CONNECT has requests without a path (RFC 9113 §8.3.1, §8.5).
-    if request.head.target().is_empty() && request.head.word() != b"CONNECT" {
-        return Err(RequestError::TargetForm);
+    // RFC 9113 §8.3.1, §8.5. An absolute target would seem to name a host.
+    match (request.head.word(), request.head.target()) {
+        (_, [b'/', ..]) | (b"CONNECT", []) | (b"OPTIONS", b"*") => {}
+        _ => return Err(RequestError::TargetForm),
     }
     check_authority(request)
 }

@@ -549,7 +549,7 @@ pub enum HandshakeUsageError {
     Body,
     /// The content type of a body has a control character in it.
     ContentType,
-    /// There is no request to answer yet.
+    /// There is no request to answer yet, or it came another way, as over HTTP/2.
     NoRequest,
     /// The request has been answered, or refused automatically.
     Answered,
@@ -630,7 +630,7 @@ impl fmt::Display for HandshakeUsageError {
             Self::Status => "a rejection needs a status from 200 to 599",
             Self::Body => "a response with the status 204, 205 or 304 has no body",
             Self::ContentType => "a content type must have no control characters",
-            Self::NoRequest => "there is no request to answer yet",
+            Self::NoRequest => "there is no such request to answer",
             Self::Answered => "the request has been answered already",
             Self::Host => "this is not a host and port that a proxy can be asked for",
             Self::Credentials => {

@@ -6,7 +6,7 @@ use alloc::borrow::Cow;
 use alloc::format;
 use alloc::string::ToString;
 
-use ::http::header::{AUTHORIZATION, COOKIE, SET_COOKIE};
+use ::http::header::{AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION, SET_COOKIE};
 use ::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, Version};
 use bytes::Bytes;
 
@@ -133,7 +133,7 @@ impl Rejection<'_> {
     /// The response cannot be sent, or these types cannot hold it
     /// ([`HandshakeUsageError::TooLong`]).
     pub fn into_http(self) -> Result<::http::Response<Bytes>, HandshakeUsageError> {
-        self.check()?;
+        self.check_any()?;
         let (status, headers) = (status(self.status())?, header_map(self.fields())?);
         let content = match self.into_content() {
             Cow::Borrowed(content) => Bytes::copy_from_slice(content),
@@ -253,7 +253,8 @@ fn header_map<'a>(
         let value = HeaderValue::from_bytes(value);
         let mut value = value.map_err(|_| HandshakeUsageError::FieldValue)?;
         // Not to be printed, nor indexed by HPACK (RFC 7541 §7.1.3).
-        value.set_sensitive(matches!(name, AUTHORIZATION | COOKIE | SET_COOKIE));
+        let secret = [AUTHORIZATION, PROXY_AUTHORIZATION, COOKIE, SET_COOKIE];
+        value.set_sensitive(secret.contains(&name));
         map.try_append(name, value).map_err(|_| HandshakeUsageError::TooLong)?;
     }
     Ok(map)

@@ -133,7 +133,7 @@ pub use extra_fields::FieldValue;
 pub use key::{AcceptKey, Key};
 pub use proxy::{ProxyAnswer, ProxyHandshake, ProxyRequest};
 pub use refusal::Refusal;
-pub use rejection::Rejection;
+pub use rejection::{Rejected, Rejection};
 pub use request::{Request, RequestParts};
 pub use response::{Response, ResponseParts};
 pub use server::ServerHandshake;

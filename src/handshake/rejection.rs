@@ -7,6 +7,7 @@ use core::fmt;
 use super::error::{HandshakeUsageError, RequestError, ServerHandshakeError};
 use super::extra_fields::{ExtraFields, FieldValue};
 use crate::http::fields::is_field_value;
+use crate::http::head::HttpVersion;
 
 /// A response that a server sends instead of accepting: a refusal, a redirect, a page.
 ///
@@ -75,15 +76,11 @@ impl<'a> Rejection<'a> {
         }
     }
 
-    /// Returns the status.
-    #[must_use]
-    pub const fn status(&self) -> u16 {
+    pub(super) const fn status(&self) -> u16 {
         self.status
     }
 
-    /// Returns the content of the body; empty if there is none.
-    #[must_use]
-    pub fn content(&self) -> &[u8] {
+    pub(super) fn content(&self) -> &[u8] {
         self.body.as_ref().map_or(&[], |body| &body.content)
     }
 
@@ -92,10 +89,7 @@ impl<'a> Rejection<'a> {
         self.body.map(|body| body.content).unwrap_or_default()
     }
 
-    /// Returns the fields of the response, but for those that HTTP/1.1 needs for its framing
-    /// (`Connection: close`, `Content-Length`). Names are in lower case, as every version of HTTP
-    /// takes them.
-    pub fn fields(&self) -> impl Iterator<Item = (&str, &[u8])> {
+    pub(super) fn fields(&self) -> impl Iterator<Item = (&str, &[u8])> {
         // RFC 9110 §7.8: a sender of Upgrade also lists it in Connection.
         let connection = (self.status == 426).then_some(("connection", &b"Upgrade"[..]));
         let names = ["upgrade", "sec-websocket-version", "content-type"];
@@ -117,7 +111,41 @@ impl<'a> Rejection<'a> {
         upgrade.into_iter().chain(version).chain(self.fields.iter()).chain(content_type)
     }
 
-    pub(super) fn check(&self) -> Result<(), HandshakeUsageError> {
+    /// Checks that the response can be sent in this version of HTTP, and returns what to send, for
+    /// an HTTP stack that writes responses itself.
+    ///
+    /// ```
+    /// use hybi::handshake::{HandshakeUsageError, HttpVersion, Rejection};
+    ///
+    /// let rejection = Rejection::new(401).field("WWW-Authenticate", "Basic");
+    /// let rejected = rejection.check(HttpVersion::Http2)?;
+    /// assert_eq!(rejected.status(), 401);
+    /// let fields: Vec<_> = rejected.fields().collect();
+    /// assert_eq!(fields, [("www-authenticate", &b"Basic"[..])]);
+    ///
+    /// let split = Rejection::new(307).field("Location", "/\r\nSet-Cookie: a=b");
+    /// let error = split.check(HttpVersion::Http2).unwrap_err();
+    /// assert_eq!(error, HandshakeUsageError::FieldValue);
+    /// # Ok::<(), HandshakeUsageError>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// A field, the content type or the status cannot be sent, or not in this version: HTTP/2 and
+    /// HTTP/3 have no 426 and no fields about the connection (RFC 9113 §8.2.2).
+    pub fn check(&self, version: HttpVersion) -> Result<Rejected<'_>, HandshakeUsageError> {
+        self.check_any()?;
+        if version >= HttpVersion::Http2 {
+            if self.status == 426 {
+                return Err(HandshakeUsageError::Status);
+            }
+            self.fields.check_connect()?;
+        }
+        Ok(Rejected { rejection: self })
+    }
+
+    /// Checks what holds in every version.
+    pub(super) fn check_any(&self) -> Result<(), HandshakeUsageError> {
         if !(200..=599).contains(&self.status) {
             return Err(HandshakeUsageError::Status);
         }
@@ -131,6 +159,35 @@ impl<'a> Rejection<'a> {
             }
         }
         self.fields.check(Some("content-type"))
+    }
+}
+
+/// A rejection that can be sent: the parts of the response. [`Rejection::check`] returns it.
+#[derive(Clone, Copy, Debug)]
+#[must_use]
+pub struct Rejected<'a> {
+    rejection: &'a Rejection<'a>,
+}
+
+impl<'a> Rejected<'a> {
+    /// Returns the status.
+    #[must_use]
+    pub const fn status(self) -> u16 {
+        self.rejection.status()
+    }
+
+    /// Returns the fields of the response, but for those that HTTP/1.1 needs for its framing
+    /// (`Connection: close`, `Content-Length`). Names are in lower case, as every version of HTTP
+    /// takes them.
+    pub fn fields(self) -> impl Iterator<Item = (&'a str, &'a [u8])> {
+        self.rejection.fields()
+    }
+
+    /// Returns the content of the body; empty if there is none. The response to a HEAD request has
+    /// none in any case (RFC 9110 §9.3.2).
+    #[must_use]
+    pub fn content(self) -> &'a [u8] {
+        self.rejection.content()
     }
 }
 

@@ -108,6 +108,9 @@ impl ServerHandshake {
         out: &mut Outbox,
     ) -> Result<Connection<Server>, ServerHandshakeError> {
         self.may_answer()?;
+        if request.is_connect() {
+            return Err(HandshakeUsageError::NoRequest.into()); // it came another way
+        }
         match &acceptance.check(request) {
             Ok(accepted) => {
                 write_accepted(accepted, out);
@@ -135,7 +138,7 @@ impl ServerHandshake {
         out: &mut Outbox,
     ) -> Result<(), HandshakeUsageError> {
         let without_body = self.may_answer()?;
-        rejection.check()?;
+        rejection.check_any()?;
         write_rejection(rejection, without_body, out);
         self.state = State::Answered;
         Ok(())

@@ -15,7 +15,7 @@ use core::fmt;
 ///     }
 /// }
 /// assert_eq!(check(b"13"), Ok(()));
-/// assert_eq!(check(b"8").unwrap_err().rejection().status(), 426);
+/// assert_eq!(check(b"8").unwrap_err().status(), 426);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct WebSocketVersion(u8);

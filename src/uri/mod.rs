@@ -238,9 +238,15 @@ impl fmt::Display for Uri {
     }
 }
 
+/// Prints no password and no query, which may hold a credential, too.
 impl fmt::Debug for Uri {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Uri({self})")
+        let scheme = if self.secure { "wss" } else { "ws" };
+        let (path, query) = match self.resource_name.split_once('?') {
+            Some((path, _)) => (path, "?.."),
+            None => (&*self.resource_name, ""),
+        };
+        write!(f, "Uri({scheme}://{}{path}{query})", self.authority)
     }
 }
 

@@ -120,6 +120,7 @@ fn every_public_type_can_be_sent_shared_and_printed() {
     note::<handshake::ProxyHandshake>(all);
     note::<handshake::ProxyRequest<'_>>(all);
     note::<handshake::Refusal>(all);
+    note::<handshake::Rejected<'_>>(all);
     note::<handshake::Rejection<'_>>(all);
     note::<handshake::Request<'_>>(all);
     note::<handshake::RequestParts<'_>>(all);

@@ -45,6 +45,59 @@ fn a_protocol_in_http1_is_the_error_whatever_else_is_missing() {
     }
 }
 
+/// RFC 9113 §8.3.1: a path, `*` for OPTIONS, or none for CONNECT. In HTTP/1.1 an absolute target
+/// names another host than `Host`; here it would only seem to.
+#[test]
+fn a_path_of_http2_names_no_host() {
+    let fields: [(&[u8], &[u8]); 1] = [(b"host", b"good.example")];
+    for (method, path, is_right) in [
+        ("GET", "/", true),
+        ("GET", "//evil.example/", true), // a path
+        ("OPTIONS", "*", true),
+        ("CONNECT", "", true),
+        ("GET", "http://evil.example/", false),
+        ("GET", "http://evil.example:99999/", false),
+        ("GET", "evil.example", false),
+        ("GET", "*", false),
+        ("GET", "", false),
+        ("OPTIONS", "", false),
+    ] {
+        for version in [HttpVersion::Http2, HttpVersion::Http3] {
+            let parts =
+                RequestParts::new(method, path).version(version).scheme("https").fields(&fields);
+            match Request::from_parts(&parts) {
+                Ok(request) => {
+                    assert!(is_right, "{method} {path}");
+                    assert_eq!(request.host(), Some("good.example"));
+                }
+                Err(error) => {
+                    assert!(!is_right, "{method} {path}: {error}");
+                    assert_eq!(error, RequestError::TargetForm);
+                }
+            }
+        }
+    }
+}
+
+/// A request that came another way: the 101 would have no key to answer.
+#[test]
+fn bytes_do_not_answer_a_request_of_http2() {
+    let mut handshake = ServerHandshake::new(HeadLimits::default());
+    let (mut inbox, mut out) = (hybi::Inbox::new(), Outbox::new());
+    inbox.append(b"GET /chat HTTP/1.1\r\nHost: a\r\n\r\n");
+    handshake.receive(&mut inbox.input(), &mut out).unwrap().unwrap();
+    let parts = RequestParts::new("CONNECT", "/chat")
+        .version(HttpVersion::Http2)
+        .protocol("websocket")
+        .scheme("https")
+        .authority("a")
+        .fields(&[(b"sec-websocket-version", b"13")]);
+    let request = Request::from_parts(&parts).unwrap();
+    let error = handshake.accept(&request, &Acceptance::from_any_origin(), &mut out).unwrap_err();
+    assert_eq!(error, ServerHandshakeError::Usage(UsageError::NoRequest));
+    assert!(out.is_empty());
+}
+
 /// RFC 8441 §5: no `Host`, `Connection`, `Upgrade` or key; names in lower case; the scheme by TLS.
 #[test]
 fn an_extended_connect_as_values() {

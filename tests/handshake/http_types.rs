@@ -138,6 +138,13 @@ fn an_answer_has_what_was_agreed_on() {
     assert_eq!(cookies, ["a=b", "c=d"]);
     assert_eq!(headers.len(), 7);
     assert!(cookies.iter().all(|cookie| cookie.is_sensitive()));
+
+    let uri = Uri::parse("ws://user:secret@a/").unwrap();
+    let request = ClientRequest::new(&uri).field("Proxy-Authorization", "Basic x");
+    let request = request.prepare_with_nonce(*b"the sample nonce").unwrap().to_http().unwrap();
+    for name in ["authorization", "proxy-authorization"] {
+        assert!(request.headers()[name].is_sensitive(), "{name}");
+    }
 }
 
 /// RFC 9110 §7.8: who sends `Upgrade` lists it in `Connection`.
@@ -145,7 +152,7 @@ fn an_answer_has_what_was_agreed_on() {
 fn a_426_is_complete_in_http_types_and_in_lists() {
     for response in [Bad::Version.rejection(), Bad::UpgradeMissing.rejection(), Rejection::new(426)]
     {
-        let fields: Vec<_> = response.fields().collect();
+        let fields: Vec<_> = response.check(HttpVersion::Http11).unwrap().fields().collect();
         assert!(fields.contains(&("connection", b"Upgrade")), "{fields:?}");
         let response = response.into_http().unwrap();
         assert_eq!(response.status(), 426);

@@ -65,7 +65,7 @@ fn requests_and_what_reads_them() {
 
 #[test]
 fn responses_and_what_reads_them() {
-    let uri = Uri::parse("ws://me:secret@a/").unwrap();
+    let uri = Uri::parse("ws://me:secret@a/?token=secret").unwrap();
     let mut client = client_of(&ClientRequest::new(&uri), &mut Outbox::new()).unwrap();
     check(&debug(&client), &["ClientHandshake", "Waiting"]);
     let reason = "It's \u{9b}31m\u{202e} o\u{2800}\u{ad}ff".as_bytes();

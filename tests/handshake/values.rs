@@ -173,12 +173,15 @@ fn a_rejection_can_own_what_it_says() {
             .body("text/plain", text.as_bytes())
             .into_owned()
     };
-    assert_eq!(made(7).fields().next(), Some(("x-7", &b"7"[..])));
-    assert_eq!((made(7).status(), made(7).content()), (503, &b"come back in 7 s\n"[..]));
-    let fields: Vec<_> = borrowed.fields().collect();
+    let made = made(7);
+    let rejected = made.check(HttpVersion::Http11).unwrap();
+    assert_eq!(rejected.fields().next(), Some(("x-7", &b"7"[..])));
+    assert_eq!((rejected.status(), rejected.content()), (503, &b"come back in 7 s\n"[..]));
+    let rejected = borrowed.check(HttpVersion::Http2).unwrap();
+    let fields: Vec<_> = rejected.fields().collect();
     assert_eq!(fields, [("retry-after", &b"30"[..]), ("content-type", b"text/plain")]);
-    assert_eq!(borrowed.content(), b"30");
-    assert_eq!(Rejection::new(404).content(), b"");
+    assert_eq!(rejected.content(), b"30");
+    assert_eq!(Rejection::new(404).check(HttpVersion::Http2).unwrap().content(), b"");
 }
 
 /// Nobody need know the version of HTTP: RFC 9110 §5.1, RFC 9113 §8.2.1.
@@ -186,7 +189,7 @@ fn a_rejection_can_own_what_it_says() {
 fn a_rejection_has_its_names_in_lower_case() {
     let made = Rejection::new(401).field("WWW-Authenticate", "Basic").field("x-a", "B");
     let made = made.body("Text/HTML", "").into_owned();
-    let fields: Vec<_> = made.fields().collect();
+    let fields: Vec<_> = made.check(HttpVersion::Http11).unwrap().fields().collect();
     let want: [(&str, &[u8]); 3] =
         [("www-authenticate", b"Basic"), ("x-a", b"B"), ("content-type", b"Text/HTML")];
     assert_eq!(fields, want);
@@ -212,11 +215,12 @@ fn a_refused_request_has_a_response_as_values() {
         let terms = Acceptance::from_origins(["http://example.net"]).unwrap();
         let error = terms.check(&request).unwrap_err();
         let rejection = error.rejection();
-        assert_eq!(rejection.status(), status);
-        let mut fields: Vec<_> = rejection.fields().collect();
+        let rejected = rejection.check(HttpVersion::Http11).unwrap();
+        assert_eq!(rejected.status(), status);
+        let mut fields: Vec<_> = rejected.fields().collect();
         assert_eq!(fields.pop(), Some(("content-type", &b"text/plain; charset=utf-8"[..])));
         assert_eq!(fields, want);
-        assert_eq!(rejection.content(), format!("{error}\n").as_bytes());
+        assert_eq!(rejected.content(), format!("{error}\n").as_bytes());
     }
 }
 
@@ -228,8 +232,36 @@ fn a_mistake_of_ours_is_a_500_that_tells_nothing() {
     let error = terms.check(&request).unwrap_err();
     assert!(matches!(error, ServerHandshakeError::Usage(_)), "{error}");
     let rejection = error.rejection();
-    assert_eq!((rejection.status(), rejection.content()), (500, &b""[..]));
-    assert_eq!(rejection.fields().next(), None);
+    let rejected = rejection.check(HttpVersion::Http2).unwrap();
+    assert_eq!((rejected.status(), rejected.content()), (500, &b""[..]));
+    assert_eq!(rejected.fields().next(), None);
+}
+
+/// RFC 9110 §5.5: whoever sends a line end for a caller lets it write fields, or a body.
+#[test]
+fn a_rejection_gives_away_nothing_that_cannot_be_sent() {
+    use HttpVersion::{Http2, Http3, Http11};
+    use UsageError as Usage;
+    let new = Rejection::new;
+    for (rejection, http1, http2) in [
+        (new(403).field("X", "a"), Ok(()), Ok(())),
+        (new(302).field("Location", "/\r\nX: y"), Err(Usage::FieldValue), Err(Usage::FieldValue)),
+        (new(403).field("x\r\ny", "a"), Err(Usage::FieldName), Err(Usage::FieldName)),
+        (new(403).field(":status", "200"), Err(Usage::FieldName), Err(Usage::FieldName)),
+        (new(403).field("Upgrade", "h2c"), Err(Usage::FieldReserved), Err(Usage::FieldReserved)),
+        (new(403).body("text/html\r\nx: y", ""), Err(Usage::ContentType), Err(Usage::ContentType)),
+        (new(101), Err(Usage::Status), Err(Usage::Status)),
+        (new(0), Err(Usage::Status), Err(Usage::Status)),
+        (new(600), Err(Usage::Status), Err(Usage::Status)),
+        // RFC 9113 §8.2.2: only HTTP/1.1 has fields about the connection.
+        (new(403).field("Keep-Alive", "a"), Ok(()), Err(Usage::FieldReserved)),
+        (new(426), Ok(()), Err(Usage::Status)),
+    ] {
+        for (version, want) in [(Http11, http1), (Http2, http2), (Http3, http2)] {
+            let got = rejection.check(version).map(drop);
+            assert_eq!(got, want, "{rejection:?} in {version:?}");
+        }
+    }
 }
 
 /// RFC 6455 §4.1: any other status is an answer of HTTP's.

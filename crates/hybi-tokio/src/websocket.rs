@@ -364,8 +364,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> WebSocket<S, R> {
 impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> WebSocket<S, R> {
     /// Starts the closing handshake, with a code and a reason of at most 123 bytes, and waits until
     /// that is written, for [`close_within`](KeepaliveConfig::close_within) at most. Go on
-    /// receiving until `None`; messages that the peer sent before its own Close frame still arrive. To wait
-    /// for the end without receiving, use [`terminate`](Self::terminate).
+    /// receiving until `None`; messages that the peer sent before its own Close frame still
+    /// arrive. To wait for the end without receiving, use [`terminate`](Self::terminate).
     ///
     /// A second call sends nothing more.
     ///

@@ -1,5 +1,7 @@
 //! One WebSocket: how its request is answered, and its echo.
 
+use std::iter;
+
 use hybi::connection::Transport;
 use hybi::handshake::{
     Acceptance, HttpVersion, Request, RequestError, RequestParts, ServerHandshakeError,
@@ -33,7 +35,11 @@ impl Response {
 pub fn answer(list: &[Header], terms: &Acceptance<'static>) -> (Response, Option<WebSocket>) {
     open(list, terms).unwrap_or_else(|error| {
         let rejection = error.rejection();
-        (Response::new(rejection.status(), rejection.fields(), rejection.content()), None)
+        let response = match rejection.check(HttpVersion::Http3) {
+            Ok(rejected) => Response::new(rejected.status(), rejected.fields(), rejected.content()),
+            Err(_) => Response::new(500, iter::empty(), &[]),
+        };
+        (response, None)
     })
 }
 

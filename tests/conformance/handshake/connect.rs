@@ -138,6 +138,7 @@ pub(super) fn decide(
 /// RFC 9113 §8.2.2: no `Upgrade`, no `Connection`, so no 426; but the version is named.
 fn check_rejection(id: &str, error: RequestError) {
     let rejection = error.rejection();
+    let rejection = rejection.check(HttpVersion::Http2).unwrap();
     assert_eq!(rejection.status(), error.status(), "{id}");
     let names: Vec<_> = rejection.fields().map(|(name, _)| name).collect();
     for name in ["upgrade", "connection", "transfer-encoding"] {

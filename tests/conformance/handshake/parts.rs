@@ -171,7 +171,8 @@ fn requests_from_parts() {
         let answer = match &accepted {
             Ok(accepted) => Ok((accepted.status(), owned(accepted.fields()), Vec::new())),
             Err(ServerHandshakeError::Request(error)) => {
-                let refusal = error.rejection();
+                let rejection = error.rejection();
+                let refusal = rejection.check(cut.version).unwrap();
                 let content = refusal.content().to_vec();
                 Err((*error, (refusal.status(), owned(refusal.fields()), content)))
             }
