@@ -20,7 +20,7 @@ use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::Duration;
 
-use hybi::blocking::{Closed, ConnectError, Connector, Proxy, Reader};
+use hybi::blocking::{Closed, ConnectError, Connector, MaybeTls, Proxy, Reader};
 use hybi::frame::CloseReason;
 use hybi::handshake::{ClientHandshake, ClientRequest, Refusal};
 use hybi::{Client, CloseCode, Config, Event, Outbox, Uri, escaped};
@@ -50,7 +50,7 @@ const TELLING_FIELDS: [&str; 4] =
 /// How much is printed of the body of a refusal.
 const BODY_BYTES_MAX: usize = 2_000;
 
-type Writer = hybi::blocking::Writer<TcpStream, Client>;
+type Writer = hybi::blocking::Writer<MaybeTls<TcpStream>, Client>;
 type Outcome<T> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
 struct Options {
@@ -253,7 +253,7 @@ fn going_away() -> CloseReason<'static> {
     CloseReason { code: CloseCode::GOING_AWAY, reason: "".into() }
 }
 
-fn print_messages(reader: &mut Reader<TcpStream, Client>, raw: bool) -> Outcome<Closed> {
+fn print_messages(reader: &mut Reader<MaybeTls<TcpStream>, Client>, raw: bool) -> Outcome<Closed> {
     let mut screen = io::stdout();
     while let Some(event) = reader.receive_event()? {
         // What a stranger sends could move the cursor, change colours or type for the user.
