@@ -894,8 +894,9 @@ mod memory {
             hogs.into_iter().map(|hog| hog.join().unwrap()).collect()
         });
         let unfinished = codes.iter().filter(|code| **code == 0).count();
-        // Each needs 4 MiB, and 6 while it grows: so 16 MiB are for three of them.
-        assert!((1..=3).contains(&unfinished), "{codes:?}");
+        // Each needs 4 MB, and more while it grows: so 16 MiB are for three of them, or for four if
+        // the last one grows once others have been closed.
+        assert!((1..=4).contains(&unfinished), "{codes:?}");
         assert!(codes.iter().all(|code| [0, 1013].contains(code)), "{codes:?}");
     }
 }
