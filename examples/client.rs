@@ -6,8 +6,8 @@
 //! refuses; the two halves of a connection, one for the thread that reads the terminal and one for
 //! the thread that prints; printing a stranger's text; and how a connection was closed.
 //!
-//! It leaves out: TLS (see `hybi::blocking::Connector`), and sending binary messages. Input that is
-//! not UTF-8 is an error.
+//! `wss:` needs feature `rustls`. It leaves out sending binary messages. Input that is not UTF-8 is
+//! an error.
 //!
 //! Exit codes: 0 closed cleanly, 1 not cleanly or no connection, 2 wrong usage.
 
@@ -20,7 +20,13 @@ use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::Duration;
 
-use hybi::blocking::{Closed, ConnectError, Connector, Proxy, Reader};
+#[cfg(feature = "rustls")]
+use hybi::blocking::rustls::{
+    ClientConfig, RootCertStore,
+    crypto::ring,
+    pki_types::{CertificateDer, pem::PemObject},
+};
+use hybi::blocking::{Closed, ConnectError, Connector, MaybeTls, Proxy, Reader};
 use hybi::frame::CloseReason;
 use hybi::handshake::{ClientHandshake, ClientRequest, Refusal};
 use hybi::{Client, CloseCode, Config, Event, Outbox, Uri, escaped};
@@ -40,6 +46,7 @@ usage: client URI [OPTION]...         such as ws://127.0.0.1:9001/
   --field 'NAME: VALUE'       add a field to the request; may be repeated
   --origin ORIGIN             such as https://example.com
   --proxy HOST:PORT           go through an HTTP proxy
+  --trust CERT                trust the certificates in this PEM file instead of the system's
   --timeout SECONDS           for connecting; default 30
 Lines are sent as text messages. Ctrl-D or Ctrl-C closes the connection; a second Ctrl-C does not
 wait for the server.";
@@ -50,7 +57,7 @@ const TELLING_FIELDS: [&str; 4] =
 /// How much is printed of the body of a refusal.
 const BODY_BYTES_MAX: usize = 2_000;
 
-type Writer = hybi::blocking::Writer<TcpStream, Client>;
+type Writer = hybi::blocking::Writer<MaybeTls<TcpStream>, Client>;
 type Outcome<T> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
 struct Options {
@@ -62,6 +69,8 @@ struct Options {
     fields: Vec<(String, String)>,
     origin: Option<String>,
     proxy: Option<Proxy>,
+    #[cfg(feature = "rustls")]
+    trust: Option<Arc<ClientConfig>>,
     timeout: Duration,
 }
 
@@ -91,6 +100,8 @@ impl Options {
     fn parse(arguments: &mut Arguments) -> Result<Self, String> {
         let (mut uri, mut close, mut origin, mut proxy, mut timeout) =
             (None, None, None, None, None);
+        #[cfg(feature = "rustls")]
+        let mut trusted = None;
         let (mut ping, mut raw) = (false, false);
         let (mut subprotocols, mut fields) = (Vec::new(), Vec::new());
         while let Some(argument) = arguments.next() {
@@ -117,6 +128,11 @@ impl Options {
                     }
                     arguments::set(&mut proxy, option, Proxy::http(host, port))?;
                 }
+                #[cfg(feature = "rustls")]
+                "--trust" => {
+                    let config = trust(&arguments.value(option)?)?;
+                    arguments::set(&mut trusted, option, config)?;
+                }
                 "--timeout" => {
                     let time = arguments::seconds(option, &arguments.value(option)?)?;
                     if time.is_zero() {
@@ -137,10 +153,12 @@ impl Options {
             fields,
             origin,
             proxy,
+            #[cfg(feature = "rustls")]
+            trust: trusted,
             timeout: timeout.unwrap_or(Duration::from_secs(30)),
         };
-        if options.uri.is_secure() {
-            return Err("wss: needs TLS, which this client does not have".into());
+        if options.uri.is_secure() && cfg!(not(feature = "rustls")) {
+            return Err("wss: needs TLS: cargo run --features rustls".into());
         }
         // Finds faults of subprotocols, fields and the origin, before anything is connected.
         ClientHandshake::new(&options.request(), &mut Outbox::new())
@@ -164,6 +182,20 @@ impl Options {
     }
 }
 
+/// Reads the value of `--trust`.
+#[cfg(feature = "rustls")]
+fn trust(file: &str) -> Result<Arc<ClientConfig>, String> {
+    let wrong = |error: &dyn Display| format!("--trust: {file}: {error}");
+    let mut roots = RootCertStore::empty();
+    for certificate in CertificateDer::pem_file_iter(file).map_err(|error| wrong(&error))? {
+        roots.add(certificate.map_err(|error| wrong(&error))?).map_err(|error| wrong(&error))?;
+    }
+    let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .map_err(|error| wrong(&error))?;
+    Ok(Arc::new(config.with_root_certificates(roots).with_no_client_auth()))
+}
+
 /// Parses the values of `--close`. A reason may look like an option.
 fn close_reason(
     code: Option<String>,
@@ -183,6 +215,11 @@ fn close_reason(
 
 fn run(options: &Options) -> Outcome<Closed> {
     let connector = Connector::new().proxy(options.proxy.clone()).timeout(options.timeout);
+    #[cfg(feature = "rustls")]
+    let connector = match &options.trust {
+        Some(config) => connector.tls(Arc::clone(config)),
+        None => connector,
+    };
     let mut ws = connector.connect(&options.request())?;
     tell(format_args!("open, subprotocol: {}", ws.subprotocol().unwrap_or("none")));
     if options.ping {
@@ -253,7 +290,7 @@ fn going_away() -> CloseReason<'static> {
     CloseReason { code: CloseCode::GOING_AWAY, reason: "".into() }
 }
 
-fn print_messages(reader: &mut Reader<TcpStream, Client>, raw: bool) -> Outcome<Closed> {
+fn print_messages(reader: &mut Reader<MaybeTls<TcpStream>, Client>, raw: bool) -> Outcome<Closed> {
     let mut screen = io::stdout();
     while let Some(event) = reader.receive_event()? {
         // What a stranger sends could move the cursor, change colours or type for the user.

@@ -25,7 +25,7 @@ use std::thread;
 use std::time::Duration;
 
 use hybi::blocking::{
-    self, AcceptError, Arrival, Error, Hub, HubConfig, HubEvent, Session, Writer,
+    self, AcceptError, Arrival, Error, Hub, HubConfig, HubEvent, MaybeTls, Session, Writer,
 };
 use hybi::handshake::Acceptance;
 use hybi::keepalive::KeepaliveConfig;
@@ -174,7 +174,7 @@ fn upload(uri: &str, megabytes: u64) -> Outcome {
 }
 
 /// Sends a message of so many megabytes, in parts that are made one by one.
-fn send(writer: &Writer<TcpStream, Client>, megabytes: u64) -> Result<(), Error> {
+fn send(writer: &Writer<MaybeTls<TcpStream>, Client>, megabytes: u64) -> Result<(), Error> {
     let part = [b'x'; PART_BYTES];
     let total = megabytes.saturating_mul(1_000_000);
     let (mut sent, mut shown) = (0, 0);

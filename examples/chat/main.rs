@@ -3,15 +3,15 @@
 //!     cargo run --release --example chat [HOST:PORT] [OPTION...]
 //!
 //! Default: 127.0.0.1:9002; port 0 for any. Open the address that it prints in two windows. A line
-//! that you type is shown to everybody. `alias NAME` changes your name.
+//! that you type is shown to everybody. `alias NAME` changes your name. `--tls` needs feature
+//! `rustls`.
 //!
 //! It shows: a page and WebSocket at one port, a decision about each request by its host, its path,
 //! its origin and the client's address, names that nobody can take for another's, JSON messages,
 //! broadcasts that are encoded once for all receivers, a list of users that stays right when a
 //! client vanishes, a client that reads too slowly, and an orderly end.
 //!
-//! It leaves out: TLS (put it behind a proxy that does it), passwords, a history, and a bound on
-//! how much one user says.
+//! It leaves out: passwords, a history, and a bound on how much one user says.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -22,7 +22,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError, mpsc};
 use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use hybi::blocking::{AcceptError, Arrival, Error, Hub, HubConfig, HubEvent, Peer, Session};
+use hybi::blocking::{AcceptError, Error, HubConfig, HubEvent};
 use hybi::connection::Prepared;
 use hybi::handshake::{Acceptance, Rejection, Request};
 use hybi::keepalive::KeepaliveConfig;
@@ -35,12 +35,16 @@ mod hosts;
 mod names;
 #[path = "../shared/print.rs"]
 mod print;
+#[path = "../shared/tls.rs"]
+mod tls;
 use arguments::Arguments;
 use hosts::{Host, Hosts};
 use names::{Name, NameError};
+use tls::{Socket, Tls};
 
 const USAGE: &str = "\
 usage: chat [HOST:PORT] [OPTION]...   default: 127.0.0.1:9002
+  --tls CERT KEY         speak TLS, with the certificates and the key in these PEM files
   --path PATH            the path of the WebSocket (default: /chat); other paths are refused
   --host NAME            allow requests for this host, beside the address that we listen at, such
                          as the name of a proxy before us; may be repeated
@@ -62,6 +66,10 @@ const NOT_OUR_HOST: &str =
 /// Enough for a line that is too long by mistake. A longer message closes the connection with 1009.
 const MESSAGE_BYTES_MAX: u64 = 64 << 10;
 
+type Arrival = hybi::blocking::Arrival<Socket>;
+type Hub = hybi::blocking::Hub<Socket>;
+type Peer = hybi::blocking::Peer<Socket>;
+type Session = hybi::blocking::Session<Socket>;
 type Handled = Result<(), Box<dyn std::error::Error + Send + Sync>>;
 
 fn main() -> ExitCode {
@@ -79,7 +87,8 @@ fn main() -> ExitCode {
 fn run(options: Options) -> io::Result<()> {
     let listener = TcpListener::bind(&options.address)?;
     let hosts = Hosts::new(listener.local_addr()?.ip(), options.hosts);
-    print::answer(format_args!("listening at http://{0} and ws://{0}", listener.local_addr()?));
+    let (s, bound) = (options.tls.letter(), listener.local_addr()?);
+    print::answer(format_args!("listening at http{s}://{bound} and ws{s}://{bound}"));
     let (sender, events) = mpsc::sync_channel(100);
     thread::spawn(move || events.into_iter().filter(is_news).for_each(print::log));
     let (ping_after, pong_within) = options.keepalive;
@@ -89,7 +98,8 @@ fn run(options: Options) -> io::Result<()> {
         .close_within(options.patience);
     let config =
         HubConfig::default().write_within(options.patience).keepalive(keepalive).events(sender);
-    let hub = Hub::new(config);
+    let tls = options.tls;
+    let hub = Hub::with_streams(config, move |socket| tls.wrap(socket));
     let (ended, has_ended) = mpsc::channel();
     if let Err(error) = end_on_ctrl_c(hub.clone(), options.timeout, ended) {
         print::log(error); // Ctrl-C then just kills
@@ -346,6 +356,7 @@ impl Rules {
 
 struct Options {
     address: String,
+    tls: Tls,
     hosts: Vec<Host>,
     acceptance: Acceptance<'static>,
     rules: Rules,
@@ -356,12 +367,16 @@ struct Options {
 
 impl Options {
     fn parse(arguments: &mut Arguments) -> Result<Self, String> {
-        let (mut address, mut path, mut keepalive, mut patience, mut timeout) =
-            (None, None, None, None, None);
+        let (mut address, mut tls, mut path, mut keepalive, mut patience, mut timeout) =
+            (None, None, None, None, None, None);
         let (mut hosts, mut origins) = (Vec::new(), Vec::new());
         let mut rules = Rules::default();
         while let Some(argument) = arguments.next() {
             match &*argument {
+                option @ "--tls" => {
+                    let (chain, key) = (arguments.value(option)?, arguments.value(option)?);
+                    arguments::set(&mut tls, option, Tls::read(&chain, &key)?)?;
+                }
                 option @ "--path" => {
                     let value = arguments.value(option)?;
                     if !is_plain_path(&value) {
@@ -404,6 +419,7 @@ impl Options {
         let limits = Limits::default().message_bytes_max(MESSAGE_BYTES_MAX);
         Ok(Self {
             address,
+            tls: tls.unwrap_or_default(),
             hosts,
             acceptance: acceptance.config(Config::default().limits(limits)),
             rules,

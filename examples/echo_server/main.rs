@@ -1,18 +1,19 @@
 //! An echo server with a web page: every message comes back as it was sent.
 //!
-//!     cargo run --release --example echo_server [HOST:PORT]
+//!     cargo run --release --example echo_server [HOST:PORT] [--tls CERT KEY]
 //!
-//! Default: 127.0.0.1:9001; port 0 for any. Open the address that it prints in a browser.
+//! Default: 127.0.0.1:9001; port 0 for any. Open the address that it prints in a browser. `--tls`
+//! needs feature `rustls`.
 //!
 //! It shows: looking at a request before deciding about it (a page at `/`, WebSocket at any path,
 //! 404 elsewhere), choosing a subprotocol and, with feature `deflate`, compression. The library's
 //! `Hub` keeps one client from harming the others: deadlines for the handshake, for writing and for
 //! silence, a bound on connections, and one on the memory of all messages together. `wire.rs` shows
-//! a stream of your own: it records what the page displays of the bytes on the wire.
+//! a stream of your own: it records what the page displays of the bytes on the wire, within TLS.
 //!
-//! It leaves out: TLS (put it behind a proxy that does it, or wrap the stream), users, a limit on
-//! the connections from one address, and a decision about origins: it accepts any, since an echo
-//! gives nothing away. A server that knows its users by cookies must not do that.
+//! It leaves out: users, a limit on the connections from one address, and a decision about origins:
+//! it accepts any, since an echo gives nothing away. A server that knows its users by cookies must
+//! not do that.
 
 mod wire;
 
@@ -20,6 +21,8 @@ mod wire;
 mod arguments;
 #[path = "../shared/print.rs"]
 mod print;
+#[path = "../shared/tls.rs"]
+mod tls;
 
 use std::io;
 use std::net::TcpListener;
@@ -29,12 +32,15 @@ use std::thread;
 use std::time::Duration;
 
 use hybi::Config;
-use hybi::blocking::{AcceptError, Arrival, Hub, HubConfig, HubEvent, Session, Shared};
+use hybi::blocking::{AcceptError, Arrival, Hub, HubConfig, HubEvent, Session};
 use hybi::handshake::{Acceptance, Rejection};
 
+use crate::tls::Tls;
 use crate::wire::{Recordings, Tap};
 
-const USAGE: &str = "usage: echo_server [HOST:PORT]        default: 127.0.0.1:9001";
+const USAGE: &str = "\
+usage: echo_server [HOST:PORT] [OPTION]...   default: 127.0.0.1:9001
+  --tls CERT KEY         speak TLS, with the certificates and the key in these PEM files";
 const PAGE: &[u8] = include_bytes!("page.html");
 /// The page brings everything along, and may connect to where it came from.
 const PAGE_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; \
@@ -49,33 +55,40 @@ const WRITE_WITHIN: Duration = Duration::from_secs(60);
 type Handled = Result<(), Box<dyn std::error::Error + Send + Sync>>;
 
 fn main() -> ExitCode {
-    let address = arguments::read(USAGE, |arguments| {
-        let mut address = None;
+    let options = arguments::read(USAGE, |arguments| {
+        let (mut address, mut tls) = (None, None);
         while let Some(argument) = arguments.next() {
-            arguments::set_unnamed(&mut address, "address", argument)?;
+            match &*argument {
+                option @ "--tls" => {
+                    let (chain, key) = (arguments.value(option)?, arguments.value(option)?);
+                    arguments::set(&mut tls, option, Tls::read(&chain, &key)?)?;
+                }
+                _ => arguments::set_unnamed(&mut address, "address", argument)?,
+            }
         }
-        arguments::address(address, "127.0.0.1:9001")
+        Ok((arguments::address(address, "127.0.0.1:9001")?, tls.unwrap_or_default()))
     });
-    let address = match address {
-        Ok(address) => address,
+    let (address, tls) = match options {
+        Ok(options) => options,
         Err(code) => return code,
     };
-    match serve(&address) {
+    match serve(&address, tls) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => print::complain(format_args!("cannot listen at {address}: {error}"), 1),
     }
 }
 
-fn serve(address: &str) -> io::Result<()> {
+fn serve(address: &str, tls: Tls) -> io::Result<()> {
     let listener = TcpListener::bind(address)?;
-    print::answer(format_args!("listening at http://{0} and ws://{0}", listener.local_addr()?));
+    let (s, bound) = (tls.letter(), listener.local_addr()?);
+    print::answer(format_args!("listening at http{s}://{bound} and ws{s}://{bound}"));
     let (sender, events) = mpsc::sync_channel(100);
     thread::spawn(move || events.into_iter().filter(is_news).for_each(print::log));
     let config = HubConfig::default()
         .message_memory_max(MESSAGE_MEMORY_MAX)
         .write_within(WRITE_WITHIN)
         .events(sender);
-    let hub = Hub::with_streams(config, |socket| Ok(Tap::new(Shared::new(socket))));
+    let hub = Hub::with_streams(config, move |socket| Ok(Tap::new(tls.wrap(socket)?)));
     let recordings = Recordings::default();
     hub.serve(listener, |arrival| handle(arrival, &recordings))
 }

@@ -7,13 +7,15 @@
 
 use std::collections::VecDeque;
 use std::io::{self, Read, Write};
-use std::net::{Shutdown, TcpStream};
+use std::net::Shutdown;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use hybi::blocking::{Shared, Stream, TryClone};
+use hybi::blocking::{Stream, TryClone};
 use hybi::frame::Header;
 use hybi::handshake::Request;
+
+use crate::tls::Socket;
 
 /// The most connections that are kept, open or not.
 const RECORDINGS_MAX: usize = 100;
@@ -184,7 +186,7 @@ impl Frame {
 
 /// A stream that records what goes through it.
 pub(crate) struct Tap {
-    stream: Shared<TcpStream>,
+    stream: Socket,
     recording: Recording,
     /// How many recorded bytes the stream has not taken yet. They are recorded first, so that a
     /// client that has received them can ask for them.
@@ -192,7 +194,7 @@ pub(crate) struct Tap {
 }
 
 impl Tap {
-    pub(crate) fn new(stream: Shared<TcpStream>) -> Self {
+    pub(crate) fn new(stream: Socket) -> Self {
         Self { stream, recording: Recording::new(), ahead: 0 }
     }
 
@@ -240,7 +242,7 @@ impl Stream for Tap {
     }
 
     fn set_nodelay(&mut self) -> io::Result<()> {
-        Stream::set_nodelay(&mut self.stream)
+        self.stream.set_nodelay()
     }
 
     fn has_independent_directions(&self) -> bool {
@@ -252,7 +254,7 @@ impl Stream for Tap {
 impl TryClone for Tap {
     fn try_clone(&self) -> io::Result<Self> {
         let Self { stream, recording, ahead } = self;
-        Ok(Self { stream: stream.clone(), recording: recording.clone(), ahead: *ahead })
+        Ok(Self { stream: stream.try_clone()?, recording: recording.clone(), ahead: *ahead })
     }
 }
 

@@ -49,6 +49,9 @@ pub fn receive_request<S: Stream>(stream: S) -> Result<Pending<S>, AcceptError> 
 
 /// The settings with which a server waits for requests.
 ///
+/// For `wss:`, pass the socket in a `TlsStream` (feature `rustls`): TLS shakes hands when it is
+/// first read, within the same time-out.
+///
 /// ```
 /// use hybi::blocking::Acceptor;
 /// use hybi::handshake::HeadLimits;

@@ -15,9 +15,12 @@ use crate::uri::UriError;
 pub enum ConnectError {
     /// The URI is not a WebSocket URI.
     Uri(UriError),
-    /// The URI is `wss:`, and TLS is not built in: [`Connector`](super::Connector) shows how to
-    /// bring a stream that does it.
+    /// The URI is `wss:`, and the crate was built without feature `rustls`. Enable it, or bring a
+    /// stream that does TLS: [`Connector`](super::Connector#tls) says how.
     NeedsTls,
+    /// TLS failed: the server's certificate is not trusted or not for this host, or the two sides
+    /// have no version or cipher in common. Or the platform's certificates could not be loaded.
+    Tls(io::Error),
     /// The request cannot be sent as it is: the caller's mistake. Nothing was written.
     Usage(HandshakeUsageError),
     /// The name of the host could not be looked up.
@@ -48,6 +51,7 @@ impl ConnectError {
         match self {
             Self::Uri(error) => error.name(),
             Self::NeedsTls => "connect-needs-tls",
+            Self::Tls(_) => "connect-tls",
             Self::Usage(error) => error.name(),
             Self::Resolve(_) => "connect-resolve",
             Self::Connect(_) => "connect-unreachable",
@@ -87,10 +91,11 @@ impl fmt::Display for ConnectError {
         match self {
             Self::Uri(error) => error.fmt(f),
             Self::NeedsTls => f.write_str(
-                "wss: needs TLS, which is not built in: open a TCP connection with \
+                "wss: needs TLS: build hybi with its feature rustls, or open a TCP connection with \
                  Connector::connect_tcp, wrap it with a TLS crate, and pass that stream to \
                  Connector::connect_over",
             ),
+            Self::Tls(error) => write!(f, "TLS failed: {error}"),
             Self::Usage(error) => error.fmt(f),
             Self::Resolve(error) => write!(f, "the host could not be looked up: {error}"),
             Self::Connect(failures) => {
@@ -115,7 +120,7 @@ impl fmt::Display for ConnectError {
 impl core::error::Error for ConnectError {
     fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
         match self {
-            Self::Resolve(error) | Self::Io(error) => error.source(),
+            Self::Resolve(error) | Self::Io(error) | Self::Tls(error) => error.source(),
             Self::Connect(failures) => failures.last().and_then(|failure| failure.source()),
             Self::Uri(_)
             | Self::NeedsTls

@@ -1,14 +1,22 @@
-//! Connecting: TCP, perhaps a proxy, and the client's handshake.
+//! Connecting: TCP, perhaps a proxy, perhaps TLS, and the client's handshake.
 
 use std::boxed::Box;
 use std::io;
 use std::net::TcpStream;
+#[cfg(feature = "rustls")]
+use std::sync::Arc;
 use std::time::{Duration, Instant};
+
+#[cfg(feature = "rustls")]
+use rustls::ClientConfig;
 
 use super::connect_error::ConnectError;
 use super::dial::open_tcp;
+use super::maybe_tls::MaybeTls;
 use super::proxy::Proxy;
 use super::stream::Stream;
+#[cfg(feature = "rustls")]
+use super::tls::{TlsStream, client_for_http1};
 use super::transfer::{Transfer, after, earlier};
 use super::websocket::{Opening, WebSocket};
 use crate::buffers::Inbox;
@@ -20,7 +28,11 @@ use crate::uri::Uri;
 /// How long the rest of a refusal is waited for. It only explains, and some servers never end it.
 const REFUSAL_WITHIN: Duration = Duration::from_secs(5);
 
-/// Connects to a `ws:` URI, within 30 s. [`Connector`] has settings for it.
+/// A client's WebSocket, as [`connect`] opens it.
+pub type ClientSocket = WebSocket<MaybeTls<TcpStream>, Client>;
+
+/// Connects to a `ws:` URI within 30 s, with feature `rustls` also to a `wss:` one. [`Connector`]
+/// has settings for it.
 ///
 /// ```no_run
 /// let mut ws = hybi::blocking::connect("ws://localhost:9001/")?;
@@ -31,7 +43,7 @@ const REFUSAL_WITHIN: Duration = Duration::from_secs(5);
 /// # Errors
 ///
 /// As [`Connector::connect`], and [`ConnectError::Uri`].
-pub fn connect(uri: &str) -> Result<WebSocket<TcpStream, Client>, ConnectError> {
+pub fn connect(uri: &str) -> Result<ClientSocket, ConnectError> {
     let uri = Uri::parse(uri).map_err(ConnectError::Uri)?;
     Connector::new().connect(&ClientRequest::new(&uri))
 }
@@ -71,7 +83,10 @@ pub fn connect(uri: &str) -> Result<WebSocket<TcpStream, Client>, ConnectError> 
 ///
 /// # TLS
 ///
-/// For `wss:`, TLS comes between the two halves of [`connect`](Self::connect).
+/// With feature `rustls`, `wss:` URIs work. The server's certificate is checked as the platform
+/// does, unless you set a configuration of your own with `tls`.
+///
+/// With another TLS crate, TLS comes between the two halves of [`connect`](Self::connect).
 /// [`connect_tcp`](Self::connect_tcp) opens the TCP connection. Put your TLS stream on it, which
 /// must check that the certificate is for [`Uri::host`] and do what [`Stream`] asks for. Then
 /// [`connect_over`](Self::connect_over) does the handshake over that.
@@ -80,11 +95,18 @@ pub fn connect(uri: &str) -> Result<WebSocket<TcpStream, Client>, ConnectError> 
 pub struct Connector {
     timeout: Option<Duration>,
     proxy: Option<Proxy>,
+    #[cfg(feature = "rustls")]
+    tls: Option<Arc<ClientConfig>>,
 }
 
 impl Default for Connector {
     fn default() -> Self {
-        Self { timeout: Some(Duration::from_secs(30)), proxy: None }
+        Self {
+            timeout: Some(Duration::from_secs(30)),
+            proxy: None,
+            #[cfg(feature = "rustls")]
+            tls: None,
+        }
     }
 }
 
@@ -94,9 +116,10 @@ impl Connector {
         Self::default()
     }
 
-    /// Sets how long connecting may take in all: looking up the name, TCP, a proxy, the handshake.
-    /// With `None` each address has a minute, and everything else as long as the system and the
-    /// peer take. Then a thread that connects to another address can outlive the call for a minute.
+    /// Sets how long connecting may take in all: looking up the name, TCP, a proxy, TLS, the
+    /// handshake. With `None` each address has a minute, and everything else as long as the system
+    /// and the peer take. Then a thread that connects to another address can outlive the call for a
+    /// minute.
     pub fn timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
         self.timeout = timeout.into();
         self
@@ -108,21 +131,52 @@ impl Connector {
         self
     }
 
-    /// Connects to the `ws:` URI of the request, through the proxy if there is one.
+    /// Sets the configuration of TLS for `wss:` URIs. Default: the platform's certificates.
+    ///
+    /// Its ALPN protocols, if there are any, are replaced by `http/1.1`: over HTTP/2 the upgrade
+    /// would fail.
+    #[cfg(feature = "rustls")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "rustls")))]
+    pub fn tls(mut self, config: Arc<ClientConfig>) -> Self {
+        self.tls = Some(client_for_http1(config));
+        self
+    }
+
+    /// Connects to the URI of the request, through the proxy if there is one.
     ///
     /// # Errors
     ///
-    /// [`ConnectError::NeedsTls`] for `wss:`, and every other [`ConnectError`].
-    pub fn connect(
-        &self,
-        request: &ClientRequest<'_>,
-    ) -> Result<WebSocket<TcpStream, Client>, ConnectError> {
-        if request.uri().is_secure() {
-            return Err(ConnectError::NeedsTls);
-        }
+    /// Every [`ConnectError`] but [`ConnectError::Uri`].
+    pub fn connect(&self, request: &ClientRequest<'_>) -> Result<ClientSocket, ConnectError> {
         let deadline = after(self.timeout);
-        let transfer = self.open(request.uri(), deadline)?;
-        shake_hands(transfer, request, deadline)
+        let uri = request.uri();
+        if !uri.is_secure() {
+            let transfer = self.open(uri, deadline)?.map_stream(MaybeTls::Plain);
+            return shake_hands(transfer, request, deadline);
+        }
+        #[cfg(feature = "rustls")]
+        {
+            let stream = MaybeTls::Tls(Box::new(self.open_tls(uri, deadline)?));
+            shake_hands(Transfer::new(stream, Inbox::new()), request, deadline)
+        }
+        #[cfg(not(feature = "rustls"))]
+        Err(ConnectError::NeedsTls)
+    }
+
+    #[cfg(feature = "rustls")]
+    fn open_tls(
+        &self,
+        uri: &Uri,
+        deadline: Option<Instant>,
+    ) -> Result<TlsStream<TcpStream>, ConnectError> {
+        let socket = self.open_for_tls(uri, deadline)?;
+        let stream = TlsStream::client(socket, self.tls.clone(), uri);
+        let mut stream = stream.map_err(ConnectError::Tls)?;
+        stream.shake_hands(deadline).map_err(|error| match error.kind() {
+            io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock => ConnectError::TimedOut,
+            _ => ConnectError::Tls(error),
+        })?;
+        Ok(stream)
     }
 
     /// Does only the first half of [`connect`](Self::connect): opens a TCP connection to the host
@@ -133,7 +187,15 @@ impl Connector {
     /// As [`connect`](Self::connect). [`ConnectError::Io`] is `InvalidData` if bytes came together
     /// with the proxy's consent: in TLS the client speaks first (RFC 8446 §2).
     pub fn connect_tcp(&self, uri: &Uri) -> Result<TcpStream, ConnectError> {
-        let mut transfer = self.open(uri, after(self.timeout))?;
+        self.open_for_tls(uri, after(self.timeout))
+    }
+
+    fn open_for_tls(
+        &self,
+        uri: &Uri,
+        deadline: Option<Instant>,
+    ) -> Result<TcpStream, ConnectError> {
+        let mut transfer = self.open(uri, deadline)?;
         if !transfer.buffers().0.is_empty() {
             // A stream without them would hide that the server, or the proxy, is not what it should
             // be (RFC 9110 §9.3.6).

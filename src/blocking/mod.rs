@@ -91,15 +91,16 @@
 //!   elsewhere, [`into_parts`](WebSocket::into_parts) gives everything back.
 //! - **Two threads.** [`split`](WebSocket::split) makes a [`Reader`] and a [`Writer`] with the same
 //!   verbs.
-//! - **`wss:`.** Bring a [`Stream`] that does TLS. [`Stream`] tells what it has to do, and
-//!   [`Connector`] where it comes in.
+//! - **`wss:`.** With feature `rustls`, [`connect`] does TLS, and [`TlsStream`] is for servers.
+//!   For another TLS crate, [`Stream`] tells what its stream has to do, and [`Connector`] where it
+//!   comes in.
 //! - **TCP.** Every TCP socket gets `TCP_NODELAY`, because messages are written whole.
 //!
 //! This is a thin layer: all protocol logic lives in [`Connection`](crate::Connection),
 //! [`ServerHandshake`](crate::ServerHandshake) and [`ClientHandshake`](crate::ClientHandshake).
 //! Here are buffers, waiting, and the order of closing. Threads are started only by a [`Hub`], two
-//! for each connection, and for what cannot be interrupted while [connecting](Connector). There is
-//! no TLS, and no following of redirects.
+//! for each connection, and for what cannot be interrupted while [connecting](Connector). No
+//! redirect is followed.
 //!
 //! # Why these signatures
 //!
@@ -129,6 +130,7 @@ mod hub;
 mod link;
 #[cfg(feature = "rand")]
 mod look_up;
+mod maybe_tls;
 mod parts;
 #[cfg(feature = "rand")]
 mod proxy;
@@ -138,6 +140,8 @@ mod received;
 mod schedule;
 mod stream;
 mod timeouts;
+#[cfg(feature = "rustls")]
+mod tls;
 mod transfer;
 mod websocket;
 
@@ -145,14 +149,19 @@ pub use acceptor::{Acceptor, Pending, receive_request};
 #[cfg(feature = "rand")]
 pub use connect_error::{AddressError, ConnectError};
 #[cfg(feature = "rand")]
-pub use connector::{Connector, connect};
+pub use connector::{ClientSocket, Connector, connect};
 pub use error::{AcceptError, Error};
 pub use halves::{Reader, Writer};
 pub use hub::{Arrival, Hub, HubConfig, HubEvent, Peer, PeerError, SendError, Session};
+pub use maybe_tls::MaybeTls;
 pub use parts::Parts;
 #[cfg(feature = "rand")]
 pub use proxy::Proxy;
+#[cfg(feature = "rustls")]
+pub use rustls;
 pub use stream::{Shared, Stream, TryClone, Untimed};
+#[cfg(feature = "rustls")]
+pub use tls::TlsStream;
 pub use websocket::WebSocket;
 
 #[doc(no_inline)]

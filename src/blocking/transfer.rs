@@ -172,6 +172,13 @@ impl<S: Stream> Transfer<S> {
         }
     }
 
+    /// Goes on with the same stream in another type. Nothing of the connection has begun.
+    #[cfg(feature = "rand")]
+    pub(super) fn map_stream<T: Stream>(self, change: impl FnOnce(S) -> T) -> Transfer<T> {
+        let Self { stream, inbox, out, timeouts, .. } = self;
+        Transfer { out, timeouts, ..Transfer::with_handle(change(stream), inbox) }
+    }
+
     /// Makes a transfer for the output, over another handle to the same stream. It tells `progress`
     /// how far it has got.
     pub(super) fn split_output(&mut self, handle: S, progress: Arc<SharedProgress>) -> Self {

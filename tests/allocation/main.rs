@@ -16,6 +16,8 @@ mod handshake;
 mod hooked;
 #[cfg(all(feature = "std", feature = "rand"))]
 mod hub;
+#[cfg(feature = "rustls")]
+mod tls;
 
 use common::*;
 use counting::{LARGEST, LIVE, PEAK, allocations};

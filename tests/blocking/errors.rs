@@ -6,8 +6,8 @@ use std::io::{self, ErrorKind};
 use std::net::TcpStream;
 
 use hybi::blocking::{
-    Abnormal, AcceptError, Acceptor, AddressError, Closed, ConnectError, Connector, Error, Pending,
-    Proxy, Reader, Shared, Untimed, WebSocket, Writer,
+    Abnormal, AcceptError, Acceptor, AddressError, ClientSocket, Closed, ConnectError, Connector,
+    Error, MaybeTls, Pending, Proxy, Reader, Shared, Untimed, WebSocket, Writer,
 };
 use hybi::frame::CloseReason;
 use hybi::handshake::{
@@ -108,6 +108,7 @@ fn the_errors_have_stable_names() {
         (AcceptError::TimedOut.name(), "accept-timed-out"),
         (AcceptError::Io(reset()).name(), "accept-failed"),
         (ConnectError::NeedsTls.name(), "connect-needs-tls"),
+        (ConnectError::Tls(reset()).name(), "connect-tls"),
         (ConnectError::Resolve(reset()).name(), "connect-resolve"),
         (unreachable([reset()]).name(), "connect-unreachable"),
         (ConnectError::TimedOut.name(), "connect-timed-out"),
@@ -150,10 +151,10 @@ fn what_an_io_error_does_not_print_is_its_source() {
 fn everything_may_go_to_another_thread() {
     const fn check<T: Send + Sync>() {}
     const {
-        check::<WebSocket<TcpStream, Client>>();
+        check::<ClientSocket>();
         check::<WebSocket<TcpStream, Server>>();
-        check::<Reader<TcpStream, Client>>();
-        check::<Writer<TcpStream, Client>>();
+        check::<Reader<MaybeTls<TcpStream>, Client>>();
+        check::<Writer<MaybeTls<TcpStream>, Client>>();
         check::<Reader<Shared<TcpStream>, Server>>();
         check::<Writer<Shared<TcpStream>, Server>>();
         check::<Pending<TcpStream>>();

@@ -10,13 +10,13 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use hybi::blocking::{
-    self, AcceptError, Acceptor, Arrival, Closed, Error, Hub, HubConfig, HubEvent, PeerError,
-    ReadyState, SendError, Session, Shared, Stream, TryClone, WebSocket,
+    self, AcceptError, Acceptor, Arrival, ClientSocket, Closed, Error, Hub, HubConfig, HubEvent,
+    PeerError, ReadyState, SendError, Session, Shared, Stream, TryClone, WebSocket,
 };
 use hybi::connection::Prepared;
 use hybi::handshake::{Acceptance, Rejection};
 use hybi::keepalive::KeepaliveConfig;
-use hybi::{Client, CloseCode, Message, UsageError};
+use hybi::{CloseCode, Message, UsageError};
 
 use super::hooked::{Hook, Hooked};
 
@@ -82,7 +82,7 @@ impl<S: TryClone + Send + 'static> Server<S> {
         format!("ws://{}/", self.address)
     }
 
-    pub(super) fn connect(&self) -> WebSocket<TcpStream, Client> {
+    pub(super) fn connect(&self) -> ClientSocket {
         blocking::connect(&self.uri()).unwrap()
     }
 
@@ -136,7 +136,7 @@ pub(super) fn end<S: Stream, R: hybi::Role>(ws: &mut WebSocket<S, R>) -> Closed 
     ws.closed().unwrap().clone()
 }
 
-pub(super) fn receive(ws: &mut WebSocket<TcpStream, Client>) -> Message {
+pub(super) fn receive(ws: &mut ClientSocket) -> Message {
     ws.receive().unwrap().unwrap()
 }
 
@@ -195,7 +195,7 @@ fn connections_have_numbers_that_are_never_used_again() {
     assert_eq!(server.hub.peer(1).unwrap_err(), PeerError::Unknown { id: 1 });
     let mut first = server.connect();
     let HubEvent::Opened { id: 1, address } = server.event("hub-opened") else { panic!() };
-    assert_eq!(address, first.stream().local_addr().unwrap());
+    assert_eq!(address, first.stream().get_ref().local_addr().unwrap());
     let peer = server.hub.peer(1).unwrap();
     assert_eq!((peer.id(), peer.address(), peer.ready_state()), (1, address, ReadyState::Open));
     peer.send("to number 1").unwrap();
@@ -782,7 +782,7 @@ mod memory {
     use super::*;
 
     /// Sends a part of a message, and waits until the server has received it or has closed.
-    fn send_part(ws: &mut WebSocket<TcpStream, Client>, bytes: usize) {
+    fn send_part(ws: &mut ClientSocket, bytes: usize) {
         ws.send_part(&*vec![b'x'; bytes]).unwrap();
         // Nothing can be sent any more if the server was quick to close.
         if ws.ping(b"").is_ok() {
@@ -894,8 +894,9 @@ mod memory {
             hogs.into_iter().map(|hog| hog.join().unwrap()).collect()
         });
         let unfinished = codes.iter().filter(|code| **code == 0).count();
-        // Each needs 4 MiB, and 6 while it grows: so 16 MiB are for three of them.
-        assert!((1..=3).contains(&unfinished), "{codes:?}");
+        // Each needs 4 MB, and more while it grows: so 16 MiB are for three of them, or for four if
+        // the last one grows once others have been closed.
+        assert!((1..=4).contains(&unfinished), "{codes:?}");
         assert!(codes.iter().all(|code| [0, 1013].contains(code)), "{codes:?}");
     }
 }

@@ -207,7 +207,7 @@ fn chunk(text: &'static str, first: bool, last: bool) -> Chunk<'static> {
 
 /// Runs a client against a handler, and fails if that panics.
 fn check(
-    client: impl FnOnce(&mut blocking::WebSocket<TcpStream, hybi::Client>),
+    client: impl FnOnce(&mut blocking::ClientSocket),
     handler: impl Fn(&mut Session) + Send + Sync + 'static,
 ) {
     let (sender, done) = mpsc::channel();

@@ -23,3 +23,9 @@ mod proxies;
 mod refusals;
 mod sockets;
 mod stream;
+#[cfg(feature = "rustls")]
+mod tls;
+#[cfg(feature = "rustls")]
+mod tls_records;
+#[cfg(feature = "rustls")]
+mod tls_times;

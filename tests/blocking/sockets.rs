@@ -31,7 +31,7 @@ fn every_tcp_socket_sends_at_once() {
         }
     });
     let ws = blocking::connect(&uri.to_string()).unwrap();
-    assert!(ws.stream().nodelay().unwrap());
+    assert!(ws.stream().get_ref().nodelay().unwrap());
     let socket = Shared::new(TcpStream::connect(address).unwrap());
     let ws = Connector::new().connect_over(socket, &ClientRequest::new(&uri)).unwrap();
     assert!(ws.stream().nodelay().unwrap());

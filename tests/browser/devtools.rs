@@ -3,7 +3,6 @@
 
 use std::collections::VecDeque;
 use std::io::{BufRead, BufReader};
-use std::net::TcpStream;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -11,8 +10,8 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 use std::{env, fs};
 
-use hybi::blocking::{self, WebSocket};
-use hybi::{Client, Message};
+use hybi::Message;
+use hybi::blocking::{self, ClientSocket};
 use serde_json::{Value, json};
 
 /// Nothing takes that long: only to end a test that would hang.
@@ -94,7 +93,7 @@ impl Drop for Process {
 
 /// A conversation with Chromium about one tab.
 pub struct DevTools {
-    ws: WebSocket<TcpStream, Client>,
+    ws: ClientSocket,
     session: Option<String>,
     calls: u64,
     events: VecDeque<Value>,

@@ -146,10 +146,13 @@ fn every_public_type_can_be_sent_shared_and_printed() {
     note::<blocking::Session>(all);
     note_error::<blocking::PeerError>(all);
     note_error::<blocking::SendError>(all);
+    note::<blocking::MaybeTls<Socket>>(all);
     note::<blocking::Parts<Socket, Client>>(all);
     note::<blocking::Pending<Socket>>(all);
     note::<blocking::Reader<Socket, hybi::Server>>(all);
     note::<blocking::Shared<Socket>>(all);
+    #[cfg(feature = "rustls")]
+    note::<blocking::TlsStream<Socket>>(all);
     note::<blocking::Untimed<Socket>>(all);
     note::<blocking::WebSocket<Socket, Client>>(all);
     note::<blocking::Writer<Socket, Client>>(all);
@@ -171,6 +174,9 @@ fn every_public_type_can_be_sent_shared_and_printed() {
     }
     if cfg!(not(feature = "rand")) {
         absent.extend(["AddressError", "ConnectError", "Connector", "Proxy"]);
+    }
+    if cfg!(not(feature = "rustls")) {
+        absent.insert("TlsStream");
     }
     named.retain(|name| !absent.contains(&**name));
     assert_eq!(*all, named, "the types of this test, and those of the crate");

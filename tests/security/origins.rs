@@ -236,8 +236,8 @@ fn class_17_the_same_origin_of_a_foreign_name_is_what_a_list_refuses() {
     assert_eq!(connect("rebound.evil.net:8080", line, &list), Err(Bad::Origin));
 }
 
-/// TLS is not in here, and the one thing that we can do wrong without it we do not: speak in the clear to who asked for `wss:`.
-#[cfg(feature = "rand")]
+/// The one thing that we can do wrong without TLS we do not: speak in the clear to who asked for `wss:`.
+#[cfg(all(feature = "rand", not(feature = "rustls")))]
 #[test]
 fn class_18_a_secure_uri_is_never_spoken_to_in_the_clear() {
     use hybi::blocking::{ConnectError, Connector, Proxy, connect};
@@ -261,4 +261,27 @@ fn class_18_a_secure_uri_is_never_spoken_to_in_the_clear() {
         std::io::ErrorKind::WouldBlock,
         "nobody has called"
     );
+}
+
+/// And with TLS the first byte is that of its handshake: content type 22 (RFC 8446 §5.1).
+#[cfg(all(feature = "rand", feature = "rustls"))]
+#[test]
+fn class_18_a_secure_uri_is_spoken_to_in_tls() {
+    use hybi::blocking::{ConnectError, connect};
+    use std::io::Read;
+    use std::net::{Shutdown, TcpListener};
+
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let serving = std::thread::spawn(move || {
+        let mut socket = listener.accept().unwrap().0;
+        let mut first = [0];
+        socket.read_exact(&mut first).unwrap();
+        socket.shutdown(Shutdown::Write).unwrap();
+        let _ = socket.read_to_end(&mut Vec::new());
+        first
+    });
+    let error = connect(&format!("wss://127.0.0.1:{port}/")).unwrap_err();
+    assert!(matches!(error, ConnectError::Tls(_)), "{error}");
+    assert_eq!(serving.join().unwrap(), [22]);
 }

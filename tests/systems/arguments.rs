@@ -206,6 +206,7 @@ fn a_uri_that_the_client_cannot_use_is_told_before_connecting() {
     for uri in ["a", "ftp://a/", "ws:///", "ws://a:99999/", "ws://gr\u{fc}n.example/", ""] {
         is_wrong("client", &[uri], "URI");
     }
+    #[cfg(not(feature = "rustls"))]
     is_wrong("client", &["wss://a/"], "TLS");
     let (output, _, err) = run("client", &["ws://127.0.0.1:1/"]);
     assert_eq!(output.status.code(), Some(1), "{err}");

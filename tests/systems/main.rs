@@ -17,4 +17,6 @@ mod program;
 mod push;
 mod reverse_proxies;
 mod robustness;
+#[cfg(feature = "rustls")]
+mod tls;
 mod upload;

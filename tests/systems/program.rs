@@ -8,7 +8,7 @@ use std::sync::mpsc::{self, Receiver};
 use std::thread;
 use std::time::Duration;
 
-use hybi::blocking::{Closed, ConnectError, Connector, Error, WebSocket, Writer};
+use hybi::blocking::{ClientSocket, Closed, ConnectError, Connector, Error, MaybeTls, Writer};
 use hybi::handshake::ClientRequest;
 use hybi::{Client, Message, Uri};
 
@@ -56,7 +56,7 @@ impl Program {
         }
         let mut program = Self { process, address: String::new(), lines };
         let line = program.line("listening at ");
-        program.address = line.trim().rsplit("ws://").next().unwrap().to_owned();
+        program.address = line.trim().rsplit("://").next().unwrap().to_owned();
         program
     }
 
@@ -142,7 +142,7 @@ impl Program {
         String::from_utf8(answer).unwrap()
     }
 
-    pub fn connect(&self, path: &str) -> Result<WebSocket<TcpStream, Client>, ConnectError> {
+    pub fn connect(&self, path: &str) -> Result<ClientSocket, ConnectError> {
         let uri = Uri::parse(&format!("ws://{}{path}", self.address)).unwrap();
         Connector::new().connect(&ClientRequest::new(&uri))
     }
@@ -161,7 +161,10 @@ impl Program {
 
     /// A connection that nobody reads and that answers nothing, with the handshake done.
     pub fn mute(&self, path: &str) -> TcpStream {
-        self.connect(path).unwrap().into_stream()
+        match self.connect(path).unwrap().into_stream() {
+            MaybeTls::Plain(socket) => socket,
+            other => panic!("{other:?}"),
+        }
     }
 
     /// A client that is always reading.
@@ -180,7 +183,7 @@ impl Drop for Program {
 /// A client that reads all the time in a thread of its own, so that it answers pings whatever the
 /// test does.
 pub struct Talker {
-    pub writer: Writer<TcpStream, Client>,
+    pub writer: Writer<MaybeTls<TcpStream>, Client>,
     incoming: Receiver<Incoming>,
 }
 
@@ -190,7 +193,7 @@ enum Incoming {
 }
 
 impl Talker {
-    pub fn new(ws: WebSocket<TcpStream, Client>) -> Self {
+    pub fn new(ws: ClientSocket) -> Self {
         let (mut reader, writer) = ws.split().unwrap();
         let (sender, incoming) = mpsc::channel();
         thread::spawn(move || {

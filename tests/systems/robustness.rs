@@ -214,10 +214,10 @@ fn open_descriptors(process: u32) -> usize {
 
 #[cfg(all(target_os = "linux", feature = "deflate"))]
 mod memory {
-    use hybi::blocking::{Connector, WebSocket};
+    use hybi::blocking::{ClientSocket, Connector};
     use hybi::extension::deflate::DeflateConfig;
     use hybi::handshake::ClientRequest;
-    use hybi::{Client, Config, Uri};
+    use hybi::{Config, Uri};
 
     use super::*;
 
@@ -231,7 +231,7 @@ mod memory {
     }
 
     /// Clients with 16 KiB of input, 16 MiB of text, and no end of the message.
-    fn unfinished(server: &Program) -> Vec<WebSocket<TcpStream, Client>> {
+    fn unfinished(server: &Program) -> Vec<ClientSocket> {
         let uri = Uri::parse(&format!("ws://{}/", server.address)).unwrap();
         let config = Config::default().deflate(DeflateConfig::default());
         let zeros = vec![0; (16 << 20) - 1];

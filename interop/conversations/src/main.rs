@@ -14,11 +14,11 @@ use std::net::{TcpListener, TcpStream};
 use std::num::NonZeroU32;
 use std::thread;
 
-use hybi::blocking::{self, Connector, WebSocket};
+use hybi::blocking::{self, ClientSocket, Connector, Stream, WebSocket};
 use hybi::connection::{Data, Prepared};
 use hybi::extension::deflate::DeflateConfig;
 use hybi::handshake::{Acceptance, ClientRequest};
-use hybi::{Client, CloseCode, Config, Limits, Message, Role, Uri};
+use hybi::{CloseCode, Config, Limits, Message, Role, Uri};
 
 type Outcome<T> = Result<T, Box<dyn Error>>;
 
@@ -118,7 +118,7 @@ fn echo(stream: TcpStream, mode: &str) -> Outcome<()> {
 }
 
 /// Compression was agreed on in every mode but one.
-fn check<R: Role>(ws: &WebSocket<TcpStream, R>, mode: &str) -> Outcome<()> {
+fn check<S: Stream, R: Role>(ws: &WebSocket<S, R>, mode: &str) -> Outcome<()> {
     let is_plain = mode == "plain";
     if ws.deflate().is_none() == is_plain {
         Ok(())
@@ -176,7 +176,7 @@ fn converse(mode: &str, port: &str) -> Outcome<()> {
     }
 }
 
-fn expect_echo(ws: &mut WebSocket<TcpStream, Client>, sent: Data<'_>) -> Outcome<()> {
+fn expect_echo(ws: &mut ClientSocket, sent: Data<'_>) -> Outcome<()> {
     let Some(message) = ws.receive()? else { return Err("no echo".into()) };
     let same = match (&message, sent) {
         (Message::Text(text), Data::Text(sent)) => **text == *sent,

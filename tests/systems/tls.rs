@@ -1,0 +1,85 @@
+//! The programs over TLS, with a certificate in files as docs/guide.md makes one.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Write};
+use std::path::PathBuf;
+use std::process::{Child, Stdio};
+
+use crate::program::{Program, example};
+
+/// A certificate for `localhost` and its key, in files that are removed when this is dropped.
+struct Files(PathBuf);
+
+impl Files {
+    fn new(name: &str) -> Self {
+        let folder = std::env::temp_dir().join(format!("hybi-{name}-{}", std::process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+        fs::write(folder.join("cert.pem"), made.cert.pem()).unwrap();
+        fs::write(folder.join("key.pem"), made.signing_key.serialize_pem()).unwrap();
+        Self(folder)
+    }
+
+    fn path(&self, name: &str) -> String {
+        self.0.join(name).to_str().unwrap().to_owned()
+    }
+}
+
+impl Drop for Files {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+fn start(arguments: &[&str]) -> Child {
+    let mut command = example("client");
+    command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command.spawn().unwrap()
+}
+
+#[test]
+fn the_client_talks_to_the_servers_over_tls() {
+    let files = Files::new("tls");
+    let (cert, key) = (files.path("cert.pem"), files.path("key.pem"));
+    for (name, path) in [("echo_server", ""), ("chat", "chat")] {
+        let server = Program::start(name, &["--tls", &cert, &key]);
+        let port = server.address.rsplit(':').next().unwrap();
+        let uri = format!("wss://localhost:{port}/{path}");
+        let mut client = start(&[&uri, "--trust", &cert]);
+        // It closes the connection once its input ends.
+        let mut input = client.stdin.take().unwrap();
+        input.write_all(b"{\"line\": \"one\"}\n").unwrap();
+        let mut output = BufReader::new(client.stdout.take().unwrap()).lines();
+        assert!(output.any(|line| line.unwrap().contains("\"one\"")), "{name}");
+        drop(input);
+        assert_eq!(output.map(Result::unwrap).next(), None, "{name}");
+        let client = client.wait_with_output().unwrap();
+        let err = String::from_utf8(client.stderr).unwrap();
+        assert_eq!(client.status.code(), Some(0), "{name}: {err}");
+        assert!(err.contains("closed: 1000"), "{name}: {err}");
+
+        // The system trusts nobody who made it.
+        let client = start(&[&uri]).wait_with_output().unwrap();
+        let err = String::from_utf8(client.stderr).unwrap();
+        assert_eq!(client.status.code(), Some(1), "{name}: {err}");
+        assert!(err.contains("TLS failed") && err.contains("certificate"), "{name}: {err}");
+    }
+}
+
+#[test]
+fn files_that_hold_no_certificate_are_told_before_anything_begins() {
+    let files = Files::new("no-tls");
+    let (cert, key) = (files.path("cert.pem"), files.path("key.pem"));
+    for (program, arguments, wrong) in [
+        ("echo_server", vec!["--tls", "/nowhere.pem", &*key], "/nowhere.pem"),
+        ("echo_server", vec!["--tls", &*key, &*cert], "cert.pem"),
+        ("echo_server", vec!["--tls", &*cert], "--tls needs a value"),
+        ("chat", vec!["--tls", &*cert, "/nowhere.pem"], "/nowhere.pem"),
+        ("client", vec!["wss://a/", "--trust", "/nowhere.pem"], "/nowhere.pem"),
+    ] {
+        let output = example(program).args(&arguments).output().unwrap();
+        let err = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {err}");
+        assert!(err.contains(wrong), "{arguments:?}: {err}");
+    }
+}
