@@ -3,7 +3,7 @@
 use alloc::borrow::Cow;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
-use core::fmt;
+use core::{fmt, mem};
 
 use bytes::Bytes;
 
@@ -321,6 +321,27 @@ impl Outbox {
             self.room.shrink_to(bytes);
             let left = bytes.saturating_sub(self.room.capacity());
             self.queue.take_if(|queue| queue.capacity() >= left);
+        }
+    }
+
+    /// Exchanges the memory of two outboxes. Does nothing unless both are empty.
+    ///
+    /// An idle connection can leave its memory to others of its thread, and its outbox still tells
+    /// how far its own output has [got](Self::progress).
+    ///
+    /// ```
+    /// use hybi::Outbox;
+    ///
+    /// let (mut spare, mut out) = (Outbox::with_capacity(1024), Outbox::new());
+    /// out.swap_memory(&mut spare);
+    /// out.append(b"Hello"); // allocates nothing
+    /// # assert_eq!(spare.take().capacity(), 0);
+    /// # assert!(out.take().capacity() >= 1024);
+    /// ```
+    pub fn swap_memory(&mut self, other: &mut Self) {
+        if self.is_empty() && other.is_empty() {
+            mem::swap(&mut self.room, &mut other.room);
+            mem::swap(&mut self.queue, &mut other.queue);
         }
     }
 

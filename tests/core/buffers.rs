@@ -28,6 +28,7 @@ enum OutboxCall {
     Take,
     Clear,
     Shrink(usize),
+    SwapMemory,
     Elsewhere(usize),
 }
 
@@ -73,6 +74,7 @@ fn outbox_call() -> impl Strategy<Value = OutboxCall> {
         1 => Just(OutboxCall::Take),
         1 => Just(OutboxCall::Clear),
         1 => (0usize..1000).prop_map(OutboxCall::Shrink),
+        1 => Just(OutboxCall::SwapMemory),
         1 => (0usize..1000).prop_map(OutboxCall::Elsewhere),
     ]
 }
@@ -148,6 +150,7 @@ proptest! {
             });
             frames.collect::<Vec<_>>().concat()
         };
+        let mut spare = Outbox::new();
         for call in calls {
             match call {
                 OutboxCall::Append(bytes) => {
@@ -224,6 +227,12 @@ proptest! {
                     model.clear();
                 }
                 OutboxCall::Shrink(bytes) => out.shrink_to(bytes),
+                OutboxCall::SwapMemory => {
+                    let before = out.progress();
+                    out.swap_memory(&mut spare);
+                    prop_assert!(spare.is_empty() && spare.progress() == Outbox::new().progress());
+                    prop_assert_eq!(out.progress(), before);
+                }
                 OutboxCall::Elsewhere(bytes) => {
                     out.set_elsewhere(bytes);
                     elsewhere = bytes;

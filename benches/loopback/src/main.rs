@@ -1,61 +1,48 @@
 //! An echo over loopback, hybi next to its peers: see README.md.
 
 mod child;
-mod load;
-mod report;
 mod server;
-mod system;
 
 use child::Process;
-use load::{Clients, Messages};
-use report::{Report, Sample};
+use hybi_bench_shared::load::{Clients, Kind, Messages};
+use hybi_bench_shared::options::Options;
+use hybi_bench_shared::race::{self, Contender};
+use hybi_bench_shared::report::{Bench, Report};
+use hybi_bench_shared::system::CpuClock;
+use hybi_bench_shared::{Workload, system};
 use std::error::Error;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, ExitCode};
 use std::time::Duration;
 use std::{env, io};
 
-const USAGE: &str = "cargo run --release -- [--quick] [--rounds N] [--out DIR] [--docs] [FILTER]...\n\
-    A filter selects the workloads whose name contains it; @NAME selects servers whose name contains it.\n\
-    Without either, the results go to results/, and with --docs to docs/evidence/loopback.md, too.";
-
 const RESULTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/results");
 const DOCUMENT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/evidence/loopback.md");
 
-/// How long one sample is.
-const SAMPLE: Duration = Duration::from_millis(80);
+const BENCH: Bench = Bench {
+    name: "loopback",
+    title: "Echo over loopback",
+    ours: "hybi",
+    documented: &[
+        "16 B, 1 × 16",
+        "16 B, 100 × 1",
+        "16 B, 100 × 16",
+        "1 KiB, 100 × 16",
+        "16 KiB, 100 × 1",
+        "1 MiB, 1 × 1",
+        "16 B, 1000 × 16",
+    ],
+    memory: (
+        "Memory per connection: growth of the resident memory, bytes",
+        &["behind its handshake", "behind its first message of 1 KiB"],
+    ),
+    manifest: include_str!("../Cargo.toml"),
+};
+
 /// How many connections the memory is divided by.
 const IDLE: usize = 1000;
 /// The most connections at once, and some files besides.
 const OPEN_FILES: u64 = 1000 + 100;
-
-struct Options {
-    rounds: usize,
-    quick: bool,
-    /// Where the results go; `None`: nowhere.
-    out: Option<PathBuf>,
-    documents: bool,
-    workloads: Vec<String>,
-    servers: Vec<String>,
-}
-
-/// Messages of one size over so many connections, so many at a time on each.
-pub struct Workload {
-    pub size: usize,
-    pub connections: usize,
-    pub batch: usize,
-}
-
-impl Workload {
-    pub fn name(&self) -> String {
-        let size = match self.size {
-            size if size < 1 << 10 => format!("{size} B"),
-            size if size < 1 << 20 => format!("{} KiB", size >> 10),
-            size => format!("{} MiB", size >> 20),
-        };
-        format!("{size}, {} × {}", self.connections, self.batch)
-    }
-}
 
 fn workloads() -> Vec<Workload> {
     let mut workloads = Vec::new();
@@ -63,16 +50,15 @@ fn workloads() -> Vec<Workload> {
         for (size, batches) in
             [(16, &[1, 16][..]), (1 << 10, &[1, 16]), (16 << 10, &[1]), (1 << 20, &[1])]
         {
-            // A gigabyte under way would measure the kernel's limits for sockets.
-            if size * connections < 256 << 20 {
-                workloads.extend(batches.iter().map(|&batch| Workload {
-                    size,
-                    connections,
-                    batch,
-                }));
-            }
+            workloads.extend(batches.iter().map(|&batch| Workload {
+                kind: Kind::Binary,
+                size,
+                connections,
+                batch,
+            }));
         }
     }
+    workloads.retain(Workload::fits);
     workloads
 }
 
@@ -84,17 +70,10 @@ struct Candidate {
     version: Option<String>,
 }
 
-/// A server that runs.
-struct Contender {
-    name: String,
-    process: Process,
-    failed: bool,
-}
-
 fn main() -> ExitCode {
     let result = match env::args().nth(1).as_deref() {
         Some("--serve") => server::run(&env::args().nth(2).unwrap_or_default()).map(|()| true),
-        _ => options().and_then(|options| measure(&options)),
+        _ => Options::read(RESULTS).and_then(|options| measure(&options)),
     };
     match result {
         Ok(true) => ExitCode::SUCCESS,
@@ -106,46 +85,6 @@ fn main() -> ExitCode {
     }
 }
 
-fn options() -> Result<Options, Box<dyn Error>> {
-    let mut options = Options {
-        rounds: 0,
-        quick: false,
-        out: None,
-        documents: false,
-        workloads: Vec::new(),
-        servers: Vec::new(),
-    };
-    let mut args = env::args().skip(1);
-    while let Some(arg) = args.next() {
-        match arg.as_str() {
-            "--quick" => options.quick = true,
-            "--rounds" => options.rounds = args.next().ok_or(USAGE)?.parse()?,
-            "--out" => options.out = Some(args.next().ok_or(USAGE)?.into()),
-            "--docs" => options.documents = true,
-            flag if flag.starts_with('-') => return Err(USAGE.into()),
-            filter => match filter.strip_prefix('@') {
-                Some(name) => options.servers.push(name.into()),
-                None => options.workloads.push(filter.into()),
-            },
-        }
-    }
-    let all = options.workloads.is_empty() && options.servers.is_empty() && !options.quick;
-    if options.documents && !all {
-        return Err(USAGE.into());
-    }
-    if all {
-        options.out.get_or_insert(RESULTS.into());
-    }
-    if options.rounds == 0 {
-        options.rounds = if options.quick { 1 } else { 5 };
-    }
-    Ok(options)
-}
-
-fn selects(filters: &[String], name: &str) -> bool {
-    filters.is_empty() || filters.iter().any(|filter| name.contains(filter.as_str()))
-}
-
 /// Whether everybody echoed.
 fn measure(options: &Options) -> Result<bool, Box<dyn Error>> {
     let files = system::raise_open_files()?;
@@ -155,63 +94,42 @@ fn measure(options: &Options) -> Result<bool, Box<dyn Error>> {
         )
         .into());
     }
-    let (mut candidates, left_out) = candidates(&options.servers)?;
+    let (mut candidates, left_out) = candidates(options)?;
     let processors = std::thread::available_parallelism()?.get();
     if processors > 1 {
         // Inherited by the servers; the load goes to another one when all have been started.
         system::stay_on(processors - 1)?;
     }
+    let names = candidates.iter().map(|it| it.name.clone()).collect();
     let versions = candidates.iter().filter_map(|it| Some((it.name.clone(), it.version.clone()?)));
-    let mut report = Report::new(options.rounds, versions);
+    let mut report = Report::new(BENCH, options.rounds, names, versions);
     for (name, why) in &left_out {
         eprintln!("left out: {name}: {why}");
         report.left_out(name, why);
     }
     for Candidate { name, command, .. } in &mut candidates {
         match memory(command) {
-            Ok(bytes) => report.memory(name, bytes),
+            Ok(bytes) => report.memory(name, bytes.map(Some)),
             Err(error) => report.failure(name, "memory", &error),
         }
     }
-    let mut contenders = Vec::new();
+    let (mut contenders, mut processes) = (Vec::new(), Vec::new());
     for Candidate { name, mut command, .. } in candidates {
         let process = Process::start(&mut command)?;
-        contenders.push(Contender { name, process, failed: false });
+        let clock = CpuClock::of_process(process.id())?;
+        contenders.push(Contender { name, address: process.address, clock });
+        processes.push(process);
     }
     if processors > 1 {
         system::stay_on(0)?;
     }
-    let workloads: Vec<_> = workloads()
-        .into_iter()
-        .filter(|workload| selects(&options.workloads, &workload.name()))
-        .map(|workload| (Messages::new(workload.size, workload.batch), workload))
-        .collect();
-    let time = if options.quick { SAMPLE / 4 } else { SAMPLE };
-    for round in 0..options.rounds {
-        eprintln!("round {} of {}", round + 1, options.rounds);
-        for connections in [1, 100, 1000] {
-            let group: Vec<_> =
-                workloads.iter().filter(|(_, it)| it.connections == connections).collect();
-            let count = contenders.len();
-            for i in 0..count {
-                // Each round another one goes first.
-                let contender = &mut contenders[(i + round) % count];
-                if !contender.failed
-                    && !group.is_empty()
-                    && let Err((workload, error)) =
-                        contender.race(connections, &group, time, &mut report)
-                {
-                    report.failure(&contender.name, &workload, &error);
-                    contender.failed = true;
-                }
-            }
-        }
-    }
-    let workloads = || workloads.iter().map(|(_, workload)| workload);
+    let mut workloads = workloads();
+    workloads.retain(|workload| options.selects_workload(&workload.name()));
+    race::run(contenders, &workloads, options.quick, &mut report);
     if options.documents {
-        report.document(Path::new(DOCUMENT), workloads())?;
+        report.document(Path::new(DOCUMENT), &workloads)?;
     }
-    Ok(report.write(options.out.as_deref(), workloads())?)
+    Ok(report.write(options.out.as_deref(), &workloads)?)
 }
 
 /// A server that cannot be installed or built, and why.
@@ -219,9 +137,9 @@ type LeftOut = (&'static str, String);
 
 /// The selected servers; and those that are left out because they cannot be installed, with the
 /// reason.
-fn candidates(filters: &[String]) -> io::Result<(Vec<Candidate>, Vec<LeftOut>)> {
+fn candidates(options: &Options) -> io::Result<(Vec<Candidate>, Vec<LeftOut>)> {
     let (mut candidates, mut left_out) = (Vec::new(), Vec::new());
-    for server in server::SERVERS.iter().filter(|server| selects(filters, server.name)) {
+    for server in server::SERVERS.iter().filter(|server| options.selects_server(server.name)) {
         let is_cpp = server.name == server::UWEBSOCKETS;
         if is_cpp && let Some(why) = hybi_uwebsockets::missing() {
             left_out.push((server.name, why.to_owned()));
@@ -234,7 +152,7 @@ fn candidates(filters: &[String]) -> io::Result<(Vec<Candidate>, Vec<LeftOut>)> 
     type Install = fn() -> io::Result<(Command, String)>;
     let others: [(&str, Install); 2] =
         [("ws, Node", child::node_ws), ("websockets, Python", child::python_websockets)];
-    for (name, install) in others.into_iter().filter(|(name, _)| selects(filters, name)) {
+    for (name, install) in others.into_iter().filter(|(name, _)| options.selects_server(name)) {
         match install() {
             Ok((command, version)) => {
                 candidates.push(Candidate { name: name.into(), command, version: Some(version) });
@@ -250,7 +168,7 @@ fn memory(command: &mut Command) -> io::Result<[usize; 2]> {
     let process = Process::start(command)?;
     let resident = || system::resident(process.id());
     // Code and buffers that serve all connections come into memory with the first.
-    let messages = Messages::new(1 << 10, 1);
+    let messages = Messages::new(Kind::Binary, 1 << 10, 1);
     let mut first = Clients::open(process.address, 1)?;
     first.run(&messages, Duration::ZERO)?;
     let before = resident()?;
@@ -261,44 +179,4 @@ fn memory(command: &mut Command) -> io::Result<[usize; 2]> {
     clients.close()?;
     first.close()?;
     Ok([idle, used])
-}
-
-impl Contender {
-    /// All workloads with this number of connections.
-    fn race(
-        &self,
-        connections: usize,
-        group: &[&(Messages, Workload)],
-        time: Duration,
-        report: &mut Report,
-    ) -> Result<(), (String, io::Error)> {
-        let at = |workload: &Workload| {
-            let name = workload.name();
-            move |error| (name, error)
-        };
-        let mut clients =
-            Clients::open(self.process.address, connections).map_err(at(&group[0].1))?;
-        for (messages, workload) in group {
-            let sample = self.sample(&mut clients, messages, time).map_err(at(workload))?;
-            report.sample(&self.name, workload, sample);
-        }
-        clients.close().map_err(|error| ("closing".into(), error))
-    }
-
-    fn sample(
-        &self,
-        clients: &mut Clients,
-        messages: &Messages,
-        time: Duration,
-    ) -> io::Result<Sample> {
-        // Untimed, so that buffers have grown and the code is in the caches.
-        clients.run(messages, Duration::ZERO)?;
-        let before = system::cpu_time(self.process.id())?;
-        let outcome = clients.run(messages, time)?;
-        let cpu = system::cpu_time(self.process.id())? - before;
-        Ok(Sample {
-            per_second: outcome.messages as f64 / outcome.elapsed.as_secs_f64(),
-            cpu_micros: cpu.as_secs_f64() * 1e6 / outcome.messages as f64,
-        })
-    }
 }

@@ -85,6 +85,7 @@ impl Clock {
     }
 
     /// Returns whether this is the pong to a ping of the keep-alive.
+    #[inline]
     pub(crate) fn see(&mut self, event: &Event<'_>) -> bool {
         matches!(event, Event::Pong(_)) && self.keepalive.see(event, self.start.elapsed())
     }

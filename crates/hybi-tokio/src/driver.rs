@@ -33,10 +33,6 @@ const AHEAD_MAX: usize = 16 << 10;
 const LINGER: Duration = Duration::from_secs(1);
 /// How many bytes to read and drop meanwhile.
 const LINGER_BYTES_MAX: usize = 16 << 20;
-/// How much memory an idle connection keeps for its output.
-const IDLE_OUT: usize = 128;
-/// How much it keeps between messages: whoever only sends may never know that it is idle.
-const KEPT_OUT: usize = 16 << 10;
 /// The kernel copies as fast whether it has more slices or fewer, but each call costs.
 const SLICES_MAX: usize = 32;
 /// How many bytes to copy for a stream that takes no more than one slice, so that no header leaves
@@ -172,6 +168,10 @@ impl<S, R: Role> Driver<S, R> {
     /// Returns the stream, the connection, the unread bytes and the unsent ones.
     pub(crate) fn into_parts(self) -> (S, Connection<R>, Inbox, Outbox) {
         (self.io, self.connection, self.inbox.map_or_else(Inbox::new, |inbox| *inbox), self.out)
+    }
+
+    pub(crate) fn prepare_for_two_tasks(&mut self) {
+        self.wakers.split();
     }
 
     /// Notes that the stream may hold written bytes back.
@@ -336,6 +336,7 @@ impl<S, R: Role> Driver<S, R> {
     }
 }
 
+#[inline]
 fn input(inbox: &mut Option<Box<Inbox>>) -> Input<'_> {
     match inbox {
         Some(inbox) => inbox.input(),
@@ -431,7 +432,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> Driver<S, R> {
                 Poll::Ready(())
             }
             Poll::Pending => {
-                self.out.shrink_to(IDLE_OUT);
+                spare::take_back(&mut self.out);
                 self.poll_clock(half, cx)
             }
         }
@@ -452,6 +453,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> Driver<S, R> {
                     self.input_has_ended = true;
                 } else {
                     self.clock.heard();
+                    spare::lend(&mut self.out);
                 }
                 if let Some(lingering) = &mut self.lingering {
                     lingering.bytes_left = lingering.bytes_left.saturating_sub(n);
@@ -495,7 +497,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> Driver<S, R> {
             self.drop_output(); // nothing may follow half a frame
             self.wakers.wake_all(); // the other half waits to write, too
         }
-        self.out.shrink_to(KEPT_OUT);
+        self.out.shrink_to(spare::OUT_KEPT); // whoever only sends may never know that it is idle
         Poll::Ready(())
     }
 
@@ -574,6 +576,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> Driver<S, R> {
         }
     }
 
+    /// Returns whether less is unsent than the backlog may have.
+    #[inline]
+    pub(crate) fn has_room(&self) -> bool {
+        self.out.backlog() <= self.backlog_max
+    }
+
     /// Waits until less is unsent than the backlog may have.
     pub(crate) fn poll_room(
         &mut self,
@@ -582,12 +590,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> Driver<S, R> {
     ) -> Poll<Result<(), Error>> {
         loop {
             self.check_open()?;
-            if self.out.backlog() <= self.backlog_max {
+            if self.has_room() {
                 self.wakers.unregister(half);
                 return Poll::Ready(Ok(()));
             }
             let _ = self.poll_write(half, cx);
-            if self.out.backlog() > self.backlog_max {
+            if !self.has_room() {
                 ready!(self.poll_watch(half, cx));
             }
         }
@@ -672,20 +680,27 @@ pub(crate) fn poll_write_some<S: AsyncWrite + Unpin>(
     cx: &mut Context<'_>,
 ) -> Poll<io::Result<()>> {
     let io = Pin::new(io);
-    let mut slices = [&[][..]; SLICES_MAX];
-    let filled = out.unsent(&mut slices);
-    let written = match slices.get(..filled).unwrap_or_default() {
-        [] => return Poll::Ready(Ok(())),
-        [slice] => io.poll_write(cx, slice),
-        _ if io.is_write_vectored() => {
-            let slices = slices.map(IoSlice::new);
-            io.poll_write_vectored(cx, slices.get(..filled).unwrap_or_default())
+    let unsent = out.len();
+    let front = out.front();
+    let written = if front.len() == unsent {
+        if front.is_empty() {
+            return Poll::Ready(Ok(()));
         }
-        [front, ..] if front.len() >= GATHERED => io.poll_write(cx, front),
-        slices => {
-            let mut gathered = [0; GATHERED];
-            let n = gather(slices, &mut gathered);
-            io.poll_write(cx, gathered.get(..n).unwrap_or_default())
+        io.poll_write(cx, front)
+    } else {
+        let mut slices = [&[][..]; SLICES_MAX];
+        let filled = out.unsent(&mut slices);
+        match slices.get(..filled).unwrap_or_default() {
+            _ if io.is_write_vectored() => {
+                let slices = slices.map(IoSlice::new);
+                io.poll_write_vectored(cx, slices.get(..filled).unwrap_or_default())
+            }
+            [front, ..] if front.len() >= GATHERED => io.poll_write(cx, front),
+            slices => {
+                let mut gathered = [0; GATHERED];
+                let n = gather(slices, &mut gathered);
+                io.poll_write(cx, gathered.get(..n).unwrap_or_default())
+            }
         }
     };
     match ready!(written) {

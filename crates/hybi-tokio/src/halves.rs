@@ -94,7 +94,8 @@ impl<S, R: Role> WebSocket<S, R> {
     /// ```
     #[must_use]
     pub fn split(self) -> (Reader<S, R>, Writer<S, R>) {
-        let (driver, opening, is_terminated) = self.into_driver();
+        let (mut driver, opening, is_terminated) = self.into_driver();
+        driver.prepare_for_two_tasks();
         let shared = Arc::new(Shared { state: Mutex::new(State::Whole(Box::new(driver))) });
         let writer = Writer { shared: Arc::clone(&shared) };
         (Reader { shared, opening: Some(opening), is_terminated }, writer)

@@ -1,14 +1,19 @@
-//! The read buffer of each thread.
+//! The buffers of each thread.
 //!
-//! A connection that waits for input holds no buffer. It borrows its thread's to read, and keeps it
-//! only while the program has not received what was read.
+//! A connection that waits for input holds no buffers. It borrows its thread's to read, and keeps
+//! it only while the program has not received what was read. What it has read may be answered, so
+//! it then borrows the memory for output, too, until it waits again.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 
-use hybi::Inbox;
+use hybi::{Inbox, Outbox};
+
+/// How much memory for output is kept for the next messages.
+pub(crate) const OUT_KEPT: usize = 64 << 10;
 
 thread_local! {
     static SPARE: Cell<Option<Box<Inbox>>> = const { Cell::new(None) };
+    static OUT: RefCell<Outbox> = const { RefCell::new(Outbox::new()) };
 }
 
 /// Takes the thread's buffer, or a new one.
@@ -27,4 +32,20 @@ pub(crate) fn give_back(inbox: Box<Inbox>) -> Option<Box<Inbox>> {
     // Fails while the thread ends.
     let _ = SPARE.try_with(|spare| spare.set(Some(inbox)));
     None
+}
+
+/// Lends the thread's memory for output, if nothing is unsent.
+pub(crate) fn lend(out: &mut Outbox) {
+    let _ = OUT.try_with(|spare| {
+        if let Ok(spare) = &mut spare.try_borrow_mut() {
+            out.swap_memory(spare);
+        }
+    });
+}
+
+/// Takes the memory for output back, if nothing is unsent. Nothing is left then.
+pub(crate) fn take_back(out: &mut Outbox) {
+    out.shrink_to(OUT_KEPT);
+    lend(out);
+    out.shrink_to(0); // what the thread has got since
 }

@@ -6,6 +6,9 @@
 //!
 //! It is the same one for both directions, because TLS may have to write before it can read. It
 //! then gives the socket below the waker of its reader, in the place of that of its writer.
+//!
+//! A connection that only one task polls needs none of this, and no lock: the stream gets the waker
+//! of that task.
 
 use std::mem;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -18,53 +21,99 @@ pub(crate) enum Half {
     Writer,
 }
 
-pub(crate) struct Wakers {
-    halves: Arc<Halves>,
-    /// What the stream gets.
-    waker: Waker,
+/// The wakers of those who wait.
+type Waiting = [Option<Waker>; 2];
+
+pub(crate) enum Wakers {
+    /// At most one task waits.
+    One(Waiting),
+    /// Two may.
+    Two {
+        halves: Arc<Halves>,
+        /// What the stream gets.
+        waker: Waker,
+    },
 }
 
-/// The wakers of those who wait.
 #[derive(Default)]
-struct Halves(Mutex<[Option<Waker>; 2]>);
+pub(crate) struct Halves(Mutex<Waiting>);
 
 impl Wakers {
-    pub(crate) fn new() -> Self {
-        let halves = Arc::new(Halves::default());
-        Self { waker: Arc::clone(&halves).into(), halves }
+    pub(crate) const fn new() -> Self {
+        Self::One([None, None])
+    }
+
+    /// Prepares for two tasks.
+    pub(crate) fn split(&mut self) {
+        if let Self::One(waiting) = self {
+            let halves = Arc::new(Halves(Mutex::new(mem::take(waiting))));
+            *self = Self::Two { waker: Arc::clone(&halves).into(), halves };
+        }
     }
 
     /// Registers a half for the next event of the stream or the timer. Returns what to poll them
     /// with.
-    pub(crate) fn register(&self, half: Half, cx: &Context<'_>) -> Context<'_> {
-        match half.of(&mut self.halves.lock()) {
-            Some(waker) => waker.clone_from(cx.waker()), // does nothing if it is the same
-            none => *none = Some(cx.waker().clone()),
+    pub(crate) fn register<'a>(&'a mut self, half: Half, cx: &'a Context<'_>) -> Context<'a> {
+        if let Self::One(waiting) = self {
+            let is_other = |waker: &Waker| !waker.will_wake(cx.waker());
+            if !half.other().of(waiting).as_ref().is_some_and(is_other) {
+                set(half.of(waiting), cx);
+                return Context::from_waker(cx.waker());
+            }
+            self.split();
         }
-        Context::from_waker(&self.waker)
+        match self {
+            Self::One(_) => Context::from_waker(cx.waker()), // it has just been split
+            Self::Two { halves, waker } => {
+                set(half.of(&mut halves.lock()), cx);
+                Context::from_waker(waker)
+            }
+        }
     }
 
     /// Forgets a half that does not wait any more.
-    pub(crate) fn unregister(&self, half: Half) {
-        let waker = half.of(&mut self.halves.lock()).take();
-        drop(waker); // after the lock
+    #[inline]
+    pub(crate) fn unregister(&mut self, half: Half) {
+        drop(self.take(half));
     }
 
     /// Wakes a half, if it waits.
-    pub(crate) fn wake(&self, half: Half) {
-        let waker = half.of(&mut self.halves.lock()).take();
-        waker.into_iter().for_each(Waker::wake);
+    pub(crate) fn wake(&mut self, half: Half) {
+        self.take(half).into_iter().for_each(Waker::wake);
     }
 
     /// Wakes whoever waits: the connection has changed.
-    pub(crate) fn wake_all(&self) {
-        self.halves.wake_all();
+    pub(crate) fn wake_all(&mut self) {
+        self.wake(Half::Reader);
+        self.wake(Half::Writer);
+    }
+
+    #[inline]
+    fn take(&mut self, half: Half) -> Option<Waker> {
+        match self {
+            Self::One(waiting) => half.of(waiting).take(),
+            Self::Two { halves, .. } => half.of(&mut halves.lock()).take(),
+        }
+    }
+}
+
+fn set(slot: &mut Option<Waker>, cx: &Context<'_>) {
+    match slot {
+        Some(waker) => waker.clone_from(cx.waker()), // does nothing if it is the same
+        None => *slot = Some(cx.waker().clone()),
     }
 }
 
 impl Half {
-    const fn of(self, wakers: &mut [Option<Waker>; 2]) -> &mut Option<Waker> {
-        let [reader, writer] = wakers;
+    const fn other(self) -> Self {
+        match self {
+            Self::Reader => Self::Writer,
+            Self::Writer => Self::Reader,
+        }
+    }
+
+    const fn of(self, waiting: &mut Waiting) -> &mut Option<Waker> {
+        let [reader, writer] = waiting;
         match self {
             Self::Reader => reader,
             Self::Writer => writer,
@@ -73,7 +122,7 @@ impl Half {
 }
 
 impl Halves {
-    fn lock(&self) -> MutexGuard<'_, [Option<Waker>; 2]> {
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -40,9 +40,8 @@ use crate::wakers::Half;
 /// Dropping the WebSocket closes the stream without a closing handshake; the peer's program sees
 /// 1006. Use [`terminate`](Self::terminate) to end a connection properly.
 ///
-/// While it waits between messages, it holds no buffer for its input, and 128 bytes at most for its
-/// output. Keep-alive and closing need the timer of the runtime
-/// ([`enable_time`](tokio::runtime::Builder::enable_time)).
+/// While it waits for messages, it holds no buffers: they belong to the thread. Keep-alive and
+/// closing need the timer of the runtime ([`enable_time`](tokio::runtime::Builder::enable_time)).
 pub struct WebSocket<S, R> {
     driver: Driver<S, R>,
     opening: Opening,
@@ -183,8 +182,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> WebSocket<S, R> {
         mut f: impl FnMut(Event<'_>, &mut Outgoing<'_, R>) -> T,
     ) -> Result<Option<T>, Error> {
         poll_fn(|cx| {
-            // It fails if nothing can be sent: then there is nothing to wait for.
-            let _ = ready!(self.driver.poll_room(Half::Reader, cx));
+            if !self.driver.has_room() {
+                // It fails if nothing can be sent: then there is nothing to wait for.
+                let _ = ready!(self.driver.poll_room(Half::Reader, cx));
+            }
             self.driver.poll_event(Half::Reader, cx, &mut |event, out| Some(f(event, out)))
         })
         .await

@@ -94,8 +94,8 @@ fn after_a_large_message_the_memory_is_what_it_was() {
             assert!(poll_once(ws.receive()).is_pending());
             forget(&peer);
             let kept = LIVE.get() - before;
-            // The thread's buffer may have grown to what a busy peer gets, and shrinks later.
-            assert!(kept <= 512, "{kept} bytes after {len}");
+            // The buffers of the thread may have grown to what a busy peer gets.
+            assert!(kept <= (64 << 10) + 512, "{kept} bytes after {len}");
         }
     }
     check::<Server>();
@@ -115,7 +115,7 @@ fn after_a_large_message_a_writing_half_keeps_little() {
     settle(writer.send(&vec![0; 16 << 20][..])).unwrap();
     forget(&peer);
     let kept = LIVE.get() - before;
-    assert!(kept <= (16 << 10) + 512, "{kept} bytes");
+    assert!(kept <= (64 << 10) + 512, "{kept} bytes");
 }
 
 /// A message does not keep the buffer that it was read into.

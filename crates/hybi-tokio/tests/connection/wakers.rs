@@ -1,10 +1,12 @@
 //! Who waits is woken, and nobody else.
 
+use std::cell::RefCell;
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::task::Poll;
 
 use futures_core::Stream;
+use futures_sink::Sink;
 use hybi::Message;
 use hybi_tokio::{Error, Reader};
 
@@ -223,6 +225,40 @@ fn a_stream_of_messages_wakes_as_a_call_does() {
     assert_eq!(next.woken(), 1);
     let Poll::Ready(Some(Ok(message))) = next.poll() else { panic!("no message") };
     assert_eq!(message, Message::from("Hello"));
+}
+
+/// As with the `split` of `futures`: the halves are two tasks, and the connection does not know.
+#[test]
+fn two_tasks_may_poll_a_whole_connection() {
+    for reader_is_first in [false, true] {
+        let runtime = paused();
+        let _entered = runtime.enter();
+        let (mut ws, peer) = open::<Server>();
+        peer.stop_taking();
+        assert!(poll_once(ws.send("Hello")).is_pending());
+        let ws = RefCell::new(ws);
+        let mut next = Task::new(poll_fn(|cx| Pin::new(&mut *ws.borrow_mut()).poll_next(cx)));
+        let mut flush = Task::new(poll_fn(|cx| Pin::new(&mut *ws.borrow_mut()).poll_flush(cx)));
+        if reader_is_first {
+            assert!(next.poll().is_pending());
+        }
+        assert!(flush.poll().is_pending());
+        if !reader_is_first {
+            assert!(next.poll().is_pending());
+        }
+        next.woken();
+        flush.woken();
+        peer.deliver(incoming::<Server>(0x81, "Hello"));
+        assert!(next.woken() > 0);
+        assert!(matches!(next.poll(), Poll::Ready(Some(Ok(_)))));
+        assert!(next.poll().is_pending());
+        if flush.woken() > 0 {
+            assert!(flush.poll().is_pending());
+        }
+        peer.take_more(100);
+        assert!(flush.woken() > 0);
+        assert!(matches!(flush.poll(), Poll::Ready(Ok(()))));
+    }
 }
 
 /// A writer that waits learns of the end from the reader, and does not wait for ever.

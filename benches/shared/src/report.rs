@@ -1,28 +1,25 @@
 //! Tables as Markdown, numbers as JSON.
 
-use crate::{Workload, system};
+use crate::{Workload, document, system};
 use std::collections::HashMap;
 use std::fmt::{Display, Write as _};
 use std::path::Path;
 use std::{fs, io};
 
-/// The server that ratios are taken to, and what is no competitor.
-const OURS: &str = "hybi";
-
-/// The workloads that the documentation shows.
-const DOCUMENTED: [&str; 7] = [
-    "16 B, 1 × 16",
-    "16 B, 100 × 1",
-    "16 B, 100 × 16",
-    "1 KiB, 100 × 16",
-    "16 KiB, 100 × 1",
-    "1 MiB, 1 × 1",
-    "16 B, 1000 × 16",
-];
-
-/// Between what the table stands there.
-const BEGIN: &str = "<!-- table: servers -->";
-const END: &str = "<!-- end -->";
+/// What a bench reports.
+pub struct Bench {
+    /// What the files of the results are called.
+    pub name: &'static str,
+    pub title: &'static str,
+    /// The server that ratios are taken to.
+    pub ours: &'static str,
+    /// The workloads that the documentation shows.
+    pub documented: &'static [&'static str],
+    /// What memory was measured, as the title of its table and those of its columns.
+    pub memory: (&'static str, &'static [&'static str]),
+    /// The bench's manifest. Its dependencies are what is measured.
+    pub manifest: &'static str,
+}
 
 /// One measurement of one server.
 #[derive(Clone, Copy)]
@@ -33,23 +30,31 @@ pub struct Sample {
 }
 
 pub struct Report {
+    bench: Bench,
     rounds: usize,
-    /// In the order in which they were first heard of.
     servers: Vec<String>,
     versions: Vec<(String, String)>,
     samples: HashMap<(String, String), Vec<Sample>>,
-    memory: HashMap<String, [usize; 2]>,
+    /// A server has no number for what it was not measured on.
+    memory: HashMap<String, Vec<Option<usize>>>,
     left_out: Vec<String>,
     failures: Vec<String>,
 }
 
 impl Report {
-    pub fn new(rounds: usize, versions: impl Iterator<Item = (String, String)>) -> Self {
-        let mut all = measured_versions();
+    /// `servers`: the rows, in their order. `versions`: those that are not in the lock file.
+    pub fn new(
+        bench: Bench,
+        rounds: usize,
+        servers: Vec<String>,
+        versions: impl Iterator<Item = (String, String)>,
+    ) -> Self {
+        let mut all = measured_versions(bench.manifest);
         all.extend(versions);
         Self {
+            bench,
             rounds,
-            servers: Vec::new(),
+            servers,
             versions: all,
             samples: HashMap::new(),
             memory: HashMap::new(),
@@ -58,15 +63,32 @@ impl Report {
         }
     }
 
+    pub fn rounds(&self) -> usize {
+        self.rounds
+    }
+
+    pub fn servers(&self) -> &[String] {
+        &self.servers
+    }
+
     pub fn sample(&mut self, server: &str, workload: &Workload, sample: Sample) {
-        self.heard_of(server);
         self.samples.entry((server.to_owned(), workload.name())).or_default().push(sample);
     }
 
-    /// Bytes per connection: idle behind its handshake, idle behind its first message.
-    pub fn memory(&mut self, server: &str, bytes: [usize; 2]) {
-        self.heard_of(server);
-        self.memory.insert(server.to_owned(), bytes);
+    /// Adds what a connection takes, in the next column of the server.
+    pub fn memory(&mut self, server: &str, bytes: impl IntoIterator<Item = Option<usize>>) {
+        self.memory.entry(server.to_owned()).or_default().extend(bytes);
+    }
+
+    /// Returns the bytes in that column.
+    pub fn memory_of(&self, server: &str, column: usize) -> Option<usize> {
+        *self.memory.get(server)?.get(column)?
+    }
+
+    /// Returns the least processor time of a message, in microseconds.
+    pub fn cpu_micros(&self, server: &str, workload: &Workload) -> Option<f64> {
+        let samples = self.of(server, &workload.name());
+        (!samples.is_empty()).then(|| least(samples, |sample| sample.cpu_micros))
     }
 
     pub fn failure(&mut self, server: &str, what: &str, error: &impl Display) {
@@ -78,27 +100,17 @@ impl Report {
         self.left_out.push(format!("{server}: {why}"));
     }
 
-    fn heard_of(&mut self, server: &str) {
-        if !self.servers.iter().any(|it| it == server) {
-            self.servers.push(server.to_owned());
-        }
-    }
-
-    /// Prints the tables, and writes `loopback.md` and `loopback.json` if there is a directory for
-    /// them. Whether nobody failed.
-    pub fn write<'a>(
-        &self,
-        directory: Option<&Path>,
-        workloads: impl Iterator<Item = &'a Workload>,
-    ) -> io::Result<bool> {
-        let workloads: Vec<_> = workloads.collect();
-        let tables = self.tables(&workloads);
+    /// Prints the tables, and writes them as Markdown and JSON if there is a directory for them.
+    /// Whether nobody failed.
+    pub fn write(&self, directory: Option<&Path>, workloads: &[Workload]) -> io::Result<bool> {
+        let tables = self.tables(workloads);
         println!("{tables}");
         if let Some(directory) = directory {
+            let name = self.bench.name;
             fs::create_dir_all(directory)?;
-            fs::write(directory.join("loopback.md"), tables)?;
-            fs::write(directory.join("loopback.json"), self.json(&workloads))?;
-            println!("wrote loopback.md and loopback.json to {}", directory.display());
+            fs::write(directory.join(format!("{name}.md")), tables)?;
+            fs::write(directory.join(format!("{name}.json")), self.json(workloads))?;
+            println!("wrote {name}.md and {name}.json to {}", directory.display());
         }
         for failure in &self.failures {
             eprintln!("{failure}");
@@ -106,11 +118,12 @@ impl Report {
         Ok(self.failures.is_empty())
     }
 
-    fn tables(&self, workloads: &[&Workload]) -> String {
+    fn tables(&self, workloads: &[Workload]) -> String {
         let mut tables = String::new();
         let _ = writeln!(
             tables,
-            "# Echo over loopback\n\n{}, {}, profile {}, flags: {}. {} rounds. Columns: size, connections × messages per batch.",
+            "# {}\n\n{}, {}, profile {}, flags: {}. {} rounds. Columns: size, connections × messages per batch.",
+            self.bench.title,
             system::machine(),
             env!("RUSTC_VERSION"),
             env!("BUILD_PROFILE"),
@@ -122,12 +135,13 @@ impl Report {
         }
         for connections in [1, 100, 1000] {
             let group: Vec<_> =
-                workloads.iter().copied().filter(|it| it.connections == connections).collect();
+                workloads.iter().filter(|it| it.connections == connections).collect();
             if group.is_empty() {
                 continue;
             }
             let title = format!(
-                "## Connections: {connections}; processor time of the server, µs per message, minimum (ratio to {OURS})"
+                "## Connections: {connections}; processor time of the server, µs per message, minimum (ratio to {})",
+                self.bench.ours
             );
             self.table(&mut tables, &title, &group, |samples, ours| {
                 let micros = least(samples, |sample| sample.cpu_micros);
@@ -139,33 +153,33 @@ impl Report {
                 round(median(samples, |it| it.per_second))
             });
         }
-        tables += "\n## Memory per connection: growth of the resident memory, bytes\n\n\
-            | server | behind its handshake | behind its first message of 1 KiB |\n|---|---|---|\n";
+        let (title, columns) = self.bench.memory;
+        let lines = "|---".repeat(columns.len());
+        let _ =
+            writeln!(tables, "\n## {title}\n\n| server | {} |\n|---{lines}|", columns.join(" | "));
         for server in &self.servers {
-            if let Some([idle, used]) = self.memory.get(server) {
-                let _ = writeln!(
-                    tables,
-                    "| {server} | {} | {} |",
-                    round(*idle as f64),
-                    round(*used as f64)
-                );
+            if let Some(cells) = self.memory_cells(server) {
+                let _ = writeln!(tables, "| {server} | {} |", cells.join(" | "));
             }
         }
         tables
     }
 
-    /// Rewrites the table of the documentation: the processor time on the workloads that it has,
-    /// and on how many of all the server takes less of it than hybi.
-    pub fn document<'a>(
-        &self,
-        file: &Path,
-        workloads: impl Iterator<Item = &'a Workload>,
-    ) -> io::Result<()> {
-        let all: Vec<_> = workloads.map(Workload::name).collect();
-        let (columns, lines) = (DOCUMENTED.join(" | "), "|---".repeat(DOCUMENTED.len()));
+    fn memory_cells(&self, server: &str) -> Option<Vec<String>> {
+        let bytes = self.memory.get(server)?.iter();
+        Some(bytes.map(|it| it.map_or("–".into(), |bytes| round(bytes as f64))).collect())
+    }
+
+    /// Rewrites the table `servers` of the documentation: the processor time on the workloads that
+    /// it has, and on how many of all the server takes less of it than ours.
+    pub fn document(&self, file: &Path, workloads: &[Workload]) -> io::Result<()> {
+        let ours = self.bench.ours;
+        let all: Vec<_> = workloads.iter().map(Workload::name).collect();
+        let documented = self.bench.documented;
+        let (columns, lines) = (documented.join(" | "), "|---".repeat(documented.len()));
         let mut table = format!(
             "{},\n{}, profile `{}`, {} rounds.\n\n\
-             | µs per message (ratio to {OURS}) | {columns} | less than {OURS} on | bytes per connection |\n\
+             | µs per message (ratio to {ours}) | {columns} | less than {ours} on | bytes per connection |\n\
              |---{lines}|---|---|\n",
             system::machine(),
             env!("RUSTC_VERSION"),
@@ -173,28 +187,26 @@ impl Report {
             self.rounds,
         );
         let micros = |server, name: &str| least(self.of(server, name), |it| it.cpu_micros);
-        for server in &self.servers {
-            let ratio = |name: &str| micros(server, name) / micros(OURS, name);
-            let cells = DOCUMENTED
-                .map(|name| format!("{} ({:.2})", round(micros(server, name)), ratio(name)));
+        let has_any = |server: &&String| all.iter().any(|name| !self.of(server, name).is_empty());
+        for server in self.servers.iter().filter(has_any) {
+            let ratio = |name: &str| micros(server, name) / micros(ours, name);
+            let cells: Vec<_> = documented
+                .iter()
+                .map(|name| format!("{} ({:.2})", round(micros(server, name)), ratio(name)))
+                .collect();
             let ahead: Vec<_> =
                 all.iter().map(|name| ratio(name)).filter(|&ratio| ratio < 0.95).collect();
             let ahead = match ahead.iter().copied().reduce(f64::min) {
                 Some(ratio) => format!("{} of {}, down to {ratio:.2}", ahead.len(), all.len()),
                 None => format!("none of {}", all.len()),
             };
-            let memory = self.memory.get(server).map_or("–".into(), |[idle, used]| {
-                format!("{} / {}", round(*idle as f64), round(*used as f64))
-            });
+            let memory = self.memory_cells(server).map_or("–".into(), |cells| cells.join(" / "));
             let _ = writeln!(table, "| {server} | {} | {ahead} | {memory} |", cells.join(" | "));
         }
         for server in &self.left_out {
             let _ = writeln!(table, "\nLeft out: {server}");
         }
-        let text = fs::read_to_string(file)?;
-        let (before, rest) = text.split_once(BEGIN).ok_or_else(|| no_table(file))?;
-        let (_, after) = rest.split_once(END).ok_or_else(|| no_table(file))?;
-        fs::write(file, format!("{before}{BEGIN}\n\n{table}\n{END}{after}"))
+        document::replace(file, "servers", &table)
     }
 
     fn table(
@@ -211,10 +223,11 @@ impl Report {
             names.join(" | "),
             "|---".repeat(names.len())
         );
-        for server in &self.servers {
+        let has_any = |server: &&String| names.iter().any(|name| !self.of(server, name).is_empty());
+        for server in self.servers.iter().filter(has_any) {
             let cells: Vec<_> = names
                 .iter()
-                .map(|name| match (self.of(server, name), self.of(OURS, name)) {
+                .map(|name| match (self.of(server, name), self.of(self.bench.ours, name)) {
                     ([], _) => "–".into(),
                     (samples, ours) => cell(samples, ours),
                 })
@@ -227,7 +240,7 @@ impl Report {
         self.samples.get(&(server.to_owned(), workload.to_owned())).map_or(&[], Vec::as_slice)
     }
 
-    fn json(&self, workloads: &[&Workload]) -> String {
+    fn json(&self, workloads: &[Workload]) -> String {
         let mut json = format!(
             "{{\n  \"machine\": {},\n  \"rustc\": {},\n  \"profile\": {},\n  \"rustflags\": {},\n  \"rounds\": {},\n  \"versions\": {{",
             quote(&system::machine()),
@@ -248,11 +261,12 @@ impl Report {
             .servers
             .iter()
             .filter_map(|server| Some((server, self.memory.get(server)?)))
-            .map(|(server, [idle, used])| {
-                format!(
-                    "\n    {}: {{ \"idle\": {idle}, \"after_a_message\": {used} }}",
-                    quote(server)
-                )
+            .map(|(server, bytes)| {
+                let bytes: Vec<_> = bytes
+                    .iter()
+                    .map(|it| it.map_or("null".into(), |bytes| bytes.to_string()))
+                    .collect();
+                format!("\n    {}: [{}]", quote(server), bytes.join(", "))
             })
             .collect();
         let failures: Vec<_> =
@@ -286,17 +300,14 @@ impl Report {
             })
             .collect();
         format!(
-            "\n    {{\n      \"bytes\": {},\n      \"connections\": {},\n      \"messages_per_batch\": {},\n      \"servers\": {{{}\n      }}\n    }}",
+            "\n    {{\n      \"name\": {},\n      \"bytes\": {},\n      \"connections\": {},\n      \"messages_per_batch\": {},\n      \"servers\": {{{}\n      }}\n    }}",
+            quote(&name),
             workload.size,
             workload.connections,
             workload.batch,
             rows.join(",")
         )
     }
-}
-
-fn no_table(file: &Path) -> io::Error {
-    io::Error::other(format!("{}: there is no table between {BEGIN} and {END}", file.display()))
 }
 
 fn least(samples: &[Sample], of: impl Fn(&Sample) -> f64) -> f64 {
@@ -310,7 +321,7 @@ fn median(samples: &[Sample], of: impl Fn(&Sample) -> f64) -> f64 {
 }
 
 /// Three digits that count, thousands apart.
-fn round(value: f64) -> String {
+pub fn round(value: f64) -> String {
     let unit = 10_f64.powf(value.abs().max(0.1).log10().floor() - 2.0);
     let value = (value / unit).round() * unit;
     if value < 100.0 {
@@ -339,16 +350,14 @@ fn quote(text: &str) -> String {
 }
 
 /// What was measured, from the lock file.
-fn measured_versions() -> Vec<(String, String)> {
+fn measured_versions(manifest: &str) -> Vec<(String, String)> {
     let field = |package: &str, name: &str| {
         package.lines().find_map(|line| {
             Some(line.strip_prefix(name)?.strip_prefix(" = \"")?.trim_end_matches('"').to_owned())
         })
     };
     let packages = include_str!("../../Cargo.lock").split("[[package]]");
-    let measured = |name: &str| {
-        include_str!("../Cargo.toml").lines().any(|line| line.starts_with(&format!("{name} =")))
-    };
+    let measured = |name: &str| manifest.lines().any(|line| line.starts_with(&format!("{name} =")));
     packages
         .filter_map(|package| Some((field(package, "name")?, field(package, "version")?)))
         .filter(|(name, _)| measured(name))

@@ -19,6 +19,13 @@ const HANDSHAKES: usize = 50;
 /// A Close frame, masked with zeros, that says 1000.
 const CLOSE: [u8; 8] = [0x88, 0x82, 0, 0, 0, 0, 0x03, 0xe8];
 
+/// What the messages are.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    Binary,
+    AsciiText,
+}
+
 /// Messages to be sent, and the bytes that must come back.
 pub struct Messages {
     requests: Vec<u8>,
@@ -29,21 +36,24 @@ pub struct Messages {
 }
 
 impl Messages {
-    /// Binary messages of one size, each with a payload and a masking key of its own, in batches. After some 64 KiB they
+    /// Messages of one kind and size, each with a payload and a masking key of its own, in batches. After some 64 KiB they
     /// begin again.
-    pub fn new(size: usize, per_batch: usize) -> Self {
+    pub fn new(kind: Kind, size: usize, per_batch: usize) -> Self {
         let batches = ((64 << 10) / (size * per_batch)).clamp(2, 64);
         let mut random = Random(0x9e37_79b9_7f4a_7c15);
         let (mut requests, mut replies) = (Vec::new(), Vec::new());
         for _ in 0..batches * per_batch {
-            let payload: Vec<u8> =
+            let mut payload: Vec<u8> =
                 (0..size.div_ceil(8)).flat_map(|_| random.next().to_be_bytes()).collect();
-            let payload = &payload[..size];
+            payload.truncate(size);
+            if kind == Kind::AsciiText {
+                payload.iter_mut().for_each(|byte| *byte &= 0x7f);
+            }
             let key = (random.next() as u32).to_be_bytes();
-            push_header(&mut requests, size, 0x80);
+            push_header(&mut requests, kind, size, 0x80);
             requests.extend(key);
             requests.extend(payload.iter().zip(key.iter().cycle()).map(|(byte, key)| byte ^ key));
-            push_header(&mut replies, size, 0);
+            push_header(&mut replies, kind, size, 0);
             replies.extend(payload);
         }
         let (request_bytes, reply_bytes) = (requests.len() / batches, replies.len() / batches);
@@ -51,9 +61,12 @@ impl Messages {
     }
 }
 
-/// The header of a final binary frame, its length in the shortest form (RFC 6455 §5.2).
-fn push_header(frame: &mut Vec<u8>, size: usize, mask_bit: u8) {
-    frame.push(0x82);
+/// The header of a final frame, its length in the shortest form (RFC 6455 §5.2).
+fn push_header(frame: &mut Vec<u8>, kind: Kind, size: usize, mask_bit: u8) {
+    frame.push(match kind {
+        Kind::Binary => 0x82,
+        Kind::AsciiText => 0x81,
+    });
     match size {
         0..=125 => frame.push(mask_bit | size as u8),
         126..=0xffff => {
@@ -108,7 +121,11 @@ impl Clients {
         while clients.len() < count {
             let sockets: Vec<_> = (clients.len()..count)
                 .take(HANDSHAKES)
-                .map(|_| request(address))
+                .map(|_| {
+                    let mut socket = connect(address)?;
+                    request(&mut socket)?;
+                    Ok(socket)
+                })
                 .collect::<io::Result<_>>()?;
             for mut socket in sockets {
                 answer(&mut socket)?;
@@ -228,22 +245,29 @@ impl Client {
     }
 }
 
-fn request(address: SocketAddr) -> io::Result<std::net::TcpStream> {
-    let mut socket = std::net::TcpStream::connect(address)?;
+/// Opens a blocking connection.
+pub fn connect(address: SocketAddr) -> io::Result<std::net::TcpStream> {
+    let socket = std::net::TcpStream::connect(address)?;
     socket.set_nodelay(true)?;
     socket.set_read_timeout(Some(PATIENCE))?;
-    write!(
-        socket,
-        "GET / HTTP/1.1\r\nHost: {address}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-         Sec-WebSocket-Key: {KEY}\r\nSec-WebSocket-Version: 13\r\n\r\n"
-    )?;
     Ok(socket)
 }
 
-fn answer(socket: &mut std::net::TcpStream) -> io::Result<()> {
+/// Sends the request of a handshake.
+pub fn request(stream: &mut impl Write) -> io::Result<()> {
+    let request = format!(
+        "GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+         Sec-WebSocket-Key: {KEY}\r\nSec-WebSocket-Version: 13\r\n\r\n"
+    );
+    stream.write_all(request.as_bytes())?;
+    stream.flush()
+}
+
+/// Reads the server's answer to the request.
+pub fn answer(stream: &mut impl Read) -> io::Result<()> {
     let (mut head, mut piece) = (Vec::new(), [0; 512]);
     while !head.ends_with(b"\r\n\r\n") {
-        match socket.read(&mut piece)? {
+        match stream.read(&mut piece)? {
             0 => return Err(io::ErrorKind::UnexpectedEof.into()),
             n => head.extend(&piece[..n]),
         }
@@ -253,4 +277,16 @@ fn answer(socket: &mut std::net::TcpStream) -> io::Result<()> {
         return Ok(());
     }
     Err(io::Error::new(io::ErrorKind::InvalidData, format!("the handshake failed: {head}")))
+}
+
+/// Sends the first of the messages, and reads its echo. One message per batch, please.
+pub fn echo_one(stream: &mut (impl Read + Write), messages: &Messages) -> io::Result<()> {
+    stream.write_all(&messages.requests[..messages.request_bytes])?;
+    stream.flush()?;
+    let mut reply = vec![0; messages.reply_bytes];
+    stream.read_exact(&mut reply)?;
+    if reply != messages.replies[..messages.reply_bytes] {
+        return Err(io::Error::new(io::ErrorKind::InvalidData, "this is no echo"));
+    }
+    Ok(())
 }

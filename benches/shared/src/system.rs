@@ -1,24 +1,45 @@
-//! What the operating system knows about processes: processor time, memory, placement, limits.
+//! What the operating system knows about processes and threads: processor time, memory, placement,
+//! limits.
 
 use std::fs;
 use std::io;
+use std::os::unix::thread::JoinHandleExt;
+use std::thread::JoinHandle;
 use std::time::Duration;
 
-/// The processor time that a process has used so far, all of its threads together, those that have ended too.
-pub fn cpu_time(pid: u32) -> io::Result<Duration> {
-    let mut clock = 0;
-    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-    // SAFETY: both pointers are to values of the right type that live across the calls.
-    unsafe {
-        match libc::clock_getcpuclockid(pid as libc::pid_t, &mut clock) {
-            0 => {}
-            error => return Err(io::Error::from_raw_os_error(error)),
-        }
-        if libc::clock_gettime(clock, &mut time) != 0 {
-            return Err(io::Error::last_os_error());
+/// A clock of processor time, user and system.
+#[derive(Clone, Copy)]
+pub struct CpuClock(libc::clockid_t);
+
+impl CpuClock {
+    /// Counts all threads of a process together, those that have ended too.
+    pub fn of_process(pid: u32) -> io::Result<Self> {
+        let mut clock = 0;
+        // SAFETY: the pointer is to a value of the right type that lives across the call.
+        match unsafe { libc::clock_getcpuclockid(pid as libc::pid_t, &mut clock) } {
+            0 => Ok(Self(clock)),
+            error => Err(io::Error::from_raw_os_error(error)),
         }
     }
-    Ok(Duration::new(time.tv_sec as u64, time.tv_nsec as u32))
+
+    /// Counts one thread of this process. It must run as long as the clock is used.
+    pub fn of_thread<T>(thread: &JoinHandle<T>) -> io::Result<Self> {
+        let mut clock = 0;
+        // SAFETY: the handle keeps the thread's identifier valid; the pointer is as above.
+        match unsafe { libc::pthread_getcpuclockid(thread.as_pthread_t(), &mut clock) } {
+            0 => Ok(Self(clock)),
+            error => Err(io::Error::from_raw_os_error(error)),
+        }
+    }
+
+    pub fn time(self) -> io::Result<Duration> {
+        let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+        // SAFETY: the pointer is to a value of the right type that lives across the call.
+        if unsafe { libc::clock_gettime(self.0, &mut time) } != 0 {
+            return Err(io::Error::last_os_error());
+        }
+        Ok(Duration::new(time.tv_sec as u64, time.tv_nsec as u32))
+    }
 }
 
 /// The resident memory of a process, in bytes, counted page by page.
@@ -29,7 +50,15 @@ pub fn resident(pid: u32) -> io::Result<usize> {
     Ok(kib << 10)
 }
 
-/// Keeps this process, and those that it starts from now on, on one processor.
+/// Returns the bytes that the program has allocated and not freed, with what the allocator adds to
+/// them.
+pub fn heap() -> usize {
+    // SAFETY: it has no arguments and returns numbers.
+    let info = unsafe { libc::mallinfo2() };
+    info.uordblks + info.hblkhd
+}
+
+/// Keeps this thread, and the threads and processes that it starts from now on, on one processor.
 pub fn stay_on(processor: usize) -> io::Result<()> {
     // SAFETY: an all-zero set is a valid empty one; the pointer is to it, with its size.
     unsafe {
