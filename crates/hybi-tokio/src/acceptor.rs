@@ -186,7 +186,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Pending<S> {
                     .await
                     .ok_or(AcceptError::TimedOut)??;
                 let opening = Opening::accepted(acceptance);
-                let Exchange { stream, inbox, out } = self.exchange;
+                let (stream, inbox, out) = self.exchange.into_parts();
                 Ok(WebSocket::from_handshake(stream, connection, inbox, out, opening))
             }
             Err(ServerHandshakeError::Request(error)) => {

@@ -203,7 +203,7 @@ impl Connector {
 
     async fn open_for_tls(&self, uri: &Uri) -> Result<TcpStream, ConnectError> {
         let exchange = self.open(uri).await?;
-        if !exchange.inbox.is_empty() {
+        if exchange.inbox.is_some() {
             // A stream without them would hide that the server, or the proxy, is not what it should
             // be (RFC 9110 §9.3.6).
             let what = "the server or the proxy sent bytes through the tunnel before TLS, which \
@@ -236,7 +236,7 @@ async fn shake_hands<S: AsyncRead + AsyncWrite + Unpin>(
     };
     let (connection, response) =
         answer.map_err(|refusal| ConnectError::Refused(Box::new(refusal)))?;
-    let Exchange { stream, inbox, out } = exchange;
+    let (stream, inbox, out) = exchange.into_parts();
     let opening = Opening::Response(Box::new(response));
     Ok(WebSocket::from_handshake(stream, connection, inbox, out, opening))
 }

@@ -85,12 +85,12 @@ enum Taking<T> {
 
 impl<S, R: Role> Driver<S, R> {
     pub(crate) fn new(io: S, connection: Connection<R>, inbox: Inbox, out: Outbox) -> Self {
-        let inbox = Box::new(inbox.in_place_up_to(0));
+        let inbox = (!inbox.is_empty()).then(|| Box::new(inbox.in_place_up_to(0)));
         Self {
             io,
             connection,
             out,
-            inbox: spare::give_back(inbox),
+            inbox,
             wakers: Wakers::new(),
             clock: Clock::new(KeepaliveConfig::default()),
             is_unflushed: false,
@@ -337,7 +337,7 @@ impl<S, R: Role> Driver<S, R> {
 }
 
 #[inline]
-fn input(inbox: &mut Option<Box<Inbox>>) -> Input<'_> {
+pub(crate) fn input(inbox: &mut Option<Box<Inbox>>) -> Input<'_> {
     match inbox {
         Some(inbox) => inbox.input(),
         None => Input::new(&mut []),

@@ -10,7 +10,7 @@ use hybi::{Inbox, Input, Outbox};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, timeout};
 
-use crate::driver::poll_write_some;
+use crate::driver::{input, poll_write_some};
 use crate::spare;
 
 /// How long to wait for the client to end the stream after a refusal, so that it can read it.
@@ -21,13 +21,20 @@ const LINGER_BYTES_MAX: usize = 1 << 20;
 /// A stream with a handshake in progress.
 pub(crate) struct Exchange<S> {
     pub(crate) stream: S,
-    pub(crate) inbox: Inbox,
+    /// Bytes that have been read. Only with unread ones is there a buffer, so that a peer that only
+    /// connects costs none.
+    pub(crate) inbox: Option<Box<Inbox>>,
     pub(crate) out: Outbox,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Exchange<S> {
     pub(crate) fn new(stream: S) -> Self {
-        Self { stream, inbox: *spare::take(), out: Outbox::new() }
+        Self { stream, inbox: None, out: Outbox::new() }
+    }
+
+    /// Returns the stream, the unread bytes and the unsent ones.
+    pub(crate) fn into_parts(self) -> (S, Inbox, Outbox) {
+        (self.stream, self.inbox.map_or_else(Inbox::new, |inbox| *inbox), self.out)
     }
 
     /// Writes, and reads until `receive` returns something.
@@ -41,7 +48,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Exchange<S> {
         mut receive: impl FnMut(&mut Input<'_>, &mut Outbox) -> Result<Option<T>, E>,
     ) -> Result<T, E> {
         loop {
-            let received = receive(&mut self.inbox.input(), &mut self.out);
+            let received = receive(&mut input(&mut self.inbox), &mut self.out);
+            self.rest();
             if let Some(received) = received.transpose() {
                 return received;
             }
@@ -63,6 +71,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Exchange<S> {
         .await
     }
 
+    /// Gives the read buffer back, if nothing in it is unread.
+    fn rest(&mut self) {
+        self.inbox = self.inbox.take().and_then(spare::give_back);
+    }
+
     async fn read(&mut self) -> io::Result<usize> {
         poll_fn(|cx| poll_read(&mut self.stream, &mut self.inbox, cx)).await
     }
@@ -78,7 +91,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Exchange<S> {
             while left > 0
                 && let Ok(n @ 1..) = self.read().await
             {
-                self.inbox.clear();
+                self.inbox = None;
                 left = left.saturating_sub(n);
             }
         };
@@ -89,14 +102,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Exchange<S> {
 
 fn poll_read<S: AsyncRead + Unpin>(
     stream: &mut S,
-    inbox: &mut Inbox,
+    inbox: &mut Option<Box<Inbox>>,
     cx: &mut Context<'_>,
 ) -> Poll<io::Result<usize>> {
-    let mut room = ReadBuf::new(inbox.room());
-    ready!(Pin::new(stream).poll_read(cx, &mut room))?;
+    let mut borrowed = inbox.take().unwrap_or_else(spare::take);
+    let mut room = ReadBuf::new(borrowed.room());
+    let read = Pin::new(stream).poll_read(cx, &mut room);
     let n = room.filled().len();
-    inbox.filled(n);
-    Poll::Ready(Ok(n))
+    borrowed.filled(n);
+    *inbox = spare::give_back(borrowed);
+    read.map_ok(|()| n)
 }
 
 /// Returns the moment after that time, or `None` if that is never.

@@ -121,7 +121,7 @@ impl Proxy {
             request = request.authorization(authorization);
             answers = answers.saturating_add(1);
             // RFC 9112 §9.2: bytes after the refusal answer no request of ours.
-            let is_usable = refusal.keeps_connection() && exchange.inbox.is_empty();
+            let is_usable = refusal.keeps_connection() && exchange.inbox.is_none();
             kept = is_usable.then_some(exchange);
         }
     }

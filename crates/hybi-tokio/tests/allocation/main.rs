@@ -9,7 +9,8 @@ mod counting;
 use common::*;
 use counting::LIVE;
 use hybi::Message;
-use hybi_tokio::{Reader, WebSocket, Writer};
+use hybi::handshake::ClientRequest;
+use hybi_tokio::{Connector, Reader, WebSocket, Writer, receive_request};
 
 /// How many bytes more there are after `act` than before.
 fn kept<T>(act: impl FnOnce() -> T) -> (isize, T) {
@@ -70,6 +71,59 @@ fn an_idle_connection_has_less_than_a_kibibyte() {
             check::<KnownClient>(is_split, has_talked);
         }
     }
+}
+
+/// Beside the stream. Whoever connects and sends nothing costs no read buffer.
+#[test]
+fn a_handshake_that_waits_has_less_than_four_kibibytes() {
+    let runtime = paused();
+    let _entered = runtime.enter();
+    let uri = hybi::Uri::parse("ws://a/").unwrap();
+    let request = ClientRequest::new(&uri);
+    let connector = Connector::new();
+    let start = |is_server: bool, script| {
+        let mut task = match is_server {
+            true => Task::new(async { drop(receive_request(script).await) }),
+            false => Task::new(async { drop(connector.connect_over(script, &request).await) }),
+        };
+        assert!(task.poll().is_pending());
+        task
+    };
+    for is_server in [true, false] {
+        let (script, _peer) = Script::new();
+        drop(start(is_server, script)); // for the thread
+        let scripts: Vec<_> = (0..100).map(|_| Script::new()).collect();
+        let mut waiting = Vec::with_capacity(100);
+        let mut peers = Vec::with_capacity(100);
+        let before = LIVE.get();
+        for (script, peer) in scripts {
+            waiting.push(start(is_server, script));
+            forget(&peer);
+            peers.push(peer);
+        }
+        // The vector of scripts is gone now.
+        let allocated = LIVE.get() - before + 100 * size_of::<(Script, Peer)>() as isize;
+        let each = allocated / 100;
+        assert!(each < 4 << 10, "{each} bytes, server: {is_server}");
+    }
+}
+
+/// A program may think about a request for long: it asks a database, or a person.
+#[test]
+fn a_request_that_waits_for_the_decision_has_less_than_four_kibibytes() {
+    let runtime = paused();
+    let _entered = runtime.enter();
+    let pending = || {
+        let (script, peer) = Script::new();
+        peer.deliver("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+        let pending = settle(receive_request(script)).unwrap();
+        forget(&peer);
+        (pending, peer)
+    };
+    drop(pending()); // for the thread
+    let (kept, _pending) = kept(|| (0..100).map(|_| pending()).collect::<Vec<_>>());
+    let each = kept / 100;
+    assert!(each < 4 << 10, "{each} bytes");
 }
 
 #[test]
