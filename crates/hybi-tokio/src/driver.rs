@@ -29,6 +29,9 @@ const BACKLOG_MAX: usize = 64 << 10;
 /// How many unread bytes may be in memory while a call that sends waits and looks for signs of
 /// life.
 const AHEAD_MAX: usize = 16 << 10;
+/// How many events the caller does not see before others get their turn: a peer can send millions
+/// of pings to a stream that is always ready.
+const SKIPPED_MAX: usize = 256;
 /// How long to wait for the end of the stream after the last word of both sides.
 const LINGER: Duration = Duration::from_secs(1);
 /// How many bytes to read and drop meanwhile.
@@ -81,6 +84,8 @@ enum Taking<T> {
     Taken(T),
     /// There is no whole event in the input that has been read.
     NeedsInput,
+    /// So many events were skipped that others must get their turn.
+    IsOthersTurn,
 }
 
 impl<S, R: Role> Driver<S, R> {
@@ -261,10 +266,12 @@ impl<S, R: Role> Driver<S, R> {
         encode(&mut self.connection, &mut self.out).map_err(|error| self.explain(error))
     }
 
-    /// Takes the next event that `pick` makes something of. Returns also whether there was a reply.
+    /// Takes the next event that `pick` makes something of, and skips as many as `may_skip` says at
+    /// most. Returns also whether there was a reply.
     fn take_event<T>(
         &mut self,
         pick: &mut impl FnMut(Event<'_>, &mut Outgoing<'_, R>) -> Option<T>,
+        may_skip: &mut usize,
     ) -> (Taking<T>, bool) {
         let mut has_replied = false;
         let Self { connection, out, inbox, clock, write_failure, .. } = self;
@@ -287,6 +294,10 @@ impl<S, R: Role> Driver<S, R> {
                     if let Some(picked) = pick(event, &mut outgoing) {
                         return (Taking::Taken(picked), has_replied);
                     }
+                    *may_skip = may_skip.saturating_sub(1);
+                    if *may_skip == 0 {
+                        return (Taking::IsOthersTurn, has_replied);
+                    }
                 }
                 Err(error) => {
                     self.last_word = Some(Ending::protocol(error, is_after_our_close));
@@ -297,7 +308,7 @@ impl<S, R: Role> Driver<S, R> {
     }
 
     /// Takes the next part of a message, likewise.
-    fn take_chunk(&mut self) -> (Taking<Chunk<'static>>, bool) {
+    fn take_chunk(&mut self, may_skip: &mut usize) -> (Taking<Chunk<'static>>, bool) {
         let mut has_replied = false;
         let Self { connection, out, inbox, clock, .. } = self;
         let mut input = input(inbox);
@@ -319,6 +330,10 @@ impl<S, R: Role> Driver<S, R> {
                         let reason = reason.map(CloseReason::into_owned);
                         self.last_word = Some(Closed::Clean(reason).into());
                         self.wakers.wake(Half::Writer);
+                    }
+                    *may_skip = may_skip.saturating_sub(1);
+                    if *may_skip == 0 {
+                        return (Taking::IsOthersTurn, has_replied);
                     }
                 }
                 Ok(_) => return (Taking::NeedsInput, has_replied),
@@ -355,7 +370,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> Driver<S, R> {
         if self.is_in_chunks && self.ending.is_none() {
             return Poll::Ready(Err(UsageError::MessageInChunks.into()));
         }
-        self.poll_take(half, cx, |driver| driver.take_event(pick))
+        self.poll_take(half, cx, |driver, may_skip| driver.take_event(pick, may_skip))
     }
 
     /// Receives the next part of a message.
@@ -371,7 +386,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> Driver<S, R> {
         &mut self,
         half: Half,
         cx: &mut Context<'_>,
-        take: impl FnMut(&mut Self) -> (Taking<T>, bool),
+        take: impl FnMut(&mut Self, &mut usize) -> (Taking<T>, bool),
     ) -> Poll<Result<Option<T>, Error>> {
         let taken = ready!(self.poll_taken(half, cx, take));
         self.wakers.unregister(half);
@@ -382,28 +397,39 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> Driver<S, R> {
         &mut self,
         half: Half,
         cx: &mut Context<'_>,
-        mut take: impl FnMut(&mut Self) -> (Taking<T>, bool),
+        mut take: impl FnMut(&mut Self, &mut usize) -> (Taking<T>, bool),
     ) -> Poll<Result<Option<T>, Error>> {
         // What has been read may be many messages. Other tasks must get their turn between them.
         let budget = ready!(poll_proceed(cx));
+        let mut may_skip = SKIPPED_MAX;
         loop {
             if let Some(ending) = &self.ending {
                 budget.made_progress();
                 return Poll::Ready(ending.result());
             }
-            let (taking, has_replied) = take(self);
+            let (taking, has_replied) = take(self, &mut may_skip);
             if self.inbox.as_ref().is_some_and(|inbox| inbox.is_empty()) {
                 self.rest();
             }
-            if let Taking::Taken(taken) = taking {
-                if has_replied {
-                    // The reply must not wait until the caller comes back.
-                    let _ = self.poll_write(half, cx);
+            let taken = match taking {
+                Taking::Taken(taken) => Some(taken),
+                Taking::IsOthersTurn => None,
+                Taking::NeedsInput => {
+                    ready!(self.poll_transfer(half, cx));
+                    continue;
                 }
-                budget.made_progress();
-                return Poll::Ready(Ok(Some(taken)));
+            };
+            if has_replied {
+                // The reply must not wait until the caller comes back.
+                let _ = self.poll_write(half, cx);
             }
-            ready!(self.poll_transfer(half, cx));
+            budget.made_progress();
+            if taken.is_none() {
+                // The budget of tokio would not do: other executors have none.
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
+            return Poll::Ready(Ok(taken));
         }
     }
 

@@ -35,26 +35,69 @@ async fn other_tasks_get_their_turn_between_messages() {
     }
 }
 
-/// Control frames are not returned, and cost a turn all the same.
-#[tokio::test]
-async fn other_tasks_get_their_turn_between_pings() {
-    let (mut ws, peer) = open::<Server>();
-    let turns = Arc::new(AtomicUsize::new(0));
-    let counter = Arc::clone(&turns);
-    let other = tokio::spawn(async move {
-        loop {
-            counter.fetch_add(1, Ordering::Relaxed);
-            tokio::task::yield_now().await;
+/// Control frames are not returned, and cost a turn all the same. No runtime counts here, as under
+/// `tokio::task::unconstrained` and executors of other crates.
+#[test]
+fn other_tasks_get_their_turn_between_control_frames() {
+    fn check<R: Side>(first: u8, in_chunks: bool, frames_in_a_read: usize) {
+        let runtime = paused();
+        let _entered = runtime.enter();
+        let (mut ws, peer) = open::<R>();
+        let frame = incoming::<R>(first, "");
+        peer.set_read_max(frames_in_a_read.saturating_mul(frame.len()));
+        peer.deliver(frame.repeat(10_000));
+        peer.deliver(incoming::<R>(0x82, ""));
+        let mut receive = Task::new(async {
+            match in_chunks {
+                true => ws.receive_chunk().await.unwrap().is_some(),
+                false => ws.receive().await.unwrap().is_some(),
+            }
+        });
+        let mut turns = 0;
+        while receive.poll().is_pending() {
+            assert!(receive.woken() > 0);
+            turns += 1;
         }
-    });
-    let ping = incoming::<Server>(0x89, "");
-    peer.set_read_max(ping.len());
-    peer.deliver(ping.repeat(10_000));
-    peer.deliver(incoming::<Server>(0x82, ""));
-    assert!(ws.receive().await.unwrap().is_some());
-    let turns = turns.load(Ordering::Relaxed);
-    assert!(turns >= 10_000 / 128, "{turns} turns");
-    other.abort();
+        assert!(turns >= 10_000 / 256, "{turns} turns, {frames_in_a_read} frames in a read");
+        drop(receive);
+        // The replies do not wait until the program comes back.
+        let frames = whole_frames(peer.take_written());
+        assert_eq!(frames.is_empty(), first != 0x89);
+    }
+    for first in [0x89, 0x8a] {
+        for in_chunks in [false, true] {
+            for frames_in_a_read in [1, 255, 257, usize::MAX] {
+                check::<Server>(first, in_chunks, frames_in_a_read);
+                check::<KnownClient>(first, in_chunks, frames_in_a_read);
+            }
+        }
+    }
+}
+
+/// In a runtime the turns are those of other tasks.
+#[tokio::test]
+async fn other_tasks_run_while_pings_are_answered() {
+    for is_delivered_at_once in [true, false] {
+        let (mut ws, peer) = open::<Server>();
+        let turns = Arc::new(AtomicUsize::new(0));
+        let counter = Arc::clone(&turns);
+        let other = tokio::spawn(async move {
+            loop {
+                counter.fetch_add(1, Ordering::Relaxed);
+                tokio::task::yield_now().await;
+            }
+        });
+        let ping = incoming::<Server>(0x89, "");
+        if !is_delivered_at_once {
+            peer.set_read_max(ping.len());
+        }
+        peer.deliver(ping.repeat(10_000));
+        peer.deliver(incoming::<Server>(0x82, ""));
+        assert!(ws.receive().await.unwrap().is_some());
+        let turns = turns.load(Ordering::Relaxed);
+        assert!(turns >= 10_000 / 256, "{turns} turns");
+        other.abort();
+    }
 }
 
 /// A program that only sends, over a stream that is always ready.
