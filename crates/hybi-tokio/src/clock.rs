@@ -13,6 +13,8 @@ use tokio::time::{Instant, Sleep, sleep_until};
 pub(crate) struct Clock {
     keepalive: Keepalive,
     start: Instant,
+    /// How many bytes the stream had taken when input was left unread, if none was read since.
+    taken_when_unread: Option<u64>,
     /// The next deadline of something other than the keep-alive.
     other: Option<Instant>,
     /// Made when there is a first deadline to wait for, so that a connection without any needs no
@@ -34,6 +36,7 @@ impl Clock {
         Self {
             keepalive: Keepalive::new(config, Duration::ZERO),
             start: Instant::now(),
+            taken_when_unread: None,
             other: None,
             sleep: None,
         }
@@ -79,8 +82,20 @@ impl Clock {
         }
     }
 
+    /// Notes that input is left unread, and how many bytes the stream has taken so far.
+    ///
+    /// The pong may be in that input, so the peer is alive, but that counts once. From then on only
+    /// a byte that the stream takes is a sign of life.
+    pub(crate) fn note_unread(&mut self, taken: u64) {
+        if self.taken_when_unread != Some(taken) {
+            self.heard();
+            self.taken_when_unread = Some(taken);
+        }
+    }
+
     /// Notes that bytes have arrived.
     pub(crate) fn heard(&mut self) {
+        self.taken_when_unread = None;
         self.keepalive.heard(self.start.elapsed());
     }
 

@@ -651,8 +651,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> Driver<S, R> {
     }
 
     /// Looks at the clock while a call waits to write. Reads ahead, because a pong or another sign
-    /// of life may have arrived; but little, because the program is not receiving. Ready if
-    /// something has happened.
+    /// of life may have arrived; but little, because the program is not receiving. A peer that has
+    /// more to say must take bytes instead. Ready if something has happened.
     fn poll_watch(&mut self, half: Half, cx: &mut Context<'_>) -> Poll<()> {
         let unread = self.inbox.as_ref().map_or(0, |inbox| inbox.len());
         if !self.input_has_ended {
@@ -662,7 +662,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> Driver<S, R> {
                     return Poll::Ready(());
                 }
             } else if self.connection.ready_state() == ReadyState::Open {
-                return Poll::Pending; // what is left unread says that the peer lives
+                self.clock.note_unread(self.out.progress().taken);
             }
         }
         self.poll_clock(half, cx)

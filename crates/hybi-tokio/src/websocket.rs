@@ -142,8 +142,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> WebSocket<S, R> {
     /// `None` once the connection is over.
     ///
     /// First waits until there is [room](Self::ready) for an answer, so a peer that sends and never
-    /// reads is not read from. If both peers do so with too much unsent, both wait:
-    /// [`receive`](Self::receive) never waits for that.
+    /// reads is not read from, and [given up](Self::set_keepalive) in time. If both peers do so
+    /// with too much unsent, both wait until then: [`receive`](Self::receive) never waits for that.
     ///
     /// ```
     /// use hybi::{Event, Role};
@@ -226,8 +226,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> WebSocket<S, R> {
 impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> WebSocket<S, R> {
     /// Waits until fewer bytes are unsent than [`set_backlog_max`](Self::set_backlog_max) says.
     ///
-    /// It reads nothing but signs of life. If the peer also waits until this side reads, both wait:
-    /// receive [in another task](Self::split), or in another branch of a `select!`.
+    /// It reads nothing but signs of life. If the peer also waits until this side reads, both wait,
+    /// until [keep-alive](Self::set_keepalive) ends the connection: receive [in another
+    /// task](Self::split), or in another branch of a `select!`.
     ///
     /// # Errors
     ///
@@ -473,6 +474,12 @@ impl<S, R: Role> WebSocket<S, R> {
     ///
     /// Pings are sent and deadlines noticed while you receive, or wait to send. The pongs do not
     /// show, except in [`round_trip`](Self::round_trip).
+    ///
+    /// If you wait to send and leave 16 KiB of input or more unread, the pong may be in it. So the
+    /// peer is then given up if nothing is read and it takes no byte for
+    /// [`ping_after`](KeepaliveConfig::ping_after) and
+    /// [`pong_within`](KeepaliveConfig::pong_within) together, 50 s by default. If either is
+    /// `None`, it is never given up: then put a time-out around calls that send.
     pub fn set_keepalive(&mut self, config: KeepaliveConfig) {
         self.driver.set_keepalive(config);
     }

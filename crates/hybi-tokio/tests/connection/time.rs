@@ -14,6 +14,8 @@ const fn secs(secs: u64) -> Duration {
     Duration::from_secs(secs)
 }
 
+const HOUR: Duration = secs(3600);
+
 const DEAD: Closed = Closed::Abnormal(Abnormal::TimedOut(KeepaliveError::Pong));
 
 #[tokio::test(start_paused = true)]
@@ -163,18 +165,102 @@ async fn a_program_that_was_away_does_not_give_its_peer_up() {
     }
 }
 
-/// As long as the program leaves input unread, it cannot know that the peer is dead.
+/// Who leaves input unread cannot know whether the pong is in it. What the stream takes is known.
 #[tokio::test(start_paused = true)]
-async fn a_send_that_waits_does_not_give_up_a_peer_that_has_more_to_say() {
+async fn a_peer_that_is_not_read_and_takes_nothing_is_given_up_while_a_send_waits() {
+    async fn check<R: Side>() {
+        for call in 0..4 {
+            let (mut ws, peer) = open::<R>();
+            peer.stop_taking();
+            peer.deliver(incoming::<R>(0x82, "first"));
+            peer.deliver(incoming::<R>(0x82, [0; 100_000]));
+            if call > 0 {
+                ws.feed(&[0; 100_000][..]).await.unwrap();
+            }
+            let start = Instant::now();
+            let wait = async {
+                match call {
+                    0 => ws.send("Hello").await,
+                    1 => ws.ready().await,
+                    2 => ws.flush().await,
+                    // There is no room for an answer.
+                    _ => ws.receive_with(|event, _| drop(event)).await.map(drop),
+                }
+            };
+            let result = timeout(HOUR, wait).await.expect("it hangs");
+            assert_eq!(start.elapsed(), secs(50), "{call}");
+            if call == 3 {
+                result.unwrap(); // what had been read comes first
+            } else {
+                assert!(matches!(&result, Err(Error::Closed(how)) if *how == DEAD), "{result:?}");
+                assert_eq!(ws.receive().await.unwrap(), Some(Message::from(b"first".to_vec())));
+            }
+            // Little of it was read ahead.
+            let unread = peer.unread_len();
+            assert!(unread >= 100_000 - (16 << 10) - (64 << 10), "{unread}");
+            assert_eq!(ws.receive().await.unwrap(), None);
+            assert_eq!(ws.closed(), Some(&DEAD));
+        }
+    }
+    check::<Server>().await;
+    check::<KnownClient>().await;
+}
+
+/// Calls that are dropped add up.
+#[tokio::test(start_paused = true)]
+async fn time_outs_around_sends_do_not_put_the_end_off() {
     let (mut ws, peer) = open::<Server>();
     peer.stop_taking();
     peer.deliver(incoming::<Server>(0x82, [0; 100_000]));
-    assert!(timeout(secs(3600), ws.send("Hello")).await.is_err());
-    // Little of it was read ahead.
-    assert!(peer.unread_len() >= 100_000 - (16 << 10) - (64 << 10), "{}", peer.unread_len());
+    let start = Instant::now();
+    while let Err(_elapsed) = timeout(secs(7), ws.send("Hello")).await {
+        assert!(start.elapsed() < HOUR, "it hangs");
+    }
+    assert_eq!(start.elapsed(), secs(50));
+}
+
+/// Its pongs may be among what is not read.
+#[tokio::test(start_paused = true)]
+async fn a_peer_that_is_not_read_and_takes_bytes_now_and_then_is_not_given_up() {
+    async fn check<R: Side>() {
+        let (mut ws, peer) = open::<R>();
+        peer.stop_taking();
+        peer.deliver(incoming::<R>(0x82, [0; 100_000]));
+        let taking = tokio::spawn({
+            let peer = peer.clone();
+            async move {
+                for _ in 0..20 {
+                    sleep(secs(49)).await;
+                    peer.take_more(1);
+                }
+                peer.take_more(usize::MAX);
+            }
+        });
+        let start = Instant::now();
+        ws.send(&[7; 1_000][..]).await.unwrap();
+        assert_eq!(start.elapsed(), secs(20 * 49));
+        assert_eq!(ws.receive().await.unwrap(), Some(Message::from(vec![0; 100_000])));
+        let frames = whole_frames(peer.take_written());
+        assert_eq!(frames[0], (0x82, vec![7; 1_000]));
+        taking.await.unwrap();
+    }
+    check::<Server>().await;
+    check::<KnownClient>().await;
+}
+
+/// The time that counts is that in which nothing moves, in either direction.
+#[tokio::test(start_paused = true)]
+async fn a_program_that_receives_late_gets_its_time_anew() {
+    let (mut ws, peer) = open::<Server>();
+    peer.stop_taking();
+    for _ in 0..10 {
+        peer.deliver(incoming::<Server>(0x82, [0; 100_000]));
+        assert!(timeout(secs(40), ws.send("Hello")).await.is_err());
+        assert_eq!(ws.receive().await.unwrap(), Some(Message::from(vec![0; 100_000])));
+    }
     peer.take_more(usize::MAX);
-    assert_eq!(ws.receive().await.unwrap(), Some(Message::from(vec![0; 100_000])));
-    assert_eq!(peer.take_written(), b"\x81\x05Hello");
+    ws.flush().await.unwrap();
+    assert_eq!(ws.closed(), None);
 }
 
 #[tokio::test(start_paused = true)]
@@ -183,6 +269,17 @@ async fn without_deadlines_nothing_is_given_up() {
     ws.set_keepalive(KeepaliveConfig::default().ping_after(None));
     assert!(timeout(secs(1_000_000), ws.receive()).await.is_err());
     assert_eq!(peer.written_len(), 0);
+    peer.stop_taking();
+    for unread in [0, 100_000] {
+        peer.deliver(incoming::<Server>(0x82, vec![0; unread]));
+        for pong_within in [None, Some(secs(20))] {
+            let config = KeepaliveConfig::default().pong_within(pong_within);
+            ws.set_keepalive(config.ping_after(pong_within.is_none().then_some(secs(30))));
+            assert!(timeout(secs(1_000_000), ws.send("Hello")).await.is_err());
+            assert_eq!(ws.closed(), None);
+        }
+    }
+    assert!(ws.unsent_bytes() < 100, "pings pile up: {} bytes", ws.unsent_bytes());
 }
 
 /// A deadline that changes holds for who already waits.
