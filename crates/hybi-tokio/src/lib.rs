@@ -52,11 +52,13 @@ pub use connect_error::{AddressError, ConnectError};
 pub use connector::{ClientSocket, Connector, connect};
 pub use error::Error;
 pub use halves::{Reader, ReuniteError, Writer};
+/// The protocol core, whose types this crate takes and returns.
 pub use hybi;
 pub use maybe_tls::MaybeTls;
 pub use outgoing::Outgoing;
 pub use parts::Parts;
 pub use proxy::Proxy;
+/// TLS. The configuration for [`Connector::tls`] is `tokio_rustls::rustls::ClientConfig`.
 #[cfg(feature = "rustls")]
 #[cfg_attr(docsrs, doc(cfg(feature = "rustls")))]
 pub use tokio_rustls;

@@ -378,8 +378,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> WebSocket<S, R> {
     /// # Errors
     ///
     /// [`Error::Usage`] as [`Connection::close`], except that it is no error if either side has
-    /// closed already. [`Error::Io`] if the stream fails, [`Error::Closed`] if the peer took
-    /// nothing in time.
+    /// closed already. [`Error::Io`] if the stream fails. If the connection has ended with bytes
+    /// unsent, [`Error::Closed`], also because the peer took nothing in time, or
+    /// [`Error::Protocol`] with the rule that the peer broke.
     pub async fn close(&mut self, code: CloseCode, reason: &str) -> Result<(), Error> {
         self.driver.start_close(|connection, out| connection.close(code, reason, out))?;
         self.flush().await
@@ -570,6 +571,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Role + Unpin> FusedStream for WebSock
 
 /// Waits for room as [`WebSocket::ready`]. Closing starts the closing handshake, as
 /// [`WebSocket::close`] with 1000 from a client and 1001 from a server: go on receiving.
+///
+/// Adaptors of `futures` may hold an item back. `StreamExt::split` does, and loses it if the peer
+/// closes meanwhile: use [`WebSocket::split`].
 impl<S: AsyncRead + AsyncWrite + Unpin, R: Role + Unpin> Sink<Message> for WebSocket<S, R> {
     type Error = Error;
 
