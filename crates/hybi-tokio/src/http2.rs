@@ -32,7 +32,7 @@
 //!     respond: SendResponse<Bytes>,
 //! ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
 //!     if request.uri().path() != "/echo" {
-//!         return Ok(http2::reject(respond, &Rejection::new(404))?);
+//!         return Ok(http2::reject(&request, respond, &Rejection::new(404))?);
 //!     }
 //!     let mut ws = http2::accept(request, respond, &Acceptance::from_same_origin())?;
 //!     while let Some(message) = ws.receive().await? {
@@ -68,9 +68,10 @@ use h2::client::SendRequest;
 use h2::ext::Protocol;
 use h2::server::SendResponse;
 use h2::{RecvStream, client, server};
+use http::Method;
 use hybi::handshake::{
-    Acceptance, ClientRequest, HandshakeUsageError, Refusal, Rejection, Request, RequestError,
-    Response, ResponseError, ServerHandshakeError,
+    Acceptance, ClientRequest, HandshakeUsageError, HttpVersion, Refusal, Rejection, Request,
+    RequestError, Response, ResponseError, ServerHandshakeError,
 };
 use hybi::{Client, Connection, Inbox, Outbox, RandomKeys, Server};
 use tokio::time::{Instant, sleep};
@@ -141,7 +142,7 @@ pub fn accept(
         }
         Err(ServerHandshakeError::Request(error)) => {
             // Report the bad request, not a failure to send the refusal.
-            let _ = reject(respond, &error.rejection());
+            let _ = reject(&request, respond, &error.rejection());
             Err(AcceptError::Request(error))
         }
         Err(ServerHandshakeError::Usage(error)) => Err(give_up(respond, error)),
@@ -157,18 +158,26 @@ fn check<B>(
     Ok(acceptance.check(&read_request(request)?)?.into_http()?)
 }
 
-/// Answers with another response: a refusal, a redirect, a page.
+/// Answers with another response: a refusal, a redirect, a page. The response to a HEAD request has
+/// no body (RFC 9110 §9.3.2).
 ///
 /// # Errors
 ///
-/// [`AcceptError::Usage`] if the response cannot be sent; the client has received a 500.
-/// [`AcceptError::Io`] if the client is gone.
-pub fn reject(
+/// [`AcceptError::Usage`] if the response cannot be sent over HTTP/2, as a 426; the client has
+/// received a 500. [`AcceptError::Io`] if the client is gone.
+pub fn reject<B>(
+    request: &http::Request<B>,
     mut respond: SendResponse<Bytes>,
     rejection: &Rejection<'_>,
 ) -> Result<(), AcceptError> {
-    match rejection.clone().into_http() {
-        Ok(response) => Ok(send(&mut respond, response).map_err(io_error)?),
+    let checked = rejection.check(HttpVersion::Http2);
+    match checked.and_then(|_| rejection.clone().into_http()) {
+        Ok(mut response) => {
+            if request.method() == Method::HEAD {
+                response.body_mut().clear();
+            }
+            Ok(send(&mut respond, response).map_err(io_error)?)
+        }
         Err(error) => Err(give_up(respond, error)),
     }
 }

@@ -517,6 +517,35 @@ async fn a_mistake_of_the_server_is_a_500() {
     assert!(matches!(error, AcceptError::Usage(error) if error == expected));
 }
 
+/// RFC 9110 §9.3.2.
+#[tokio::test(start_paused = true)]
+async fn the_response_to_head_has_no_body() {
+    let mut pair = Pair::new().await;
+    for (method, body) in [(Method::HEAD, ""), (Method::GET, "a page")] {
+        let request = Request::builder().method(method).uri("http://example.com/");
+        let (response, _) = pair.requests.send_request(request.body(()).unwrap(), true).unwrap();
+        let (request, respond) = pair.incoming.recv().await.unwrap();
+        let page = Rejection::new(200).body("text/plain", "a page");
+        http2::reject(&request, respond, &page).unwrap();
+        let (status, fields, text) = whole(response.await.unwrap()).await;
+        assert_eq!((status, &*text), (200, body));
+        assert_eq!(fields["content-type"], "text/plain");
+    }
+}
+
+/// RFC 9113 §8.2.2: a 426 has an `Upgrade`, which is not in HTTP/2.
+#[tokio::test(start_paused = true)]
+async fn a_rejection_that_http2_does_not_have_is_a_500() {
+    let mut pair = Pair::new().await;
+    let request = Request::builder().uri("http://example.com/").body(()).unwrap();
+    let (response, _) = pair.requests.send_request(request, true).unwrap();
+    let (request, respond) = pair.incoming.recv().await.unwrap();
+    let error = http2::reject(&request, respond, &Rejection::new(426)).unwrap_err();
+    assert!(matches!(error, AcceptError::Usage(HandshakeUsageError::Status)), "{error}");
+    let (status, fields, _) = whole(response.await.unwrap()).await;
+    assert_eq!((status, fields.contains_key("upgrade")), (500, false));
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_client_reads_the_whole_refusal_up_to_its_limit() {
     let mut client = http2::client_builder();
@@ -529,9 +558,9 @@ async fn a_client_reads_the_whole_refusal_up_to_its_limit() {
         let connector = Connector::new();
         let opening = connector.connect_over_http2(&pair.requests, &asked);
         let refusing = async {
-            let (_, respond) = pair.incoming.recv().await.unwrap();
+            let (request, respond) = pair.incoming.recv().await.unwrap();
             let rejection = Rejection::new(404).body("text/plain", body.as_bytes());
-            http2::reject(respond, &rejection).unwrap();
+            http2::reject(&request, respond, &rejection).unwrap();
         };
         let (opened, ()) = tokio::join!(opening, refusing);
         let Err(ConnectError::Refused(refusal)) = opened else { panic!("{opened:?}") };
