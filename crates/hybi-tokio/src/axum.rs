@@ -57,8 +57,8 @@ use crate::hyper::{UpgradeError, UpgradedSocket, Upgrading, accept, read_request
 /// A request for a WebSocket, over HTTP/1.1 or, with feature `http2`, over HTTP/2.
 ///
 /// It has passed every check but that of its origin. A request that has not is answered with the
-/// right status; for one that asks for a page that is 426. If the server cannot upgrade at all, that
-/// is 500: so it is in tests that call a `Router` without a server. Test over a socket.
+/// right status; for one that asks for a page that is 426. If the server cannot upgrade at all,
+/// that is 500: so it is in tests that call a `Router` without a server. Test over a socket.
 #[must_use = "a request must be accepted, or something else returned"]
 pub struct WebSocketUpgrade {
     request: Request<'static>,
