@@ -1,8 +1,8 @@
-//! Whether a server takes extended CONNECT: its setting (RFC 8441 §3, RFC 9220 §3).
+//! The setting with which a server allows extended CONNECT (RFC 8441 §3, RFC 9220 §3).
 
 use core::fmt;
 
-/// What a server has said about extended CONNECT: its SETTINGS_ENABLE_CONNECT_PROTOCOL, the setting
+/// The SETTINGS_ENABLE_CONNECT_PROTOCOL of a server, which allows extended CONNECT: the setting
 /// 0x8 of HTTP/2 and of HTTP/3.
 ///
 /// A client keeps one for each HTTP connection and opens no WebSocket before

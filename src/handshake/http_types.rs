@@ -1,6 +1,6 @@
 //! The handshake in the types of the [`http`](::http) crate, for stacks that are built on it.
 //!
-//! What comes in is borrowed: of a request or response, only the list of its fields is made anew.
+//! Requests and responses are borrowed. Only the list of their fields is made anew.
 
 use alloc::borrow::Cow;
 use alloc::format;

@@ -24,7 +24,7 @@ pub struct Rejection<'a> {
     status: u16,
     fields: ExtraFields<'a>,
     body: Option<Body<'a>>,
-    /// Whether to name the version of WebSocket that we speak, as a 426 does anyway.
+    /// Name the version of WebSocket that we speak. A 426 does so in any case.
     names_version: bool,
 }
 

@@ -50,14 +50,14 @@ pub(crate) struct Driver<S, R> {
     inbox: Option<Box<Inbox>>,
     wakers: Wakers,
     clock: Clock,
-    /// Whether the stream may hold written bytes back.
+    /// The stream may hold written bytes back.
     is_unflushed: bool,
     write_failure: Option<IoFailure>,
     /// Why the stream is of no more use, until what was read before has been received.
     failure: Option<Ending>,
     input_has_ended: bool,
     output_has_ended: bool,
-    /// Whether the connection ended with bytes unsent.
+    /// The connection ended with bytes unsent.
     has_dropped_output: bool,
     lingering: Option<Lingering>,
     linger: Duration,
@@ -65,7 +65,7 @@ pub(crate) struct Driver<S, R> {
     /// the rule that the peer broke, or with the end of the input.
     last_word: Option<Ending>,
     ending: Option<Ending>,
-    /// Whether a part of a message has been received, and not its end.
+    /// A part of a message has been received, and not its end.
     is_in_chunks: bool,
     chunked_bytes_max: Option<u64>,
     backlog_max: usize,
@@ -399,7 +399,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> Driver<S, R> {
         cx: &mut Context<'_>,
         mut take: impl FnMut(&mut Self, &mut usize) -> (Taking<T>, bool),
     ) -> Poll<Result<Option<T>, Error>> {
-        // What has been read may be many messages. Other tasks must get their turn between them.
+        // A read may hold many messages. Other tasks must get their turn between them.
         let budget = ready!(poll_proceed(cx));
         let mut may_skip = SKIPPED_MAX;
         loop {
@@ -560,7 +560,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> Driver<S, R> {
     fn poll_shutdown(&mut self, half: Half, cx: &Context<'_>) -> Poll<()> {
         if !self.output_has_ended {
             let mut cx = self.wakers.register(half, cx);
-            // Whether it fails makes no difference: both sides have said everything.
+            // A failure makes no difference: both sides have said everything.
             let _ = ready!(Pin::new(&mut self.io).poll_shutdown(&mut cx));
             self.output_has_ended = true;
         }

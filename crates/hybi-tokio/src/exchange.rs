@@ -1,4 +1,4 @@
-//! What handshakes have in common: writing, and reading until there is an answer.
+//! The loop of all handshakes: writes, and reads until there is an answer.
 
 use std::future::poll_fn;
 use std::io;

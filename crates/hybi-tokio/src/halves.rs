@@ -41,7 +41,7 @@ pub struct Writer<S, R> {
     shared: Arc<Shared<S, R>>,
 }
 
-/// What both halves use. It is locked while one of them polls, and never while one waits.
+/// The state of both halves. It is locked while one of them polls, and never while one waits.
 struct Shared<S, R> {
     state: Mutex<State<S, R>>,
 }

@@ -1,4 +1,4 @@
-//! What is kept of the opening handshake.
+//! The results of the opening handshake that are kept.
 
 use hybi::handshake::{Acceptance, Response};
 

@@ -9,7 +9,7 @@ use crate::error::{Error, IoFailure};
 
 /// Sends while an event is lent out, in [`receive_with`](crate::WebSocket::receive_with).
 ///
-/// What it sends is queued. The next call that receives, sends or flushes writes it.
+/// It queues messages. The next call that receives, sends or flushes writes them.
 pub struct Outgoing<'a, R> {
     connection: &'a mut Connection<R>,
     out: &'a mut Outbox,

@@ -2,7 +2,7 @@
 
 use hybi::{Connection, Inbox, Outbox};
 
-/// What a [`WebSocket`](crate::WebSocket) consists of. [`WebSocket::into_parts`] returns it.
+/// The parts of a [`WebSocket`](crate::WebSocket), as [`WebSocket::into_parts`] returns them.
 ///
 /// [`WebSocket::into_parts`]: crate::WebSocket::into_parts
 #[derive(Debug)]

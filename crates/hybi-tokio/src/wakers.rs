@@ -30,7 +30,7 @@ pub(crate) enum Wakers {
     /// Two may.
     Two {
         halves: Arc<Halves>,
-        /// What the stream gets.
+        /// The waker that the stream gets.
         waker: Waker,
     },
 }

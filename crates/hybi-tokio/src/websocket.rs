@@ -45,7 +45,7 @@ use crate::wakers::Half;
 pub struct WebSocket<S, R> {
     driver: Driver<S, R>,
     opening: Opening,
-    /// Whether the stream of messages has returned its last error or its end.
+    /// The stream of messages has returned its last error or its end.
     is_terminated: bool,
 }
 
