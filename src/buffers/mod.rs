@@ -5,6 +5,7 @@
 //! [`Outbox`] writes headers and masks payloads. Neither reads or writes by itself; sockets are the
 //! caller's.
 
+mod copy;
 mod inbox;
 mod outbox;
 mod queue;

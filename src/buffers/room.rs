@@ -2,6 +2,7 @@
 
 use alloc::vec::Vec;
 
+use super::copy::{append, copy};
 use crate::frame::{EncodedHeader, LengthForm, Mask};
 
 /// The longest payload whose length fits into the second byte of a header (RFC 6455 §5.2).
@@ -97,6 +98,17 @@ impl Room {
         self.end = self.bytes.len();
     }
 
+    /// The same for what follows a header.
+    fn append_payload(&mut self, bytes: &[u8]) {
+        if let Some(to) = self.free(bytes.len()) {
+            copy(bytes, to);
+            self.end = self.end.wrapping_add(bytes.len());
+        } else {
+            append(bytes, self.reserve(bytes.len()));
+            self.end = self.bytes.len();
+        }
+    }
+
     pub(super) fn append_masked(&mut self, mask: &mut Mask, bytes: &[u8]) {
         if let Some(to) = self.free(bytes.len()) {
             mask.copy(bytes, to);
@@ -131,10 +143,7 @@ impl Room {
     fn append_longer_frame(&mut self, first: u8, payload: &[u8], key: Option<[u8; 4]>) {
         let is_done = match (u16::try_from(payload.len()).map(u16::to_be_bytes), key) {
             _ if payload.len() <= SHORT_PAYLOAD_MAX => false,
-            (Ok([l1, l0]), None) => {
-                let copy = |from: &[u8], to: &mut [u8]| to.copy_from_slice(from);
-                self.append_if_room([first, 126, l1, l0], payload, copy)
-            }
+            (Ok([l1, l0]), None) => self.append_if_room([first, 126, l1, l0], payload, copy),
             (Ok([l1, l0]), Some(key)) => {
                 let mask = |from: &_, to: &mut _| Mask::new(key).copy(from, to);
                 let [k0, k1, k2, k3] = key;
@@ -158,7 +167,7 @@ impl Room {
         }
         self.append_header(first, payload.len(), key);
         match key {
-            None => self.append(payload),
+            None => self.append_payload(payload),
             Some(key) => self.append_masked(&mut Mask::new(key), payload),
         }
     }
