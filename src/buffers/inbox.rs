@@ -10,16 +10,16 @@ use crate::length::in_memory;
 /// How many bytes to read when no long frame is in progress: enough for many small messages, and
 /// few enough to be in the nearest cache when they are unmasked.
 const IDLE: usize = 17 << 10;
-/// How many bytes to read from a peer that fills this room again and again. Fewer system calls are
-/// then worth more than the nearest cache.
-const BUSY: usize = 64 << 10;
+/// How many bytes to read from a peer that fills this room again and again: two messages of 64 KiB
+/// with their headers. Fewer system calls are then worth more than the nearest cache.
+const BUSY: usize = 130 << 10;
 /// How many bytes of a long frame to read at once, at most: few enough to be in the second cache
 /// when they are unmasked, and so many that a system call hardly counts.
 const LONG: usize = 256 << 10;
 /// Fewer bytes than this are not worth a read of their own.
 const SMALL: usize = 4 << 10;
 /// A larger buffer is freed when it is no longer needed.
-const KEPT: usize = 128 << 10;
+const KEPT: usize = 192 << 10;
 /// A larger buffer is no longer needed if so many reads in a row had little use for it. The next
 /// long message then has to come within that many reads, or it pays for a new buffer.
 const KEPT_FOR: u8 = 8;
@@ -50,12 +50,12 @@ const IN_PLACE_MAX: usize = 16 << 20;
 ///
 /// # How much it reads and keeps
 ///
-/// The room is 17 KiB, and up to 64 KiB as long as the peer fills it with every read. While a long
+/// The room is 17 KiB, and up to 130 KiB as long as the peer fills it with every read. While a long
 /// message is in progress, it is the missing part of the message, which is lent out of the inbox
 /// uncopied; see [`Input::in_place_up_to`].
 ///
 /// The memory grows with the bytes that have arrived, at most by a constant factor, and never by a
-/// length that was only announced. A buffer of more than 128 KiB is kept for further long messages;
+/// length that was only announced. A buffer of more than 192 KiB is kept for further long messages;
 /// it is freed after eight reads in a row that had little use for it. If each connection has an
 /// inbox of its own, call [`shrink`](Self::shrink) when one falls idle: it frees all of it.
 ///
@@ -186,7 +186,8 @@ impl Inbox {
         let n = n.min(self.room);
         if n >= self.usual_room {
             self.usual_room = self.usual_room.saturating_mul(2).min(BUSY);
-        } else if n < SMALL {
+        } else if (1..SMALL).contains(&n) {
+            // A read of nothing would have had to wait: it says nothing about the peer.
             self.usual_room = IDLE;
         }
         self.room = self.room.saturating_sub(n);
@@ -357,8 +358,10 @@ mod tests {
             inbox.clear();
             room
         };
-        assert_eq!([0; 5].map(|_| read(usize::MAX)), [IDLE, 2 * IDLE, BUSY, BUSY, BUSY]);
+        let rooms = [IDLE, 2 * IDLE, 4 * IDLE, BUSY, BUSY];
+        assert_eq!([0; 5].map(|_| read(usize::MAX)), rooms);
         assert_eq!(read(SMALL), BUSY); // not yet a pause
+        assert_eq!(read(0), BUSY); // a read that would have had to wait says nothing
         assert_eq!(read(SMALL - 1), BUSY);
         assert_eq!(read(1), IDLE);
     }

@@ -50,8 +50,8 @@ pub fn table(report: &Report, workloads: &[Workload]) -> String {
             let met = if beside <= IDLE_BYTES_MAX { "met" } else { "missed" };
             let _ = writeln!(
                 table,
-                "\nThe heap of {what} has {beside} bytes beside its stream and task, which have {task}. \
-                 At most {IDLE_BYTES_MAX}: {met}."
+                "\nThe heap of {what} has {beside} bytes\n\
+                 beside its stream and task, which have {task}. At most {IDLE_BYTES_MAX}: {met}."
             );
         }
     }

@@ -263,6 +263,7 @@ impl<S, R: Role> Driver<S, R> {
         encode: impl FnOnce(&mut Connection<R>, &mut Outbox) -> Result<(), UsageError>,
     ) -> Result<(), Error> {
         self.check_stream()?;
+        spare::lend(&mut self.out);
         encode(&mut self.connection, &mut self.out).map_err(|error| self.explain(error))
     }
 
@@ -523,7 +524,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> Driver<S, R> {
             self.drop_output(); // nothing may follow half a frame
             self.wakers.wake_all(); // the other half waits to write, too
         }
-        self.out.shrink_to(spare::OUT_KEPT); // whoever only sends may never know that it is idle
+        if half == Half::Writer {
+            // Whoever only sends may never know that it is idle.
+            spare::take_back(&mut self.out);
+        }
         Poll::Ready(())
     }
 

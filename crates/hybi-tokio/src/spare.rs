@@ -8,8 +8,9 @@ use std::cell::{Cell, RefCell};
 
 use hybi::{Inbox, Outbox};
 
-/// How much memory for output is kept for the next messages.
-pub(crate) const OUT_KEPT: usize = 64 << 10;
+/// How much memory for output is kept for the next messages: enough for two of 64 KiB with their
+/// headers.
+pub(crate) const OUT_KEPT: usize = 130 << 10;
 
 thread_local! {
     static SPARE: Cell<Option<Box<Inbox>>> = const { Cell::new(None) };
@@ -34,18 +35,26 @@ pub(crate) fn give_back(inbox: Box<Inbox>) -> Option<Box<Inbox>> {
     None
 }
 
-/// Lends the thread's memory for output, if nothing is unsent.
+/// Lends the thread's memory for output, if there is none and nothing is unsent.
 pub(crate) fn lend(out: &mut Outbox) {
+    if out.capacity() == 0 {
+        swap(out);
+    }
+}
+
+/// Takes the memory for output back, if nothing is unsent. Nothing is left then.
+pub(crate) fn take_back(out: &mut Outbox) {
+    if out.capacity() > 0 {
+        out.shrink_to(OUT_KEPT);
+        swap(out);
+        out.shrink_to(0); // what the thread has got since
+    }
+}
+
+fn swap(out: &mut Outbox) {
     let _ = OUT.try_with(|spare| {
         if let Ok(spare) = &mut spare.try_borrow_mut() {
             out.swap_memory(spare);
         }
     });
-}
-
-/// Takes the memory for output back, if nothing is unsent. Nothing is left then.
-pub(crate) fn take_back(out: &mut Outbox) {
-    out.shrink_to(OUT_KEPT);
-    lend(out);
-    out.shrink_to(0); // what the thread has got since
 }

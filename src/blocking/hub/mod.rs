@@ -98,7 +98,7 @@ const WAKE_WITHIN: Duration = Duration::from_secs(1);
 ///
 /// [`HubConfig`] has the bounds. With the defaults there are at most 1,000 connections. Together
 /// they have at most 128 MiB for the messages that they are sending. Beside that, each has at most
-/// 128 KiB for a short message, 128 KiB of unread input, the messages in its queue (1 MiB), the one
+/// 128 KiB for a short message, 192 KiB of unread input, the messages in its queue (1 MiB), the one
 /// that is being written, and two threads. A `Prepared` that is compressed may count twice.
 /// Compression adds some 460 kB for each. An idle connection without it holds at most 2 KiB and the
 /// stacks of its threads.

@@ -148,8 +148,8 @@ fn after_a_large_message_the_memory_is_what_it_was() {
             assert!(poll_once(ws.receive()).is_pending());
             forget(&peer);
             let kept = LIVE.get() - before;
-            // The buffers of the thread may have grown to what a busy peer gets.
-            assert!(kept <= (64 << 10) + 512, "{kept} bytes after {len}");
+            // The buffers of the thread have grown to what a busy peer gets.
+            assert!(kept <= (200 << 10) + 512, "{kept} bytes after {len}");
         }
     }
     check::<Server>();
@@ -158,18 +158,23 @@ fn after_a_large_message_the_memory_is_what_it_was() {
 
 /// The reader waits in another task, and does not learn that the writer has become idle.
 #[test]
-fn after_a_large_message_a_writing_half_keeps_little() {
+fn after_a_message_a_writing_half_keeps_nothing() {
     let runtime = paused();
     let _entered = runtime.enter();
-    let (ws, peer) = open::<Server>();
-    let (mut reader, mut writer) = ws.split();
-    assert!(poll_once(reader.receive()).is_pending());
-    forget(&peer);
-    let before = LIVE.get();
-    settle(writer.send(&vec![0; 16 << 20][..])).unwrap();
-    forget(&peer);
-    let kept = LIVE.get() - before;
-    assert!(kept <= (64 << 10) + 512, "{kept} bytes");
+    let mut open_halves = Vec::new();
+    for len in [16 << 20, 1000, 16 << 20, 64 << 10] {
+        let (ws, peer) = open::<Server>();
+        let (mut reader, mut writer) = ws.split();
+        assert!(poll_once(reader.receive()).is_pending());
+        forget(&peer);
+        let opened = LIVE.get();
+        settle(writer.send(&vec![0; len][..])).unwrap();
+        forget(&peer);
+        let kept = LIVE.get() - opened;
+        // The first fills the buffer of the thread.
+        assert!(open_halves.is_empty() || kept <= 0, "{kept} bytes after {len}");
+        open_halves.push((reader, writer));
+    }
 }
 
 /// A message does not keep the buffer that it was read into.

@@ -173,7 +173,7 @@ async fn a_peer_that_is_not_read_and_takes_nothing_is_given_up_while_a_send_wait
             let (mut ws, peer) = open::<R>();
             peer.stop_taking();
             peer.deliver(incoming::<R>(0x82, "first"));
-            peer.deliver(incoming::<R>(0x82, [0; 100_000]));
+            peer.deliver(incoming::<R>(0x82, [0; 500_000]));
             if call > 0 {
                 ws.feed(&[0; 100_000][..]).await.unwrap();
             }
@@ -197,7 +197,7 @@ async fn a_peer_that_is_not_read_and_takes_nothing_is_given_up_while_a_send_wait
             }
             // Little of it was read ahead.
             let unread = peer.unread_len();
-            assert!(unread >= 100_000 - (16 << 10) - (64 << 10), "{unread}");
+            assert!(unread >= 500_000 - (16 << 10) - (130 << 10), "{unread}");
             assert_eq!(ws.receive().await.unwrap(), None);
             assert_eq!(ws.closed(), Some(&DEAD));
         }
