@@ -15,9 +15,13 @@ mod common;
 #[path = "../../../../tests/common/counting.rs"]
 mod counting;
 mod end;
+#[cfg(feature = "http2")]
+mod http2;
 mod messages;
 mod plan;
 mod raw;
+#[cfg(feature = "rustls")]
+mod tls;
 
 use std::collections::HashMap;
 use std::future::Future;
@@ -79,7 +83,7 @@ impl Crowd {
     fn spawn_with_handshake<S: Io, T: Io>(&mut self, near: S, far: T) {
         let leaving = Leaving::pair(&mut self.random);
         let config = self.config();
-        let terms = config.clone();
+        let terms = config;
         self.spawn(
             leaving,
             move |random| async move {
@@ -198,7 +202,7 @@ fn check(leaving: [Leaving; 2], client: &Report, server: &Report) {
 
 /// Runs `start` with each seed in a runtime of its own, and compares what there is before and
 /// after.
-fn check_runs(name: &str, has_threads: bool, start: impl Start) {
+fn check_runs(name: &str, count: u64, has_threads: bool, start: impl Start) {
     if std::env::var_os("STRESS_CHILD").is_none() {
         return run_in_a_process_of_its_own(name);
     }
@@ -206,7 +210,7 @@ fn check_runs(name: &str, has_threads: bool, start: impl Start) {
         Some(seed) => seed..seed + 1,
         None => 0..number("STRESS_RUNS").unwrap_or(1),
     };
-    let count = number("STRESS_CONNECTIONS").unwrap_or(1_000) as usize;
+    let count = number("STRESS_CONNECTIONS").unwrap_or(count) as usize;
     // What is made once and stays.
     run(u64::MAX, 50.min(count), has_threads, start);
     let before = (ALL_LIVE.load(SeqCst), descriptors());
@@ -316,14 +320,22 @@ async fn over_tcp(crowd: &mut Crowd, count: usize) {
 
 #[test]
 fn a_thousand_connections_lose_nothing_and_leave_nothing() {
-    check_runs("a_thousand_connections_lose_nothing_and_leave_nothing", true, over_tcp);
+    check_runs("a_thousand_connections_lose_nothing_and_leave_nothing", 1_000, true, over_tcp);
 }
 
 #[test]
-fn a_thousand_connections_in_one_thread_lose_nothing_and_leave_nothing() {
-    check_runs(
-        "a_thousand_connections_in_one_thread_lose_nothing_and_leave_nothing",
-        false,
-        over_tcp,
-    );
+fn nor_do_they_in_one_thread() {
+    check_runs("nor_do_they_in_one_thread", 1_000, false, over_tcp);
+}
+
+#[cfg(feature = "rustls")]
+#[test]
+fn nor_do_a_hundred_over_tls() {
+    check_runs("nor_do_a_hundred_over_tls", 100, true, tls::start);
+}
+
+#[cfg(feature = "http2")]
+#[test]
+fn nor_do_a_hundred_over_http2() {
+    check_runs("nor_do_a_hundred_over_http2", 100, true, http2::start);
 }
