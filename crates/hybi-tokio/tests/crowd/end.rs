@@ -211,11 +211,10 @@ impl End {
             Leaving::Reset | Leaving::Drop => return None,
             Leaving::Terminate => return Some(ws.terminate(FOREVER).await),
             Leaving::Close(code) => {
+                // If both ends waited until all is written, and did not receive, that could take
+                // until the deadline for closing.
                 let close = WebSocket::close(&mut ws, CloseCode::new(code).unwrap(), "");
-                match self.random.one_in(2) {
-                    true => drop(within(self.random.below(4), close).await),
-                    false => drop(close.await),
-                }
+                drop(within(self.random.below(20), close).await);
             }
             Leaving::Wait => {}
         }
