@@ -87,6 +87,13 @@ impl Log {
     pub(crate) fn note(&mut self, sent: Sent, is_certain: bool) {
         self.sent.push(Sent { is_certain, ..sent });
     }
+
+    /// Notes that the last message was sent for certain.
+    pub(crate) fn confirm(&mut self) {
+        if let Some(last) = self.sent.last_mut() {
+            last.is_certain = true;
+        }
+    }
 }
 
 impl Got {

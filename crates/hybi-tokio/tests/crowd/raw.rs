@@ -11,7 +11,7 @@ use tokio::select;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use crate::common::Random;
-use crate::messages::{Got, Log, NUMBER_LEN, Sent, UNASKED, check_pong, random_len};
+use crate::messages::{Got, Log, Sent, UNASKED, check_pong, random_len};
 use crate::plan::{Io, Leaving, Report, pause};
 
 /// What the reading part tells the writing part.
@@ -133,12 +133,11 @@ impl<W: AsyncWrite + Unpin> Writing<W> {
     async fn message(&mut self) -> io::Result<()> {
         let (is_text, len) = (self.random.one_in(2), random_len(&mut self.random));
         let (message, sent) = self.log.message(is_text, len);
-        let result = self.fragments(&message, sent).await;
-        // It may have arrived although the last write failed.
-        if result.is_ok() || sent.len >= NUMBER_LEN {
-            self.log.note(sent, result.is_ok());
-        }
-        result
+        // If this fails or is dropped, all of it may be on the way.
+        self.log.note(sent, false);
+        self.fragments(&message, sent).await?;
+        self.log.confirm();
+        Ok(())
     }
 
     async fn fragments(&mut self, message: &Message, sent: Sent) -> io::Result<()> {
