@@ -146,12 +146,12 @@ pub(crate) fn check_arrived(sent: &[Sent], got: &[Got], is_all: bool) {
 
 /// A length: often short, sometimes long.
 pub(crate) fn random_len(random: &mut Random) -> usize {
-    match random.below(16) {
+    match random.below(32) {
         0 => 0,
-        1 => random.below(NUMBER_LEN),
-        2..10 => random.below(200),
-        10..14 => random.below(5_000),
-        14 => random.below(40_000),
+        1..3 => random.below(NUMBER_LEN),
+        3..22 => random.below(200),
+        22..30 => random.below(3_000),
+        30 => random.below(20_000),
         _ => random.below(LEN_MAX),
     }
 }
