@@ -302,8 +302,9 @@ async fn connect(random: &mut Random, count: usize) -> Vec<(TcpStream, TcpStream
 fn socket(is_small: bool) -> TcpSocket {
     let socket = TcpSocket::new_v4().unwrap();
     if is_small {
-        socket.set_send_buffer_size(4_096).unwrap();
-        socket.set_recv_buffer_size(4_096).unwrap();
+        // With less, Linux drops segments (`RcvPruned`), and TCP waits long before it tries again.
+        socket.set_send_buffer_size(16 << 10).unwrap();
+        socket.set_recv_buffer_size(32 << 10).unwrap();
     }
     socket
 }
