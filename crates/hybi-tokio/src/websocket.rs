@@ -369,6 +369,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> WebSocket<S, R> {
     /// receiving until `None`; messages that the peer sent before its own Close frame still
     /// arrive. To wait for the end without receiving, use [`terminate`](Self::terminate).
     ///
+    /// It reads little. If the peer does not read before this side does, both wait until that
+    /// deadline. If much may be unsent, receive [in another task](Self::split), or drop this call
+    /// and receive: that writes the rest.
+    ///
     /// A second call sends nothing more.
     ///
     /// # Cancel safety
