@@ -200,7 +200,7 @@ fn serve(setting: &str, pieces: &mut dyn Iterator<Item = &[u8]>) -> Outcome {
 
 #[test]
 fn requests_of_the_suite() {
-    let rows = rows(include_str!("handshake/server.txt"), REQUEST, "Host");
+    let rows = rows(include_str!("../../crates/hybi-conform/src/handshake/server.txt"), REQUEST, "Host");
     assert_eq!(rows.len(), 200);
     for row in rows {
         let out = check(&row, |pieces| serve(row.setting, pieces));
@@ -296,7 +296,7 @@ fn refused_by(refusal: &Refusal) -> String {
 
 #[test]
 fn responses_of_the_suite() {
-    let rows = rows(include_str!("handshake/client.txt"), RESPONSE, "Upgrade");
+    let rows = rows(include_str!("../../crates/hybi-conform/src/handshake/client.txt"), RESPONSE, "Upgrade");
     assert_eq!(rows.len(), 106);
     for row in rows {
         if row.setting == "deflate" && cfg!(not(feature = "deflate")) {

@@ -3,6 +3,7 @@
 mod handshake;
 #[path = "../common/sources.rs"]
 mod sources;
+#[path = "../../crates/hybi-conform/src/autobahn/mod.rs"]
 mod suite;
 mod traceability;
 
@@ -228,7 +229,7 @@ fn wrong_endpoints_do_not_pass() {
 /// The ids are those of the original, each once; `ids.txt` lists them.
 #[test]
 fn the_cases_are_the_517_of_autobahn() {
-    let want: Vec<&str> = include_str!("ids.txt").lines().collect();
+    let want: Vec<&str> = include_str!("../../crates/hybi-conform/src/autobahn/ids.txt").lines().collect();
     let got: Vec<String> = CATEGORIES.into_iter().flat_map(cases).map(|case| case.id).collect();
     assert_eq!(got.len(), 517);
     assert_eq!(

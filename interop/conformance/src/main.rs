@@ -7,7 +7,7 @@
 //!
 //! It shows that the suite can fail, and is an example of how to run it against another implementation.
 
-#[path = "../../../tests/conformance/suite/mod.rs"]
+#[path = "../../../crates/hybi-conform/src/autobahn/mod.rs"]
 mod suite;
 
 use std::cell::RefCell;

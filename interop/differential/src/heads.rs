@@ -86,9 +86,9 @@ pub struct Head {
 impl Heads {
     pub fn new() -> Self {
         Self {
-            server: edits(include_str!("../../../tests/conformance/handshake/server.txt"), "any"),
+            server: edits(include_str!("../../../crates/hybi-conform/src/handshake/server.txt"), "any"),
             client: edits(
-                include_str!("../../../tests/conformance/handshake/client.txt"),
+                include_str!("../../../crates/hybi-conform/src/handshake/client.txt"),
                 SUBPROTOCOL,
             ),
         }

@@ -54,7 +54,7 @@ impl Case {
 
 pub(super) fn cases(key: &str) -> Vec<Case> {
     let (mut cases, mut setting) = (Vec::new(), ("", ""));
-    let lines = include_str!("connect.txt").lines();
+    let lines = include_str!("../../../crates/hybi-conform/src/handshake/connect.txt").lines();
     for line in lines.filter(|line| !line.is_empty() && !line.starts_with('#')) {
         let columns: Vec<_> = line.split(" | ").map(str::trim).collect();
         let [id, edits, verdict, section, ref mark @ ..] = columns[..] else {

@@ -67,7 +67,7 @@ fn fields_of(map: &HeaderMap) -> Fields {
 #[test]
 fn requests_from_http_types() {
     let mut run = 0;
-    for row in rows(include_str!("server.txt"), REQUEST, "Host") {
+    for row in rows(include_str!("../../../crates/hybi-conform/src/handshake/server.txt"), REQUEST, "Host") {
         let request = Cut::of_request(&row).as_ref().and_then(request_of);
         assert_eq!(request.is_some(), row.doors == Doors::All, "{}: its last column", row.id);
         let Some(request) = request else { continue };
@@ -95,7 +95,7 @@ fn requests_from_http_types() {
 #[test]
 fn responses_from_http_types() {
     let mut run = 0;
-    for row in rows(include_str!("client.txt"), RESPONSE, "Upgrade") {
+    for row in rows(include_str!("../../../crates/hybi-conform/src/handshake/client.txt"), RESPONSE, "Upgrade") {
         let response = Cut::of_response(&row)
             .and_then(|(status, cut)| Some((status, response_of(status, &cut)?)));
         assert_eq!(response.is_some(), row.doors == Doors::All, "{}: its last column", row.id);

@@ -4,7 +4,7 @@
 
 #[path = "../common/mod.rs"]
 mod common;
-#[path = "../../../../tests/conformance/suite/mod.rs"]
+#[path = "../../../hybi-conform/src/autobahn/mod.rs"]
 mod suite;
 
 use std::cell::RefCell;
