@@ -1,144 +1,27 @@
-//! The opening handshake, which Autobahn does not test: `handshake/server.txt` and
-//! `handshake/client.txt`, run against hybi whole, byte by byte and cut at seven.
+//! The opening handshake, which Autobahn does not test: `server.txt` and `client.txt` of
+//! `hybi-conform`, run against hybi whole, byte by byte and cut at seven.
 
 mod connect;
 #[cfg(feature = "http")]
 mod http_types;
 mod parts;
 
-use std::collections::BTreeSet;
-
 use hybi::handshake::{
     Acceptance, Answer, ClientRequest, HeadLimits, Refusal, RequestError, ResponseError,
     ServerHandshakeError,
 };
 use hybi::{ClientHandshake, Input, Outbox, ServerHandshake, Uri};
-
-/// RFC 6455 §1.2.
-const REQUEST: &str = "GET /chat HTTP/1.1\r\nHost: server.example.com\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-    Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nOrigin: http://example.com\r\n\
-    Sec-WebSocket-Protocol: chat, superchat\r\nSec-WebSocket-Version: 13\r\n\r\n";
-/// RFC 6455 §1.3, §1.2.
-const RESPONSE: &str = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-    Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\nSec-WebSocket-Protocol: chat\r\n\r\n";
+use hybi_conform::handshake::{Doors, Head, requests, responses};
 
 /// What follows a head that opens a connection, for whoever comes next.
 const BEHIND: &[u8] = b"\x81\x80";
-
-struct Row {
-    id: &'static str,
-    /// The last `key: value` line.
-    setting: &'static str,
-    bytes: Vec<u8>,
-    verdict: &'static str,
-    doors: Doors,
-}
-
-/// How a case can come in, as its last column says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Doors {
-    Bytes,
-    BytesAndLists,
-    All,
-}
-
-/// Reads the last column.
-fn doors(id: &str, mark: &[&str]) -> Doors {
-    match mark {
-        [] => Doors::All,
-        [mark] if mark.starts_with("bytes: ") => Doors::Bytes,
-        [mark] if mark.starts_with("not http: ") => Doors::BytesAndLists,
-        _ => panic!("{id}: {mark:?}?"),
-    }
-}
-
-/// Reads a file of cases; `plus` adds behind the line that begins with `plus_behind`.
-fn rows(file: &'static str, good: &str, plus_behind: &str) -> Vec<Row> {
-    let (mut rows, mut setting) = (Vec::new(), "");
-    for line in file.lines().filter(|line| !line.is_empty() && !line.starts_with('#')) {
-        let columns: Vec<_> = line.split(" | ").map(str::trim).collect();
-        let [id, edit, verdict, section, ref mark @ ..] = columns[..] else {
-            setting = line.split_once(": ").unwrap_or_else(|| panic!("not a case: {line}")).1;
-            continue;
-        };
-        let doors = doors(id, mark);
-        assert!(section.starts_with("RFC "), "{id}: no section");
-        let (edit, by) = edit.split_once(' ').unwrap_or((edit, ""));
-        let replaced = |begins: &str, by: &[u8]| {
-            assert!(
-                good.contains(&format!("\r\n{begins}")) || good.starts_with(begins),
-                "{id}: {begins}"
-            );
-            let lines = good.split_inclusive("\r\n").map(str::as_bytes);
-            lines
-                .flat_map(|old| if old.starts_with(begins.as_bytes()) { by } else { old })
-                .copied()
-                .collect()
-        };
-        let first_word = good.split(' ').next().unwrap();
-        let bytes = match edit {
-            "raw" => unescape(by),
-            "start" => replaced(first_word, &unescape(by)),
-            "line" => {
-                let (name, by) = by.split_once(' ').unwrap_or((by, ""));
-                replaced(&format!("{name}:"), &unescape(by))
-            }
-            "plus" | "plus\\x20" => {
-                let old =
-                    good.split_inclusive("\r\n").find(|old| old.starts_with(plus_behind)).unwrap();
-                replaced(plus_behind, &[old.as_bytes(), &unescape(by)].concat())
-            }
-            _ => panic!("{id}: {edit}?"),
-        };
-        rows.push(Row { id, setting, bytes, verdict, doors });
-    }
-    let ids: BTreeSet<_> = rows.iter().map(|row| row.id).collect();
-    assert_eq!(ids.len(), rows.len(), "an id twice");
-    rows
-}
-
-/// The escapes that the files explain.
-fn unescape(text: &str) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    let mut rest = text;
-    while let Some(first) = rest.chars().next() {
-        rest = &rest[first.len_utf8()..];
-        match first {
-            '\\' => {
-                let (escape, behind) = rest.split_at(1);
-                rest = behind;
-                bytes.push(match escape {
-                    "r" => b'\r',
-                    "n" => b'\n',
-                    "t" => b'\t',
-                    "0" => 0,
-                    "\\" => b'\\',
-                    "x" => {
-                        let (hex, behind) = rest.split_at(2);
-                        rest = behind;
-                        u8::from_str_radix(hex, 16).unwrap()
-                    }
-                    _ => panic!("\\{escape}?"),
-                });
-            }
-            '{' => {
-                let (repeated, behind) = rest.split_once('}').unwrap();
-                rest = behind;
-                let (count, repeated) = repeated.split_once(':').unwrap();
-                bytes.extend(unescape(repeated).repeat(count.parse().unwrap()));
-            }
-            _ => bytes.extend_from_slice(first.encode_utf8(&mut [0; 4]).as_bytes()),
-        }
-    }
-    bytes
-}
 
 /// The verdict in the words of the file, what was written, and how many bytes were left behind a
 /// good head.
 type Outcome = (String, Vec<u8>, usize);
 
 #[track_caller]
-fn check(row: &Row, run: impl Fn(&mut dyn Iterator<Item = &[u8]>) -> Outcome) -> Vec<u8> {
+fn check(row: &Head, run: impl Fn(&mut dyn Iterator<Item = &[u8]>) -> Outcome) -> Vec<u8> {
     let good = matches!(row.verdict, "open");
     let bytes = [&row.bytes[..], if good { BEHIND } else { b"" }].concat();
     let whole = run(&mut [&bytes[..]].into_iter());
@@ -200,7 +83,7 @@ fn serve(setting: &str, pieces: &mut dyn Iterator<Item = &[u8]>) -> Outcome {
 
 #[test]
 fn requests_of_the_suite() {
-    let rows = rows(include_str!("../../crates/hybi-conform/src/handshake/server.txt"), REQUEST, "Host");
+    let rows = requests();
     assert_eq!(rows.len(), 200);
     for row in rows {
         let out = check(&row, |pieces| serve(row.setting, pieces));
@@ -296,7 +179,7 @@ fn refused_by(refusal: &Refusal) -> String {
 
 #[test]
 fn responses_of_the_suite() {
-    let rows = rows(include_str!("../../crates/hybi-conform/src/handshake/client.txt"), RESPONSE, "Upgrade");
+    let rows = responses();
     assert_eq!(rows.len(), 106);
     for row in rows {
         if row.setting == "deflate" && cfg!(not(feature = "deflate")) {

@@ -1,4 +1,4 @@
-//! The handshake in the types of the `http` crate, beyond the cases in `conformance/handshake/`.
+//! The handshake in the types of the `http` crate, beyond the cases in `hybi-conform`.
 
 use http::header::{AUTHORIZATION, COOKIE, HOST, SET_COOKIE};
 use http::{HeaderValue, Method, StatusCode, Version};

@@ -1,2 +1,47 @@
-//! The cases with which hybi is tested, for any implementation of WebSocket (RFC 6455).
+//! The cases that decide whether an implementation of WebSocket (RFC 6455) does what it should, and
+//! the machine that runs one of them. The command `hybi-conform` drives it over sockets; the tests
+//! of hybi and hybi-tokio drive it in memory.
+//!
+//! Nothing here does I/O, knows the time, or uses hybi: a fault of hybi's cannot hide itself. What
+//! is sent is written byte by byte, also where it is illegal. What comes back is read by a decoder
+//! of its own.
+//!
+//! - [`cases`] makes the cases of a [`Group`]. A [`Case`] knows its id, what it sends, what it
+//!   expects, and the section of the RFC that decides.
+//! - A [`Tester`] runs one case against one [`Role`]: bytes in, bytes out, and an [`Outcome`].
+//! - [`memory`] is for implementations that do no I/O: it needs no driver.
+//!
+//! # Example
+//!
+//! ```
+//! use hybi_conform::{Group, Role, Size, Target, Tester, cases};
+//!
+//! let case = cases(Group::Autobahn, Size::Reduced).next().unwrap();
+//! assert_eq!((case.id(), case.section()), ("1.1.1", "RFC 6455 §5.6"));
+//! // A server is tested, so the tester is the client, and speaks first.
+//! let tester = Tester::of_server(&case, &Target::new("localhost:9001", "/"));
+//! assert!(case.tests(Role::Server));
+//! assert!(tester.output().starts_with(b"GET / HTTP/1.1\r\nHost: localhost:9001\r\n"));
+//! ```
 #![forbid(unsafe_code)]
+
+mod autobahn;
+mod case;
+mod deflate;
+pub mod handshake;
+mod http;
+mod log;
+pub mod memory;
+mod opening;
+mod outcome;
+mod random;
+mod script;
+mod tester;
+mod wire;
+
+pub use case::{Case, Group, Level, Role, Size, cases};
+pub use log::{Direction, Entry, WireLog};
+pub use opening::{Request, Target};
+pub use outcome::{Outcome, Verdict};
+pub use random::Pieces;
+pub use tester::{Next, Patience, Tester};

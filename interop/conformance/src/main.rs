@@ -1,5 +1,5 @@
-//! The cases of `tests/conformance` against tungstenite, over streams in memory: prints every case whose verdict is
-//! not `OK`, and the counts. It has no expectations: a difference is for `docs/evidence/autobahn.md`.
+//! The cases of `hybi-conform` against tungstenite, over streams in memory: prints every case whose verdict is not
+//! `OK`, and the counts. It has no expectations: a difference is for `docs/evidence/autobahn.md`.
 //!
 //! ```sh
 //! cd interop/conformance && cargo run --release
@@ -7,15 +7,13 @@
 //!
 //! It shows that the suite can fail, and is an example of how to run it against another implementation.
 
-#[path = "../../../crates/hybi-conform/src/autobahn/mod.rs"]
-mod suite;
-
 use std::cell::RefCell;
 use std::collections::{BTreeMap, VecDeque};
 use std::io::{self, Read, Write};
 use std::rc::Rc;
 
-use suite::{BOTH, CATEGORIES, Endpoint, Implementation, Role, Transport, Verdict, cases, run};
+use hybi_conform::memory::{Endpoint, Implementation, Transport, run};
+use hybi_conform::{Group, Outcome, Role, Size, Verdict, cases};
 use tungstenite::{Error, Message, WebSocket, protocol};
 
 struct Tungstenite;
@@ -97,33 +95,29 @@ impl Endpoint for Echo {
 }
 
 fn main() {
-    for role in BOTH {
+    for role in Role::BOTH {
         let mut counts = BTreeMap::<String, usize>::new();
-        for case in CATEGORIES.into_iter().flat_map(cases) {
-            // The worst of its ways, in the order of the variants.
-            let (pieces, verdict) = case
+        for case in cases(Group::Autobahn, Size::Reduced) {
+            // The worst of its ways.
+            let worst = case
                 .ways()
                 .into_iter()
                 .map(|pieces| (pieces, run(&Tungstenite, role, &case, pieces)))
-                .max_by_key(|(_, verdict)| rank(verdict))
-                .expect("there is at least one way");
-            let name = verdict.to_string().split(':').next().unwrap_or_default().to_owned();
-            *counts.entry(name).or_default() += 1;
-            if rank(&verdict) > 1 && verdict != Verdict::Unimplemented {
-                println!("{role:?} {} ({pieces:?}): {verdict}", case.id);
+                .max_by_key(|(_, outcome)| rank(outcome));
+            let Some((pieces, outcome)) = worst else { continue };
+            let name = match (outcome.verdict(), outcome.strict) {
+                (tolerant, strict) if tolerant == strict => tolerant.to_string(),
+                (tolerant, strict) => format!("{tolerant} (strictly {strict})"),
+            };
+            if outcome.verdict() >= Verdict::NonStrict || outcome.strict == Verdict::Failed {
+                println!("{role:?} {} ({pieces:?}): {outcome}", case.id());
             }
+            *counts.entry(name).or_default() += 1;
         }
         println!("tungstenite as {role:?}: {counts:?}");
     }
 }
 
-fn rank(verdict: &Verdict) -> u8 {
-    match verdict {
-        Verdict::Ok => 0,
-        Verdict::NoCloseFrame => 1,
-        Verdict::Unimplemented => 2,
-        Verdict::Informational(_) => 3,
-        Verdict::NonStrict(_) => 4,
-        Verdict::Failed(_) => 5,
-    }
+fn rank(outcome: &Outcome) -> (Verdict, Verdict) {
+    (outcome.verdict(), outcome.strict)
 }

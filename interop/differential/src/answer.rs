@@ -14,7 +14,7 @@ pub struct Answer {
 impl Answer {
     /// The answer to the request of RFC 6455 §1.2, of which this part is edited. Whoever chooses subprotocols chooses the first;
     /// nobody has extensions. `fault` is what is wrong with the request, by the name in
-    /// `tests/conformance/handshake/server.txt`.
+    /// `crates/hybi-conform/src/handshake/server.txt`.
     pub fn read(bytes: &[u8], edited: &str, fault: &str) -> Option<Self> {
         let text = std::str::from_utf8(bytes).ok()?;
         let (head, _) = text.split_once("\r\n\r\n")?;

@@ -1,4 +1,4 @@
-//! Generates opening handshakes: the good request and response of `tests/conformance/handshake.rs` with one or two of the edits
+//! Generates opening handshakes: the good request and response of `crates/hybi-conform/src/handshake/` with one or two of the edits
 //! that the files beside it have, and with what changes nothing: other cases of names, another order, more headers, more
 //! white space.
 
@@ -86,7 +86,10 @@ pub struct Head {
 impl Heads {
     pub fn new() -> Self {
         Self {
-            server: edits(include_str!("../../../crates/hybi-conform/src/handshake/server.txt"), "any"),
+            server: edits(
+                include_str!("../../../crates/hybi-conform/src/handshake/server.txt"),
+                "any",
+            ),
             client: edits(
                 include_str!("../../../crates/hybi-conform/src/handshake/client.txt"),
                 SUBPROTOCOL,
@@ -270,6 +273,8 @@ fn edits(file: &'static str, wanted: &str) -> Vec<Edit> {
             "more" => Verdict::Waits,
             _ => Verdict::Refuses,
         };
+        // Behind it, the level.
+        let section = section.split(", ").next().unwrap_or(section);
         edits.push(Edit { id, how, bytes: unescape(by), verdict, refusal, section });
     }
     edits

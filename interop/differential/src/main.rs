@@ -9,7 +9,7 @@
 //!
 //! `receiver.rs` has the plain reading of the RFC, with habits that can be switched on, `rules.rs` the habits that each
 //! implementation has. hybi must do what the plain reading says, every other exactly what it says with its habits: else the run
-//! fails and prints the smallest input that it finds. For handshakes the files of `tests/conformance/handshake` are the plain reading.
+//! fails and prints the smallest input that it finds. For handshakes the files of `crates/hybi-conform/src/handshake` are the plain reading.
 //! Of five cases one is a handshake, one has compressed messages, and one goes to the Python implementations, too.
 
 mod answer;

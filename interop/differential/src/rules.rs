@@ -27,7 +27,7 @@ pub struct HeadRule {
 pub struct AnswerRule {
     pub name: &'static str,
     pub section: &'static str,
-    /// What is wrong with the request, as `tests/conformance/handshake/server.txt` calls it.
+    /// What is wrong with the request, as `crates/hybi-conform/src/handshake/server.txt` calls it.
     pub faults: &'static [&'static str],
     pub status: u16,
     pub wrong: &'static [&'static str],

@@ -2,75 +2,9 @@
 
 use hybi::handshake::{HttpVersion, Request, RequestParts, Response, ResponseParts};
 
+use hybi_conform::handshake::{Connect, connect_requests, connect_responses};
+
 use super::*;
-
-/// RFC 8441 §5.1.
-pub(super) const REQUEST: [(&str, &str); 9] = [
-    (":method", "CONNECT"),
-    (":protocol", "websocket"),
-    (":scheme", "https"),
-    (":path", "/chat"),
-    (":authority", "server.example.com"),
-    ("sec-websocket-protocol", "chat, superchat"),
-    ("sec-websocket-extensions", "permessage-deflate"),
-    ("sec-websocket-version", "13"),
-    ("origin", "http://www.example.com"),
-];
-
-pub(super) type List = Vec<(Vec<u8>, Vec<u8>)>;
-
-pub(super) struct Case {
-    pub(super) id: &'static str,
-    /// The last `policy:` or `offers:`.
-    pub(super) setting: (&'static str, &'static str),
-    edits: &'static str,
-    pub(super) verdict: &'static str,
-    pub(super) doors: Doors,
-}
-
-impl Case {
-    /// The list after the edits. Pseudo-header fields of the good list are in its first place.
-    pub(super) fn list(&self, good: &[(&str, &str)]) -> List {
-        let bytes = |text: &str| text.as_bytes().to_vec();
-        let mut list: List = good.iter().map(|(name, value)| (bytes(name), bytes(value))).collect();
-        // A semicolon of a value has no space behind it.
-        for edit in self.edits.split("; ").filter(|edit| !edit.is_empty()) {
-            let (name, value) = edit.split_once(" =").unwrap_or((edit, ""));
-            let value = unescape(value.strip_prefix(' ').unwrap_or(value));
-            if let Some(name) = name.strip_prefix("- ") {
-                let before = list.len();
-                list.retain(|(other, _)| other != name.as_bytes());
-                assert!(list.len() < before, "{}: {name}", self.id);
-            } else if let Some(name) = name.strip_prefix("+ ") {
-                list.push((unescape(name), value));
-            } else {
-                let field = list.iter_mut().find(|(other, _)| other == name.as_bytes());
-                field.unwrap_or_else(|| panic!("{}: {name}", self.id)).1 = value;
-            }
-        }
-        list
-    }
-}
-
-pub(super) fn cases(key: &str) -> Vec<Case> {
-    let (mut cases, mut setting) = (Vec::new(), ("", ""));
-    let lines = include_str!("../../../crates/hybi-conform/src/handshake/connect.txt").lines();
-    for line in lines.filter(|line| !line.is_empty() && !line.starts_with('#')) {
-        let columns: Vec<_> = line.split(" | ").map(str::trim).collect();
-        let [id, edits, verdict, section, ref mark @ ..] = columns[..] else {
-            setting = line.split_once(": ").unwrap_or_else(|| panic!("not a case: {line}"));
-            continue;
-        };
-        assert!(section.starts_with("RFC "), "{id}: no section");
-        let doors = doors(id, mark);
-        cases.push(Case { id, setting, edits, verdict, doors });
-    }
-    let ids: BTreeSet<_> = cases.iter().map(|case| case.id).collect();
-    assert_eq!(ids.len(), cases.len(), "an id twice");
-    cases.retain(|case| case.setting.0 == key);
-    assert!(cases.iter().all(|case| case.doors != Doors::Bytes), "they have no bytes");
-    cases
-}
 
 pub(super) fn borrowed(list: &[(Vec<u8>, Vec<u8>)]) -> Vec<(&[u8], &[u8])> {
     list.iter().map(|(name, value)| (&**name, &**value)).collect()
@@ -102,7 +36,7 @@ fn with_parts<T>(
 
 /// The verdict in the words of the file. Checks what is sent on the way.
 pub(super) fn decide(
-    case: &Case,
+    case: &Connect,
     request: Result<Request<'_>, RequestError>,
     keep: bool,
 ) -> String {
@@ -156,10 +90,10 @@ fn check_rejection(id: &str, error: RequestError) {
 
 #[test]
 fn extended_connects_of_the_suite() {
-    let cases = cases("policy");
+    let cases = connect_requests();
     assert!(cases.len() >= 60, "{}", cases.len());
     for case in cases {
-        let list = case.list(&REQUEST);
+        let list = case.list();
         for version in [HttpVersion::Http2, HttpVersion::Http3] {
             for keep in [false, true] {
                 let verdict = with_parts(&list, version, |parts| {
@@ -219,17 +153,13 @@ fn other_requests_over_http_2() {
     assert_eq!((request.protocol(), request.scheme()), (None, None));
 }
 
-/// RFC 8441 §5.1.
-pub(super) const RESPONSE: [(&str, &str); 2] =
-    [(":status", "200"), ("sec-websocket-protocol", "chat")];
-
 #[test]
 fn answers_to_extended_connects_of_the_suite() {
     let uri = Uri::parse("wss://server.example.com/chat").unwrap();
-    let cases = cases("offers");
+    let cases = connect_responses();
     assert!(cases.len() >= 30, "{}", cases.len());
     for case in cases {
-        let list = case.list(&RESPONSE);
+        let list = case.list();
         let (status, fields) = list.split_first().unwrap();
         let status = std::str::from_utf8(&status.1).unwrap().parse().unwrap();
         let fields = borrowed(fields);

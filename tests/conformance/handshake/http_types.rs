@@ -6,6 +6,8 @@ use hybi::handshake::{HttpVersion, Request, Response};
 
 use super::connect;
 use super::parts::{Cut, Fields, check_answer, check_response};
+use hybi_conform::handshake::{connect_requests, connect_responses};
+
 use super::*;
 
 /// How many cases of each file come in as these types. The others are marked.
@@ -67,7 +69,7 @@ fn fields_of(map: &HeaderMap) -> Fields {
 #[test]
 fn requests_from_http_types() {
     let mut run = 0;
-    for row in rows(include_str!("../../../crates/hybi-conform/src/handshake/server.txt"), REQUEST, "Host") {
+    for row in requests() {
         let request = Cut::of_request(&row).as_ref().and_then(request_of);
         assert_eq!(request.is_some(), row.doors == Doors::All, "{}: its last column", row.id);
         let Some(request) = request else { continue };
@@ -95,7 +97,7 @@ fn requests_from_http_types() {
 #[test]
 fn responses_from_http_types() {
     let mut run = 0;
-    for row in rows(include_str!("../../../crates/hybi-conform/src/handshake/client.txt"), RESPONSE, "Upgrade") {
+    for row in responses() {
         let response = Cut::of_response(&row)
             .and_then(|(status, cut)| Some((status, response_of(status, &cut)?)));
         assert_eq!(response.is_some(), row.doors == Doors::All, "{}: its last column", row.id);
@@ -140,8 +142,8 @@ fn connect_of(list: &[(Vec<u8>, Vec<u8>)], version: Version) -> Option<http::Req
 #[test]
 fn extended_connects_from_http_types() {
     let mut run = 0;
-    for case in connect::cases("policy") {
-        let list = case.list(&connect::REQUEST);
+    for case in connect_requests() {
+        let list = case.list();
         let protocol = list.iter().find(|(name, _)| name == b":protocol");
         let protocol = protocol.map(|(_, value)| std::str::from_utf8(value).unwrap());
         for version in [Version::HTTP_2, Version::HTTP_3] {
@@ -160,8 +162,8 @@ fn extended_connects_from_http_types() {
 fn answers_to_extended_connects_from_http_types() {
     let uri = Uri::parse("wss://server.example.com/chat").unwrap();
     let mut run = 0;
-    for case in connect::cases("offers") {
-        let list = case.list(&connect::RESPONSE);
+    for case in connect_responses() {
+        let list = case.list();
         let (status, fields) = list.split_first().unwrap();
         let headers = header_map(connect::borrowed(fields))
             .filter(|_| !fields.iter().any(|(name, _)| name.iter().any(u8::is_ascii_uppercase)));

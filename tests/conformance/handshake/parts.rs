@@ -66,7 +66,7 @@ impl Cut {
     }
 
     /// A server's stack skips empty lines before a request, and wants three words.
-    pub(super) fn of_request(row: &Row) -> Option<Self> {
+    pub(super) fn of_request(row: &Head) -> Option<Self> {
         let mut head = &row.bytes[..];
         while let [b'\r', b'\n', rest @ ..] = head {
             head = rest;
@@ -76,7 +76,7 @@ impl Cut {
     }
 
     /// A client's stack reports the final response, if those before it are good.
-    pub(super) fn of_response(row: &Row) -> Option<(u16, Self)> {
+    pub(super) fn of_response(row: &Head) -> Option<(u16, Self)> {
         let mut rest = row.bytes.clone();
         for _ in 0..=16 {
             let cut = Self::of(&rest, true).filter(|cut| cut.start[0].starts_with("HTTP/"))?;
@@ -104,7 +104,7 @@ impl Cut {
 pub(super) type Answer = (u16, Fields, Vec<u8>);
 
 /// Checks that an answer is that to the bytes, and the verdict the row's.
-pub(super) fn check_answer(row: &Row, answer: &Result<Answer, (RequestError, Answer)>) {
+pub(super) fn check_answer(row: &Head, answer: &Result<Answer, (RequestError, Answer)>) {
     let (_, out, _) = serve(row.setting, &mut [&row.bytes[..]].into_iter());
     let cut = Cut::of(&out, false).unwrap();
     let fields = cut.fields.into_iter().filter_map(|(name, value)| {
@@ -136,7 +136,7 @@ pub(super) fn owned<'f>(fields: impl Iterator<Item = (&'f str, &'f [u8])>) -> Fi
 
 /// Checks that the verdict about a response is the row's.
 pub(super) fn check_response(
-    row: &Row,
+    row: &Head,
     status: u16,
     response: Result<Response<'_>, ResponseError>,
 ) {
@@ -156,7 +156,7 @@ pub(super) fn check_response(
 #[test]
 fn requests_from_parts() {
     let mut run = 0;
-    for row in rows(include_str!("../../../crates/hybi-conform/src/handshake/server.txt"), super::REQUEST, "Host") {
+    for row in requests() {
         let cut = Cut::of_request(&row);
         assert_eq!(cut.is_none(), row.doors == Doors::Bytes, "{}: its last column", row.id);
         let Some(cut) = cut else { continue };
@@ -186,7 +186,7 @@ fn requests_from_parts() {
 #[test]
 fn responses_from_parts() {
     let mut run = 0;
-    for row in rows(include_str!("../../../crates/hybi-conform/src/handshake/client.txt"), super::RESPONSE, "Upgrade") {
+    for row in responses() {
         let cut = Cut::of_response(&row);
         assert_eq!(cut.is_none(), row.doors == Doors::Bytes, "{}: its last column", row.id);
         let Some((status, cut)) = cut else { continue };

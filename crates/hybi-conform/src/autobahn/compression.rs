@@ -2,9 +2,11 @@
 //!
 //! The originals of the payloads belong to others; here are texts and bytes of the same kinds, made by a generator.
 
-use super::Step::{Await, Message};
-use super::deflate::{Deflater, Inflater};
-use super::{Case, Compression, End, Endpoint, Implementation, Random, Role, binary, full, text};
+use super::{binary, text};
+use crate::case::{Case, Size};
+use crate::random::Random;
+use crate::script::Step::{Await, Message};
+use crate::script::{Compression, End, Script};
 
 /// Message length (in characters) and the longest fragment (0: any), by the last number of the case.
 const SIZES: [(usize, usize); 18] = [
@@ -75,26 +77,55 @@ enum Data {
     Incompressible,
 }
 
-pub(super) fn different_payloads() -> impl Iterator<Item = Case> {
+pub(super) fn cases(size: Size) -> impl Iterator<Item = Case> + Send {
     let data = [Data::Json, Data::Bitmap, Data::Poem, Data::Html, Data::Incompressible];
-    (1..).zip(data).flat_map(|(number, data)| rows(format!("12.{number}"), data, DEFAULT))
+    let payloads = (1..).zip(data).map(|(number, data)| (format!("12.{number}"), data, DEFAULT));
+    let parameters = (1..).zip(PARAMETERS);
+    let parameters =
+        parameters.map(|(number, parameters)| (format!("13.{number}"), Data::Json, parameters));
+    let all: Vec<_> = payloads.chain(parameters).collect();
+    all.into_iter().flat_map(move |(prefix, data, compression)| {
+        (1..).zip(SIZES).map(move |(number, sizes)| {
+            let row = Row { number, data, compression, sizes: of(size, sizes), size };
+            let id = format!("{prefix}.{number}");
+            let (len, fragment) = row.sizes;
+            let how = if fragment > 0 { format!(" in fragments of {fragment}") } else { "".into() };
+            let with = match compression.offer {
+                OFFER => String::new(),
+                _ => format!("; a client gets: {}", compression.answer),
+            };
+            let title = format!("{} of {len} characters, compressed{how}{with}", data.name());
+            Case::frames(id, title, "RFC 7692 §7.2", move || row.script())
+        })
+    })
 }
 
-pub(super) fn different_parameters() -> impl Iterator<Item = Case> {
-    (1..)
-        .zip(PARAMETERS)
-        .flat_map(|(number, parameters)| rows(format!("13.{number}"), Data::Json, parameters))
+/// What [`Size`] explains.
+fn of(size: Size, (len, fragment): (usize, usize)) -> (usize, usize) {
+    match size {
+        Size::Full => (len, fragment),
+        Size::Reduced => (len.min(4096), fragment.min(1024)),
+    }
 }
 
-fn rows(prefix: String, data: Data, compression: Compression) -> impl Iterator<Item = Case> {
-    (1..).zip(SIZES).map(move |(number, (len, fragment))| {
-        // What `full` explains.
-        let (len, fragment) =
-            if full() { (len, fragment) } else { (len.min(4096), fragment.min(1024)) };
-        let count =
-            if full() { ((1 << 20) / len).clamp(8, 1000) } else { (4096 / len).clamp(2, 50) };
-        let is_binary = matches!(data, Data::Bitmap | Data::Incompressible);
-        let mut source = data.characters(number);
+#[derive(Clone, Copy)]
+struct Row {
+    number: u64,
+    data: Data,
+    compression: Compression,
+    sizes: (usize, usize),
+    size: Size,
+}
+
+impl Row {
+    fn script(&self) -> Script {
+        let (len, fragment) = self.sizes;
+        let count = match self.size {
+            Size::Full => ((1 << 20) / len).clamp(8, 1000),
+            Size::Reduced => (4096 / len).clamp(2, 50),
+        };
+        let is_binary = matches!(self.data, Data::Bitmap | Data::Incompressible);
+        let mut source = self.data.characters(self.number);
         let (mut steps, mut expected) = (Vec::new(), Vec::new());
         for count in 1..=count {
             let payload: Vec<u8> = match is_binary {
@@ -108,12 +139,21 @@ fn rows(prefix: String, data: Data, compression: Compression) -> impl Iterator<I
             steps.push(Message { binary: is_binary, payload, fragment });
             steps.push(Await(count));
         }
-        let case = Case::new(format!("{prefix}.{number}"), steps, expected, End::WeClose);
-        Case { compression: Some(compression), ..case }
-    })
+        Script::new(steps, expected, End::WeClose).compression(self.compression)
+    }
 }
 
 impl Data {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Json => "JSON",
+            Self::Bitmap => "pixels",
+            Self::Poem => "verse",
+            Self::Html => "HTML",
+            Self::Incompressible => "random bytes",
+        }
+    }
+
     /// Characters without an end; those of binary data are below U+0100.
     fn characters(self, seed: u64) -> Box<dyn Iterator<Item = char>> {
         const WORDS: [&str; 12] = [
@@ -130,7 +170,7 @@ impl Data {
             "Stern",
             "ihr",
         ];
-        let mut random = Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
+        let mut random = Random::new(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15));
         let pieces = move || -> Option<String> {
             let (a, b) = (random.next() as usize, random.next());
             Some(match self {
@@ -156,71 +196,5 @@ impl Data {
             })
         };
         Box::new(std::iter::from_fn(pieces).flat_map(|piece| piece.chars().collect::<Vec<char>>()))
-    }
-}
-
-/// What was agreed, read from the response.
-pub(super) struct Agreed {
-    server_takeover: bool,
-    client_takeover: bool,
-    server_bits: u8,
-    client_bits: u8,
-}
-
-impl Agreed {
-    fn read(response: &str) -> Option<Self> {
-        let mut agreed =
-            Self { server_takeover: true, client_takeover: true, server_bits: 15, client_bits: 15 };
-        let mut parts = response.split(';').map(str::trim);
-        if parts.next() != Some("permessage-deflate") {
-            return None;
-        }
-        for part in parts {
-            match part.split_once('=') {
-                None if part == "server_no_context_takeover" => agreed.server_takeover = false,
-                None if part == "client_no_context_takeover" => agreed.client_takeover = false,
-                Some(("server_max_window_bits", bits)) => agreed.server_bits = bits.parse().ok()?,
-                Some(("client_max_window_bits", bits)) => agreed.client_bits = bits.parse().ok()?,
-                _ => return None,
-            }
-        }
-        Some(agreed)
-    }
-
-    /// Whether a server may answer this to the first element of the offer, the one that we want most.
-    fn honours(&self, offer: &str) -> bool {
-        let first = offer.split(',').next().unwrap_or_default();
-        let asked_bits =
-            first.split("server_max_window_bits=").nth(1).map_or(15, |bits| bits.parse().unwrap());
-        let asked_no_takeover = first.contains("server_no_context_takeover");
-        self.server_bits <= asked_bits && !(self.server_takeover && asked_no_takeover)
-    }
-
-    /// What the tester compresses and decompresses with, if the other role is under test.
-    pub(super) fn codec(&self, under_test: Role) -> (Deflater, Inflater) {
-        let (server, client) =
-            ((self.server_bits, self.server_takeover), (self.client_bits, self.client_takeover));
-        let (sends, receives) =
-            if under_test == Role::Server { (client, server) } else { (server, client) };
-        (Deflater::new(sends.0, sends.1), Inflater::new(receives.0, receives.1))
-    }
-}
-
-pub(super) fn negotiate(
-    implementation: &dyn Implementation,
-    role: Role,
-    compression: &Compression,
-) -> Option<(Box<dyn Endpoint>, Agreed)> {
-    match role {
-        Role::Server => {
-            let (endpoint, response) = implementation.open_server(compression.offer)?;
-            let agreed =
-                Agreed::read(&response).filter(|agreed| agreed.honours(compression.offer))?;
-            Some((endpoint, agreed))
-        }
-        Role::Client => {
-            let endpoint = implementation.open_client(&|_| compression.answer.to_owned())?;
-            Some((endpoint, Agreed::read(compression.answer)?))
-        }
     }
 }

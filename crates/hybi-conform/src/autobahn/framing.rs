@@ -1,8 +1,12 @@
-//! Categories 1 (framing), 2 (pings), 3 (reserved bits), 4 (opcodes), 5 (fragmentation), 7 (closing) and 10
-//! (automatic fragmentation).
+//! Categories 1 (framing), 2 (pings), 3 (reserved bits), 4 (opcodes), 5 (fragmentation), 7
+//! (closing) and 10 (automatic fragmentation).
 
-use super::Step::{Await, Frame, Message};
-use super::{Case, End, Pieces, Step, binary, pong, text};
+use super::{binary, pong, text};
+use crate::case::{Case, Level};
+use crate::random::Pieces;
+use crate::script::Step::{self, Await, Frame, Message};
+use crate::script::{End, Leeway, Script};
+use crate::wire::Got;
 
 const TEXT: u8 = 0x81;
 const BINARY: u8 = 0x82;
@@ -39,132 +43,221 @@ fn close(code: u16, reason: &[u8]) -> Step {
     Frame(CLOSE, [&code.to_be_bytes(), reason].concat())
 }
 
+/// A short case, made once.
+fn case(
+    id: impl Into<String>,
+    title: impl Into<String>,
+    section: &'static str,
+    script: Script,
+) -> Case {
+    Case::frames(id, title, section, move || script.clone())
+}
+
+/// A case that ends with our Close frame.
+fn answered(steps: Vec<Step>, expected: Vec<Got>) -> Script {
+    Script::new(steps, expected, End::WeClose)
+}
+
+/// A case in which something is illegal, after something that may have an answer.
+fn refused(steps: Vec<Step>, expected: Vec<Got>) -> Script {
+    Script::new(steps, expected, PROTOCOL_ERROR)
+}
+
+/// How the bytes are delivered, for titles.
+fn manner(pieces: Pieces) -> String {
+    match pieces {
+        Pieces::Frames => ", frame by frame".into(),
+        Pieces::Of(1) => ", byte by byte".into(),
+        Pieces::Of(len) => format!(", {len} bytes at a time"),
+        Pieces::Whole | Pieces::Random(_) => String::new(),
+    }
+}
+
 fn messages() -> Vec<Case> {
     let mut cases = Vec::new();
     for (kind, first, byte) in [(1, TEXT, b'*'), (2, BINARY, 0xfe)] {
         for (number, len) in [0, 125, 126, 127, 128, 65_535, 65_536, 65_536].into_iter().enumerate()
         {
             let payload = vec![byte; len];
-            let echo = if first == TEXT { text(payload.clone()) } else { binary(payload.clone()) };
+            let (name, echo) = match first {
+                TEXT => ("text", text(payload.clone())),
+                _ => ("binary message", binary(payload.clone())),
+            };
             let pieces = if number == 7 { Pieces::Of(997) } else { Pieces::Whole };
-            let id = format!("1.{kind}.{}", number + 1);
-            cases.push(
-                Case::new(id, vec![f(first, payload), Await(1)], vec![echo], End::WeClose)
-                    .in_pieces(pieces),
-            );
+            let script = answered(vec![f(first, payload), Await(1)], vec![echo]).in_pieces(pieces);
+            let title = format!("a {name} of {len} bytes{}", manner(pieces));
+            cases.push(case(format!("1.{kind}.{}", number + 1), title, "RFC 6455 §5.6", script));
         }
     }
     cases
 }
 
 fn pings() -> Vec<Case> {
+    const PINGS: &str = "RFC 6455 §5.5.2";
+    const PONGS: &str = "RFC 6455 §5.5.3";
     let long = [0xfe; 125];
-    let answered = |id, payload: &[u8]| {
-        Case::new(id, vec![f(PING, payload), Await(1)], vec![pong(payload)], End::WeClose)
-    };
+    let ping = |payload: &[u8]| answered(vec![f(PING, payload), Await(1)], vec![pong(payload)]);
     let ten = || (0..10).map(|i| format!("payload-{i}"));
-    let ten_pings = |id| {
+    let ten_pings = |pieces| {
         let steps = ten().map(|payload| f(PING, payload)).chain([Await(10)]).collect();
-        Case::new(id, steps, ten().map(pong).collect(), End::WeClose)
+        let script = answered(steps, ten().map(pong).collect());
+        script.leeway(Leeway::FewerPongs).in_pieces(pieces)
     };
     let unasked = f(PONG, "unsolicited pong payload");
     vec![
-        answered("2.1", b""),
-        answered("2.2", HELLO),
-        answered("2.3", NOT_TEXT),
-        answered("2.4", &long),
-        Case::new("2.5", vec![f(PING, [0xfe; 126])], vec![], PROTOCOL_ERROR),
-        answered("2.6", &long).in_pieces(Pieces::Of(1)),
-        Case::new("2.7", vec![f(PONG, "")], vec![], End::WeClose),
-        Case::new("2.8", vec![unasked.clone()], vec![], End::WeClose),
-        Case::new(
-            "2.9",
-            vec![unasked, f(PING, "ping payload"), Await(1)],
-            vec![pong("ping payload")],
-            End::WeClose,
+        case("2.1", "a ping without a payload", PINGS, ping(b"")),
+        case("2.2", "a ping with a text", PINGS, ping(HELLO)),
+        case("2.3", "a ping with bytes that are no text", PINGS, ping(NOT_TEXT)),
+        case("2.4", "a ping of 125 bytes, the most there may be", PINGS, ping(&long)),
+        case(
+            "2.5",
+            "a ping of 126 bytes, one too many",
+            "RFC 6455 §5.5",
+            refused(vec![f(PING, [0xfe; 126])], vec![]),
         ),
-        ten_pings("2.10"),
-        ten_pings("2.11").in_pieces(Pieces::Of(1)),
+        case(
+            "2.6",
+            "a ping of 125 bytes, byte by byte",
+            PINGS,
+            ping(&long).in_pieces(Pieces::Of(1)),
+        ),
+        case(
+            "2.7",
+            "a pong that nobody asked for, without a payload",
+            PONGS,
+            answered(vec![f(PONG, "")], vec![]),
+        ),
+        case(
+            "2.8",
+            "a pong that nobody asked for, with a payload",
+            PONGS,
+            answered(vec![unasked.clone()], vec![]),
+        ),
+        case(
+            "2.9",
+            "a pong that nobody asked for, then a ping",
+            PONGS,
+            answered(vec![unasked, f(PING, "ping payload"), Await(1)], vec![pong("ping payload")]),
+        ),
+        case("2.10", "ten pings in a row", PONGS, ten_pings(Pieces::Whole)).level_of(Level::May),
+        case("2.11", "ten pings in a row, byte by byte", PONGS, ten_pings(Pieces::Of(1)))
+            .level_of(Level::May),
     ]
 }
 
 fn reserved_bits() -> Vec<Case> {
-    let alone =
-        |id, first, payload: &[u8]| Case::new(id, vec![f(first, payload)], vec![], PROTOCOL_ERROR);
-    let after_text = |id, rsv: u8, pieces| {
+    const SECTION: &str = "RFC 6455 §5.2";
+    let alone = |first, payload: &[u8]| refused(vec![f(first, payload)], vec![]);
+    let after_text = |rsv: u8, pieces| {
         let steps = vec![f(TEXT, HELLO), f(TEXT | rsv << 4, HELLO), f(PING, "")];
-        Case::new(id, steps, vec![text(HELLO)], PROTOCOL_ERROR).in_pieces(pieces)
+        refused(steps, vec![text(HELLO)]).in_pieces(pieces)
     };
     vec![
-        alone("3.1", TEXT | 1 << 4, HELLO),
-        after_text("3.2", 2, Pieces::Whole),
-        after_text("3.3", 3, Pieces::Frames),
-        after_text("3.4", 4, Pieces::Of(1)),
-        alone("3.5", BINARY | 5 << 4, NOT_TEXT),
-        alone("3.6", BINARY | 6 << 4, HELLO), // described as a ping, but sent as this
-        alone("3.7", CLOSE | 7 << 4, b""),
+        case("3.1", "a text with RSV3", SECTION, alone(TEXT | 1 << 4, HELLO)),
+        case("3.2", "a text, then one with RSV2", SECTION, after_text(2, Pieces::Whole)),
+        case(
+            "3.3",
+            "a text, then one with RSV2 and RSV3, frame by frame",
+            SECTION,
+            after_text(3, Pieces::Frames),
+        ),
+        case(
+            "3.4",
+            "a text, then one with RSV1, byte by byte",
+            SECTION,
+            after_text(4, Pieces::Of(1)),
+        ),
+        case(
+            "3.5",
+            "a binary message with RSV1 and RSV3",
+            SECTION,
+            alone(BINARY | 5 << 4, NOT_TEXT),
+        ),
+        // Described as a ping in the original, but sent as this.
+        case("3.6", "a binary message with RSV1 and RSV2", SECTION, alone(BINARY | 6 << 4, HELLO)),
+        case("3.7", "a Close frame with all reserved bits", SECTION, alone(CLOSE | 7 << 4, b"")),
     ]
 }
 
 fn reserved_opcodes() -> Vec<Case> {
+    const SECTION: &str = "RFC 6455 §5.2";
     let mut cases = Vec::new();
     for (kind, opcode) in [(1, 3), (2, 11)] {
-        let first = 0x80 | opcode;
-        let id = |number| format!("4.{kind}.{number}");
-        let after_text = |number, payload: &[u8]| {
-            let steps = vec![f(TEXT, HELLO), f(first + number - 1, payload), f(PING, "")];
-            Case::new(id(number), steps, vec![text(HELLO)], PROTOCOL_ERROR)
-        };
-        cases.push(Case::new(id(1), vec![f(first, "")], vec![], PROTOCOL_ERROR));
-        cases.push(Case::new(
-            id(2),
-            vec![f(first + 1, "reserved opcode payload")],
-            vec![],
-            PROTOCOL_ERROR,
-        ));
-        cases.push(after_text(3, b""));
-        cases.push(after_text(4, HELLO));
-        cases.push(after_text(5, HELLO).in_pieces(Pieces::Of(1)));
+        for number in 1..=5_u8 {
+            let opcode = opcode + number - 1;
+            let first = 0x80 | opcode;
+            let steps = match number {
+                1 => vec![f(first, "")],
+                2 => vec![f(first, "reserved opcode payload")],
+                3 => vec![f(TEXT, HELLO), f(first, ""), f(PING, "")],
+                _ => vec![f(TEXT, HELLO), f(first, HELLO), f(PING, "")],
+            };
+            let expected = if number < 3 { vec![] } else { vec![text(HELLO)] };
+            let pieces = if number == 5 { Pieces::Of(1) } else { Pieces::Whole };
+            let after = if number < 3 { "" } else { ", after a text" };
+            let title =
+                format!("a frame with the reserved opcode {opcode}{after}{}", manner(pieces));
+            let script = refused(steps, expected).in_pieces(pieces);
+            cases.push(case(format!("4.{kind}.{number}"), title, SECTION, script));
+        }
     }
     cases
 }
 
 fn fragments() -> Vec<Case> {
+    const SECTION: &str = "RFC 6455 §5.4";
     const PIECES: [Pieces; 3] = [Pieces::Whole, Pieces::Frames, Pieces::Of(1)];
     let (one, two, three) = ("fragment1", "fragment2", "fragment3");
     let both = || text("fragment1fragment2");
     let mut cases = vec![
-        Case::new("5.1", vec![f(PING & 0x7f, one), f(LAST, two)], vec![], PROTOCOL_ERROR),
-        Case::new("5.2", vec![f(PONG & 0x7f, one), f(LAST, two)], vec![], PROTOCOL_ERROR),
+        case(
+            "5.1",
+            "a ping in two fragments",
+            "RFC 6455 §5.5",
+            refused(vec![f(PING & 0x7f, one), f(LAST, two)], vec![]),
+        ),
+        case(
+            "5.2",
+            "a pong in two fragments",
+            "RFC 6455 §5.5",
+            refused(vec![f(PONG & 0x7f, one), f(LAST, two)], vec![]),
+        ),
     ];
+    let mut add = |id: String, title: &str, script: Script| {
+        let title = format!("{title}{}", manner(script.pieces));
+        cases.push(case(id, title, SECTION, script));
+    };
     for (number, pieces) in (3..).zip(PIECES) {
         let steps = vec![f(FIRST_TEXT, one), f(LAST, two), Await(1)];
-        cases.push(
-            Case::new(format!("5.{number}"), steps, vec![both()], End::WeClose).in_pieces(pieces),
-        );
+        let script = answered(steps, vec![both()]).in_pieces(pieces);
+        add(format!("5.{number}"), "a text in two fragments", script);
     }
     for (number, pieces) in (6..).zip(PIECES) {
         let steps = vec![f(FIRST_TEXT, one), f(PING, "ping payload"), f(LAST, two), Await(2)];
-        let expected = vec![pong("ping payload"), both()];
-        cases.push(
-            Case::new(format!("5.{number}"), steps, expected, End::WeClose).in_pieces(pieces),
-        );
+        let script = answered(steps, vec![pong("ping payload"), both()]).in_pieces(pieces);
+        add(format!("5.{number}"), "a ping between two fragments of a text", script);
     }
-    for (number, first) in [(9, LAST), (12, MORE)] {
+    for (number, first, title) in [
+        (9, LAST, "a last fragment of nothing, then a text"),
+        (12, MORE, "a fragment of nothing, then a text"),
+    ] {
         for (number, pieces) in (number..).zip(PIECES) {
             let steps = vec![f(first, "non-continuation payload"), f(TEXT, HELLO)];
-            cases.push(
-                Case::new(format!("5.{number}"), steps, vec![], PROTOCOL_ERROR).in_pieces(pieces),
-            );
+            add(format!("5.{number}"), title, refused(steps, vec![]).in_pieces(pieces));
         }
     }
     let steps = vec![f(FIRST_TEXT, one), f(LAST, two), f(MORE, three), f(TEXT, "fragment4")];
-    cases.push(Case::new("5.15", steps, vec![both()], PROTOCOL_ERROR));
-    for (id, first) in [("5.16", MORE), ("5.17", LAST)] {
+    let title = "a text in two fragments, then a fragment of nothing";
+    add("5.15".into(), title, refused(steps, vec![both()]));
+    for (id, first, title) in [
+        ("5.16", MORE, "a fragment of nothing, then a text in two fragments, twice"),
+        ("5.17", LAST, "a last fragment of nothing, then a text in two fragments, twice"),
+    ] {
         let once = [f(first, one), f(FIRST_TEXT, two), f(LAST, three)];
-        cases.push(Case::new(id, [once.clone(), once].concat(), vec![], PROTOCOL_ERROR));
+        add(id.into(), title, refused([once.clone(), once].concat(), vec![]));
     }
-    cases.push(Case::new("5.18", vec![f(FIRST_TEXT, one), f(TEXT, two)], vec![], PROTOCOL_ERROR));
+    let steps = vec![f(FIRST_TEXT, one), f(TEXT, two)];
+    add("5.18".into(), "a text that begins within another", refused(steps, vec![]));
     for (id, pieces) in [("5.19", Pieces::Whole), ("5.20", Pieces::Frames)] {
         let steps = vec![
             f(FIRST_TEXT, one),
@@ -179,7 +272,8 @@ fn fragments() -> Vec<Case> {
         ];
         let whole = text("fragment1fragment2fragment3fragment4fragment5");
         let expected = vec![pong("pongme 1!"), pong("pongme 2!"), whole];
-        cases.push(Case::new(id, steps, expected, End::WeClose).in_pieces(pieces));
+        let title = "a ping within a text is answered before the text ends";
+        add(id.into(), title, answered(steps, expected).in_pieces(pieces));
     }
     cases
 }
@@ -207,63 +301,93 @@ const NOT_UTF8: &[u8] = b"\xce\xba\xe1\xbd\xb9\xcf\x83\xce\xbc\xce\xb5\xed\xa0\x
 
 fn closing() -> Vec<Case> {
     const NORMAL: End = End::WeClosed(&[1000]);
+    const CLOSING: &str = "RFC 6455 §5.5.1";
     let bye = || close(1000, b"");
+    let normal = |steps| Script::new(steps, vec![], NORMAL);
     let long = b"BAsd7&jh23".iter().copied().cycle().take(256 << 10).collect::<Vec<u8>>();
     let mut cases = vec![
-        Case::new(
+        case(
             "7.1.1",
-            vec![f(TEXT, "Hello World!"), Await(1)],
-            vec![text("Hello World!")],
-            End::WeClose,
+            "a text, then a Close frame",
+            "RFC 6455 §7.1.2",
+            answered(vec![f(TEXT, "Hello World!"), Await(1)], vec![text("Hello World!")]),
         ),
-        Case::new("7.1.2", vec![bye(), f(CLOSE, "")], vec![], NORMAL),
-        Case::new("7.1.3", vec![bye(), f(PING, "")], vec![], NORMAL),
-        Case::new("7.1.4", vec![bye(), f(TEXT, "Hello World!")], vec![], NORMAL),
-        Case::new(
+        case("7.1.2", "a second Close frame", CLOSING, normal(vec![bye(), f(CLOSE, "")])),
+        case("7.1.3", "a ping after a Close frame", CLOSING, normal(vec![bye(), f(PING, "")])),
+        case(
+            "7.1.4",
+            "a text after a Close frame",
+            CLOSING,
+            normal(vec![bye(), f(TEXT, "Hello World!")]),
+        ),
+        case(
             "7.1.5",
-            vec![f(FIRST_TEXT, "fragment1"), bye(), f(LAST, "fragment2")],
-            vec![],
-            NORMAL,
+            "a Close frame within a fragmented text",
+            CLOSING,
+            normal(vec![f(FIRST_TEXT, "fragment1"), bye(), f(LAST, "fragment2")]),
         ),
-        Case {
-            // Our reading: what came before the Close frame is answered before it.
-            informational: true,
-            ..Case::new(
-                "7.1.6",
+        // Our reading: what came before the Close frame is answered before it.
+        case(
+            "7.1.6",
+            "256 KiB of text and a short one, with a Close frame right after",
+            CLOSING,
+            Script::new(
                 vec![f(TEXT, &long), f(TEXT, "Hello World!"), bye(), f(PING, "")],
                 vec![text(long), text("Hello World!")],
                 NORMAL,
             )
-        },
-        Case::new("7.3.1", vec![f(CLOSE, "")], vec![], NORMAL),
-        Case::new("7.3.2", vec![f(CLOSE, "a")], vec![], PROTOCOL_ERROR),
-        Case::new("7.3.3", vec![bye()], vec![], NORMAL),
-        Case::new("7.3.4", vec![close(1000, b"Hello World!")], vec![], NORMAL),
-        Case::new("7.3.5", vec![close(1000, &[b'*'; 123])], vec![], NORMAL),
-        Case::new("7.3.6", vec![close(1000, &[b'*'; 124])], vec![], PROTOCOL_ERROR),
-        Case::new("7.5.1", vec![close(1000, NOT_UTF8)], vec![], End::Fails(&[1002, 1007])),
+            .leeway(Leeway::Open),
+        )
+        .level_of(Level::May),
+        case("7.3.1", "a Close frame without a code", CLOSING, normal(vec![f(CLOSE, "")])),
+        case(
+            "7.3.2",
+            "a Close frame with a body of one byte",
+            CLOSING,
+            refused(vec![f(CLOSE, "a")], vec![]),
+        ),
+        case("7.3.3", "a Close frame with a code", CLOSING, normal(vec![bye()])),
+        case(
+            "7.3.4",
+            "a Close frame with a code and a reason",
+            CLOSING,
+            normal(vec![close(1000, b"Hello World!")]),
+        ),
+        case(
+            "7.3.5",
+            "a Close frame with a reason of 123 bytes, the most there may be",
+            "RFC 6455 §5.5",
+            normal(vec![close(1000, &[b'*'; 123])]),
+        ),
+        case(
+            "7.3.6",
+            "a Close frame with a reason of 124 bytes, one too many",
+            "RFC 6455 §5.5",
+            refused(vec![close(1000, &[b'*'; 124])], vec![]),
+        ),
+        case(
+            "7.5.1",
+            "a Close frame with a reason that is not UTF-8",
+            CLOSING,
+            Script::new(vec![close(1000, NOT_UTF8)], vec![], End::Fails(&[1002, 1007])),
+        ),
     ];
     for (number, (code, back)) in (1..).zip(GOOD_CODES) {
-        cases.push(Case::new(
-            format!("7.7.{number}"),
-            vec![close(code, b"")],
-            vec![],
-            End::WeClosed(back),
-        ));
+        let title = format!("a Close frame with the code {code}");
+        let script = Script::new(vec![close(code, b"")], vec![], End::WeClosed(back));
+        cases.push(case(format!("7.7.{number}"), title, "RFC 6455 §7.4", script));
     }
     for (number, code) in (1..).zip(BAD_CODES) {
-        cases.push(Case::new(
-            format!("7.9.{number}"),
-            vec![close(code, b"")],
-            vec![],
-            PROTOCOL_ERROR,
-        ));
+        let title = format!("a Close frame with the code {code}, which must not be sent");
+        let script = refused(vec![close(code, b"")], vec![]);
+        cases.push(case(format!("7.9.{number}"), title, "RFC 6455 §7.4", script));
     }
     for (number, code) in [(1, 5000), (2, 65_535)] {
         // Our reading: no such code may be sent.
-        let case =
-            Case::new(format!("7.13.{number}"), vec![close(code, b"")], vec![], PROTOCOL_ERROR);
-        cases.push(Case { informational: true, ..case });
+        let title = format!("a Close frame with the code {code}, which nobody has defined");
+        let script = refused(vec![close(code, b"")], vec![]).leeway(Leeway::Open);
+        let case = case(format!("7.13.{number}"), title, "RFC 6455 §7.4.2", script);
+        cases.push(case.level_of(Level::May));
     }
     cases
 }
@@ -271,5 +395,7 @@ fn closing() -> Vec<Case> {
 fn automatic_fragments() -> Case {
     let payload = vec![b'*'; 65_536];
     let message = Message { binary: false, payload: payload.clone(), fragment: Some(1300) };
-    Case::new("10.1.1", vec![message, Await(1)], vec![text(payload)], End::WeClose)
+    let title = "a text of 65536 bytes in fragments of 1300";
+    let script = answered(vec![message, Await(1)], vec![text(payload)]);
+    case("10.1.1", title, "RFC 6455 §5.4", script)
 }

@@ -1,7 +1,12 @@
 //! Category 6: UTF-8 (RFC 6455 §8.1, RFC 3629).
 
-use super::Step::{Await, AwaitFailure, Frame, Header, Message, Payload};
-use super::{Case, End, Step, text};
+use super::text;
+use crate::case::Case;
+use crate::script::Step::{self, Await, AwaitFailure, Frame, Header, Message, Payload};
+use crate::script::{End, Script};
+
+/// A text must be UTF-8.
+const SECTION: &str = "RFC 6455 §8.1";
 
 const NOT_UTF8: End = End::Fails(&[1007]);
 
@@ -70,28 +75,59 @@ const SEQUENCES: &[(u8, &str, &str)] = &[
 ];
 
 pub(super) fn cases() -> Vec<Case> {
-    let mut cases = vec![
-        valid("6.1.1", vec![frame(0x81, b"")], b""),
-        valid("6.1.2", vec![frame(0x01, b""), frame(0x00, b""), frame(0x80, b"")], b""),
-        valid("6.1.3", vec![frame(0x01, b""), frame(0x00, MIDDLE), frame(0x80, b"")], MIDDLE),
-        valid("6.2.1", vec![frame(0x81, GREETING.as_bytes())], GREETING.as_bytes()),
-    ];
     let (start, end) = GREETING.as_bytes().split_at(15); // between two code points
-    cases.push(valid("6.2.2", vec![frame(0x01, start), frame(0x80, end)], GREETING.as_bytes()));
-    cases.push(valid("6.2.3", vec![byte_by_byte(GREETING.as_bytes())], GREETING.as_bytes()));
-    cases.push(valid("6.2.4", vec![byte_by_byte(KOSME)], KOSME));
     let surrogate = [KOSME, b"\xed\xa0\x80edited"].concat();
-    cases.push(Case::new("6.3.1", vec![frame(0x81, &surrogate)], vec![], NOT_UTF8));
-    cases.push(Case::new("6.3.2", vec![byte_by_byte(&surrogate)], vec![], NOT_UTF8));
+    let mut cases = vec![
+        valid("6.1.1", "an empty text", vec![frame(0x81, b"")], b""),
+        valid(
+            "6.1.2",
+            "a text of three empty fragments",
+            vec![frame(0x01, b""), frame(0x00, b""), frame(0x80, b"")],
+            b"",
+        ),
+        valid(
+            "6.1.3",
+            "a text whose first and last fragments are empty",
+            vec![frame(0x01, b""), frame(0x00, MIDDLE), frame(0x80, b"")],
+            MIDDLE,
+        ),
+        valid(
+            "6.2.1",
+            "valid text in one frame",
+            vec![frame(0x81, GREETING.as_bytes())],
+            GREETING.as_bytes(),
+        ),
+        valid(
+            "6.2.2",
+            "valid text, split between two code points",
+            vec![frame(0x01, start), frame(0x80, end)],
+            GREETING.as_bytes(),
+        ),
+        valid(
+            "6.2.3",
+            "valid text in fragments of one byte",
+            vec![byte_by_byte(GREETING.as_bytes())],
+            GREETING.as_bytes(),
+        ),
+        valid("6.2.4", "Greek in fragments of one byte", vec![byte_by_byte(KOSME)], KOSME),
+        invalid("6.3.1", "text with a surrogate", vec![frame(0x81, &surrogate)]),
+        invalid(
+            "6.3.2",
+            "text with a surrogate in fragments of one byte",
+            vec![byte_by_byte(&surrogate)],
+        ),
+    ];
     cases.extend(fail_fast());
-    for &(subcategory, _, sequences) in SEQUENCES {
+    for &(subcategory, about, sequences) in SEQUENCES {
         for (number, sequence) in (1..).zip(sequences.split_whitespace()) {
             let (sign, hex) = sequence.split_at(1);
             let payload = bytes(hex);
             let id = format!("6.{subcategory}.{number}");
+            let short = if hex.len() > 40 { format!("{}...", &hex[..40]) } else { hex.into() };
+            let title = format!("{about}: {short}");
             cases.push(match sign {
-                "+" => valid(id, vec![frame(0x81, &payload)], &payload),
-                _ => Case::new(id, vec![frame(0x81, &payload)], vec![], NOT_UTF8),
+                "+" => valid(id, title, vec![frame(0x81, &payload)], &payload),
+                _ => invalid(id, title, vec![frame(0x81, &payload)]),
             });
         }
     }
@@ -103,19 +139,20 @@ const GREETING: &str = "Hello-\u{b5}@\u{df}\u{f6}\u{e4}\u{fc}\u{e0}\u{e1}-UTF-8!
 /// "κόσμε", of code points with two bytes and one with three.
 const KOSME: &[u8] = b"\xce\xba\xe1\xbd\xb9\xcf\x83\xce\xbc\xce\xb5";
 
-/// 6.4: a text that becomes impossible at the second byte of what would be U+110000, in fragments and in one frame that
-/// is not yet complete. The failure may not wait for anything behind that byte.
+/// 6.4: a text that becomes impossible at the second byte of what would be U+110000, in fragments
+/// and in one frame that is not yet complete. The failure may not wait for anything after that byte.
 fn fail_fast() -> Vec<Case> {
     let whole = [KOSME, b"\xf4\x90\x80\x80edited"].concat();
     let parts = |at: [usize; 2]| [&whole[..at[0]], &whole[at[0]..at[1]], &whole[at[1]..]];
     let mut cases = Vec::new();
-    for (number, at) in [(1, [11, 15]), (2, [12, 13])] {
+    for (number, at, what) in [(1, [11, 15], "sequence"), (2, [12, 13], "byte")] {
         let [one, two, three] = parts(at);
         let fragments =
             vec![frame(0x01, one), Await(0), frame(0x00, two), AwaitFailure, frame(0x80, three)];
-        cases.push(Case::new(format!("6.4.{number}"), fragments, vec![], NOT_UTF8));
+        let title = format!("a fragment that ends with an invalid {what} fails at once");
+        cases.push(invalid(format!("6.4.{number}"), title, fragments));
     }
-    for (number, at) in [(3, [11, 15]), (4, [12, 13])] {
+    for (number, at, what) in [(3, [11, 15], "sequence"), (4, [12, 13], "byte")] {
         let [one, two, three] = parts(at).map(|part| Payload(part.to_vec()));
         let steps = vec![
             Header(0x01, whole.len()),
@@ -126,14 +163,26 @@ fn fail_fast() -> Vec<Case> {
             three,
             frame(0x80, b""),
         ];
-        cases.push(Case::new(format!("6.4.{number}"), steps, vec![], NOT_UTF8));
+        let title = format!("an invalid {what} in an unfinished frame fails at once");
+        cases.push(invalid(format!("6.4.{number}"), title, steps));
     }
     cases
 }
 
-fn valid(id: impl Into<String>, mut steps: Vec<Step>, payload: &[u8]) -> Case {
+fn valid(
+    id: impl Into<String>,
+    title: impl Into<String>,
+    mut steps: Vec<Step>,
+    payload: &[u8],
+) -> Case {
     steps.push(Await(1));
-    Case::new(id, steps, vec![text(payload)], End::WeClose)
+    let script = Script::new(steps, vec![text(payload)], End::WeClose);
+    Case::frames(id, title, SECTION, move || script.clone())
+}
+
+fn invalid(id: impl Into<String>, title: impl Into<String>, steps: Vec<Step>) -> Case {
+    let script = Script::new(steps, vec![], NOT_UTF8);
+    Case::frames(id, title, SECTION, move || script.clone())
 }
 
 fn frame(first: u8, payload: &[u8]) -> Step {

@@ -1,12 +1,16 @@
 //! Category 9: limits and performance. Here only the limits; performance is for the benches.
 
-use super::Step::{Await, Message};
-use super::{Case, End, Pieces, binary, full, text};
+use super::{binary, text};
+use crate::case::{Case, Size};
+use crate::random::Pieces;
+use crate::script::Step::{Await, Message};
+use crate::script::{End, Script};
 
 const KIB: usize = 1 << 10;
 const MIB: usize = 1 << 20;
 
 /// What a case sends, and the number of the case within its subcategory.
+#[derive(Clone, Copy)]
 struct Row {
     subcategory: u8,
     number: usize,
@@ -16,7 +20,7 @@ struct Row {
     count: usize,
 }
 
-pub(super) fn cases() -> impl Iterator<Item = Case> {
+pub(super) fn cases(size: Size) -> impl Iterator<Item = Case> + Send {
     let mut rows = Vec::new();
     let lens = [64 * KIB, 256 * KIB, MIB, 4 * MIB, 8 * MIB, 16 * MIB];
     let fragments = [64, 256, KIB, 4 * KIB, 16 * KIB, 64 * KIB, 256 * KIB, MIB, 4 * MIB];
@@ -50,13 +54,13 @@ pub(super) fn cases() -> impl Iterator<Item = Case> {
             })),
         }
     }
-    rows.into_iter().map(|row| row.reduced().case())
+    rows.into_iter().map(move |row| row.of(size).case())
 }
 
 impl Row {
-    /// What [`full`] explains.
-    fn reduced(self) -> Self {
-        if full() {
+    /// What [`Size`] explains.
+    fn of(self, size: Size) -> Self {
+        if size == Size::Full {
             return self;
         }
         let len = if self.len > 256 * KIB { (self.len / 32).max(64 * KIB) } else { self.len };
@@ -67,7 +71,25 @@ impl Row {
     }
 
     fn case(self) -> Case {
-        let is_binary = matches!(self.subcategory, 2 | 4 | 6 | 8);
+        let id = format!("9.{}.{}", self.subcategory, self.number);
+        let kind = if self.is_binary() { "binary message" } else { "text" };
+        let Self { len, count, .. } = self;
+        let many = if count > 1 { format!(", {count} times") } else { String::new() };
+        let how = match (self.fragment, self.pieces) {
+            (Some(fragment), _) => format!(" in fragments of {fragment}"),
+            (None, Pieces::Of(piece)) => format!(", {piece} bytes at a time"),
+            (None, _) => String::new(),
+        };
+        let title = format!("a {kind} of {len} bytes{how}{many}");
+        let section = if self.fragment.is_some() { "RFC 6455 §5.4" } else { "RFC 6455 §5.2" };
+        Case::frames(id, title, section, move || self.script())
+    }
+
+    fn is_binary(&self) -> bool {
+        matches!(self.subcategory, 2 | 4 | 6 | 8)
+    }
+
+    fn script(&self) -> Script {
         // The payloads of the original, which repeat a few bytes.
         let unit: &[u8] = match self.subcategory {
             1 | 5 => b"BAsd7&jh23",
@@ -79,14 +101,13 @@ impl Row {
         let mut steps = Vec::new();
         for count in 1..=self.count {
             steps.push(Message {
-                binary: is_binary,
+                binary: self.is_binary(),
                 payload: payload.clone(),
                 fragment: self.fragment,
             });
             steps.push(Await(count));
         }
-        let echo = if is_binary { binary(payload) } else { text(payload) };
-        let id = format!("9.{}.{}", self.subcategory, self.number);
-        Case::new(id, steps, vec![echo; self.count], End::WeClose).in_pieces(self.pieces)
+        let echo = if self.is_binary() { binary(payload) } else { text(payload) };
+        Script::new(steps, vec![echo; self.count], End::WeClose).in_pieces(self.pieces)
     }
 }

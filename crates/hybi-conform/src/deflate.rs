@@ -1,5 +1,5 @@
-//! DEFLATE (RFC 1951) as the tester's own: a compressor that is simple, and a decompressor that is strict about the
-//! window that was agreed upon.
+//! DEFLATE (RFC 1951) as the tester's own: a compressor that is simple, and a decompressor that is
+//! strict about the window that was agreed upon.
 
 /// Where each length code (257 and up) begins, and how many bits it is followed by (RFC 1951 §3.2.5).
 const LENGTHS: [(u16, u8); 29] = [
@@ -46,7 +46,7 @@ fn distance(code: usize) -> (usize, u8) {
 }
 
 /// Compresses messages with the fixed codes, looking for repeats at the last place where three bytes were the same.
-pub struct Deflater {
+pub(crate) struct Deflater {
     window: usize,
     takeover: bool,
     /// What was sent before, if it may be referred to.
@@ -54,11 +54,11 @@ pub struct Deflater {
 }
 
 impl Deflater {
-    pub fn new(window_bits: u8, takeover: bool) -> Self {
+    pub(crate) fn new(window_bits: u8, takeover: bool) -> Self {
         Self { window: 1 << window_bits, takeover, history: Vec::new() }
     }
 
-    pub fn message(&mut self, payload: &[u8]) -> Vec<u8> {
+    pub(crate) fn message(&mut self, payload: &[u8]) -> Vec<u8> {
         let start = self.history.len();
         let mut data = std::mem::take(&mut self.history);
         data.extend_from_slice(payload);
@@ -89,7 +89,7 @@ impl Deflater {
             at += len;
         }
         bits.literal(256);
-        bits.put(0, 3); // an empty stored block, without the four bytes behind its header (RFC 7692 §7.2.1)
+        bits.put(0, 3); // an empty stored block, without the four bytes after its header (RFC 7692 §7.2.1)
         if self.takeover {
             self.history = data.split_off(data.len().saturating_sub(self.window));
         }
@@ -159,18 +159,18 @@ impl BitWriter {
 }
 
 /// Decompresses messages, and refuses to look back farther than was agreed.
-pub struct Inflater {
+pub(crate) struct Inflater {
     window: usize,
     takeover: bool,
     history: Vec<u8>,
 }
 
 impl Inflater {
-    pub fn new(window_bits: u8, takeover: bool) -> Self {
+    pub(crate) fn new(window_bits: u8, takeover: bool) -> Self {
         Self { window: 1 << window_bits, takeover, history: Vec::new() }
     }
 
-    pub fn message(&mut self, payload: &[u8]) -> Result<Vec<u8>, String> {
+    pub(crate) fn message(&mut self, payload: &[u8]) -> Result<Vec<u8>, String> {
         let with_tail = [payload, &[0x00, 0x00, 0xff, 0xff]].concat();
         let mut data = std::mem::take(&mut self.history);
         let start = data.len();

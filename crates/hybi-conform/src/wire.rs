@@ -1,25 +1,32 @@
-//! The tester's own end of the connection: frames written and read straight from RFC 6455 §5.2, by other code than the
-//! implementation under test has.
+//! The tester's own end of the connection: frames written and read straight from RFC 6455 §5.2, by
+//! other code than the implementation under test has.
 
-use super::Role;
+use crate::case::Role;
+use crate::deflate::Inflater;
+use crate::log::{Direction, WireLog};
+
+/// No case sends more in one message. What is longer can be no echo.
+const MESSAGE_MAX: usize = 64 << 20;
 
 /// The masking key of RFC 6455 §5.7; any would do.
 const KEY: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
 
 /// What the tester sends: encoded for the role of whoever is under test.
-pub struct Encoder {
+pub(crate) struct Encoder {
     masks: bool,
-    /// How much of the frame under way has been sent, for the mask.
+    /// How much of the frame in progress has been sent, for the mask.
     offset: usize,
+    /// How much of it is to follow.
+    missing: usize,
 }
 
 impl Encoder {
-    pub fn new(under_test: Role) -> Self {
-        Self { masks: under_test == Role::Server, offset: 0 }
+    pub(crate) fn new(under_test: Role) -> Self {
+        Self { masks: under_test == Role::Server, offset: 0, missing: 0 }
     }
 
     /// A header that announces `len` bytes. Legal or not: `first` is the whole first byte.
-    pub fn field(&mut self, first: u8, len: usize, wire: &mut Vec<u8>) {
+    pub(crate) fn header(&mut self, first: u8, len: usize, wire: &mut Vec<u8>) {
         let mask_bit = if self.masks { 0x80 } else { 0 };
         wire.push(first);
         match len {
@@ -37,12 +44,14 @@ impl Encoder {
             wire.extend(KEY);
         }
         self.offset = 0;
+        self.missing = len;
     }
 
     /// Some of the payload that was announced.
-    pub fn payload(&mut self, payload: &[u8], wire: &mut Vec<u8>) {
+    pub(crate) fn payload(&mut self, payload: &[u8], wire: &mut Vec<u8>) {
         let start = wire.len();
         wire.extend_from_slice(payload);
+        self.missing = self.missing.saturating_sub(payload.len());
         if self.masks {
             let offset = self.offset;
             let key: [u8; 4] = std::array::from_fn(|i| KEY[(offset + i) % 4]);
@@ -54,11 +63,33 @@ impl Encoder {
             self.offset += payload.len();
         }
     }
+
+    /// Whether a frame was announced that has not ended.
+    pub(crate) fn is_in_frame(&self) -> bool {
+        self.missing > 0
+    }
+}
+
+/// Names a frame by its first byte and its length.
+pub(crate) fn describe(first: u8, len: usize) -> String {
+    let name = match first & 0x0f {
+        0 => "Continuation".into(),
+        1 => "Text".into(),
+        2 => "Binary".into(),
+        8 => "Close".into(),
+        9 => "Ping".into(),
+        10 => "Pong".into(),
+        opcode => format!("a frame with the reserved opcode {opcode}"),
+    };
+    let fin = if first & 0x80 == 0 { " without FIN" } else { "" };
+    let bits: Vec<_> =
+        (1..=3).filter(|bit| first & 0x80 >> bit != 0).map(|bit| format!(" RSV{bit}")).collect();
+    format!("{name}{fin}{} ({len} bytes)", bits.concat())
 }
 
 /// What the tester has received.
 #[derive(Clone, PartialEq, Eq)]
-pub enum Got {
+pub(crate) enum Got {
     Message { binary: bool, payload: Vec<u8> },
     Ping(Vec<u8>),
     Pong(Vec<u8>),
@@ -66,18 +97,18 @@ pub enum Got {
 }
 
 /// What the tester receives is held to the same RFC.
-pub struct Decoder {
+pub(crate) struct Decoder {
     from: Role,
     bytes: Vec<u8>,
     at: usize,
     message: Option<(bool, Vec<u8>)>,
     closed: bool,
-    inflater: Option<super::deflate::Inflater>,
+    inflater: Option<Inflater>,
     compressed: bool,
 }
 
 impl Decoder {
-    pub fn new(from: Role, inflater: Option<super::deflate::Inflater>) -> Self {
+    pub(crate) fn new(from: Role, inflater: Option<Inflater>) -> Self {
         Self {
             from,
             bytes: Vec::new(),
@@ -90,23 +121,37 @@ impl Decoder {
     }
 
     /// Reads what the endpoint has sent. `Err`: it broke a rule itself.
-    pub fn read(&mut self, bytes: &[u8], got: &mut Vec<Got>) -> Result<(), String> {
+    pub(crate) fn read(
+        &mut self,
+        bytes: &[u8],
+        got: &mut Vec<Got>,
+        log: &mut WireLog,
+    ) -> Result<(), String> {
         if self.at == self.bytes.len() {
             self.bytes.clear();
             self.at = 0;
         }
         self.bytes.extend_from_slice(bytes);
-        while let Some((first, payload)) = self.frame()? {
+        loop {
+            let start = self.at;
+            let Some((first, payload)) = self.frame()? else { break };
+            let wire = &self.bytes[start..self.at];
+            log.add(Direction::Received, wire, wire.len(), || describe(first, payload.len()));
             if self.closed {
-                return Err(format!("sent a frame ({first:#04x}) behind its Close frame"));
+                return Err(format!("sent a frame ({first:#04x}) after its Close frame"));
             }
             self.note(first, payload, got)?;
         }
         Ok(())
     }
 
+    /// Whether its Close frame has come.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.closed
+    }
+
     /// Whether it has stopped in the middle of a frame.
-    pub fn is_cut_off(&self) -> bool {
+    pub(crate) fn is_cut_off(&self) -> bool {
         self.at < self.bytes.len()
     }
 
@@ -121,7 +166,10 @@ impl Decoder {
             126 if rest.len() < 4 => return Ok(None),
             127 if rest.len() < 10 => return Ok(None),
             126 => (4, u64::from(u16::from_be_bytes([rest[2], rest[3]]))),
-            127 => (10, u64::from_be_bytes(rest[2..10].try_into().unwrap())),
+            127 => {
+                let len = rest[2..10].iter().fold(0, |len, &byte| len << 8 | u64::from(byte));
+                (10, len)
+            }
             len => (2, u64::from(len)),
         };
         let shortest = match len {
@@ -133,13 +181,14 @@ impl Decoder {
             return Err(format!("sent the length {len} in a longer form than it needs"));
         }
         header += if masked { 4 } else { 0 };
-        let end = header + usize::try_from(len).map_err(|_| "sent a frame without an end")?;
+        let len = usize::try_from(len).ok().filter(|&len| len <= MESSAGE_MAX);
+        let end = header + len.ok_or("announced a frame longer than anything that was sent")?;
         if rest.len() < end {
             return Ok(None);
         }
         let mut payload = rest[header..end].to_vec();
         if masked {
-            let key: [u8; 4] = rest[header - 4..header].try_into().unwrap();
+            let key = &rest[header - 4..header];
             for four in payload.chunks_mut(4) {
                 for (byte, key) in four.iter_mut().zip(key) {
                     *byte ^= key;
@@ -165,6 +214,9 @@ impl Decoder {
                 self.data(opcode == 2, fin, payload, got)?;
             }
             (0, Some((binary, mut start))) => {
+                if start.len() + payload.len() > MESSAGE_MAX {
+                    return Err("sent a message longer than anything that was sent to it".into());
+                }
                 start.extend(payload);
                 self.data(binary, fin, start, got)?;
             }
@@ -235,7 +287,13 @@ impl std::fmt::Debug for Got {
             Self::Message { binary: false, payload } => write!(f, "Text {}", short(payload)),
             Self::Ping(payload) => write!(f, "Ping {}", short(payload)),
             Self::Pong(payload) => write!(f, "Pong {}", short(payload)),
-            Self::Close { code, reason } => write!(f, "Close {code:?} {}", short(reason)),
+            Self::Close { code: None, .. } => f.write_str("Close without a code"),
+            Self::Close { code: Some(code), reason } if reason.is_empty() => {
+                write!(f, "Close {code}")
+            }
+            Self::Close { code: Some(code), reason } => {
+                write!(f, "Close {code} {}", short(reason))
+            }
         }
     }
 }

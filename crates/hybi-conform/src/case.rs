@@ -1,0 +1,240 @@
+//! The cases, as values.
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::autobahn;
+use crate::handshake::{self, Head};
+use crate::random::{Pieces, seed};
+use crate::script::Script;
+
+/// Which end of the connection is under test.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Role {
+    /// A server: the tester is its client.
+    Server,
+    /// A client: the tester is its server.
+    Client,
+}
+
+impl Role {
+    /// Both roles.
+    pub const BOTH: [Self; 2] = [Self::Server, Self::Client];
+}
+
+/// What a case is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Group {
+    /// The 517 cases of the Autobahn testsuite, under their ids.
+    Autobahn,
+    /// The opening handshake, which Autobahn does not test.
+    Handshake,
+}
+
+impl Group {
+    /// All groups, in the order in which they run.
+    pub const ALL: [Self; 2] = [Self::Autobahn, Self::Handshake];
+
+    /// Returns the name that the command line uses.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Autobahn => "autobahn",
+            Self::Handshake => "handshake",
+        }
+    }
+}
+
+impl fmt::Display for Group {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// How much room the RFC leaves (RFC 2119). It decides what it means if a case does not come out as
+/// expected: `FAILED`, `NON-STRICT` or `INFORMATIONAL`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Level {
+    /// What is expected is demanded.
+    Must,
+    /// What is expected is recommended.
+    Should,
+    /// What is expected is one of the things that are allowed.
+    May,
+}
+
+impl fmt::Display for Level {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Must => "MUST",
+            Self::Should => "SHOULD",
+            Self::May => "MAY",
+        })
+    }
+}
+
+/// How big the messages are in cases that are about volume: Autobahn's 9, 12 and 13.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Size {
+    /// Messages of category 9 above 256 KiB are 32 times shorter, but still have a length of 64
+    /// bits. 50 messages stand for 1000. In categories 12 and 13, messages have at most 4 KiB, two
+    /// or more, in fragments of at most 1 KiB.
+    Reduced,
+    /// The sizes of the original, but categories 12 and 13 stop after 1 MiB and at least eight
+    /// messages of each case.
+    Full,
+}
+
+/// What is sent, and what must come of it.
+#[derive(Clone)]
+pub struct Case {
+    id: String,
+    group: Group,
+    title: String,
+    section: &'static str,
+    level: Level,
+    pub(crate) plan: Plan,
+}
+
+/// How a case is run.
+#[derive(Clone)]
+pub(crate) enum Plan {
+    /// Frames after a good handshake, made when they are needed, because some are long.
+    Frames(Arc<dyn Fn() -> Script + Send + Sync>),
+    /// A request to a server.
+    Request(Arc<Head>),
+    /// A response to a client.
+    Response(Arc<Head>),
+}
+
+/// Returns the cases of a group, in the order in which they run.
+pub fn cases(group: Group, size: Size) -> Box<dyn Iterator<Item = Case> + Send> {
+    match group {
+        Group::Autobahn => Box::new(autobahn::cases(size)),
+        Group::Handshake => {
+            let requests = handshake::requests().into_iter();
+            // A server that tests are not written for has a policy of its own about origins.
+            let requests = requests.filter(|head| matches!(head.setting, "any" | "same"));
+            let requests = requests.map(|head| Case::head("server", head, Plan::Request));
+            let responses = handshake::responses().into_iter();
+            let responses = responses.map(|head| Case::head("client", head, Plan::Response));
+            Box::new(requests.chain(responses))
+        }
+    }
+}
+
+impl Case {
+    pub(crate) fn frames(
+        id: impl Into<String>,
+        title: impl Into<String>,
+        section: &'static str,
+        make: impl Fn() -> Script + Send + Sync + 'static,
+    ) -> Self {
+        Self {
+            id: id.into(),
+            group: Group::Autobahn,
+            title: title.into(),
+            section,
+            level: Level::Must,
+            plan: Plan::Frames(Arc::new(make)),
+        }
+    }
+
+    pub(crate) fn level_of(self, level: Level) -> Self {
+        Self { level, ..self }
+    }
+
+    fn head(role: &str, head: Head, plan: fn(Arc<Head>) -> Plan) -> Self {
+        let what = head.id.split_once('/').map_or(head.id, |(_, what)| what).replace('-', " ");
+        Self {
+            id: format!("{role}/{}", head.id),
+            group: Group::Handshake,
+            title: format!("{}: {what}", head.about),
+            section: head.section,
+            level: head.level,
+            plan: plan(Arc::new(head)),
+        }
+    }
+
+    /// Returns the id: Autobahn's, or `server/` or `client/` and the id within the file.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// Returns the group.
+    pub fn group(&self) -> Group {
+        self.group
+    }
+
+    /// Returns what the case tests, in a few words.
+    pub fn title(&self) -> &str {
+        &self.title
+    }
+
+    /// Returns the section of an RFC that decides.
+    pub fn section(&self) -> &'static str {
+        self.section
+    }
+
+    /// Returns how much room that section leaves.
+    pub fn level(&self) -> Level {
+        self.level
+    }
+
+    /// Returns the first number of an Autobahn id. `None`: it is of another group.
+    pub fn category(&self) -> Option<u8> {
+        match self.group {
+            Group::Autobahn => self.id.split('.').next()?.parse().ok(),
+            Group::Handshake => None,
+        }
+    }
+
+    /// Returns whether the case tests this role.
+    pub fn tests(&self, role: Role) -> bool {
+        match self.plan {
+            Plan::Frames(_) => true,
+            Plan::Request(_) => role == Role::Server,
+            Plan::Response(_) => role == Role::Client,
+        }
+    }
+
+    /// Returns what the tester sends, for people.
+    pub fn sent(&self) -> String {
+        match &self.plan {
+            Plan::Frames(make) => make().sent(),
+            Plan::Request(head) => format!("the example of RFC 6455 §1.2 with: {}", head.edit),
+            Plan::Response(head) => format!("the example of RFC 6455 §1.3 with: {}", head.edit),
+        }
+    }
+
+    /// Returns what must come back, for people.
+    pub fn expected(&self) -> String {
+        match &self.plan {
+            Plan::Frames(make) => make().wanted(),
+            Plan::Request(head) | Plan::Response(head) => head.expected(),
+        }
+    }
+
+    /// Returns the ways to deliver its frames: as the suite does, and split at random; if it is
+    /// short, also at once, split at random in two other ways, and byte by byte.
+    pub fn ways(&self) -> Vec<Pieces> {
+        let Plan::Frames(make) = &self.plan else { return vec![Pieces::Whole] };
+        let script = make();
+        let bytes = script.bytes();
+        let seed = seed(&self.id);
+        let mut ways = vec![script.pieces, Pieces::Random(seed)];
+        if bytes <= 70_000 && script.compression.is_none() {
+            ways.extend([Pieces::Whole, Pieces::Random(seed + 1), Pieces::Random(seed + 2)]);
+        }
+        if bytes <= 5_000 {
+            ways.push(Pieces::Of(1));
+        }
+        ways
+    }
+}
+
+impl fmt::Debug for Case {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Case").field("id", &self.id).finish_non_exhaustive()
+    }
+}

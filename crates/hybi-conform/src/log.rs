@@ -1,0 +1,79 @@
+//! What went over the wire in one case.
+
+use std::time::Duration;
+
+/// How many bytes of an entry are kept, and how many entries.
+const BYTES_MAX: usize = 256;
+const ENTRIES_MAX: usize = 300;
+
+/// Which way an entry of the log went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Direction {
+    /// From the tester.
+    Sent,
+    /// From the implementation under test.
+    Received,
+    /// Nothing went: something happened, such as the end of the input.
+    Note,
+}
+
+/// A head, a frame or an event.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// Which way it went.
+    pub direction: Direction,
+    /// When, counted from the start of the case: as the driver has told with [`Tester::at`].
+    ///
+    /// [`Tester::at`]: crate::Tester::at
+    pub at: Duration,
+    /// What it is, such as `Text, final, 5 bytes`.
+    pub event: String,
+    /// The first 256 of its bytes, as they were on the wire.
+    pub bytes: Vec<u8>,
+    /// How many bytes it had.
+    pub len: usize,
+}
+
+/// The log of one case, in order.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct WireLog {
+    /// The first 300 entries.
+    pub entries: Vec<Entry>,
+    /// How many more there were.
+    pub left_out: usize,
+    is_on: bool,
+    now: Duration,
+}
+
+impl WireLog {
+    pub(crate) fn turn_on(&mut self) {
+        self.is_on = true;
+    }
+
+    pub(crate) fn set_now(&mut self, now: Duration) {
+        self.now = now;
+    }
+
+    /// Keeps an entry. The description is made only if somebody will read it.
+    pub(crate) fn add(
+        &mut self,
+        direction: Direction,
+        bytes: &[u8],
+        len: usize,
+        event: impl FnOnce() -> String,
+    ) {
+        if !self.is_on {
+            return;
+        }
+        if self.entries.len() >= ENTRIES_MAX {
+            self.left_out += 1;
+            return;
+        }
+        let kept = bytes[..bytes.len().min(BYTES_MAX)].to_vec();
+        self.entries.push(Entry { direction, at: self.now, event: event(), bytes: kept, len });
+    }
+
+    pub(crate) fn note(&mut self, event: &str) {
+        self.add(Direction::Note, b"", 0, || event.to_owned());
+    }
+}

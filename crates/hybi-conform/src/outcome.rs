@@ -1,0 +1,93 @@
+//! What a case has shown.
+
+use std::fmt;
+
+use crate::log::WireLog;
+
+/// A verdict, as the Autobahn testsuite names them. A later one is worse.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Verdict {
+    /// What was expected happened.
+    Ok,
+    /// The RFC leaves open what should happen; the outcome says what did.
+    Informational,
+    /// What is to be tested is not there: an extension was not negotiated.
+    Unimplemented,
+    /// Legal, but not as it should be: late, or against a SHOULD.
+    NonStrict,
+    /// A rule was broken.
+    Failed,
+}
+
+impl Verdict {
+    /// All verdicts, from the best to the worst.
+    pub const ALL: [Self; 5] =
+        [Self::Ok, Self::Informational, Self::Unimplemented, Self::NonStrict, Self::Failed];
+
+    /// Returns the name that the Autobahn testsuite writes into its reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Ok => "OK",
+            Self::Informational => "INFORMATIONAL",
+            Self::Unimplemented => "UNIMPLEMENTED",
+            Self::NonStrict => "NON-STRICT",
+            Self::Failed => "FAILED",
+        }
+    }
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// What a case has shown, in the tolerant and in the strict reading.
+///
+/// The readings differ where the RFC leaves room. The tolerant one is that of the Autobahn
+/// testsuite; the strict one is what hybi holds itself to. `docs/design.md` lists the differences.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// The tolerant reading of what was received before the end (`behavior` in Autobahn's reports).
+    pub behavior: Verdict,
+    /// The tolerant reading of how the connection ended (`behaviorClose`).
+    pub closing: Verdict,
+    /// The strict reading of both.
+    pub strict: Verdict,
+    /// What was expected.
+    pub expected: String,
+    /// What was seen.
+    pub seen: String,
+    /// The reason for a verdict other than `OK`, in one of the two readings. Otherwise empty.
+    pub reason: String,
+    /// The code in the Close frame of the implementation under test.
+    pub close_code: Option<u16>,
+    /// Whether the tester waited for something that did not come in time.
+    pub timed_out: bool,
+    /// Whether the opening handshake succeeded.
+    pub has_opened: bool,
+    /// Whether anything came after it.
+    pub has_spoken: bool,
+    /// What went over the wire, if the log was on.
+    pub log: WireLog,
+}
+
+impl Outcome {
+    /// Returns the verdict in the tolerant reading.
+    pub fn verdict(&self) -> Verdict {
+        self.behavior.max(self.closing)
+    }
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.verdict())?;
+        if self.strict != self.verdict() {
+            write!(f, " (strictly {})", self.strict)?;
+        }
+        if !self.reason.is_empty() {
+            write!(f, ": {}; expected {}; seen {}", self.reason, self.expected, self.seen)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,200 @@
+//! What the tester does in a case with frames, and what must come of it.
+
+use std::fmt::Write as _;
+
+use crate::random::Pieces;
+use crate::wire::{Got, describe};
+
+/// A sequence of frames, and its only right outcome.
+#[derive(Clone, Debug)]
+pub(crate) struct Script {
+    pub(crate) steps: Vec<Step>,
+    /// What must have arrived in the end, before the Close frame.
+    pub(crate) expected: Vec<Got>,
+    pub(crate) end: End,
+    pub(crate) pieces: Pieces,
+    pub(crate) leeway: Leeway,
+    pub(crate) compression: Option<Compression>,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) enum Step {
+    /// A frame with this first byte, and as much payload as it announces.
+    Frame(u8, Vec<u8>),
+    /// A frame's header alone.
+    Header(u8, usize),
+    /// Some of the payload that was announced.
+    Payload(Vec<u8>),
+    /// A message, compressed if that was negotiated, and in fragments of at most so many bytes.
+    Message { binary: bool, payload: Vec<u8>, fragment: Option<usize> },
+    /// What stands above has been sent: exactly so many of the expected have arrived now, and the
+    /// connection is open.
+    Await(usize),
+    /// The connection must have failed by now; later is not strict.
+    AwaitFailure,
+}
+
+/// How the connection ends.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum End {
+    /// We send a Close frame with 1000, and get one with 1000 back.
+    WeClose,
+    /// We have sent a Close frame among the steps, and get one back with one of these codes, or
+    /// without any.
+    WeClosed(&'static [u16]),
+    /// The endpoint fails the connection with one of these codes.
+    Fails(&'static [u16]),
+}
+
+/// Where the RFC leaves room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Leeway {
+    No,
+    /// The outcome is open; what is expected is our reading.
+    Open,
+    /// Pongs may be left out if a later one comes (RFC 6455 §5.5.3).
+    FewerPongs,
+}
+
+/// What the extension negotiation is to be.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Compression {
+    /// What a server under test is offered.
+    pub(crate) offer: &'static str,
+    /// What a client under test is answered.
+    pub(crate) answer: &'static str,
+}
+
+impl Script {
+    pub(crate) fn new(steps: Vec<Step>, expected: Vec<Got>, end: End) -> Self {
+        let (pieces, leeway) = (Pieces::Whole, Leeway::No);
+        Self { steps, expected, end, pieces, leeway, compression: None }
+    }
+
+    pub(crate) fn in_pieces(self, pieces: Pieces) -> Self {
+        Self { pieces, ..self }
+    }
+
+    pub(crate) fn leeway(self, leeway: Leeway) -> Self {
+        Self { leeway, ..self }
+    }
+
+    pub(crate) fn compression(self, compression: Compression) -> Self {
+        Self { compression: Some(compression), ..self }
+    }
+
+    /// About how many bytes the steps are on the wire.
+    pub(crate) fn bytes(&self) -> usize {
+        self.steps.iter().map(Step::bytes).sum()
+    }
+
+    /// The payloads of its pings.
+    pub(crate) fn pings(&self) -> Vec<Vec<u8>> {
+        let ping = |step: &Step| match step {
+            Step::Frame(first, payload) if first & 0x0f == 9 => Some(payload.clone()),
+            _ => None,
+        };
+        self.steps.iter().filter_map(ping).collect()
+    }
+
+    /// What is sent, for people.
+    pub(crate) fn sent(&self) -> String {
+        let mut sent = match &self.compression {
+            Some(Compression { offer, answer }) => {
+                format!("offer: {offer} (to a client: {answer}); ")
+            }
+            None => String::new(),
+        };
+        sent += &listed(self.steps.iter().filter_map(Step::describe), "then ");
+        if let End::WeClose = self.end {
+            sent += if sent.is_empty() { "Close 1000" } else { ", then Close 1000" };
+        }
+        let _ = match self.pieces {
+            Pieces::Whole => Ok(()),
+            Pieces::Frames => write!(sent, "; one frame at a time"),
+            Pieces::Of(1) => write!(sent, "; one byte at a time"),
+            Pieces::Of(len) => write!(sent, "; {len} bytes at a time"),
+            Pieces::Random(seed) => write!(sent, "; split at random (seed {seed})"),
+        };
+        sent
+    }
+
+    /// What is expected, for people.
+    pub(crate) fn wanted(&self) -> String {
+        let mut wanted = listed(self.expected.iter().map(|got| format!("{got:?}")), "");
+        if !wanted.is_empty() {
+            wanted += ", then ";
+        }
+        wanted + &self.end.describe()
+    }
+}
+
+impl End {
+    pub(crate) fn describe(self) -> String {
+        let codes =
+            |codes: &[u16]| codes.iter().map(u16::to_string).collect::<Vec<_>>().join(" or ");
+        match self {
+            Self::WeClose => "Close 1000 in answer to ours".into(),
+            Self::WeClosed(list) => format!("Close {} in answer to ours", codes(list)),
+            Self::Fails(list) => format!("a failed connection (Close {})", codes(list)),
+        }
+    }
+}
+
+impl Step {
+    fn bytes(&self) -> usize {
+        match self {
+            Self::Frame(_, payload) | Self::Payload(payload) | Self::Message { payload, .. } => {
+                payload.len() + 14
+            }
+            Self::Header(..) => 14,
+            Self::Await(_) | Self::AwaitFailure => 0,
+        }
+    }
+
+    fn describe(&self) -> Option<String> {
+        Some(match self {
+            Self::Frame(first, payload) => describe(*first, payload.len()),
+            Self::Header(first, len) => format!("the header of {}", describe(*first, *len)),
+            Self::Payload(payload) => format!("{} bytes of it", payload.len()),
+            Self::Message { binary, payload, fragment } => {
+                let kind = if *binary { "binary message" } else { "text" };
+                let len = payload.len();
+                match fragment {
+                    None => format!("a {kind} of {len} bytes"),
+                    Some(most) => format!("a {kind} of {len} bytes in fragments of {most}"),
+                }
+            }
+            Self::Await(_) => return None,
+            Self::AwaitFailure => "(it must have failed by now)".into(),
+        })
+    }
+}
+
+/// A list of at most eight, in which equal neighbours are counted.
+pub(crate) fn listed(all: impl Iterator<Item = String>, joint: &str) -> String {
+    let (mut list, mut left_out) = (Vec::<(String, usize)>::new(), 0);
+    for item in all {
+        let is_full = list.len() == 8;
+        match list.last_mut() {
+            Some((last, count)) if *last == item => *count += 1,
+            _ if is_full => left_out += 1,
+            _ => list.push((item, 1)),
+        }
+    }
+    let mut text = String::new();
+    for (i, (item, count)) in list.into_iter().enumerate() {
+        if i > 0 {
+            text += ", ";
+            text += joint;
+        }
+        text += &item;
+        if count > 1 {
+            let _ = write!(text, " ({count} times)");
+        }
+    }
+    if left_out > 0 {
+        let _ = write!(text, ", and {left_out} more");
+    }
+    text
+}

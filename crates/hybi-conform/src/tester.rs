@@ -1,0 +1,1014 @@
+//! The machine that runs one case: bytes in, bytes out, and an outcome.
+//!
+//! The drivers differ in one thing: whether they know that nothing more is coming. In memory, and
+//! in an exchange with a program that says when it is done, that is known after each delivery. Over
+//! a socket it is not: there a thing that must come is waited for, and only one that must *not* come
+//! needs a clock. So the machine asks for patience, and the driver tells when it is at its end
+//! ([`Tester::quiet`]): at once where nothing can come, after a time where nobody knows.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::case::{Case, Level, Plan, Role};
+use crate::deflate::Deflater;
+use crate::handshake;
+use crate::http::{self, Head};
+use crate::log::{Direction, WireLog};
+use crate::opening::{Agreed, Request, Target, check_response};
+use crate::outcome::{Outcome, Verdict};
+use crate::random::{Pieces, Random, seed};
+use crate::script::{End, Leeway, Script, Step, listed};
+use crate::wire::{Decoder, Encoder, Got, describe};
+
+/// What the driver is to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// Send what [`Tester::output`] has, and tell with [`Tester::sent`]. Also read meanwhile: the
+    /// implementation may not take more before somebody takes what it sends.
+    Send,
+    /// Read, and call [`Tester::feed`] or [`Tester::end_of_input`]; or [`Tester::quiet`], if
+    /// nothing has come.
+    Wait(Patience),
+    /// End the output: shut down the sending direction of the transport.
+    Shutdown,
+    /// Nothing: [`Tester::outcome`] has the result. Close the transport.
+    Done,
+}
+
+/// How long to wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Patience {
+    /// Something must come, and nothing is gained by giving up early: the whole time-out.
+    Long,
+    /// It is a finding if nothing comes soon: a second.
+    Short,
+}
+
+/// Runs one case against one implementation.
+///
+/// A driver does what [`proceed`](Self::proceed) says until that is [`Next::Done`].
+pub struct Tester {
+    role: Role,
+    stage: Stage,
+    /// Whether the driver knows at once that nothing more is coming.
+    is_exact: bool,
+    /// Nothing more is coming, or the patience is at its end.
+    is_quiet: bool,
+    /// The implementation has ended its output.
+    is_ended: bool,
+    /// Nothing more can be sent.
+    is_mute: bool,
+    has_shut_down: bool,
+    output: Output,
+    encoder: Encoder,
+    decoder: Decoder,
+    deflater: Option<Deflater>,
+    script: Script,
+    /// The payloads of its pings.
+    pings: Vec<Vec<u8>>,
+    /// The step that comes next.
+    step: usize,
+    got: Vec<Got>,
+    /// How many of them have been compared.
+    compared: usize,
+    /// Pings of its own, and pongs that nobody asked for.
+    unasked: usize,
+    received: usize,
+    we_closed: bool,
+    has_probed: bool,
+    is_late: bool,
+    timed_out: bool,
+    has_opened: bool,
+    level: Level,
+    /// What is expected, for people; and what was seen of a handshake.
+    wanted: String,
+    seen: String,
+    log: WireLog,
+}
+
+enum Stage {
+    /// A server is to answer our request.
+    Asked(Box<Asked>),
+    /// A client is to refuse our response.
+    Answered {
+        is_open_ended: bool,
+        bytes: Vec<u8>,
+    },
+    /// Frames.
+    Script,
+    /// How the connection ends.
+    Closing,
+    Done(Box<Outcome>),
+}
+
+struct Asked {
+    key: String,
+    /// Whether the case is about the handshake, and which.
+    case: Option<Arc<handshake::Head>>,
+    /// The subprotocols that were offered.
+    subprotocols: Vec<String>,
+    offers_extensions: bool,
+    /// Whether the request has its end.
+    is_whole: bool,
+    bytes: Vec<u8>,
+}
+
+/// A text that is never part of a case. Whoever answers it has not failed the connection.
+const PROBE: &[u8] = b"still there?";
+
+/// A flood: no implementation needs so many of its own.
+const UNASKED_MAX: usize = 1000;
+
+impl Tester {
+    /// Tests a server, from the opening handshake on.
+    pub fn of_server(case: &Case, target: &Target) -> Self {
+        let mut tester = Self::new(case, Role::Server);
+        tester.log.turn_on();
+        let offer = tester.script.compression.map(|compression| compression.offer);
+        let (bytes, head) = match &case.plan {
+            Plan::Request(head) => (target.edited(head), Some(Arc::clone(head))),
+            Plan::Frames(_) | Plan::Response(_) => {
+                let seed = seed(case.id());
+                let nonce = u128::from(seed) << 64 | u128::from(seed.rotate_left(21) ^ 0x5eed);
+                let request = target.request(&http::key(nonce.to_be_bytes()), offer);
+                (request.into_bytes(), None)
+            }
+        };
+        // What the case makes of the request may be no request.
+        let start = bytes.iter().position(|byte| !matches!(byte, b'\r' | b'\n')).unwrap_or(0);
+        let (parsed, len) = Head::read(&bytes[start..]).ok().flatten().unwrap_or_default();
+        let offered = parsed.joined("sec-websocket-protocol").unwrap_or_default();
+        tester.stage = Stage::Asked(Box::new(Asked {
+            key: parsed.all("sec-websocket-key").next().unwrap_or_default().to_owned(),
+            case: head,
+            subprotocols: offered.split(',').map(|name| name.trim().to_owned()).collect(),
+            offers_extensions: parsed.joined("sec-websocket-extensions").is_some(),
+            is_whole: len > 0,
+            bytes: Vec::new(),
+        }));
+        tester.send_head(&bytes);
+        tester
+    }
+
+    /// Tests a client that has sent this request. What came after it is to be fed.
+    pub fn of_client(case: &Case, request: &Request) -> Self {
+        let mut tester = Self::new(case, Role::Client);
+        tester.log.turn_on();
+        tester.log.add(Direction::Received, &request.bytes, request.bytes.len(), || {
+            request.head.start.clone()
+        });
+        if let Err(why) = request.check() {
+            tester.fail(format!("the client {why}"));
+            return tester;
+        }
+        let bytes = match &case.plan {
+            Plan::Response(head) => request.edited(head),
+            Plan::Frames(_) | Plan::Request(_) => match tester.script.compression {
+                None => Some(request.response(None).into_bytes()),
+                Some(compression) => compression
+                    .answer_to(&request.offer().unwrap_or_default())
+                    .map(|agreed| request.response(Some(&agreed)).into_bytes()),
+            },
+        };
+        let Some(bytes) = bytes else {
+            tester.unimplemented("the client has not offered what this needs");
+            return tester;
+        };
+        tester.has_opened = true;
+        tester.send_head(&bytes);
+        match &case.plan {
+            Plan::Response(head) if head.verdict != "open" => {
+                if head.answers_101() {
+                    // Whoever has accepted the response sends it back.
+                    tester.frame(0x81, b"Hello");
+                }
+                let is_open_ended = !head.answers_101();
+                tester.stage = Stage::Answered { is_open_ended, bytes: Vec::new() };
+            }
+            _ => {
+                let response = Head::read(&bytes).ok().flatten().unwrap_or_default().0;
+                let agreed = response.joined("sec-websocket-extensions");
+                if let Some(agreed) = agreed.as_deref().and_then(Agreed::read) {
+                    tester.compress(agreed);
+                }
+            }
+        }
+        tester
+    }
+
+    /// Answers a client that asks the tester something: sends a text, if there is one, and closes.
+    /// What comes back does not matter.
+    pub fn telling(request: &Request, text: Option<&str>) -> Self {
+        let steps = text.map(|text| Step::Frame(0x81, text.as_bytes().to_vec()));
+        let steps: Vec<_> = steps.into_iter().collect();
+        let script =
+            move || Script::new(steps.clone(), Vec::new(), End::WeClose).leeway(Leeway::Open);
+        Self::of_client(&Case::frames("query", "a query", "RFC 6455 §7.1.2", script), request)
+    }
+
+    /// Tests an implementation after its opening handshake, in memory or in another exchange where
+    /// the driver knows at once when nothing more is coming. `agreed` is the value of
+    /// `Sec-WebSocket-Extensions` in the response.
+    ///
+    /// What must have come must have come when the driver calls [`quiet`](Self::quiet), and nothing
+    /// else. There is no log unless [`logged`](Self::logged) asks for one.
+    pub fn opened(case: &Case, role: Role, agreed: Option<&str>) -> Self {
+        let mut tester = Self::new(case, role);
+        tester.is_exact = true;
+        let Some(compression) = tester.script.compression else { return tester };
+        let read = agreed.and_then(Agreed::read);
+        match read.filter(|agreed| role == Role::Client || agreed.honours(compression.offer)) {
+            Some(agreed) => tester.compress(agreed),
+            None => tester.unimplemented("permessage-deflate was not agreed"),
+        }
+        tester
+    }
+
+    fn new(case: &Case, role: Role) -> Self {
+        let script = match &case.plan {
+            Plan::Frames(make) => make(),
+            Plan::Request(_) => Script::new(Vec::new(), Vec::new(), End::WeClose),
+            Plan::Response(_) => {
+                let text = Got::Message { binary: false, payload: b"Hello".to_vec() };
+                let steps = vec![Step::Frame(0x81, b"Hello".to_vec()), Step::Await(1)];
+                Script::new(steps, vec![text], End::WeClose)
+            }
+        };
+        Self {
+            role,
+            stage: if case.tests(role) { Stage::Script } else { Stage::Closing },
+            level: case.level(),
+            wanted: case.expected(),
+            seen: String::new(),
+            is_exact: false,
+            is_quiet: false,
+            is_ended: false,
+            is_mute: false,
+            has_shut_down: false,
+            output: Output::new(script.pieces),
+            encoder: Encoder::new(role),
+            decoder: Decoder::new(role, None),
+            deflater: None,
+            pings: script.pings(),
+            script,
+            step: 0,
+            got: Vec::new(),
+            compared: 0,
+            unasked: 0,
+            received: 0,
+            we_closed: false,
+            has_probed: false,
+            is_late: false,
+            timed_out: false,
+            has_opened: false,
+            log: WireLog::default(),
+        }
+    }
+
+    fn compress(&mut self, agreed: Agreed) {
+        let (deflater, inflater) = agreed.codec(self.role);
+        self.deflater = Some(deflater);
+        self.decoder = Decoder::new(self.role, Some(inflater));
+    }
+
+    /// Delivers the frames in other pieces than the case asks for. To be called at first.
+    pub fn in_pieces(mut self, pieces: Pieces) -> Self {
+        self.output.set_pieces(pieces);
+        self
+    }
+
+    /// Keeps a log of what goes over the wire, which a tester of sockets does in any case. To be
+    /// called at first.
+    pub fn logged(mut self) -> Self {
+        self.log.turn_on();
+        self
+    }
+
+    /// Tells the time since the case began, for the log.
+    pub fn at(&mut self, now: Duration) {
+        self.log.set_now(now);
+    }
+
+    /// Returns what the driver is to do.
+    pub fn proceed(&mut self) -> Next {
+        loop {
+            // A connection that has ended in an exchange is still handed what was on its way.
+            if self.is_mute || self.is_ended && !self.is_exact {
+                self.output.clear();
+            }
+            // Sent by steps: all up to a point of waiting leaves together.
+            if self.is_about_to_wait() {
+                self.output.cut();
+                if !self.output().is_empty() {
+                    return Next::Send;
+                }
+            }
+            let next = match &self.stage {
+                Stage::Done(_) => return Next::Done,
+                Stage::Asked(_) => self.next_asked(),
+                Stage::Answered { .. } => self.next_answered(),
+                Stage::Script => self.next_step(),
+                Stage::Closing => self.next_closing(),
+            };
+            if let Some(next) = next {
+                self.is_quiet = false;
+                if next == Next::Shutdown {
+                    self.has_shut_down = true;
+                    self.log.note("we end our output");
+                }
+                return next;
+            }
+        }
+    }
+
+    /// Returns the bytes of the next piece. They are a prefix of what is left to be sent, to be
+    /// written at once.
+    pub fn output(&self) -> &[u8] {
+        self.output.piece()
+    }
+
+    /// Tells how many bytes of [`output`](Self::output) were sent.
+    pub fn sent(&mut self, len: usize) {
+        self.output.advance(len);
+    }
+
+    /// Tells that nothing more can be sent, because the transport takes nothing. What it still has
+    /// for us can be read.
+    pub fn cannot_send(&mut self) {
+        if !self.is_mute {
+            self.log.note("nothing more can be sent");
+        }
+        self.is_mute = true;
+    }
+
+    /// Takes what has arrived.
+    pub fn feed(&mut self, bytes: &[u8]) {
+        self.received += bytes.len();
+        let allowance = 4 * self.script.bytes() + (16 << 20);
+        if self.received > allowance && !self.is_done() {
+            self.fail(format!("sent {} bytes, which is a flood", self.received));
+        }
+        match &mut self.stage {
+            Stage::Done(_) => {}
+            Stage::Asked(asked) => {
+                asked.bytes.extend_from_slice(bytes);
+                self.read_response();
+            }
+            Stage::Answered { bytes: before, .. } => before.extend_from_slice(bytes),
+            Stage::Script | Stage::Closing => self.read_frames(bytes),
+        }
+    }
+
+    /// Tells that the implementation has ended its output: a transport that was shut down or reset.
+    pub fn end_of_input(&mut self) {
+        if !self.is_ended {
+            self.log.note("it ended the connection");
+        }
+        self.is_ended = true;
+    }
+
+    /// Tells that nothing has come within the patience asked for; or, in an exchange, that nothing
+    /// more will.
+    pub fn quiet(&mut self) {
+        self.is_quiet = true;
+    }
+
+    /// Returns the result, once [`proceed`](Self::proceed) is [`Next::Done`]. Before, the case has failed
+    /// for a reason that the driver knows, such as a connection that could not be made.
+    pub fn outcome(mut self, reason: &str) -> Outcome {
+        if !self.is_done() {
+            self.fail(reason.to_owned());
+        }
+        let Stage::Done(mut outcome) = self.stage else { unreachable!("it has just failed") };
+        outcome.log = self.log;
+        *outcome
+    }
+
+    /// Whether all is encoded that is to leave together.
+    fn is_about_to_wait(&self) -> bool {
+        match self.stage {
+            Stage::Script => {
+                matches!(
+                    self.script.steps.get(self.step),
+                    Some(Step::Await(_) | Step::AwaitFailure)
+                )
+            }
+            _ => true,
+        }
+    }
+
+    fn is_done(&self) -> bool {
+        matches!(self.stage, Stage::Done(_))
+    }
+}
+
+/// What is sent.
+impl Tester {
+    fn send_head(&mut self, bytes: &[u8]) {
+        let start = bytes.split(|&byte| byte == b'\n').next().unwrap_or_default();
+        let start = String::from_utf8_lossy(start).trim_end().to_owned();
+        self.log.add(Direction::Sent, bytes, bytes.len(), || start);
+        self.output.head(bytes);
+    }
+
+    fn frame(&mut self, first: u8, payload: &[u8]) {
+        let start = self.output.bytes.len();
+        self.encoder.header(first, payload.len(), &mut self.output.bytes);
+        self.encoder.payload(payload, &mut self.output.bytes);
+        self.output.border();
+        let wire = &self.output.bytes[start..];
+        let (what, len) = (|| describe(first, payload.len()), wire.len());
+        self.log.add(Direction::Sent, wire, len, what);
+    }
+
+    fn message(&mut self, binary: bool, payload: &[u8], fragment: Option<usize>) {
+        let compressed = self.deflater.as_mut().map(|deflater| deflater.message(payload));
+        let payload = compressed.as_deref().unwrap_or(payload);
+        let mut first = if binary { 2 } else { 1 };
+        if compressed.is_some() {
+            first |= 0x40;
+        }
+        let mut fragments = payload.chunks(fragment.unwrap_or(usize::MAX)).peekable();
+        if fragments.peek().is_none() {
+            self.frame(0x80 | first, &[]);
+        }
+        while let Some(fragment) = fragments.next() {
+            let fin = if fragments.peek().is_none() { 0x80 } else { 0 };
+            self.frame(fin | first, fragment);
+            first = 0;
+        }
+    }
+
+    fn send_step(&mut self, step: &Step) {
+        match step {
+            Step::Frame(first, payload) => self.frame(*first, payload),
+            Step::Header(first, len) => {
+                let start = self.output.bytes.len();
+                self.encoder.header(*first, *len, &mut self.output.bytes);
+                let wire = &self.output.bytes[start..];
+                let what = || format!("the header of {}", describe(*first, *len));
+                self.log.add(Direction::Sent, wire, wire.len(), what);
+            }
+            Step::Payload(payload) => {
+                let start = self.output.bytes.len();
+                self.encoder.payload(payload, &mut self.output.bytes);
+                let wire = &self.output.bytes[start..];
+                self.log.add(Direction::Sent, wire, wire.len(), || "some of its payload".into());
+            }
+            Step::Message { binary, payload, fragment } => {
+                self.message(*binary, payload, *fragment);
+            }
+            Step::Await(_) | Step::AwaitFailure => {}
+        }
+    }
+}
+
+/// The frames of a case.
+impl Tester {
+    fn read_frames(&mut self, bytes: &[u8]) {
+        let before = self.got.len();
+        if let Err(why) = self.decoder.read(bytes, &mut self.got, &mut self.log) {
+            return self.fail(why);
+        }
+        if !self.is_exact {
+            self.answer_pings(before);
+            self.compare_early();
+        }
+    }
+
+    /// Answers pings, and forgets them and the pongs that nobody asked for: both are legal at any
+    /// time (RFC 6455 §5.5.2, §5.5.3). In an exchange nothing comes by itself.
+    fn answer_pings(&mut self, before: usize) {
+        let (mut kept, mut pings) = (Vec::new(), Vec::new());
+        for got in self.got.drain(before..) {
+            match got {
+                Got::Ping(payload) => pings.push(payload),
+                Got::Pong(payload) if !self.pings.contains(&payload) && payload != PROBE => {
+                    self.unasked += 1;
+                }
+                got => kept.push(got),
+            }
+        }
+        self.got.extend(kept);
+        self.unasked += pings.len();
+        if self.unasked > UNASKED_MAX {
+            return self.fail("sent control frames without end".into());
+        }
+        for payload in pings {
+            if !self.encoder.is_in_frame() && !self.we_closed && !self.is_mute {
+                self.frame(0x8a, &payload);
+            }
+        }
+    }
+
+    /// Fails as soon as what has come can no longer become what is expected.
+    fn compare_early(&mut self) {
+        if self.script.leeway != Leeway::No || self.is_done() {
+            return;
+        }
+        let (_, got) = self.close_and_rest();
+        if self.has_probed && got.last() == Some(&Got::Pong(PROBE.to_vec())) {
+            let why = "it did not fail the connection, and still answers pings";
+            return self.conclude(Verdict::Ok, Verdict::Failed, Verdict::Failed, why.into());
+        }
+        let new = self.compared..got.len();
+        match self.script.expected.get(new.clone()) {
+            Some(want) if want == &got[new.clone()] => self.compared = new.end,
+            _ => self.fail("what came back is not what was expected".into()),
+        }
+    }
+
+    /// The Close frame, and what came before it.
+    fn close_and_rest(&self) -> (Option<Option<u16>>, &[Got]) {
+        match self.got.split_last() {
+            Some((Got::Close { code, .. }, got)) => (Some(*code), got),
+            _ => (None, &self.got),
+        }
+    }
+
+    /// Whether the implementation has said its last.
+    fn is_over(&self) -> bool {
+        self.is_ended || self.decoder.is_closed()
+    }
+
+    fn next_step(&mut self) -> Option<Next> {
+        let Some(step) = self.script.steps.get_mut(self.step) else {
+            self.stage = Stage::Closing;
+            if let (End::WeClose, false) = (self.script.end, self.is_over() && !self.is_exact) {
+                self.frame(0x88, &1000_u16.to_be_bytes());
+                self.we_closed = true;
+            }
+            return None;
+        };
+        match *step {
+            Step::Await(count) => return self.next_await(count),
+            Step::AwaitFailure => return self.next_failure(),
+            _ => {}
+        }
+        let step = std::mem::replace(step, Step::Await(0));
+        self.step += 1;
+        // Nobody would read what follows.
+        if self.is_exact || !self.is_over() {
+            self.we_closed |= matches!(step, Step::Frame(0x88, _));
+            self.send_step(&step);
+        }
+        None
+    }
+
+    fn next_await(&mut self, count: usize) -> Option<Next> {
+        if self.is_exact && !self.is_quiet && !self.is_ended {
+            return Some(Next::Wait(Patience::Long));
+        }
+        if self.is_over() {
+            self.fail("it closed the connection too early".into());
+            return None;
+        }
+        let expected = &self.script.expected;
+        let new = self.compared..count;
+        let is_there = match self.script.leeway {
+            _ if self.is_exact => {
+                self.got.len() == count && self.got.get(new.clone()) == expected.get(new)
+            }
+            Leeway::FewerPongs => self.got.last().is_some_and(|got| expected.last() == Some(got)),
+            _ => self.got.len() >= count,
+        };
+        if is_there {
+            self.compared = self.got.len();
+            self.step += 1;
+            self.is_quiet = false;
+            return None;
+        }
+        if !self.is_exact && !self.is_quiet {
+            return Some(Next::Wait(Patience::Long));
+        }
+        self.timed_out = !self.is_exact;
+        self.fail("not all that should have come by now has come, and nothing else".into());
+        None
+    }
+
+    fn next_failure(&mut self) -> Option<Next> {
+        if !self.is_quiet && (self.is_exact && !self.is_ended || !self.is_over()) {
+            return Some(Next::Wait(Patience::Short));
+        }
+        self.is_late |= !self.is_over();
+        self.is_quiet = false;
+        self.step += 1;
+        None
+    }
+
+    fn next_closing(&mut self) -> Option<Next> {
+        if self.is_ended {
+            self.judge();
+            return None;
+        }
+        if self.is_exact {
+            // A client may leave it to the server to end the transport (RFC 6455 §7.1.1).
+            let may_wait = self.role == Role::Client && !self.has_shut_down;
+            return match (self.is_quiet, may_wait) {
+                (false, _) => Some(Next::Wait(Patience::Long)),
+                (true, true) => Some(Next::Shutdown),
+                (true, false) => {
+                    self.judge();
+                    None
+                }
+            };
+        }
+        if !self.decoder.is_closed() {
+            let must_fail = matches!(self.script.end, End::Fails(_));
+            if !self.is_quiet {
+                let is_short = must_fail && !self.has_probed;
+                return Some(Next::Wait(if is_short { Patience::Short } else { Patience::Long }));
+            }
+            self.is_quiet = false;
+            if must_fail && !self.has_probed && !self.encoder.is_in_frame() && !self.is_mute {
+                self.has_probed = true;
+                self.frame(0x89, PROBE);
+                return None;
+            }
+            self.timed_out = true;
+            self.judge();
+            return None;
+        }
+        let is_in_frame = self.encoder.is_in_frame();
+        if !self.we_closed {
+            self.we_closed = true;
+            if let (Some(code), false) = (self.close_and_rest().0, is_in_frame || self.is_mute) {
+                let code = code.map_or(Vec::new(), |code| code.to_be_bytes().to_vec());
+                self.frame(0x88, &code);
+                return None;
+            }
+        }
+        // The server ends the transport first, unless it waits for an answer that we cannot give.
+        if (self.role == Role::Client || is_in_frame) && !self.has_shut_down {
+            return Some(Next::Shutdown);
+        }
+        if !self.is_quiet {
+            return Some(Next::Wait(Patience::Short));
+        }
+        self.judge();
+        None
+    }
+
+    /// Decides about a connection that is over, or that nothing more comes of.
+    fn judge(&mut self) {
+        use Verdict::{Failed, Informational, NonStrict, Ok};
+        if self.decoder.is_cut_off() {
+            return self.fail("it stopped in the middle of a frame".into());
+        }
+        let mut reasons = Vec::new();
+        let mut found = |tolerant: Verdict, strict: Verdict, reason: &'static str| {
+            if strict != Ok {
+                reasons.push(reason);
+            }
+            (tolerant, strict)
+        };
+        let (close, got) = self.close_and_rest();
+        let expected = &self.script.expected;
+        let behavior = if got == expected {
+            match self.is_late {
+                true => found(NonStrict, Failed, "it failed the connection too late"),
+                false => (Ok, Ok),
+            }
+        } else if matches!(self.script.end, End::Fails(_)) && got.is_empty() {
+            found(NonStrict, Failed, "what came before the violation was lost")
+        } else if self.script.leeway == Leeway::FewerPongs && is_shortened(got, expected) {
+            found(Informational, NonStrict, "it answered only some of the pings")
+        } else {
+            found(Failed, Failed, "what came back is not what was expected")
+        };
+        let closing = match (self.script.end, close) {
+            (End::Fails(_), None) if self.is_ended => {
+                found(Ok, NonStrict, "it failed the connection without a Close frame")
+            }
+            (End::Fails(_), None) => found(Failed, Failed, "it did not fail the connection"),
+            (_, None) => found(Failed, Failed, "it did not answer our Close frame"),
+            (End::WeClosed(_), Some(None)) => (Ok, Ok),
+            (_, Some(None)) => found(Ok, NonStrict, "its Close frame has no code"),
+            (End::WeClose, Some(Some(1000))) => (Ok, Ok),
+            (End::WeClosed(codes) | End::Fails(codes), Some(Some(code)))
+                if codes.contains(&code) =>
+            {
+                (Ok, Ok)
+            }
+            _ => found(Failed, Failed, "its Close frame has another code"),
+        };
+        let ending = match self.is_ended {
+            true => (Ok, Ok),
+            false if close.is_none() => closing,
+            false => found(NonStrict, Failed, "it did not end the transport"),
+        };
+        let reason = reasons.join(", and ");
+        let strict = behavior.1.max(closing.1).max(ending.1);
+        let (behavior, closing) = (behavior.0, closing.0.max(ending.0));
+        if self.script.leeway == Leeway::Open && self.is_over() {
+            return self.conclude(Informational, Informational, strict.min(Informational), reason);
+        }
+        self.conclude(behavior, closing, strict, reason);
+    }
+}
+
+/// Whether these are some of the expected, in order, and the last is the last.
+fn is_shortened(got: &[Got], expected: &[Got]) -> bool {
+    let mut rest = expected.iter();
+    got.last().is_some_and(|last| expected.last() == Some(last))
+        && got.iter().all(|got| rest.any(|other| other == got))
+}
+
+/// A server that is asked.
+impl Tester {
+    fn read_response(&mut self) {
+        let Stage::Asked(asked) = &mut self.stage else { return };
+        let begins = &asked.bytes[..asked.bytes.len().min(5)];
+        if !b"HTTP/".starts_with(begins) {
+            let start = asked.bytes[..asked.bytes.len().min(16)].escape_ascii().to_string();
+            return self.fail(format!("it sent {start:?}, which is no HTTP"));
+        }
+        let (head, len) = match Head::read(&asked.bytes) {
+            Err(why) => return self.fail(format!("it {why}")),
+            Ok(None) => return,
+            Ok(Some(read)) => read,
+        };
+        let rest = asked.bytes.split_off(len);
+        let bytes = std::mem::replace(&mut asked.bytes, rest);
+        self.log.add(Direction::Received, &bytes, bytes.len(), || head.start.clone());
+        match head.status() {
+            Err(why) => self.fail(format!("it {why}")),
+            // An interim response (RFC 9110 §15.2).
+            Ok(100 | 102..200) => self.read_response(),
+            Ok(status) => self.answered(status, &head),
+        }
+    }
+
+    fn answered(&mut self, status: u16, head: &Head) {
+        let Stage::Asked(asked) = std::mem::replace(&mut self.stage, Stage::Script) else { return };
+        self.seen = format!("status {status}");
+        match &asked.case {
+            Some(case) if case.verdict != "open" => return self.judge_refusal(case, Some(head)),
+            Some(_) if status != 101 => return self.by_level("it refused the request"),
+            None if status != 101 => {
+                return self.fail(format!("the opening handshake failed with status {status}"));
+            }
+            _ => {}
+        }
+        let subprotocols: Vec<_> = asked.subprotocols.iter().map(String::as_str).collect();
+        let extensions = match check_response(head, &asked.key, &subprotocols) {
+            Ok(extensions) => extensions,
+            Err(why) => return self.fail(format!("it {why}")),
+        };
+        match (self.script.compression, extensions) {
+            (None, Some(_)) if !asked.offers_extensions => {
+                return self.fail("it agreed to an extension that was not offered".into());
+            }
+            (None, _) => {}
+            (Some(_), None) => return self.unimplemented("it declined permessage-deflate"),
+            (Some(compression), Some(extensions)) => match Agreed::read(&extensions) {
+                None => return self.fail(format!("it agreed to {extensions:?}")),
+                Some(agreed) if agreed.honours(compression.offer) => self.compress(agreed),
+                Some(_) => {
+                    let why = format!("it agreed to other parameters: {extensions}");
+                    return self.unimplemented(&why);
+                }
+            },
+        }
+        self.has_opened = true;
+        if !asked.bytes.is_empty() {
+            self.read_frames(&asked.bytes);
+        }
+    }
+
+    fn next_asked(&mut self) -> Option<Next> {
+        let Stage::Asked(asked) = &self.stage else { return None };
+        let case = asked.case.clone();
+        let is_whole = asked.is_whole;
+        let is_refused = case.as_ref().filter(|case| case.verdict != "open");
+        if self.is_ended {
+            self.seen = "the end of the connection, without an answer".into();
+            match (is_refused, case.is_some()) {
+                (Some(case), _) => self.judge_refusal(case, None),
+                (None, true) => self.by_level("it refused the request"),
+                (None, false) => self.fail("it ended the connection without an answer".into()),
+            }
+            return None;
+        }
+        let is_unfinished = case.as_ref().is_some_and(|case| case.verdict == "more");
+        let patience = match (is_whole, self.has_shut_down) {
+            (false, true) if !is_unfinished => Patience::Long,
+            (true, _) => Patience::Long,
+            (false, _) => Patience::Short,
+        };
+        match (is_refused, self.is_quiet) {
+            _ if is_unfinished && !self.has_shut_down => return Some(Next::Shutdown),
+            (_, false) => return Some(Next::Wait(patience)),
+            (Some(_), true) if !is_whole && !self.has_shut_down => return Some(Next::Shutdown),
+            (Some(_), true) if is_unfinished => {
+                self.seen = "no answer".into();
+                self.conclude(Verdict::Ok, Verdict::Ok, Verdict::Ok, String::new());
+            }
+            (refused, true) => {
+                self.timed_out = true;
+                self.seen = "no answer".into();
+                let why = "it did not answer the request in time";
+                if refused.is_some() { self.by_level(why) } else { self.fail(why.into()) }
+            }
+        }
+        None
+    }
+
+    /// Decides about the answer to a request that must be refused. `None`: there was none.
+    fn judge_refusal(&mut self, case: &handshake::Head, answer: Option<&Head>) {
+        use Verdict::{Failed, Informational, NonStrict, Ok};
+        let status = answer.and_then(|head| head.status().ok());
+        let want = case.verdict.split(' ').next().and_then(|word| word.parse().ok());
+        let names_version = answer.is_some_and(|head| head.lists("sec-websocket-version", "13"));
+        let allows = answer.is_some_and(|head| head.all("allow").next().is_some());
+        let (tolerant, strict, why) = match status {
+            Some(101) => return self.by_level("it accepted the request"),
+            _ if case.verdict == "more" => (Ok, Ok, ""),
+            None if case.id.starts_with("not-http/") => (Ok, Ok, ""),
+            None => (NonStrict, NonStrict, "it closed the connection without a response"),
+            Some(_) if case.verdict.ends_with(" Version") && !names_version => {
+                (Failed, Failed, "it did not name the version that it speaks (RFC 6455 §4.4)")
+            }
+            Some(405) if !allows => (Ok, NonStrict, "it sent 405 without Allow (RFC 9110 §15.5.6)"),
+            Some(_) if status == want => (Ok, Ok, ""),
+            Some(400..600) => (Ok, NonStrict, "it refused with another status"),
+            Some(_) if case.verdict.ends_with("Missing") => {
+                (Informational, NonStrict, "it took it for another request")
+            }
+            Some(_) => (NonStrict, NonStrict, "it answered without an error"),
+        };
+        self.conclude(tolerant, Ok, strict, why.into());
+    }
+}
+
+/// A client that is answered what it must refuse.
+impl Tester {
+    fn next_answered(&mut self) -> Option<Next> {
+        let Stage::Answered { is_open_ended, bytes, .. } = &mut self.stage else { return None };
+        let is_open_ended = *is_open_ended;
+        let bytes = std::mem::take(bytes);
+        if b"GET ".starts_with(&bytes[..bytes.len().min(4)]) && !bytes.is_empty() {
+            self.seen = "another request".into();
+            self.conclude(Verdict::Ok, Verdict::Ok, Verdict::Ok, String::new());
+            return None;
+        }
+        let is_wrong = self.decoder.read(&bytes, &mut self.got, &mut self.log).is_err();
+        if is_wrong || self.close_and_rest().1.iter().any(|got| matches!(got, Got::Message { .. }))
+        {
+            self.seen = "an open connection".into();
+            self.by_level("it accepted the response");
+            return None;
+        }
+        if self.is_ended {
+            self.seen = "the end of the connection".into();
+            let strict = match self.got.is_empty() {
+                true => (Verdict::Ok, ""),
+                false => (Verdict::NonStrict, "it sent a Close frame, as if it had been open"),
+            };
+            self.conclude(Verdict::Ok, Verdict::Ok, strict.0, strict.1.into());
+            return None;
+        }
+        if is_open_ended && !self.has_shut_down {
+            return Some(Next::Shutdown);
+        }
+        if !self.is_quiet {
+            return Some(Next::Wait(Patience::Long));
+        }
+        self.timed_out = true;
+        self.seen = "nothing".into();
+        self.by_level("it did not end the connection in time");
+        None
+    }
+}
+
+/// What comes of it.
+impl Tester {
+    fn fail(&mut self, reason: String) {
+        self.conclude(Verdict::Failed, Verdict::Failed, Verdict::Failed, reason);
+    }
+
+    fn unimplemented(&mut self, reason: &str) {
+        let verdict = Verdict::Unimplemented;
+        self.conclude(verdict, Verdict::Ok, verdict, reason.to_owned());
+    }
+
+    /// A handshake came out otherwise than expected.
+    fn by_level(&mut self, reason: &str) {
+        let (tolerant, strict) = match self.level {
+            Level::Must => (Verdict::Failed, Verdict::Failed),
+            Level::Should => (Verdict::NonStrict, Verdict::Failed),
+            Level::May => (Verdict::Informational, Verdict::Informational),
+        };
+        self.conclude(tolerant, Verdict::Ok, strict, reason.to_owned());
+    }
+
+    fn conclude(&mut self, behavior: Verdict, closing: Verdict, strict: Verdict, reason: String) {
+        if self.is_done() {
+            return;
+        }
+        let (close_code, _) = self.close_and_rest();
+        let close_code = close_code.flatten();
+        let mut seen = std::mem::take(&mut self.seen);
+        if seen.is_empty() || !self.got.is_empty() {
+            let got = listed(self.got.iter().map(|got| format!("{got:?}")), "then ");
+            let end = if self.is_ended { "the end" } else { "no end" };
+            seen = if got.is_empty() { end.into() } else { format!("{got}, then {end}") };
+        }
+        self.output.clear();
+        self.stage = Stage::Done(Box::new(Outcome {
+            behavior,
+            closing,
+            strict,
+            expected: std::mem::take(&mut self.wanted),
+            seen,
+            reason,
+            close_code,
+            timed_out: self.timed_out,
+            has_opened: self.has_opened,
+            has_spoken: !self.got.is_empty(),
+            log: WireLog::default(),
+        }));
+    }
+}
+
+/// What is to be sent, and in which pieces.
+struct Output {
+    bytes: Vec<u8>,
+    at: usize,
+    /// Where the piece ends that is being sent.
+    piece_end: usize,
+    /// Up to here it is a head, which is sent at once.
+    head_end: usize,
+    /// Where frames end.
+    borders: VecDeque<usize>,
+    pieces: Pieces,
+    random: Random,
+}
+
+impl Output {
+    fn new(pieces: Pieces) -> Self {
+        Self {
+            bytes: Vec::new(),
+            at: 0,
+            piece_end: 0,
+            head_end: 0,
+            borders: VecDeque::new(),
+            pieces,
+            random: Random::new(if let Pieces::Random(seed) = pieces { seed } else { 1 }),
+        }
+    }
+
+    fn set_pieces(&mut self, pieces: Pieces) {
+        self.pieces = pieces;
+        self.random = Random::new(if let Pieces::Random(seed) = pieces { seed } else { 1 });
+    }
+
+    fn head(&mut self, bytes: &[u8]) {
+        self.bytes.extend_from_slice(bytes);
+        self.head_end = self.bytes.len();
+        self.border();
+    }
+
+    fn border(&mut self) {
+        self.borders.push_back(self.bytes.len());
+    }
+
+    fn piece(&self) -> &[u8] {
+        &self.bytes[self.at..self.piece_end]
+    }
+
+    /// Chooses the next piece, if there is none.
+    fn cut(&mut self) {
+        let rest = self.bytes.len() - self.at;
+        if self.at < self.piece_end || rest == 0 {
+            return;
+        }
+        while self.borders.front().is_some_and(|&border| border <= self.at) {
+            self.borders.pop_front();
+        }
+        let len = match self.pieces {
+            _ if self.at < self.head_end => self.head_end - self.at,
+            Pieces::Whole => rest,
+            Pieces::Frames => self.borders.front().map_or(rest, |border| border - self.at),
+            Pieces::Of(len) => len,
+            Pieces::Random(_) => self.random.piece(rest),
+        };
+        self.piece_end = self.at + len.clamp(1, rest);
+    }
+
+    fn advance(&mut self, len: usize) {
+        self.at = (self.at + len).min(self.piece_end);
+        if self.at == self.bytes.len() {
+            self.clear();
+        } else {
+            self.cut();
+        }
+    }
+
+    fn clear(&mut self) {
+        self.bytes.clear();
+        self.borders.clear();
+        (self.at, self.piece_end, self.head_end) = (0, 0, 0);
+    }
+}
