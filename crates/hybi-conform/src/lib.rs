@@ -14,13 +14,14 @@
 //! # Example
 //!
 //! ```
-//! use hybi_conform::{Group, Role, Size, Target, Tester, cases};
+//! use hybi_conform::{Group, Next, Role, Size, Target, Tester, cases};
 //!
 //! let case = cases(Group::Autobahn, Size::Reduced).next().unwrap();
 //! assert_eq!((case.id(), case.section()), ("1.1.1", "RFC 6455 §5.6"));
 //! // A server is tested, so the tester is the client, and speaks first.
-//! let tester = Tester::of_server(&case, &Target::new("localhost:9001", "/"));
+//! let mut tester = Tester::of_server(&case, &Target::new("localhost:9001", "/"));
 //! assert!(case.tests(Role::Server));
+//! assert_eq!(tester.proceed(), Next::Send);
 //! assert!(tester.output().starts_with(b"GET / HTTP/1.1\r\nHost: localhost:9001\r\n"));
 //! ```
 #![forbid(unsafe_code)]

@@ -515,7 +515,7 @@ impl Tester {
         let new = self.compared..got.len();
         match self.script.expected.get(new.clone()) {
             Some(want) if want == &got[new.clone()] => self.compared = new.end,
-            _ => self.fail("what came back is not what was expected".into()),
+            _ => self.fail(difference(got, &self.script.expected)),
         }
     }
 
@@ -657,9 +657,9 @@ impl Tester {
             return self.fail("it stopped in the middle of a frame".into());
         }
         let mut reasons = Vec::new();
-        let mut found = |tolerant: Verdict, strict: Verdict, reason: &'static str| {
+        let mut found = |tolerant: Verdict, strict: Verdict, reason: &str| {
             if strict != Ok {
-                reasons.push(reason);
+                reasons.push(reason.to_owned());
             }
             (tolerant, strict)
         };
@@ -675,7 +675,7 @@ impl Tester {
         } else if self.script.leeway == Leeway::FewerPongs && is_shortened(got, expected) {
             found(Informational, NonStrict, "it answered only some of the pings")
         } else {
-            found(Failed, Failed, "what came back is not what was expected")
+            found(Failed, Failed, &difference(got, expected))
         };
         let closing = match (self.script.end, close) {
             (End::Fails(_), None) if self.is_ended => {
@@ -705,6 +705,25 @@ impl Tester {
             return self.conclude(Informational, Informational, strict.min(Informational), reason);
         }
         self.conclude(behavior, closing, strict, reason);
+    }
+}
+
+/// Says where what came differs from what was expected.
+fn difference(got: &[Got], expected: &[Got]) -> String {
+    let at = got.iter().zip(expected).position(|(got, want)| got != want);
+    let at = at.unwrap_or(got.len().min(expected.len()));
+    match (got.get(at), expected.get(at)) {
+        (None, _) => "not all that was expected came back".into(),
+        (Some(_), None) => "something came back that was not expected".into(),
+        (Some(got), Some(want)) => match (got.message(), want.message()) {
+            (Some((kind, payload)), Some((wanted_kind, wanted))) if kind == wanted_kind => {
+                let mut both = payload.iter().zip(wanted);
+                let byte = both.position(|(byte, wanted)| byte != wanted);
+                let byte = byte.unwrap_or(payload.len().min(wanted.len()));
+                format!("a message came back that differs from byte {byte} on")
+            }
+            _ => "something else came back than was expected".into(),
+        },
     }
 }
 

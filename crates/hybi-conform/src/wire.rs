@@ -96,6 +96,16 @@ pub(crate) enum Got {
     Close { code: Option<u16>, reason: Vec<u8> },
 }
 
+impl Got {
+    /// Whether it is a binary message, and its payload. `None`: it is no message.
+    pub(crate) fn message(&self) -> Option<(bool, &[u8])> {
+        match self {
+            Self::Message { binary, payload } => Some((*binary, payload)),
+            _ => None,
+        }
+    }
+}
+
 /// What the tester receives is held to the same RFC.
 pub(crate) struct Decoder {
     from: Role,

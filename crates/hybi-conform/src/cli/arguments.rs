@@ -1,0 +1,169 @@
+//! The command line.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use hybi_conform::{Group, Role};
+
+use crate::address::Address;
+
+const EXIT: &str = "Exit status: 0 if all is as expected, 1 if a case has failed, 2 if the command \
+                    line is wrong or the cases could not be run.";
+
+/// Tests any WebSocket (RFC 6455) server or client
+#[derive(Debug, Parser)]
+#[command(name = "hybi-conform", version, after_help = EXIT)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Tests a server that sends every message back
+    Server(ServerOptions),
+    /// Tests a client that connects case after case, as to Autobahn's fuzzing server
+    Client(ClientOptions),
+    /// Lists the cases
+    List(ListOptions),
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = EXIT)]
+pub(crate) struct ServerOptions {
+    /// The server, such as ws://127.0.0.1:9001/echo or wss://...
+    pub(crate) url: Address,
+
+    #[command(flatten)]
+    pub(crate) choice: Choice,
+
+    #[command(flatten)]
+    pub(crate) manner: Manner,
+
+    /// How many cases run at once
+    #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) jobs: u16,
+
+    /// Waits for the server to come up, at most so many seconds
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    pub(crate) wait: Option<Duration>,
+
+    /// Trusts any certificate
+    #[arg(long, conflicts_with = "ca")]
+    pub(crate) insecure: bool,
+
+    /// Trusts the certificates in this file (PEM) instead of those that the system trusts
+    #[arg(long, value_name = "FILE")]
+    pub(crate) ca: Option<PathBuf>,
+
+    /// Sends this Origin with every request
+    #[arg(long, value_name = "ORIGIN")]
+    pub(crate) origin: Option<String>,
+
+    /// Adds a field to every request, such as "Authorization: Bearer x"; may be given several times
+    #[arg(long = "header", value_name = "NAME: VALUE", value_parser = field)]
+    pub(crate) fields: Vec<(String, String)>,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = EXIT)]
+pub(crate) struct ClientOptions {
+    /// Where to wait for the client
+    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:9001")]
+    pub(crate) listen: SocketAddr,
+
+    #[command(flatten)]
+    pub(crate) choice: Choice,
+
+    #[command(flatten)]
+    pub(crate) manner: Manner,
+
+    /// Goes on after a client has asked for its report, until /stopServer is asked for
+    #[arg(long)]
+    pub(crate) keep_running: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ListOptions {
+    #[command(flatten)]
+    pub(crate) choice: Choice,
+
+    /// Lists only what tests this role
+    #[arg(long, value_enum)]
+    pub(crate) role: Option<RoleName>,
+
+    /// Also tells what is sent and what is expected
+    #[arg(long)]
+    pub(crate) details: bool,
+}
+
+/// Which cases.
+#[derive(Debug, Args)]
+pub(crate) struct Choice {
+    /// The cases to run, by id; "6.4.*" is every id that begins so [default: those of the groups]
+    #[arg(value_name = "CASE")]
+    pub(crate) ids: Vec<String>,
+
+    /// Only cases of this group; may be given several times [default: all that a server can be
+    /// tested with; for a client, autobahn, because many stop when a handshake fails]
+    #[arg(long, value_name = "GROUP", value_parser = group)]
+    pub(crate) only: Vec<Group>,
+
+    /// Messages in their full size: up to 16 MiB, and thousands of them
+    #[arg(long)]
+    pub(crate) full: bool,
+}
+
+/// How they run, and what counts.
+#[derive(Debug, Args)]
+pub(crate) struct Manner {
+    /// How long something that must come is waited for, in seconds
+    #[arg(long, value_name = "SECONDS", default_value = "5", value_parser = seconds)]
+    pub(crate) timeout: Duration,
+
+    /// Splits what is sent at places chosen with this number, not as the cases ask for
+    #[arg(long, value_name = "NUMBER")]
+    pub(crate) seed: Option<u64>,
+
+    /// Fails what is not OK in the strict reading, too
+    #[arg(long)]
+    pub(crate) strict: bool,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum RoleName {
+    Server,
+    Client,
+}
+
+impl From<RoleName> for Role {
+    fn from(name: RoleName) -> Self {
+        match name {
+            RoleName::Server => Self::Server,
+            RoleName::Client => Self::Client,
+        }
+    }
+}
+
+fn group(text: &str) -> Result<Group, String> {
+    let names = Group::ALL.map(Group::name).join(", ");
+    let known = Group::ALL.into_iter().find(|group| group.name() == text);
+    known.ok_or_else(|| format!("the groups are: {names}"))
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds = text.parse().ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+    let is_sensible = |time: &Duration| (1..=3_600_000).contains(&time.as_millis());
+    seconds.filter(is_sensible).ok_or_else(|| "from 0.001 to 3600 seconds".into())
+}
+
+fn field(text: &str) -> Result<(String, String), String> {
+    let field = text.split_once(':').filter(|(name, _)| !name.is_empty());
+    let (name, value) = field.ok_or("a field has a name, a colon and a value")?;
+    if text.contains(['\r', '\n']) {
+        return Err("a field is one line".into());
+    }
+    Ok((name.to_owned(), value.trim().to_owned()))
+}

@@ -1,0 +1,314 @@
+//! `hybi-conform client`: the cases as a server, for clients that speak to Autobahn's fuzzing
+//! server. A client asks for one address after another:
+//!
+//! | address | answer |
+//! |---|---|
+//! | `/getCaseCount` | the number of cases, as a text |
+//! | `/getCaseInfo?case=N` | its id and description, in JSON |
+//! | `/runCase?case=N&agent=NAME` | the case; `casetuple=ID` instead of `case=N` is allowed |
+//! | `/getCaseStatus?case=N&agent=NAME` | its verdict, in JSON |
+//! | `/updateReports?agent=NAME` | nothing: the summary is printed |
+//! | `/stopServer` | nothing: the command ends |
+
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+use std::process::ExitCode;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use hybi_conform::{Case, Group, Pieces, Request, Role, Tester};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Notify;
+use tokio::time::timeout;
+
+use crate::arguments::ClientOptions;
+use crate::drive::{Patiences, drive};
+use crate::progress::Progress;
+use crate::results::{Record, Results};
+use crate::selection::select;
+use crate::summary;
+
+/// What all connections share.
+struct Bench {
+    cases: Vec<Case>,
+    patiences: Patiences,
+    seed: Option<u64>,
+    is_strict: bool,
+    began: Instant,
+    agents: Mutex<BTreeMap<String, Agent>>,
+    /// A case has ended.
+    changed: Notify,
+    /// A client has asked for its report, or for the end.
+    finished: Notify,
+    keep_running: bool,
+}
+
+/// What is known of a client.
+struct Agent {
+    /// By the number of the case.
+    records: BTreeMap<usize, Record>,
+    running: usize,
+    progress: Option<Progress>,
+    began: Instant,
+    ended: Instant,
+}
+
+/// What a client asks for.
+struct Query<'a> {
+    path: &'a str,
+    parameters: Vec<(&'a str, String)>,
+}
+
+pub(crate) async fn run(options: &ClientOptions) -> Result<ExitCode, String> {
+    let cases = select(&options.choice, Some(Role::Client), &[Group::Autobahn])?;
+    let listener = TcpListener::bind(options.listen).await;
+    let listener = listener.map_err(|error| format!("{}: {error}", options.listen))?;
+    let address = listener.local_addr().map_err(|error| error.to_string())?;
+    let count = cases.len();
+    let _ = writeln!(io::stderr(), "{count} cases for clients of ws://{address}; waiting for one");
+    let bench = Arc::new(Bench {
+        cases,
+        patiences: Patiences::new(options.manner.timeout),
+        seed: options.manner.seed,
+        is_strict: options.manner.strict,
+        began: Instant::now(),
+        agents: Mutex::default(),
+        changed: Notify::new(),
+        finished: Notify::new(),
+        keep_running: options.keep_running,
+    });
+    loop {
+        tokio::select! {
+            accepted = listener.accept() => match accepted {
+                Ok((stream, _)) => {
+                    let bench = Arc::clone(&bench);
+                    tokio::spawn(async move {
+                        if let Err(why) = bench.serve(stream).await {
+                            let _ = writeln!(io::stderr(), "hybi-conform: a client {why}");
+                        }
+                    });
+                }
+                // The system is out of something that comes back.
+                Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
+            },
+            () = bench.finished.notified() => break,
+        }
+    }
+    let agents = bench.agents.lock().unwrap_or_else(PoisonError::into_inner);
+    let records = agents.values().flat_map(|agent| agent.records.values());
+    let has_failed = records.fold(false, |any, record| any | record.has_failed(bench.is_strict));
+    match agents.is_empty() {
+        true => Err("no client has run a case".into()),
+        false if has_failed => Ok(ExitCode::FAILURE),
+        false => Ok(ExitCode::SUCCESS),
+    }
+}
+
+impl Bench {
+    async fn serve(&self, mut stream: TcpStream) -> Result<(), String> {
+        stream.set_nodelay(true).map_err(|error| error.to_string())?;
+        let reading = timeout(self.patiences.long, request(&mut stream)).await;
+        let Some((request, rest)) = reading.map_err(|_| "sent no request in time")?? else {
+            return Ok(());
+        };
+        let query = Query::read(request.resource());
+        let told = match query.path {
+            "/runCase" => match self.case(&query).and_then(|it| Ok((it, query.agent()?))) {
+                Ok((case, agent)) => {
+                    self.run_case(stream, case, agent, &request, &rest).await;
+                    return Ok(());
+                }
+                Err(why) => Err(why),
+            },
+            "/getCaseCount" => Ok(Some(self.cases.len().to_string())),
+            "/getCaseInfo" => self.case(&query).map(|(_, case)| {
+                let description = case.title().replace(['"', '\\'], "'");
+                Some(format!("{{\"id\": \"{}\", \"description\": \"{description}\"}}", case.id()))
+            }),
+            "/getCaseStatus" => self.status(&query).await.map(Some),
+            "/updateReports" => self.report(&query).await.map(|()| None),
+            "/stopServer" => Ok(None),
+            other => Err(format!("asked for {other:?}, which is no address of a fuzzing server")),
+        };
+        let told = match told {
+            Ok(told) => told,
+            Err(why) => {
+                let text = format!(
+                    "HTTP/1.1 404 Not Found\r\nConnection: close\r\n\
+                    Content-Length: {}\r\n\r\n{why}",
+                    why.len()
+                );
+                let _ = stream.write_all(text.as_bytes()).await;
+                return Err(why);
+            }
+        };
+        let mut tester = Tester::telling(&request, told.as_deref());
+        tester.feed(&rest);
+        drive(stream, tester, self.patiences).await;
+        let is_report = query.path == "/updateReports" && !self.keep_running;
+        if is_report || query.path == "/stopServer" {
+            self.finished.notify_one();
+        }
+        Ok(())
+    }
+
+    async fn run_case(
+        &self,
+        stream: TcpStream,
+        (i, case): (usize, &Case),
+        agent: &str,
+        request: &Request,
+        rest: &[u8],
+    ) {
+        let began = Instant::now();
+        self.change(agent, |agent| agent.running += 1);
+        let mut tester = Tester::of_client(case, request);
+        if let Some(seed) = self.seed {
+            tester = tester.in_pieces(Pieces::Random(seed));
+        }
+        tester.feed(rest);
+        let outcome = drive(stream, tester, self.patiences).await;
+        let record = Record { case: case.clone(), outcome, duration: began.elapsed() };
+        self.change(agent, |agent| {
+            agent.running -= 1;
+            agent.ended = Instant::now();
+            if let Some(progress) = &mut agent.progress {
+                progress.add(&record);
+            }
+            agent.records.insert(i, record);
+        });
+        self.changed.notify_waiters();
+    }
+
+    /// Changes what is known of a client.
+    fn change<T>(&self, name: &str, change: impl FnOnce(&mut Agent) -> T) -> T {
+        let mut agents = self.agents.lock().unwrap_or_else(PoisonError::into_inner);
+        let agent = agents.entry(name.to_owned()).or_insert_with(|| Agent {
+            records: BTreeMap::new(),
+            running: 0,
+            progress: Some(Progress::new(self.cases.len(), self.is_strict)),
+            began: Instant::now(),
+            ended: self.began,
+        });
+        change(agent)
+    }
+
+    /// The case that is meant, and its number from 0 on.
+    fn case(&self, query: &Query<'_>) -> Result<(usize, &Case), String> {
+        let number = query.get("case").and_then(|number| number.parse::<usize>().ok());
+        let mut all = self.cases.iter().enumerate();
+        let found = match (query.get("casetuple"), number) {
+            (Some(id), _) => all.find(|(_, case)| case.id() == id),
+            (None, Some(number)) => all.find(|(i, _)| i + 1 == number),
+            (None, None) => None,
+        };
+        found.ok_or_else(|| "asked for a case that there is not".into())
+    }
+
+    /// Waits for the end of a case, if it is running, and tells its verdict.
+    async fn status(&self, query: &Query<'_>) -> Result<String, String> {
+        let (i, _) = self.case(query)?;
+        let agent = query.agent()?;
+        loop {
+            let changed = self.changed.notified();
+            let verdict = self.change(agent, |agent| {
+                let record = agent.records.get(&i);
+                let verdict = record.map(|record| record.outcome.behavior);
+                verdict.ok_or(agent.running > 0)
+            });
+            match verdict {
+                Ok(verdict) => return Ok(format!("{{\"behavior\": \"{verdict}\"}}")),
+                Err(false) => return Err("asked for the verdict of a case that has not run".into()),
+                Err(true) => changed.await,
+            }
+        }
+    }
+
+    /// Waits for the end of what is running, and prints the summary.
+    async fn report(&self, query: &Query<'_>) -> Result<(), String> {
+        let name = query.agent()?;
+        loop {
+            let changed = self.changed.notified();
+            if self.change(name, |agent| agent.running) == 0 {
+                break;
+            }
+            changed.await;
+        }
+        self.change(name, |agent| {
+            if let Some(progress) = agent.progress.take() {
+                progress.finish();
+            }
+            let results = Results {
+                subject: name.to_owned(),
+                role: Role::Client,
+                records: std::mem::take(&mut agent.records).into_values().collect(),
+                duration: agent.ended.saturating_duration_since(agent.began),
+                is_strict: self.is_strict,
+            };
+            let printed = summary::print(&results);
+            let records = results.records.into_iter();
+            agent.records = records.enumerate().collect();
+            printed
+        })
+    }
+}
+
+impl<'a> Query<'a> {
+    fn read(resource: &'a str) -> Self {
+        let (path, query) = resource.split_once('?').unwrap_or((resource, ""));
+        let parameters = query.split('&').filter_map(|parameter| {
+            let (name, value) = parameter.split_once('=')?;
+            Some((name, decoded(value)))
+        });
+        Self { path, parameters: parameters.collect() }
+    }
+
+    fn get(&self, name: &str) -> Option<&str> {
+        self.parameters.iter().find(|(other, _)| *other == name).map(|(_, value)| &**value)
+    }
+
+    fn agent(&self) -> Result<&str, String> {
+        let agent = self.get("agent").filter(|agent| !agent.is_empty());
+        agent.ok_or_else(|| "gave itself no name with agent=".into())
+    }
+}
+
+/// A value of a query without `+` and `%`, and without what could deceive a terminal.
+fn decoded(value: &str) -> String {
+    let mut bytes = Vec::new();
+    let mut rest = value.bytes();
+    while let Some(byte) = rest.next() {
+        let hex = |byte: u8| char::from(byte).to_digit(16);
+        bytes.push(match byte {
+            b'+' => b' ',
+            b'%' => {
+                let mut two = rest.clone();
+                match (two.next().and_then(hex), two.next().and_then(hex)) {
+                    (Some(high), Some(low)) => {
+                        rest = two;
+                        (high * 16 + low) as u8
+                    }
+                    _ => byte,
+                }
+            }
+            byte => byte,
+        });
+    }
+    String::from_utf8_lossy(&bytes).chars().filter(|char| !char.is_control()).collect()
+}
+
+/// Reads a request, and returns what came after it. `None`: the connection ended before.
+async fn request(stream: &mut TcpStream) -> Result<Option<(Request, Vec<u8>)>, String> {
+    let mut bytes = Vec::new();
+    loop {
+        let read = Request::read(&bytes)?;
+        if let Some((request, len)) = read {
+            return Ok(Some((request, bytes.split_off(len))));
+        }
+        let read = stream.read_buf(&mut bytes).await;
+        if read.map_err(|error| format!("could not be read: {error}"))? == 0 {
+            return Ok(None);
+        }
+    }
+}

@@ -1,0 +1,112 @@
+//! One case over one stream. Here, and nowhere else, time passes.
+
+use std::pin::pin;
+use std::time::Duration;
+
+use hybi_conform::{Next, Outcome, Patience, Tester};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::time::{Instant, sleep, timeout};
+
+use crate::transport::Stream;
+
+/// How long to wait.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Patiences {
+    /// For what must come ([`Patience::Long`]).
+    pub(crate) long: Duration,
+    /// For what must not ([`Patience::Short`]).
+    pub(crate) short: Duration,
+}
+
+impl Patiences {
+    /// A second is enough for what should come at once, and what Autobahn waits.
+    pub(crate) fn new(long: Duration) -> Self {
+        Self { long, short: long.min(Duration::from_secs(1)) }
+    }
+
+    /// For all of a case: a peer that says a word now and then would else keep it for ever.
+    fn whole(self) -> Duration {
+        self.long * 60
+    }
+}
+
+/// What was waited for.
+enum Happened {
+    Wrote(std::io::Result<usize>),
+    Flushed(std::io::Result<()>),
+    Read(std::io::Result<usize>),
+    Time,
+}
+
+/// Runs a case, and closes the stream.
+pub(crate) async fn drive(
+    stream: impl Stream,
+    mut tester: Tester,
+    patiences: Patiences,
+) -> Outcome {
+    let began = Instant::now();
+    let (mut reader, mut writer) = tokio::io::split(stream);
+    let mut buffer = vec![0; 64 << 10];
+    let (mut is_open, mut is_flushed) = (true, true);
+    loop {
+        tester.at(began.elapsed());
+        if began.elapsed() > patiences.whole() {
+            return tester.outcome("it took too long altogether");
+        }
+        let next = tester.proceed();
+        let patience = match next {
+            Next::Wait(Patience::Short) => patiences.short,
+            _ => patiences.long,
+        };
+        let happened = match next {
+            Next::Done => return tester.outcome(""),
+            Next::Shutdown => {
+                let _ = timeout(patiences.long, writer.shutdown()).await;
+                continue;
+            }
+            Next::Send => {
+                let write = pin!(writer.write(tester.output()));
+                tokio::select! {
+                    wrote = write => Happened::Wrote(wrote),
+                    read = reader.read(&mut buffer), if is_open => Happened::Read(read),
+                    () = sleep(patience) => Happened::Time,
+                }
+            }
+            Next::Wait(_) if !is_flushed => tokio::select! {
+                flushed = writer.flush() => Happened::Flushed(flushed),
+                read = reader.read(&mut buffer), if is_open => Happened::Read(read),
+                () = sleep(patience) => Happened::Time,
+            },
+            Next::Wait(_) if !is_open => Happened::Time,
+            Next::Wait(_) => tokio::select! {
+                read = reader.read(&mut buffer) => Happened::Read(read),
+                () = sleep(patience) => Happened::Time,
+            },
+        };
+        tester.at(began.elapsed());
+        match happened {
+            Happened::Wrote(Ok(len)) if len > 0 => {
+                tester.sent(len);
+                is_flushed = false;
+            }
+            Happened::Flushed(Ok(())) => is_flushed = true,
+            // What it has sent before it closed can still be read.
+            Happened::Wrote(_) | Happened::Flushed(Err(_)) => {
+                tester.cannot_send();
+                is_flushed = true;
+            }
+            Happened::Read(Ok(len)) if len > 0 => {
+                tester.feed(buffer.get(..len).unwrap_or_default());
+            }
+            // The end, or a reset.
+            Happened::Read(_) => {
+                is_open = false;
+                tester.end_of_input();
+            }
+            Happened::Time => match next {
+                Next::Send => tester.cannot_send(),
+                _ => tester.quiet(),
+            },
+        }
+    }
+}

@@ -1,0 +1,47 @@
+//! `hybi-conform`: tests any WebSocket server or client. `hybi-conform --help` tells how.
+//!
+//! | module | what it does |
+//! |---|---|
+//! | `arguments` | the command line |
+//! | `selection` | which cases run |
+//! | `address`, `transport` | URIs; TCP and TLS |
+//! | `drive` | one case over one stream: the only place that waits |
+//! | `servers`, `clients` | the two modes |
+//! | `progress`, `summary` | what is seen while it runs, and at the end |
+//! | `results` | what has come out, for the summary and for reports |
+#![forbid(unsafe_code)]
+
+mod address;
+mod arguments;
+mod clients;
+mod drive;
+mod list;
+mod progress;
+mod results;
+mod selection;
+mod servers;
+mod summary;
+mod transport;
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use arguments::{Arguments, Command};
+
+fn main() -> ExitCode {
+    // Wrong usage ends here, with status 2.
+    let arguments = Arguments::parse();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let ran = match (arguments.command, runtime) {
+        (Command::List(options), _) => list::run(&options).map(|()| ExitCode::SUCCESS),
+        (Command::Server(options), Ok(runtime)) => runtime.block_on(servers::run(&options)),
+        (Command::Client(options), Ok(runtime)) => runtime.block_on(clients::run(&options)),
+        (_, Err(error)) => Err(format!("the event loop cannot be started: {error}")),
+    };
+    ran.unwrap_or_else(|error| {
+        let _ = writeln!(io::stderr(), "hybi-conform: {error}");
+        ExitCode::from(2)
+    })
+}

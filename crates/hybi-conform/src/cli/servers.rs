@@ -1,0 +1,136 @@
+//! `hybi-conform server`: the cases as a client, several at once.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use hybi_conform::{Case, Group, Outcome, Pieces, Role, Target, Tester};
+use tokio::task::JoinSet;
+
+use crate::arguments::{Manner, ServerOptions};
+use crate::drive::{Patiences, drive};
+use crate::progress::Progress;
+use crate::results::{Record, Results};
+use crate::selection::select;
+use crate::summary;
+use crate::transport::Connector;
+
+/// After so many connections in a row that could not be made, the server is gone.
+const LOST_MAX: usize = 5;
+
+/// What all cases share.
+struct Bench {
+    connector: Connector,
+    target: Target,
+    patiences: Patiences,
+    seed: Option<u64>,
+}
+
+pub(crate) async fn run(options: &ServerOptions) -> Result<ExitCode, String> {
+    let cases = select(&options.choice, Some(Role::Server), &Group::ALL)?;
+    let Manner { timeout, seed, strict, .. } = options.manner;
+    let address = &options.url;
+    let mut target = Target::new(&address.authority, &address.resource);
+    if let Some(origin) = &options.origin {
+        target = target.origin(origin);
+    }
+    for (name, value) in &options.fields {
+        target = target.field(name, value);
+    }
+    let connector = Connector::new(address, options.ca.as_deref(), options.insecure, timeout)?;
+    let patiences = Patiences::new(timeout);
+    let bench = Arc::new(Bench { connector, target, patiences, seed });
+    if let Some(time) = options.wait {
+        bench.wait(time).await;
+    }
+    bench.probe(&address.uri).await?;
+
+    let began = Instant::now();
+    let mut progress = Progress::new(cases.len(), strict);
+    let ran = run_all(&bench, cases, options.jobs.into(), &mut progress).await;
+    progress.finish();
+    let (records, lost) = ran;
+    let (duration, subject) = (began.elapsed(), address.uri.clone());
+    let results = Results { subject, role: Role::Server, records, duration, is_strict: strict };
+    summary::print(&results)?;
+    match lost {
+        Some(why) => Err(format!("the server is gone, and not all cases have run: {why}")),
+        None if results.have_failed() => Ok(ExitCode::FAILURE),
+        None => Ok(ExitCode::SUCCESS),
+    }
+}
+
+/// Runs the cases, and returns what has run, in their order. The second: why not all.
+async fn run_all(
+    bench: &Arc<Bench>,
+    cases: Vec<Case>,
+    jobs: usize,
+    progress: &mut Progress,
+) -> (Vec<Record>, Option<String>) {
+    let mut waiting = cases.into_iter().enumerate();
+    let mut running = JoinSet::new();
+    let (mut done, mut lost) = (Vec::new(), Vec::new());
+    loop {
+        while running.len() < jobs && lost.len() < LOST_MAX {
+            let Some((i, case)) = waiting.next() else { break };
+            let bench = Arc::clone(bench);
+            running.spawn(async move { (i, bench.case(case).await) });
+        }
+        match running.join_next().await {
+            None => break,
+            Some(Ok((i, Ok(record)))) => {
+                lost.clear();
+                progress.add(&record);
+                done.push((i, record));
+            }
+            Some(Ok((_, Err(why)))) => lost.push(why),
+            Some(Err(error)) => lost.push(error.to_string()),
+        }
+    }
+    done.sort_by_key(|(i, _)| *i);
+    // One that is lost now and then is tried again by nobody, and so is told.
+    let why = lost.pop().filter(|_| waiting.next().is_some() || done.is_empty());
+    (done.into_iter().map(|(_, record)| record).collect(), why)
+}
+
+impl Bench {
+    /// Waits until somebody listens.
+    async fn wait(&self, time: Duration) {
+        let began = Instant::now();
+        while self.connector.connect().await.is_err() && began.elapsed() < time {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// Looks whether there is a server that a test makes sense with.
+    async fn probe(&self, uri: &str) -> Result<(), String> {
+        let text = hybi_conform::cases(Group::Autobahn, hybi_conform::Size::Reduced).nth(1);
+        let Some(text) = text else { return Ok(()) };
+        let Record { outcome, .. } =
+            self.case(text).await.map_err(|why| format!("{uri}: {why}"))?;
+        let Outcome { has_opened, has_spoken, timed_out, reason, .. } = &outcome;
+        if !has_opened {
+            return Err(format!("{uri}: {reason}"));
+        }
+        if *timed_out && !has_spoken {
+            let seconds = self.patiences.long.as_secs_f64();
+            return Err(format!(
+                "{uri}: the server opens the connection, and then says nothing for {seconds} s; \
+                 it must send every message back"
+            ));
+        }
+        Ok(())
+    }
+
+    /// Runs one case. `Err`: there was no connection.
+    async fn case(&self, case: Case) -> Result<Record, String> {
+        let began = Instant::now();
+        let stream = self.connector.connect().await.map_err(|error| error.to_string())?;
+        let mut tester = Tester::of_server(&case, &self.target);
+        if let Some(seed) = self.seed {
+            tester = tester.in_pieces(Pieces::Random(seed));
+        }
+        let outcome = drive(stream, tester, self.patiences).await;
+        Ok(Record { case, outcome, duration: began.elapsed() })
+    }
+}

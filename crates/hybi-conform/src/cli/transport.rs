@@ -1,0 +1,148 @@
+//! Connections to a server: TCP, and TLS above it.
+
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustls_platform_verifier::BuilderVerifierExt;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::rustls::client::danger::{
+    HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier,
+};
+use tokio_rustls::rustls::crypto::{
+    CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature,
+};
+use tokio_rustls::rustls::pki_types::pem::PemObject;
+use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use tokio_rustls::rustls::{
+    self, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme,
+};
+
+use crate::address::Address;
+
+/// A stream of bytes, of TCP or TLS.
+pub(crate) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
+
+/// Connects to one server again and again.
+pub(crate) struct Connector {
+    address: Address,
+    tls: Option<(TlsConnector, ServerName<'static>)>,
+    timeout: Duration,
+}
+
+impl Connector {
+    /// # Errors
+    ///
+    /// The certificates cannot be read, or the host cannot be a name of TLS.
+    pub(crate) fn new(
+        address: &Address,
+        ca: Option<&Path>,
+        is_insecure: bool,
+        timeout: Duration,
+    ) -> Result<Self, String> {
+        let tls = match address.is_secure {
+            false => None,
+            true => {
+                let name = ServerName::try_from(address.host.clone());
+                let name = name.map_err(|error| format!("{}: {error}", address.host))?;
+                let config = config(ca, is_insecure)?;
+                Some((TlsConnector::from(Arc::new(config)), name))
+            }
+        };
+        Ok(Self { address: address.clone(), tls, timeout })
+    }
+
+    /// Connects within the time-out.
+    pub(crate) async fn connect(&self) -> io::Result<Box<dyn Stream>> {
+        let connecting = async {
+            let stream = TcpStream::connect((&*self.address.host, self.address.port)).await?;
+            // Pieces are to leave as they are written.
+            stream.set_nodelay(true)?;
+            Ok(match &self.tls {
+                None => Box::new(stream) as Box<dyn Stream>,
+                Some((tls, name)) => Box::new(tls.connect(name.clone(), stream).await?),
+            })
+        };
+        timeout(self.timeout, connecting).await.unwrap_or_else(|_| {
+            let seconds = self.timeout.as_secs_f64();
+            let why = format!("no connection within {seconds} s");
+            Err(io::Error::new(io::ErrorKind::TimedOut, why))
+        })
+    }
+}
+
+fn config(ca: Option<&Path>, is_insecure: bool) -> Result<ClientConfig, String> {
+    let provider = Arc::new(ring::default_provider());
+    let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
+        .with_safe_default_protocol_versions()
+        .map_err(|error| error.to_string())?;
+    let builder = if is_insecure {
+        let anyone = Arc::new(Anyone(provider));
+        builder.dangerous().with_custom_certificate_verifier(anyone)
+    } else if let Some(file) = ca {
+        let told = |why: String| format!("{}: {why}", file.display());
+        let mut roots = RootCertStore::empty();
+        let certificates = CertificateDer::pem_file_iter(file);
+        for certificate in certificates.map_err(|error| told(error.to_string()))? {
+            let certificate = certificate.map_err(|error| told(error.to_string()))?;
+            roots.add(certificate).map_err(|error| told(error.to_string()))?;
+        }
+        if roots.is_empty() {
+            return Err(told("there is no certificate in it".into()));
+        }
+        builder.with_root_certificates(roots)
+    } else {
+        builder.with_platform_verifier().map_err(|error| error.to_string())?
+    };
+    let mut config = builder.with_no_client_auth();
+    // An upgrade over HTTP/2 would fail.
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Ok(config)
+}
+
+/// Trusts any certificate (`--insecure`), but not any signature.
+#[derive(Debug)]
+struct Anyone(Arc<CryptoProvider>);
+
+impl ServerCertVerifier for Anyone {
+    fn verify_server_cert(
+        &self,
+        _end_entity: &CertificateDer<'_>,
+        _intermediates: &[CertificateDer<'_>],
+        _name: &ServerName<'_>,
+        _ocsp_response: &[u8],
+        _now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        let algorithms = &self.0.signature_verification_algorithms;
+        verify_tls12_signature(message, certificate, signature, algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        let algorithms = &self.0.signature_verification_algorithms;
+        verify_tls13_signature(message, certificate, signature, algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.signature_verification_algorithms.supported_schemes()
+    }
+}

@@ -1,0 +1,102 @@
+//! The command as a fuzzing server.
+
+use std::io::{BufRead, BufReader, Read};
+use std::process::{Child, Stdio};
+use std::thread;
+
+use hybi::blocking::Connector;
+use hybi::extension::deflate::DeflateConfig;
+use hybi::handshake::ClientRequest;
+use hybi::{Config, Message, Uri};
+
+use crate::command;
+
+/// Starts the command, and returns its address.
+fn start(arguments: &[&str]) -> (Child, String) {
+    let all = [&["client", "--listen", "127.0.0.1:0"], arguments].concat();
+    let mut child = command(&all).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut errors = BufReader::new(child.stderr.take().unwrap());
+    let mut line = String::new();
+    errors.read_line(&mut line).unwrap();
+    // Somebody must read the progress.
+    thread::spawn(move || std::io::copy(&mut errors, &mut std::io::sink()));
+    let start = line.find("ws://").unwrap_or_else(|| panic!("{line}"));
+    let url = line[start..].split(';').next().unwrap().to_owned();
+    (child, url)
+}
+
+/// The end of the command: its status, and the summary.
+fn end(mut child: Child) -> (Option<i32>, String) {
+    let mut text = String::new();
+    child.stdout.take().unwrap().read_to_string(&mut text).unwrap();
+    (child.wait().unwrap().code(), text)
+}
+
+/// What clients for a fuzzing server do with each address: echo until the connection is over.
+/// Returns the first message.
+fn converse(uri: &str, change: fn(Message) -> Message) -> Option<Message> {
+    let uri = Uri::parse(uri).unwrap();
+    let config = Config::default().deflate(DeflateConfig::default());
+    let mut ws = Connector::new().connect(&ClientRequest::new(&uri).config(config)).ok()?;
+    let mut first = None;
+    while let Ok(Some(message)) = ws.receive() {
+        first.get_or_insert_with(|| message.clone());
+        let _ = ws.send(&change(message));
+    }
+    first
+}
+
+fn ask(uri: &str) -> String {
+    converse(uri, |message| message).unwrap().as_text().unwrap().to_owned()
+}
+
+fn run_all(url: &str, change: fn(Message) -> Message) {
+    let count: usize = ask(&format!("{url}/getCaseCount")).parse().unwrap();
+    for case in 1..=count {
+        converse(&format!("{url}/runCase?case={case}&agent=a%20client"), change);
+    }
+    converse(&format!("{url}/updateReports?agent=a%20client"), change);
+}
+
+#[test]
+fn hybis_client_passes_everything() {
+    let (child, url) = start(&["--strict", "--only", "autobahn", "--only", "handshake"]);
+    run_all(&url, |message| message);
+    let (status, text) = end(child);
+    assert_eq!(status, Some(0), "{text}");
+    assert!(text.starts_with("client a client: 623 cases"), "{text}");
+    assert!(text.contains("\nAll is as expected.\n"), "{text}");
+}
+
+#[test]
+fn a_client_that_changes_what_it_echoes_is_found_out() {
+    let (child, url) = start(&["1.*", "2.*", "client/accept/*"]);
+    run_all(&url, |message| match message.as_text() {
+        Some(text) => text.replace('*', "+").as_str().into(),
+        None => message,
+    });
+    let (status, text) = end(child);
+    assert_eq!(status, Some(1), "{text}");
+    assert!(text.contains("\nLook first at 1.1.2: "), "{text}");
+}
+
+#[test]
+fn the_protocol_of_the_fuzzing_server() {
+    let (child, url) = start(&["6.4.*", "7.1.6"]);
+    assert_eq!(ask(&format!("{url}/getCaseCount")), "5");
+    let info = ask(&format!("{url}/getCaseInfo?case=1"));
+    assert!(info.starts_with("{\"id\": \"6.4.1\", \"description\": \"a fragment"), "{info}");
+    converse(&format!("{url}/runCase?casetuple=6.4.2&agent=b"), |message| message);
+    converse(&format!("{url}/runCase?case=5&agent=b"), |message| message);
+    let status = |case| ask(&format!("{url}/getCaseStatus?case={case}&agent=b"));
+    assert_eq!(status(2), "{\"behavior\": \"OK\"}");
+    assert_eq!(status(5), "{\"behavior\": \"INFORMATIONAL\"}");
+    // What there is not.
+    for nothing in
+        ["/runCase?case=6&agent=b", "/runCase?case=1", "/else", "/getCaseStatus?case=3&agent=b"]
+    {
+        assert_eq!(converse(&format!("{url}{nothing}"), |message| message), None, "{nothing}");
+    }
+    converse(&format!("{url}/stopServer"), |message| message);
+    assert_eq!(end(child).0, Some(0));
+}

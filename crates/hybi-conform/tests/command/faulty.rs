@@ -1,0 +1,204 @@
+//! Servers that are broken on purpose, each in one way. The core of hybi does the rest.
+
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::thread;
+
+use hybi::connection::Transport;
+use hybi::handshake::{Acceptance, HeadLimits};
+use hybi::{Connection, Event, Input, Outbox, Server, ServerHandshake};
+
+use crate::{conform, told};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fault {
+    /// It hashes something else.
+    WrongAccept,
+    /// It speaks any version.
+    AnyVersion,
+    /// It takes bytes of any kind for text.
+    AnyText,
+    /// It looks at no reserved bits.
+    ReservedBits,
+    /// Its pongs are empty.
+    EmptyPongs,
+    /// It sends no Close frames.
+    NoClose,
+    /// It leaves it to the client to end the transport.
+    KeepsTransport,
+    /// It sends its frames masked.
+    Masked,
+    /// It answers all Close frames with 1000, also those that are wrong.
+    AnyClose,
+    /// It changes the last byte of long messages.
+    LastByte,
+}
+
+fn serve(fault: Fault) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("ws://{}/", listener.local_addr().unwrap());
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            thread::spawn(move || fault.serve(stream.unwrap()));
+        }
+    });
+    url
+}
+
+impl Fault {
+    fn serve(self, mut stream: TcpStream) -> std::io::Result<()> {
+        let mut handshake = ServerHandshake::new(HeadLimits::default());
+        let mut connection: Option<Connection<Server>> = None;
+        let (mut out, mut bytes) = (Outbox::new(), vec![0; 64 << 10]);
+        loop {
+            let len = stream.read(&mut bytes)?;
+            if len == 0 {
+                return Ok(());
+            }
+            let mut read = bytes[..len].to_vec();
+            let mut is_over = false;
+            let is_opening = connection.is_none();
+            if is_opening {
+                read = self.request(&read);
+            } else {
+                self.incoming(&mut read);
+            }
+            let mut input = Input::new(&mut read);
+            if is_opening {
+                match handshake.receive(&mut input, &mut out) {
+                    Ok(None) => continue,
+                    Ok(Some(request)) => {
+                        let terms = Acceptance::from_any_origin();
+                        connection = handshake.accept(&request, &terms, &mut out).ok();
+                        is_over = connection.is_none();
+                    }
+                    Err(_) => is_over = true,
+                }
+            }
+            if let Some(connection) = &mut connection {
+                loop {
+                    match connection.receive(&mut input, &mut out) {
+                        Ok(Some(Event::Text(text))) => connection.send(&text, &mut out).unwrap(),
+                        Ok(Some(Event::Binary(data))) => connection.send(&data, &mut out).unwrap(),
+                        Ok(Some(_)) | Err(_) => {}
+                        Ok(None) => break,
+                    }
+                }
+                is_over = connection.transport() == Transport::Close;
+            }
+            let mut written = out.take();
+            if is_opening {
+                self.response(&mut written)
+            } else {
+                self.outgoing(&mut written)
+            }
+            stream.write_all(&written)?;
+            if is_over && self != Self::KeepsTransport {
+                return Ok(());
+            }
+        }
+    }
+
+    fn request(self, bytes: &[u8]) -> Vec<u8> {
+        match self {
+            Self::AnyVersion => {
+                let text = String::from_utf8_lossy(bytes);
+                text.replace("Sec-WebSocket-Version: 8", "Sec-WebSocket-Version: 13").into()
+            }
+            _ => bytes.to_vec(),
+        }
+    }
+
+    fn response(self, bytes: &mut Vec<u8>) {
+        if self == Self::WrongAccept {
+            let text = String::from_utf8_lossy(bytes).replace("Accept: ", "Accept: x");
+            *bytes = text.into();
+        }
+    }
+
+    /// Cases that show such a fault send their frames at once, so a read begins with one.
+    fn incoming(self, bytes: &mut [u8]) {
+        match (self, &mut *bytes) {
+            (Self::ReservedBits, [first, ..]) => *first &= 0x8f,
+            (Self::AnyText, [first @ 0x81, ..]) => *first = 0x82,
+            // Any code becomes 1000: the masks of both bytes stay.
+            (Self::AnyClose, [0x88, 0x82, a, b, _, _, c, d]) => {
+                *c = *a ^ 0x03;
+                *d = *b ^ 0xe8;
+            }
+            _ => {}
+        }
+    }
+
+    fn outgoing(self, bytes: &mut Vec<u8>) {
+        let is_long = bytes.len() > 60_000;
+        match (self, &mut bytes[..]) {
+            (Self::AnyText, [first @ 0x82, ..]) => *first = 0x81,
+            (Self::EmptyPongs, [0x8a, len, ..]) => {
+                *len = 0;
+                bytes.truncate(2);
+            }
+            (Self::NoClose, [0x88, ..]) => bytes.clear(),
+            (Self::Masked, [_, second, ..]) => *second |= 0x80,
+            (Self::LastByte, [.., last]) if is_long => *last ^= 1,
+            _ => {}
+        }
+    }
+}
+
+/// The faults, cases of which some must find it, and the one to be looked at first.
+const FOUND: [(Fault, &[&str], &str); 7] = [
+    (Fault::AnyVersion, &["1.1.*", "server/version/*"], "server/version/8"),
+    (Fault::AnyText, &["1.1.1", "6.2.1", "6.3.1"], "6.3.1"),
+    (Fault::ReservedBits, &["1.1.1", "3.1", "3.5"], "3.1"),
+    (Fault::EmptyPongs, &["1.1.*", "2.*"], "2.2"),
+    (Fault::NoClose, &["1.1.1"], "1.1.1"),
+    (Fault::AnyClose, &["1.1.*", "7.7.1", "7.9.*"], "7.9.1"),
+    (Fault::LastByte, &["1.1.*"], "1.1.6"),
+];
+
+#[test]
+fn faults_are_found() {
+    let runs = FOUND.map(|(fault, chosen, first)| {
+        let url = serve(fault);
+        let output =
+            thread::spawn(move || conform(&[&["server", "--timeout", "2", &url], chosen].concat()));
+        (fault, output, first)
+    });
+    for (fault, output, first) in runs {
+        let (status, text) = told(&output.join().unwrap());
+        assert_eq!(status, Some(1), "{fault:?}: {text}");
+        assert!(text.contains(&format!("\nLook first at {first}: ")), "{fault:?}: {text}");
+    }
+}
+
+/// No case makes sense with a server that cannot open a connection.
+#[test]
+fn a_wrong_accept_value_is_told_at_once() {
+    let (status, text) = told(&conform(&["server", &serve(Fault::WrongAccept)]));
+    assert_eq!(status, Some(2), "{text}");
+    assert!(text.contains("Sec-WebSocket-Accept that is not that of the key"), "{text}");
+}
+
+/// A server that sends masked frames opens connections, and fails every case.
+#[test]
+fn masked_frames_fail_every_case() {
+    let url = serve(Fault::Masked);
+    let (status, text) = told(&conform(&["server", &url, "1.*", "2.2", "2.4"]));
+    assert_eq!(status, Some(1), "{text}");
+    let all: Vec<_> =
+        text.lines().find(|line| line.starts_with("all")).unwrap().split_whitespace().collect();
+    assert_eq!(all, ["all", "-", "-", "-", "-", "18"], "{text}");
+}
+
+/// Where the readings differ.
+#[test]
+fn a_transport_that_is_left_open_fails_in_the_strict_reading() {
+    let url = serve(Fault::KeepsTransport);
+    let run = |more: &[&str]| told(&conform(&[&["server", &url, "1.1.1"], more].concat()));
+    let (status, text) = run(&[]);
+    assert_eq!(status, Some(0), "{text}");
+    assert!(text.contains("NON-STRICT, 1 times: it did not end the transport: 1.1.1"), "{text}");
+    let (status, text) = run(&["--strict"]);
+    assert_eq!(status, Some(1), "{text}");
+}

@@ -1,0 +1,26 @@
+//! The command against servers and clients: hybi's own, which pass everything, and such that are
+//! broken on purpose.
+
+mod bad_input;
+mod clients;
+mod faulty;
+mod servers;
+
+use std::process::{Command, Output};
+
+/// Runs the command.
+fn conform(arguments: &[&str]) -> Output {
+    command(arguments).output().unwrap()
+}
+
+fn command(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_hybi-conform"));
+    command.args(arguments);
+    command
+}
+
+/// What it has printed, and its status.
+fn told(output: &Output) -> (Option<i32>, String) {
+    let text = [&output.stdout[..], &output.stderr].concat();
+    (output.status.code(), String::from_utf8(text).unwrap())
+}

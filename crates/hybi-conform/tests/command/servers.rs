@@ -1,0 +1,135 @@
+//! Servers that are right.
+
+use std::net::TcpListener;
+use std::sync::Arc;
+use std::thread;
+
+use hybi::Config;
+use hybi::blocking;
+use hybi::extension::deflate::DeflateConfig;
+use hybi::handshake::Acceptance;
+use hybi_tokio::tokio_rustls::TlsAcceptor;
+use hybi_tokio::tokio_rustls::rustls::ServerConfig;
+use hybi_tokio::tokio_rustls::rustls::crypto::ring;
+use hybi_tokio::tokio_rustls::rustls::pki_types::PrivatePkcs8KeyDer;
+
+use crate::{conform, told};
+
+fn terms() -> Acceptance<'static> {
+    let deflate = DeflateConfig::default();
+    Acceptance::from_any_origin().config(Config::default().deflate(deflate))
+}
+
+/// hybi's blocking server.
+pub(crate) fn blocking_echo() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("ws://{}/", listener.local_addr().unwrap());
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            thread::spawn(move || {
+                let pending = blocking::receive_request(stream.unwrap()).ok()?;
+                let mut ws = pending.accept(&terms()).ok()?;
+                while let Ok(Some(message)) = ws.receive() {
+                    ws.send(&message).ok()?;
+                }
+                Some(())
+            });
+        }
+    });
+    url
+}
+
+/// hybi-tokio's, with TLS or without.
+fn tokio_echo(tls: Option<TlsAcceptor>) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let scheme = if tls.is_some() { "wss" } else { "ws" };
+    let port = listener.local_addr().unwrap().port();
+    listener.set_nonblocking(true).unwrap();
+    thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let listener = tokio::net::TcpListener::from_std(listener).unwrap();
+            loop {
+                let (stream, _) = listener.accept().await.unwrap();
+                match tls.clone() {
+                    None => drop(tokio::spawn(echo(stream))),
+                    Some(tls) => {
+                        drop(tokio::spawn(
+                            async move { echo(tls.accept(stream).await.ok()?).await },
+                        ))
+                    }
+                }
+            }
+        });
+    });
+    format!("{scheme}://localhost:{port}/")
+}
+
+async fn echo<S>(stream: S) -> Option<()>
+where
+    S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Send + Unpin,
+{
+    let pending = hybi_tokio::receive_request(stream).await.ok()?;
+    let mut ws = pending.accept(&terms()).await.ok()?;
+    while let Ok(Some(message)) = ws.receive().await {
+        ws.send(&message).await.ok()?;
+    }
+    Some(())
+}
+
+/// All cases of the Autobahn testsuite, and all handshakes.
+#[track_caller]
+fn passes_everything(url: &str) {
+    let (status, text) = told(&conform(&["server", url, "--strict"]));
+    assert_eq!(status, Some(0), "{text}");
+    assert!(text.contains("710 cases") && text.contains("\nAll is as expected.\n"), "{text}");
+}
+
+#[test]
+fn the_blocking_server_passes_everything() {
+    passes_everything(&blocking_echo());
+}
+
+#[test]
+fn the_server_of_hybi_tokio_passes_everything() {
+    passes_everything(&tokio_echo(None));
+}
+
+/// Other splits, other numbers of cases at once.
+#[test]
+fn how_the_cases_are_run_makes_no_difference() {
+    let url = tokio_echo(None);
+    for more in [["--seed", "7"], ["--jobs", "1"], ["--jobs", "100"]] {
+        let chosen = ["server", &url, "--strict", "1.*", "2.*", "5.*", "6.4.*", "7.*", "12.1.1"];
+        let (status, text) = told(&conform(&[&chosen[..], &more].concat()));
+        assert_eq!(status, Some(0), "{more:?}: {text}");
+    }
+}
+
+#[test]
+fn certificates() {
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let key = PrivatePkcs8KeyDer::from(made.signing_key.serialize_der());
+    let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![made.cert.der().clone()], key.into())
+        .unwrap();
+    let url = tokio_echo(Some(TlsAcceptor::from(Arc::new(config))));
+    let file = std::env::temp_dir().join(format!("hybi-conform-{}.pem", std::process::id()));
+    std::fs::write(&file, made.cert.pem()).unwrap();
+    let file = file.to_str().unwrap();
+    let run = |more: &[&str]| {
+        let chosen = ["server", &url, "1.*", "5.*", "6.4.*", "7.*", "9.5.*", "13.1.*"];
+        told(&conform(&[&chosen[..], more].concat()))
+    };
+    let (trusted, insecure, untrusted) = (run(&["--ca", file]), run(&["--insecure"]), run(&[]));
+    let none = run(&["--ca", "/dev/null"]);
+    std::fs::remove_file(file).unwrap();
+    assert_eq!(trusted.0, Some(0), "{}", trusted.1);
+    assert_eq!(insecure.0, Some(0), "{}", insecure.1);
+    assert_eq!(untrusted.0, Some(2), "{}", untrusted.1);
+    assert!(untrusted.1.contains("certificate"), "{}", untrusted.1);
+    assert!(none.0 == Some(2) && none.1.contains("no certificate"), "{}", none.1);
+}
