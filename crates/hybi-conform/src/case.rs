@@ -34,7 +34,7 @@ pub enum Group {
 
 impl Group {
     /// All groups, in the order in which they run.
-    pub const ALL: [Self; 2] = [Self::Autobahn, Self::Handshake];
+    pub const ALL: &[Self] = &[Self::Autobahn, Self::Handshake];
 
     /// Returns the name that the command line uses.
     pub fn name(self) -> &'static str {
@@ -96,7 +96,7 @@ pub struct Case {
     pub(crate) plan: Plan,
 }
 
-/// How a case is run.
+/// How a case is run. A group of another kind is another plan, and a stage of the tester.
 #[derive(Clone)]
 pub(crate) enum Plan {
     /// Frames after a good handshake, made when they are needed, because some are long.

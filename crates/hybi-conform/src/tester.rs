@@ -156,7 +156,7 @@ impl Tester {
         let mut tester = Self::new(case, Role::Client);
         tester.log.turn_on();
         tester.log.add(Direction::Received, &request.bytes, request.bytes.len(), || {
-            request.head.start.clone()
+            request.head.start.escape_debug().to_string()
         });
         if let Err(why) = request.check() {
             tester.fail(format!("the client {why}"));
@@ -408,7 +408,7 @@ impl Tester {
     fn send_head(&mut self, bytes: &[u8]) {
         let start = bytes.split(|&byte| byte == b'\n').next().unwrap_or_default();
         let start = String::from_utf8_lossy(start).trim_end().to_owned();
-        self.log.add(Direction::Sent, bytes, bytes.len(), || start);
+        self.log.add(Direction::Sent, bytes, bytes.len(), || start.escape_debug().to_string());
         self.output.head(bytes);
     }
 
@@ -750,7 +750,9 @@ impl Tester {
         };
         let rest = asked.bytes.split_off(len);
         let bytes = std::mem::replace(&mut asked.bytes, rest);
-        self.log.add(Direction::Received, &bytes, bytes.len(), || head.start.clone());
+        self.log.add(Direction::Received, &bytes, bytes.len(), || {
+            head.start.escape_debug().to_string()
+        });
         match head.status() {
             Err(why) => self.fail(format!("it {why}")),
             // An interim response (RFC 9110 §15.2).
@@ -785,7 +787,7 @@ impl Tester {
                 None => return self.fail(format!("it agreed to {extensions:?}")),
                 Some(agreed) if agreed.honours(compression.offer) => self.compress(agreed),
                 Some(_) => {
-                    let why = format!("it agreed to other parameters: {extensions}");
+                    let why = format!("it agreed to other parameters: {extensions:?}");
                     return self.unimplemented(&why);
                 }
             },

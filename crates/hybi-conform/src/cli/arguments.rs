@@ -148,9 +148,9 @@ impl From<RoleName> for Role {
 }
 
 fn group(text: &str) -> Result<Group, String> {
-    let names = Group::ALL.map(Group::name).join(", ");
-    let known = Group::ALL.into_iter().find(|group| group.name() == text);
-    known.ok_or_else(|| format!("the groups are: {names}"))
+    let known = Group::ALL.iter().copied().find(|group| group.name() == text);
+    let names = || Group::ALL.iter().map(|group| group.name()).collect::<Vec<_>>().join(", ");
+    known.ok_or_else(|| format!("the groups are: {}", names()))
 }
 
 fn seconds(text: &str) -> Result<Duration, String> {

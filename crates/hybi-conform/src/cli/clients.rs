@@ -49,6 +49,8 @@ struct Agent {
     /// By the number of the case.
     records: BTreeMap<usize, Record>,
     running: usize,
+    /// What the summary said, once there was one.
+    has_failed: Option<bool>,
     progress: Option<Progress>,
     began: Instant,
     ended: Instant,
@@ -95,14 +97,19 @@ pub(crate) async fn run(options: &ClientOptions) -> Result<ExitCode, String> {
             () = bench.finished.notified() => break,
         }
     }
-    let agents = bench.agents.lock().unwrap_or_else(PoisonError::into_inner);
-    let records = agents.values().flat_map(|agent| agent.records.values());
-    let has_failed = records.fold(false, |any, record| any | record.has_failed(bench.is_strict));
-    match agents.is_empty() {
-        true => Err("no client has run a case".into()),
-        false if has_failed => Ok(ExitCode::FAILURE),
-        false => Ok(ExitCode::SUCCESS),
+    let mut has_failed = false;
+    let mut agents = bench.agents.lock().unwrap_or_else(PoisonError::into_inner);
+    if agents.is_empty() {
+        return Err("no client has run a case".into());
     }
+    for (name, agent) in agents.iter_mut() {
+        // One that has not asked for its report gets it now.
+        if agent.has_failed.is_none() {
+            bench.print(name, agent)?;
+        }
+        has_failed |= agent.has_failed == Some(true);
+    }
+    Ok(if has_failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
 impl Bench {
@@ -187,6 +194,7 @@ impl Bench {
         let agent = agents.entry(name.to_owned()).or_insert_with(|| Agent {
             records: BTreeMap::new(),
             running: 0,
+            has_failed: None,
             progress: Some(Progress::new(self.cases.len(), self.is_strict)),
             began: Instant::now(),
             ended: self.began,
@@ -235,22 +243,28 @@ impl Bench {
             }
             changed.await;
         }
-        self.change(name, |agent| {
-            if let Some(progress) = agent.progress.take() {
-                progress.finish();
-            }
-            let results = Results {
-                subject: name.to_owned(),
-                role: Role::Client,
-                records: std::mem::take(&mut agent.records).into_values().collect(),
-                duration: agent.ended.saturating_duration_since(agent.began),
-                is_strict: self.is_strict,
-            };
-            let printed = summary::print(&results);
-            let records = results.records.into_iter();
-            agent.records = records.enumerate().collect();
-            printed
-        })
+        self.change(name, |agent| self.print(name, agent))
+    }
+
+    /// Prints the summary of a client.
+    fn print(&self, name: &str, agent: &mut Agent) -> Result<(), String> {
+        if let Some(progress) = agent.progress.take() {
+            progress.finish();
+        }
+        let records = std::mem::take(&mut agent.records);
+        let (numbers, records): (Vec<usize>, Vec<Record>) = records.into_iter().unzip();
+        let results = Results {
+            subject: name.to_owned(),
+            role: Role::Client,
+            missing: self.cases.len() - records.len(),
+            records,
+            duration: agent.ended.saturating_duration_since(agent.began),
+            is_strict: self.is_strict,
+        };
+        agent.has_failed = Some(results.have_failed());
+        let printed = summary::print(&results);
+        agent.records = numbers.into_iter().zip(results.records).collect();
+        printed
     }
 }
 

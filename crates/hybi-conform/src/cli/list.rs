@@ -8,7 +8,7 @@ use crate::arguments::ListOptions;
 use crate::selection::select;
 
 pub(crate) fn run(options: &ListOptions) -> Result<(), String> {
-    let cases = select(&options.choice, options.role.map(Into::into), &Group::ALL)?;
+    let cases = select(&options.choice, options.role.map(Into::into), Group::ALL)?;
     let mut out = io::stdout().lock();
     let written = (|| {
         for case in &cases {

@@ -32,13 +32,16 @@ pub(crate) struct Results {
     pub(crate) role: Role,
     /// In the order of the cases.
     pub(crate) records: Vec<Record>,
+    /// How many cases have not run.
+    pub(crate) missing: usize,
     pub(crate) duration: Duration,
     /// Whether the strict reading counts.
     pub(crate) is_strict: bool,
 }
 
 impl Results {
+    /// Returns whether not all is as expected.
     pub(crate) fn have_failed(&self) -> bool {
-        self.records.iter().any(|record| record.has_failed(self.is_strict))
+        self.missing > 0 || self.records.iter().any(|record| record.has_failed(self.is_strict))
     }
 }

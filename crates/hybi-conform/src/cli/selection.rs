@@ -20,8 +20,8 @@ pub(crate) fn select(
         (true, false) => Group::ALL.to_vec(),
         (true, true) => default.to_vec(),
     };
-    let all = Group::ALL.into_iter().filter(|group| groups.contains(group));
-    let all = all.flat_map(|group| cases(group, size));
+    let all = Group::ALL.iter().filter(|group| groups.contains(group));
+    let all = all.flat_map(|group| cases(*group, size));
     let all: Vec<Case> = all.filter(|case| role.is_none_or(|role| case.tests(role))).collect();
     if choice.ids.is_empty() {
         return Ok(all);

@@ -27,7 +27,7 @@ struct Bench {
 }
 
 pub(crate) async fn run(options: &ServerOptions) -> Result<ExitCode, String> {
-    let cases = select(&options.choice, Some(Role::Server), &Group::ALL)?;
+    let cases = select(&options.choice, Some(Role::Server), Group::ALL)?;
     let Manner { timeout, seed, strict, .. } = options.manner;
     let address = &options.url;
     let mut target = Target::new(&address.authority, &address.resource);
@@ -46,12 +46,15 @@ pub(crate) async fn run(options: &ServerOptions) -> Result<ExitCode, String> {
     bench.probe(&address.uri).await?;
 
     let began = Instant::now();
-    let mut progress = Progress::new(cases.len(), strict);
+    let count = cases.len();
+    let mut progress = Progress::new(count, strict);
     let ran = run_all(&bench, cases, options.jobs.into(), &mut progress).await;
     progress.finish();
     let (records, lost) = ran;
     let (duration, subject) = (began.elapsed(), address.uri.clone());
-    let results = Results { subject, role: Role::Server, records, duration, is_strict: strict };
+    let missing = count - records.len();
+    let (role, is_strict) = (Role::Server, strict);
+    let results = Results { subject, role, records, missing, duration, is_strict };
     summary::print(&results)?;
     match lost {
         Some(why) => Err(format!("the server is gone, and not all cases have run: {why}")),
@@ -78,18 +81,20 @@ async fn run_all(
         }
         match running.join_next().await {
             None => break,
-            Some(Ok((i, Ok(record)))) => {
-                lost.clear();
+            Some(Ok((i, (record, connected)))) => {
+                match connected {
+                    Ok(()) => lost.clear(),
+                    Err(why) => lost.push(why),
+                }
                 progress.add(&record);
                 done.push((i, record));
             }
-            Some(Ok((_, Err(why)))) => lost.push(why),
             Some(Err(error)) => lost.push(error.to_string()),
         }
     }
     done.sort_by_key(|(i, _)| *i);
-    // One that is lost now and then is tried again by nobody, and so is told.
-    let why = lost.pop().filter(|_| waiting.next().is_some() || done.is_empty());
+    let is_gone = lost.len() >= LOST_MAX;
+    let why = lost.pop().filter(|_| is_gone);
     (done.into_iter().map(|(_, record)| record).collect(), why)
 }
 
@@ -106,8 +111,8 @@ impl Bench {
     async fn probe(&self, uri: &str) -> Result<(), String> {
         let text = hybi_conform::cases(Group::Autobahn, hybi_conform::Size::Reduced).nth(1);
         let Some(text) = text else { return Ok(()) };
-        let Record { outcome, .. } =
-            self.case(text).await.map_err(|why| format!("{uri}: {why}"))?;
+        let (Record { outcome, .. }, connected) = self.case(text).await;
+        connected.map_err(|why| format!("{uri}: {why}"))?;
         let Outcome { has_opened, has_spoken, timed_out, reason, .. } = &outcome;
         if !has_opened {
             return Err(format!("{uri}: {reason}"));
@@ -122,15 +127,20 @@ impl Bench {
         Ok(())
     }
 
-    /// Runs one case. `Err`: there was no connection.
-    async fn case(&self, case: Case) -> Result<Record, String> {
+    /// Runs one case. The second: whether there was a connection.
+    async fn case(&self, case: Case) -> (Record, Result<(), String>) {
         let began = Instant::now();
-        let stream = self.connector.connect().await.map_err(|error| error.to_string())?;
         let mut tester = Tester::of_server(&case, &self.target);
         if let Some(seed) = self.seed {
             tester = tester.in_pieces(Pieces::Random(seed));
         }
-        let outcome = drive(stream, tester, self.patiences).await;
-        Ok(Record { case, outcome, duration: began.elapsed() })
+        let (outcome, connected) = match self.connector.connect().await {
+            Ok(stream) => (drive(stream, tester, self.patiences).await, Ok(())),
+            Err(error) => {
+                let why = error.to_string();
+                (tester.outcome(&format!("there was no connection: {why}")), Err(why))
+            }
+        };
+        (Record { case, outcome, duration: began.elapsed() }, connected)
     }
 }

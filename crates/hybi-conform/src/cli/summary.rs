@@ -117,7 +117,10 @@ fn findings(text: &mut String, results: &Results) {
         }
     }
     kinds.sort_by_key(|(verdict, _, records)| Reverse((*verdict, records.len())));
-    if kinds.is_empty() {
+    if results.missing > 0 {
+        let _ = writeln!(text, "\n{} cases have not run.", results.missing);
+    }
+    if kinds.is_empty() && results.missing == 0 {
         text.push_str("\nAll is as expected.\n");
         return;
     }

@@ -262,7 +262,7 @@ fn edited(id: &str, edit: &str, good: &str, plus_after: &str) -> Vec<u8> {
 }
 
 /// Reads the escapes that the files explain. It panics on others: the files are ours.
-pub fn unescape(text: &str) -> Vec<u8> {
+fn unescape(text: &str) -> Vec<u8> {
     let mut bytes = Vec::new();
     let mut rest = text;
     while let Some(first) = rest.chars().next() {

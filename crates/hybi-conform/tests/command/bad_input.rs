@@ -4,6 +4,8 @@ use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::thread;
 
+use hybi::handshake::Acceptance;
+
 use crate::{conform, told};
 
 /// A server that does something with each connection.
@@ -74,6 +76,27 @@ fn a_server_that_says_nothing() {
     refuses(&["server", &url, "--timeout", "0.5"], "did not answer the request in time");
     let url = server(|_| {});
     refuses(&["server", &url], "ended the connection without an answer");
+}
+
+/// What has run until then is told.
+#[test]
+fn a_server_that_goes_away() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("ws://{}/", listener.local_addr().unwrap());
+    let serving = thread::spawn(move || {
+        for stream in listener.incoming().take(20) {
+            let pending = hybi::blocking::receive_request(stream.unwrap()).unwrap();
+            let mut ws = pending.accept(&Acceptance::from_any_origin()).unwrap();
+            while let Ok(Some(message)) = ws.receive() {
+                ws.send(&message).unwrap();
+            }
+        }
+    });
+    let (status, text) = told(&conform(&["server", "--jobs", "1", &url, "1.*", "2.*"]));
+    serving.join().unwrap();
+    assert_eq!(status, Some(2), "{text}");
+    assert!(text.contains("\n 1 messages                            16 "), "{text}");
+    assert!(text.contains("the server is gone") && text.contains("3 cases have not run"), "{text}");
 }
 
 /// The end of the flood is the end of the case.

@@ -1,0 +1,132 @@
+//! The tester, driven by hand: where the tolerant and the strict reading differ, and what is no
+//! fault. There is no clock here: whoever is impatient says so.
+
+use hybi::handshake::Key;
+use hybi_conform::{Group, Next, Outcome, Size, Target, Tester, Verdict, cases};
+
+/// What a server does each time that the tester waits.
+enum Does {
+    Sends(&'static [u8]),
+    Nothing,
+    Ends,
+}
+use Does::{Ends, Nothing, Sends};
+
+/// Runs a case against a server that opens the connection and then does this.
+#[track_caller]
+fn run(id: &str, does: &[Does]) -> Outcome {
+    let case = cases(Group::Autobahn, Size::Reduced).find(|case| case.id() == id).unwrap();
+    let mut tester = Tester::of_server(&case, &Target::new("localhost", "/"));
+    let mut request = Vec::new();
+    let mut does = does.iter();
+    let mut has_opened = false;
+    loop {
+        match tester.proceed() {
+            Next::Send => {
+                let piece = tester.output().to_vec();
+                tester.sent(piece.len());
+                request.extend(piece);
+            }
+            Next::Wait(_) if !has_opened => {
+                has_opened = true;
+                tester.feed(&response(&request));
+            }
+            Next::Wait(_) => match does.next().unwrap_or(&Nothing) {
+                Sends(bytes) => tester.feed(bytes),
+                Ends => tester.end_of_input(),
+                Nothing => tester.quiet(),
+            },
+            Next::Shutdown => {}
+            Next::Done => return tester.outcome(""),
+        }
+    }
+}
+
+fn response(request: &[u8]) -> Vec<u8> {
+    let text = std::str::from_utf8(request).unwrap();
+    let key = text.split("Sec-WebSocket-Key: ").nth(1).unwrap().split("\r\n").next().unwrap();
+    let accept = Key::parse(key.as_bytes()).unwrap().accept();
+    format!(
+        "HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 101 x\r\nUpgrade: websocket\r\n\
+         Connection: Upgrade\r\nSec-WebSocket-Accept: {accept}\r\n\r\n"
+    )
+    .into()
+}
+
+const CLOSE: Does = Sends(b"\x88\x02\x03\xe8");
+const CLOSE_1002: Does = Sends(b"\x88\x02\x03\xea");
+
+#[track_caller]
+fn reads(outcome: &Outcome, tolerant: Verdict, strict: Verdict, reason: &str) {
+    assert_eq!((outcome.verdict(), outcome.strict), (tolerant, strict), "{outcome}");
+    assert!(outcome.reason.contains(reason), "{outcome}");
+}
+
+#[test]
+fn what_is_right() {
+    use Verdict::Ok;
+    reads(&run("1.1.1", &[Sends(b"\x81\x00"), CLOSE, Ends]), Ok, Ok, "");
+    reads(&run("1.1.1", &[Sends(b"\x81"), Sends(b"\x00"), CLOSE, Ends]), Ok, Ok, "");
+    reads(&run("3.1", &[CLOSE_1002, Ends]), Ok, Ok, "");
+    // RFC 6455 §5.4: a message may come back in other fragments.
+    reads(&run("1.1.1", &[Sends(b"\x01\x00\x80\x00"), CLOSE, Ends]), Ok, Ok, "");
+}
+
+/// RFC 6455 §5.5.2, §5.5.3.
+#[test]
+fn pings_and_pongs_of_its_own_are_no_fault() {
+    let own = Sends(b"\x89\x01a\x8a\x01b\x81\x00");
+    reads(&run("1.1.1", &[own, CLOSE, Ends]), Verdict::Ok, Verdict::Ok, "");
+}
+
+#[test]
+fn where_the_readings_differ() {
+    use Verdict::{Failed, Informational, NonStrict, Ok};
+    let hello = Sends(b"\x81\x0dHello, world!");
+    reads(&run("3.1", &[Ends]), Ok, NonStrict, "without a Close frame");
+    reads(&run("3.2", &[CLOSE_1002, Ends]), NonStrict, Failed, "was lost");
+    reads(&run("3.2", &[hello, CLOSE_1002, Ends]), Ok, Ok, "");
+    let empty = Sends(b"\x88\x00");
+    reads(&run("1.1.1", &[Sends(b"\x81\x00"), empty, Ends]), Ok, NonStrict, "has no code");
+    let open = [Sends(b"\x81\x00"), CLOSE, Nothing];
+    reads(&run("1.1.1", &open), NonStrict, Failed, "did not end the transport");
+    let late = [Nothing, Sends(b"\x88\x02\x03\xef"), Ends];
+    reads(&run("6.4.1", &late), NonStrict, Failed, "too late");
+    let last = Sends(b"\x8a\x09payload-9");
+    reads(&run("2.10", &[last, CLOSE, Ends]), Informational, NonStrict, "some of the pings");
+    reads(&run("7.13.1", &[CLOSE_1002, Ends]), Informational, Ok, "");
+    reads(&run("7.13.1", &[CLOSE, Ends]), Informational, Informational, "another code");
+}
+
+#[test]
+fn what_is_wrong() {
+    let fails = |id, does: &[Does], why| {
+        reads(&run(id, does), Verdict::Failed, Verdict::Failed, why);
+    };
+    fails("1.1.1", &[Sends(b"\x81\x01x")], "differs from byte 0 on");
+    fails("1.1.1", &[Sends(b"\x82\x00")], "something else came back");
+    fails("1.1.1", &[Sends(b"\x81\x80....")], "wrong mask bit");
+    fails("1.1.1", &[Sends(b"\xc1\x00")], "reserved bits");
+    fails("1.1.1", &[Sends(b"\x81\x7e\x00\x00")], "longer form");
+    fails("1.1.1", &[Sends(b"\x81\x7f\x7f\xff\xff\xff\xff\xff\xff\xff")], "longer than");
+    fails("1.1.1", &[Nothing], "not all that should have come");
+    fails("1.1.1", &[Ends], "too early");
+    fails("1.1.1", &[Sends(b"\x81\x00"), Ends], "did not answer our Close frame");
+    fails("1.1.1", &[Sends(b"\x81\x00"), CLOSE_1002, Ends], "another code");
+    fails("1.1.1", &[Sends(b"\x81\x00"), Sends(b"\x88\x02"), Ends], "middle of a frame");
+    fails("1.1.1", &[Sends(b"\x81\x00\x88\x02\x03\xe8\x8a\x00")], "after its Close frame");
+    fails("3.1", &[CLOSE, Ends], "another code");
+    fails("3.1", &[Nothing, Nothing], "did not fail the connection");
+    // A ping has asked whether it is still there.
+    fails("3.1", &[Nothing, Sends(b"\x8a\x0cstill there?")], "still answers pings");
+    fails("2.10", &[Nothing], "not all that should have come");
+    fails("7.1.2", &[Nothing], "did not answer our Close frame");
+}
+
+/// A flood ends the case.
+#[test]
+fn floods() {
+    const PONGS: [[u8; 2]; 2000] = [[0x8a, 0x00]; 2000];
+    let flood = run("1.1.1", &[Sends(PONGS.as_flattened())]);
+    reads(&flood, Verdict::Failed, Verdict::Failed, "without end");
+}
