@@ -75,6 +75,8 @@ pub struct Tester {
     /// Pings of its own, and pongs that nobody asked for.
     unasked: usize,
     received: usize,
+    /// More is a flood.
+    received_max: usize,
     we_closed: bool,
     has_probed: bool,
     is_late: bool,
@@ -250,6 +252,7 @@ impl Tester {
             encoder: Encoder::new(role),
             decoder: Decoder::new(role, None),
             deflater: None,
+            received_max: 4 * script.bytes() + (16 << 20),
             pings: script.pings(),
             script,
             step: 0,
@@ -345,8 +348,7 @@ impl Tester {
     /// Takes what has arrived.
     pub fn feed(&mut self, bytes: &[u8]) {
         self.received += bytes.len();
-        let allowance = 4 * self.script.bytes() + (16 << 20);
-        if self.received > allowance && !self.is_done() {
+        if self.received > self.received_max && !self.is_done() {
             self.fail(format!("sent {} bytes, which is a flood", self.received));
         }
         match &mut self.stage {
@@ -793,6 +795,7 @@ impl Tester {
             },
         }
         self.has_opened = true;
+        self.seen.clear();
         if !asked.bytes.is_empty() {
             self.read_frames(&asked.bytes);
         }

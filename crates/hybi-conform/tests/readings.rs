@@ -15,7 +15,11 @@ use Does::{Ends, Nothing, Sends};
 /// Runs a case against a server that opens the connection and then does this.
 #[track_caller]
 fn run(id: &str, does: &[Does]) -> Outcome {
-    let case = cases(Group::Autobahn, Size::Reduced).find(|case| case.id() == id).unwrap();
+    run_in(id, Size::Reduced, does)
+}
+
+fn run_in(id: &str, size: Size, does: &[Does]) -> Outcome {
+    let case = cases(Group::Autobahn, size).find(|case| case.id() == id).unwrap();
     let mut tester = Tester::of_server(&case, &Target::new("localhost", "/"));
     let mut request = Vec::new();
     let mut does = does.iter();
@@ -121,6 +125,15 @@ fn what_is_wrong() {
     fails("3.1", &[Nothing, Sends(b"\x8a\x0cstill there?")], "still answers pings");
     fails("2.10", &[Nothing], "not all that should have come");
     fails("7.1.2", &[Nothing], "did not answer our Close frame");
+}
+
+/// What was sent may come back, however long it is.
+#[test]
+fn an_echo_is_no_flood() {
+    let echo = [&b"\x81\x7f\0\0\0\0\x01\0\0\0"[..], &b"BAsd7&jh23".repeat(1_677_722)].concat();
+    let echo = Vec::leak(echo).split_at(10 + (16 << 20)).0;
+    let outcome = run_in("9.1.6", Size::Full, &[Sends(echo), CLOSE, Ends]);
+    reads(&outcome, Verdict::Ok, Verdict::Ok, "");
 }
 
 /// A flood ends the case.
