@@ -133,7 +133,7 @@ enum Next {
 
 impl<S, P> ReceiveLoop<S, P> {
     pub(super) fn new(transfer: Transfer<S>, protocol: P) -> Self {
-        let keepalive = KeepaliveConfig::default().ping_after(None);
+        let keepalive = KeepaliveConfig::default().ping_after(None).pong_within(None);
         Self {
             transfer,
             protocol,

@@ -330,6 +330,21 @@ fn halves_give_up_a_peer_that_does_not_answer_also_under_a_stuck_writer() {
     }
 }
 
+/// What a writer is stuck with is what the peer owes an answer to.
+#[test]
+fn halves_give_up_a_peer_that_takes_nothing_also_without_pings() {
+    let (client, server) = pair();
+    let (mut reader, writer) = server.split().unwrap();
+    let soon = Duration::from_millis(20);
+    let keepalive = KeepaliveConfig::default().ping_after(None).pong_within(soon);
+    reader.set_keepalive(keepalive.close_within(None));
+    let writing = thread::spawn(move || writer.send(&vec![0; 15 << 20]));
+    let gone = Closed::Abnormal(Abnormal::TimedOut(KeepaliveError::Pong));
+    assert_eq!(closed(&mut reader), gone);
+    assert!(writing.join().unwrap().is_err());
+    drop(client);
+}
+
 #[test]
 fn halves_give_up_a_peer_that_does_not_close_as_soon_as_the_keep_alive_says() {
     let (client, mut server) = pair();

@@ -480,11 +480,14 @@ impl<S, R: Role> WebSocket<S, R> {
     /// Pings are sent and deadlines noticed while you receive, or wait to send. The pongs do not
     /// show, except in [`round_trip`](Self::round_trip).
     ///
-    /// If you wait to send and leave 16 KiB of input or more unread, the pong may be in it. So the
-    /// peer is then given up if nothing is read and it takes no byte for
-    /// [`ping_after`](KeepaliveConfig::ping_after) and
-    /// [`pong_within`](KeepaliveConfig::pong_within) together, 50 s by default. If either is
-    /// `None`, it is never given up: then put a time-out around calls that send.
+    /// A call that waits to send waits no longer than the keep-alive lets the peer take nothing and
+    /// say nothing: [`ping_after`](KeepaliveConfig::ping_after) and
+    /// [`pong_within`](KeepaliveConfig::pong_within) together, 50 s by default. Without pings it is
+    /// `pong_within` alone. If that is `None`, the peer is never given up: then put a time-out
+    /// around calls that send.
+    ///
+    /// If 16 KiB of input or more are left unread meanwhile, only bytes that the peer takes count:
+    /// the pong may be in what is unread.
     pub fn set_keepalive(&mut self, config: KeepaliveConfig) {
         self.driver.set_keepalive(config);
     }
