@@ -178,6 +178,11 @@ impl<S, P> ReceiveLoop<S, P> {
         self.clock = Clock::new(config);
     }
 
+    /// Notes what the peer has said last, if it has said that before.
+    pub(super) fn set_last_word(&mut self, last_word: Ending) {
+        self.last_word = Some(last_word);
+    }
+
     pub(super) fn set_linger(&mut self, time: Duration) {
         self.linger = time;
     }

@@ -562,6 +562,10 @@ impl<S: Stream, R: Role> WebSocket<S, R> {
         &mut self.receiving.chunks
     }
 
+    pub(super) fn set_last_word(&mut self, last_word: Ending) {
+        self.receiving.set_last_word(last_word);
+    }
+
     pub(super) fn into_receive_loop(self) -> (ReceiveLoop<S, Connection<R>>, Opening) {
         (self.receiving, self.opening)
     }

@@ -531,20 +531,22 @@ impl<S, R: Role> WebSocket<S, R> {
     }
 
     /// Returns everything that the WebSocket consists of, to drive the connection yourself. Nothing
-    /// is lost: unread and unsent bytes are in it.
+    /// is lost of what was received and sent: unread and unsent bytes are in it, and the peer's
+    /// last word.
+    ///
+    /// [`set_keepalive`](Self::set_keepalive), [`set_linger`](Self::set_linger),
+    /// [`set_backlog_max`](Self::set_backlog_max) and
+    /// [`set_chunked_bytes_max`](Self::set_chunked_bytes_max) are settings: set them again.
     #[must_use]
     pub fn into_parts(self) -> Parts<S, R> {
-        let (stream, connection, inbox, out) = self.driver.into_parts();
-        Parts { stream, connection, inbox, out }
+        self.driver.into_parts(self.opening, self.is_terminated)
     }
 
     /// Makes a WebSocket of [parts](Self::into_parts), with the default settings.
     #[must_use]
     pub fn from_parts(parts: Parts<S, R>) -> Self {
-        let Parts { stream, connection, inbox, out } = parts;
-        let mut ws = Self::from_handshake(stream, connection, inbox, out, Opening::Plain);
-        ws.driver.set_unflushed(); // perhaps
-        ws
+        let (driver, opening, is_terminated) = Driver::from_parts(parts);
+        Self::from_driver(driver, opening, is_terminated)
     }
 }
 
