@@ -136,10 +136,9 @@ fn is_end(error: &io::Error) -> bool {
 
 fn serve(row: &Row, plan: Plan) -> Outcome {
     let (script, mut far) = Far::new(plan);
-    far.send(&row.bytes);
-    if row.verdict == "open" {
-        far.send(&incoming::<Server>(0x81, "Hello"));
-    }
+    let is_good = row.verdict == "open";
+    let hello = if is_good { incoming::<Server>(0x81, "Hello") } else { Vec::new() };
+    far.send(&[&row.bytes[..], &hello].concat());
     let mut opened = None;
     let served = far.poll(async {
         let pending = receive_request(script).await?;
