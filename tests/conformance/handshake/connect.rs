@@ -2,79 +2,8 @@
 
 use hybi::handshake::{HttpVersion, Request, RequestParts, Response, ResponseParts};
 
+use super::connect_cases::{Case, REQUEST, RESPONSE, borrowed, cases};
 use super::*;
-
-/// RFC 8441 §5.1.
-pub(super) const REQUEST: [(&str, &str); 9] = [
-    (":method", "CONNECT"),
-    (":protocol", "websocket"),
-    (":scheme", "https"),
-    (":path", "/chat"),
-    (":authority", "server.example.com"),
-    ("sec-websocket-protocol", "chat, superchat"),
-    ("sec-websocket-extensions", "permessage-deflate"),
-    ("sec-websocket-version", "13"),
-    ("origin", "http://www.example.com"),
-];
-
-pub(super) type List = Vec<(Vec<u8>, Vec<u8>)>;
-
-pub(super) struct Case {
-    pub(super) id: &'static str,
-    /// The last `policy:` or `offers:`.
-    pub(super) setting: (&'static str, &'static str),
-    edits: &'static str,
-    pub(super) verdict: &'static str,
-    pub(super) doors: Doors,
-}
-
-impl Case {
-    /// The list after the edits. Pseudo-header fields of the good list are in its first place.
-    pub(super) fn list(&self, good: &[(&str, &str)]) -> List {
-        let bytes = |text: &str| text.as_bytes().to_vec();
-        let mut list: List = good.iter().map(|(name, value)| (bytes(name), bytes(value))).collect();
-        // A semicolon of a value has no space behind it.
-        for edit in self.edits.split("; ").filter(|edit| !edit.is_empty()) {
-            let (name, value) = edit.split_once(" =").unwrap_or((edit, ""));
-            let value = unescape(value.strip_prefix(' ').unwrap_or(value));
-            if let Some(name) = name.strip_prefix("- ") {
-                let before = list.len();
-                list.retain(|(other, _)| other != name.as_bytes());
-                assert!(list.len() < before, "{}: {name}", self.id);
-            } else if let Some(name) = name.strip_prefix("+ ") {
-                list.push((unescape(name), value));
-            } else {
-                let field = list.iter_mut().find(|(other, _)| other == name.as_bytes());
-                field.unwrap_or_else(|| panic!("{}: {name}", self.id)).1 = value;
-            }
-        }
-        list
-    }
-}
-
-pub(super) fn cases(key: &str) -> Vec<Case> {
-    let (mut cases, mut setting) = (Vec::new(), ("", ""));
-    let lines = include_str!("connect.txt").lines();
-    for line in lines.filter(|line| !line.is_empty() && !line.starts_with('#')) {
-        let columns: Vec<_> = line.split(" | ").map(str::trim).collect();
-        let [id, edits, verdict, section, ref mark @ ..] = columns[..] else {
-            setting = line.split_once(": ").unwrap_or_else(|| panic!("not a case: {line}"));
-            continue;
-        };
-        assert!(section.starts_with("RFC "), "{id}: no section");
-        let doors = doors(id, mark);
-        cases.push(Case { id, setting, edits, verdict, doors });
-    }
-    let ids: BTreeSet<_> = cases.iter().map(|case| case.id).collect();
-    assert_eq!(ids.len(), cases.len(), "an id twice");
-    cases.retain(|case| case.setting.0 == key);
-    assert!(cases.iter().all(|case| case.doors != Doors::Bytes), "they have no bytes");
-    cases
-}
-
-pub(super) fn borrowed(list: &[(Vec<u8>, Vec<u8>)]) -> Vec<(&[u8], &[u8])> {
-    list.iter().map(|(name, value)| (&**name, &**value)).collect()
-}
 
 /// Gives the pseudo-header fields that a good request has to the setters, as an HTTP stack does.
 fn with_parts<T>(
@@ -218,10 +147,6 @@ fn other_requests_over_http_2() {
     assert_eq!((request.target(), request.host()), ("", Some("a:1")));
     assert_eq!((request.protocol(), request.scheme()), (None, None));
 }
-
-/// RFC 8441 §5.1.
-pub(super) const RESPONSE: [(&str, &str); 2] =
-    [(":status", "200"), ("sec-websocket-protocol", "chat")];
 
 #[test]
 fn answers_to_extended_connects_of_the_suite() {

@@ -159,7 +159,7 @@ pub(super) fn check_response(
 #[test]
 fn requests_from_parts() {
     let mut run = 0;
-    for row in rows(include_str!("server.txt"), super::REQUEST, "Host") {
+    for row in requests() {
         let cut = Cut::of_request(&row);
         assert_eq!(cut.is_none(), row.doors == Doors::Bytes, "{}: its last column", row.id);
         let Some(cut) = cut else { continue };
@@ -189,7 +189,7 @@ fn requests_from_parts() {
 #[test]
 fn responses_from_parts() {
     let mut run = 0;
-    for row in rows(include_str!("client.txt"), super::RESPONSE, "Upgrade") {
+    for row in responses() {
         let cut = Cut::of_response(&row);
         assert_eq!(cut.is_none(), row.doors == Doors::Bytes, "{}: its last column", row.id);
         let Some((status, cut)) = cut else { continue };

@@ -4,6 +4,7 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+mod handshake;
 #[path = "../../../../tests/conformance/suite/mod.rs"]
 mod suite;
 
