@@ -1,12 +1,17 @@
-// The side of Node's ws in the conversations that run.sh starts: `server` or `client`, as src/main.rs.
-// The second argument is the folder in which ws is installed.
+// The side of Node's ws in the conversations that run.sh starts. The first argument is the folder in which ws is
+// installed. The others are `server [CERT KEY]` or `client [CERT]`, as src/main.rs.
 
 import { createRequire } from "node:module";
 import assert from "node:assert/strict";
 import { once } from "node:events";
+import { readFileSync } from "node:fs";
+import http from "node:http";
+import https from "node:https";
 import readline from "node:readline";
 
-const { WebSocket, WebSocketServer } = createRequire(process.argv[3] + "/")("ws");
+const [folder, role, ...files] = process.argv.slice(2);
+const { WebSocket, WebSocketServer } = createRequire(folder + "/")("ws");
+const [cert, key] = files.map((file) => readFileSync(file));
 
 const MODES = ["plain", "bare", "fallback"];
 for (let bits = 9; bits <= 15; bits++) MODES.push(`${bits}+`, `${bits}-`);
@@ -61,13 +66,14 @@ function sendInParts(ws, data, size, options) {
 
 async function runServers() {
   for (const mode of MODES) {
+    const listener = cert ? https.createServer({ cert, key }) : http.createServer();
     const server = new WebSocketServer({
-      host: "127.0.0.1",
-      port: 0,
+      server: listener,
       perMessageDeflate: deflate(mode, "server"),
       maxPayload: 64 << 20,
     });
-    await once(server, "listening");
+    listener.listen(0, "127.0.0.1");
+    await once(listener, "listening");
     server.on("connection", (ws) => {
       check(ws, mode, "server");
       ws.on("error", (error) => console.error(`server, mode ${mode}: ${error}`));
@@ -77,7 +83,7 @@ async function runServers() {
         else ws.send(data, { binary });
       });
     });
-    console.log(mode, server.address().port);
+    console.log(mode, listener.address().port);
   }
   console.log();
 }
@@ -89,7 +95,8 @@ async function runClient(mode, port) {
     state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
     noise[i] = state >>> 24;
   }
-  const ws = new WebSocket(`ws://127.0.0.1:${port}/`, {
+  const ws = new WebSocket(`${cert ? "wss" : "ws"}://127.0.0.1:${port}/`, {
+    ca: cert,
     perMessageDeflate: deflate(mode, "client"),
     maxPayload: 64 << 20,
   });
@@ -118,7 +125,7 @@ async function runClient(mode, port) {
   assert.deepEqual([code, String(reason)], [1000, "done"], mode);
 }
 
-if (process.argv[2] === "server") {
+if (role === "server") {
   await runServers();
 } else {
   let count = 0;

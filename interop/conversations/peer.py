@@ -1,6 +1,8 @@
-"""The side of Python's websockets in the conversations that run.sh starts: `server` or `client`, as src/main.rs."""
+"""The side of Python's websockets in the conversations that run.sh starts: `server [CERT KEY]` or `client [CERT]`, as
+src/main.rs."""
 
 import random
+import ssl
 import sys
 import threading
 
@@ -59,7 +61,11 @@ def parts(message, size):
     return [message[i : i + size] for i in range(0, len(message), size)]
 
 
-def run_servers():
+def run_servers(files):
+    context = None
+    if files:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(*files)
     for mode in MODES:
 
         def echo(ws, mode=mode):
@@ -75,17 +81,20 @@ def run_servers():
             compression=None,
             extensions=extensions(mode, "server"),
             max_size=None,
+            ssl=context,
         )
         threading.Thread(target=server.serve_forever).start()
         print(mode, server.socket.getsockname()[1])
     print(flush=True)
 
 
-def run_client(mode, port):
+def run_client(mode, port, files):
+    context = ssl.create_default_context(cafile=files[0]) if files else None
     text = '{"id":17,"name":"Grüße 😀"},' * (1 << 15)
     noise = random.Random(1).randbytes(1 << 20)
     with connect(
-        f"ws://127.0.0.1:{port}/",
+        f"{'wss' if files else 'ws'}://127.0.0.1:{port}/",
+        ssl=context,
         compression=None,
         extensions=extensions(mode, "client"),
         max_size=None,
@@ -107,10 +116,11 @@ def run_client(mode, port):
     assert ws.close_code == 1000, (mode, ws.close_code)
 
 
-if sys.argv[1] == "server":
-    run_servers()
+role, *files = sys.argv[1:]
+if role == "server":
+    run_servers(files)
 else:
     lines = [line.split() for line in sys.stdin]
     for mode, port in lines:
-        run_client(mode, port)
+        run_client(mode, port, files)
     print(len(lines), "modes")

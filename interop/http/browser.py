@@ -1,5 +1,5 @@
-"""Chromium with a page that opens two WebSockets at once, which must echo. Needs Python's websockets. CHROMIUM is the
-program, if it has another name."""
+"""Chromium with a page that opens two WebSockets at once, which must echo; then, if asked to, one that the server closes, and
+one that it refuses. Needs Python's websockets. CHROMIUM is the program, if it has another name."""
 
 import argparse
 import json
@@ -61,6 +61,15 @@ async (address, code) => {
     }
     return { opened, http, protocol: ws.protocol, extensions: ws.extensions, closed: await closed };
 }
+"""
+
+# Asks the server to close, or fails to open.
+LISTEN = """
+(address, question) => new Promise((resolve) => {
+    const ws = new WebSocket(address);
+    ws.onopen = () => ws.send(question);
+    ws.onclose = (it) => resolve([it.code, it.reason, it.wasClean]);
+})
 """
 
 
@@ -127,16 +136,27 @@ def converse(devtools, options):
         assert outcome["closed"] == [code, "enough", True], outcome
         assert outcome["http"] == options.http, outcome
     version = devtools.call("Browser.getVersion")["product"]
-    answered = "" if options.http == QUESTION else f", by {options.http}, says hybi's server"
-    print(f"    {version}: the page by {options.by}, two WebSockets{answered}")
+    told = "" if options.http == QUESTION else f", by {options.http}, says hybi's server"
+    for address, want, what in [
+        (options.closes, [1001, "yes", True], "closed by the server"),
+        (options.refuses, [1006, "", False], "refused"),
+    ]:
+        if address:
+            question = json.dumps("Will you close?")
+            got = devtools.evaluate(session, f"({LISTEN})({json.dumps(address)}, {question})")
+            assert got == want, f"{address}: {got}"
+            told += f", one {what}"
+    print(f"    {version}: the page by {options.by}, two WebSockets{told}")
 
 
 parser = argparse.ArgumentParser(description=__doc__)
 parser.add_argument("page", help="the URL of the page")
 parser.add_argument("address", help="that of the WebSockets")
 parser.add_argument("certificate", help="a file: what the server must have")
-parser.add_argument("--by", default="h2", help="the protocol that the page must come by: h2, h3")
+parser.add_argument("--by", default="h2", help="the protocol that the page must come by: http/1.1, h2, h3")
 parser.add_argument("--http", default=QUESTION, help=f"what the server must answer to '{QUESTION}': it echoes it, or says")
+parser.add_argument("--closes", help="the address of a WebSocket that closes when it is asked to")
+parser.add_argument("--refuses", help="the address of a WebSocket that the page may not open")
 parser.add_argument("flags", nargs="*", help="for Chromium, after --")
 options = parser.parse_args()
 with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Conversations over HTTP/2 (RFC 8441) with implementations not written here: Chromium, Python and
-# Node with our server on the crate h2, over TLS; and our client with servers of Python and Node.
+# Node with our server on the crate h2 and with that of hybi-tokio behind hyper, over TLS; and our
+# client with servers of Python and Node. Chromium also talks to hybi-tokio over HTTP/1.1.
 #
 #   interop/http/run.sh
 #
@@ -19,10 +20,11 @@ fi
   npm install --silent --no-audit --no-fund --prefix "$dir" ws >/dev/null
 export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-$root/interop/target}"
 cargo build --quiet --locked --release --manifest-path "$here/h2/Cargo.toml" --bins --examples
+cargo build --quiet --locked --release --manifest-path "$here/tokio/Cargo.toml"
 python=("$dir/venv/bin/python" "$here/peer.py")
 node=(node "$here/peer.mjs")
 openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost \
-  -addext subjectAltName=DNS:localhost -keyout "$dir/example.key" -out "$dir/example.crt" \
+  -addext subjectAltName=DNS:localhost,IP:127.0.0.1 -keyout "$dir/example.key" -out "$dir/example.crt" \
   2>"$dir/openssl.log" || { cat "$dir/openssl.log"; exit 1; }
 
 trap '[ -z "${server_PID:-}" ] || kill "$server_PID"; cat "$dir/errors"' EXIT
@@ -46,13 +48,29 @@ stop() {
 # expect LINE...: the server's next lines, in any order.
 expect() {
   local line
-  diff <(printf '%s\n' "$@") <(
+  diff <(printf '%s\n' "$@" | LC_ALL=C sort) <(
     for _; do
       read -r -t 30 line <&3 && echo "$line"
     done | LC_ALL=C sort
   )
 }
 
+# browse BY HTTP [OPTION...] -- FLAG...: Chromium with the server; it must come by that protocol.
+status=0
+browse() {
+  local options=(--by "$1" --http "$2")
+  shift 2
+  while [ "$1" != -- ]; do options+=("$1"); shift; done
+  if ! command -v "${CHROMIUM:-chromium}" >/dev/null; then
+    echo "NOT RUN, because it is not installed: chromium"
+    status=75
+    return 1
+  fi
+  timeout 120 "$dir/venv/bin/python" "$here/browser.py" "${options[@]}" \
+    "https://localhost:$port/" "wss://localhost:$port/echo" "$dir/example.crt" "$@" || exit 1
+}
+
+echo "our server on h2:"
 start "$CARGO_TARGET_DIR/release/hybi-http-h2" 127.0.0.1:0 \
   --tls "$dir/example.crt" "$dir/example.key"
 printf "  Python's h2 and websockets: "
@@ -61,17 +79,32 @@ expect '3001 "enough"'
 printf "  Node's http2 and the frames of ws: "
 timeout 120 "${node[@]}" client "$dir" "$port" "$dir/example.crt"
 expect '3001 "enough"'
-status=0
-if command -v "${CHROMIUM:-chromium}" >/dev/null; then
-  timeout 120 "$dir/venv/bin/python" "$here/browser.py" --http HTTP/2.0 "https://localhost:$port/" \
-    "wss://localhost:$port/echo" "$dir/example.crt" -- --disable-quic
+if browse h2 HTTP/2.0 -- --disable-quic; then
   expect 1000 '3001 "enough"' '3002 "enough"' # the first is the page's own
-else
-  echo "NOT RUN, because it is not installed: chromium"
-  status=75
 fi
 stop
 
+echo "hybi-tokio behind hyper:"
+start "$CARGO_TARGET_DIR/release/hybi-http-tokio" 127.0.0.1:0 "$dir/example.crt" "$dir/example.key"
+printf "  Python's h2 and websockets: "
+timeout 120 "${python[@]}" client "$port" "$dir/example.crt"
+expect 'HTTP/2.0 3001 "enough"' 'HTTP/2.0 403' 'HTTP/2.0 403' 'HTTP/2.0 403'
+printf "  Node's http2 and the frames of ws: "
+timeout 120 "${node[@]}" client "$dir" "$port" "$dir/example.crt"
+expect 'HTTP/2.0 3001 "enough"' 'HTTP/2.0 403' 'HTTP/2.0 403'
+# The page of localhost may not connect to 127.0.0.1, although that is the same server.
+for protocol in h2 http/1.1; do
+  flags=(--disable-quic) http=HTTP/2.0
+  [ "$protocol" = h2 ] || flags+=(--disable-http2) http=HTTP/1.1
+  if browse "$protocol" "$http" --closes "wss://localhost:$port/echo" \
+    --refuses "wss://127.0.0.1:$port/echo" -- "${flags[@]}"; then
+    # Chromium asks 127.0.0.1 by HTTP/1.1, since it has no connection to it yet.
+    expect "$http 1001 \"yes\"" "$http 3001 \"enough\"" "$http 3002 \"enough\"" 'HTTP/1.1 403'
+  fi
+done
+stop
+
+echo "our client:"
 start "${python[@]}" server
 printf "  our client to Python's hypercorn: "
 timeout 120 "$CARGO_TARGET_DIR/release/examples/client" "127.0.0.1:$port"

@@ -41,6 +41,16 @@ impl Ending {
         Self { closed: Closed::Abnormal(Abnormal::Transport), failure }
     }
 
+    /// Makes one of the [last word](super::Parts::closed) of a peer that has said it before.
+    pub(super) fn of_last_word(closed: Closed) -> Self {
+        match closed {
+            Closed::Abnormal(Abnormal::Protocol(error)) => {
+                Violation { error, is_after_our_close: true }.into()
+            }
+            closed => closed.into(),
+        }
+    }
+
     /// Returns the result of a call that receives after the end: an error if the connection failed.
     pub(super) fn result<T>(&self) -> Result<Option<T>, Error> {
         self.failure.as_ref().map_or(Ok(None), |failure| Err(failure.to_error()))

@@ -60,6 +60,14 @@ impl Ending {
         if is_bad_close && is_after_our_close { ending.0.closed.into() } else { ending }
     }
 
+    /// Makes one of the [last word](crate::Parts::closed) of a peer that has said it before.
+    pub(crate) fn of_last_word(closed: Closed) -> Self {
+        match closed {
+            Closed::Abnormal(Abnormal::Protocol(error)) => Self::protocol(error, true),
+            closed => closed.into(),
+        }
+    }
+
     /// Returns the result of a call that receives after the end: an error if the connection failed.
     pub(crate) fn result<T>(&self) -> Result<Option<T>, Error> {
         self.0.failure.as_ref().map_or(Ok(None), |failure| Err(failure.to_error()))

@@ -4,11 +4,8 @@ use hybi::handshake::{HttpVersion, Request, RequestParts, Response, ResponsePart
 
 use hybi_conform::handshake::{Connect, connect_requests, connect_responses};
 
+use super::cases::borrowed;
 use super::*;
-
-pub(super) fn borrowed(list: &[(Vec<u8>, Vec<u8>)]) -> Vec<(&[u8], &[u8])> {
-    list.iter().map(|(name, value)| (&**name, &**value)).collect()
-}
 
 /// Gives the pseudo-header fields that a good request has to the setters, as an HTTP stack does.
 fn with_parts<T>(
@@ -176,7 +173,7 @@ fn answers_to_extended_connects_of_the_suite() {
         for version in [HttpVersion::Http2, HttpVersion::Http3] {
             let verdict = match decide(version) {
                 Ok(()) => "open".to_owned(),
-                Err::<_, ResponseError>(error) => format!("{error:?}"),
+                Err(error) => fault(error, status),
             };
             assert_eq!(verdict, case.verdict, "{} {version:?}", case.id);
         }
@@ -201,5 +198,16 @@ fn no_upgrade_in_http_2_and_3() {
     assert_eq!(open(parts), None);
     for version in [HttpVersion::Http2, HttpVersion::Http3] {
         assert_eq!(open(parts.version(version)), Some(ResponseError::SwitchingProtocols));
+    }
+}
+
+/// The name of what is wrong with a response of this status.
+pub(super) fn fault(error: ResponseError, status: u16) -> String {
+    match error {
+        ResponseError::Status { status: told } => {
+            assert_eq!(told, status);
+            "Status".to_owned()
+        }
+        error => format!("{error:?}"),
     }
 }

@@ -1,13 +1,14 @@
 //! The same cases in the types of the `http` crate: the verdict is the same, and so is the response.
 //! So are those of extended CONNECT.
 
-use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri as HttpUri, Version};
+use http::{HeaderMap, HeaderName, Method, StatusCode, Uri as HttpUri, Version};
 use hybi::handshake::{HttpVersion, Request, Response};
 
-use super::connect;
+use super::connect_http::{self, header_map};
 use super::parts::{Cut, Fields, check_answer, check_response};
 use hybi_conform::handshake::{connect_requests, connect_responses};
 
+use super::connect;
 use super::*;
 
 /// How many cases of each file come in as these types. The others are marked.
@@ -15,17 +16,6 @@ const REQUESTS: usize = 133;
 const RESPONSES: usize = 74;
 const CONNECTS: usize = 176; // two versions of each
 const ANSWERS: usize = 29;
-
-/// `None`: the types cannot hold it.
-pub(super) fn header_map<'f>(
-    fields: impl IntoIterator<Item = (&'f [u8], &'f [u8])>,
-) -> Option<HeaderMap> {
-    let mut map = HeaderMap::new();
-    for (name, value) in fields {
-        map.append(HeaderName::from_bytes(name).ok()?, HeaderValue::from_bytes(value).ok()?);
-    }
-    Some(map)
-}
 
 fn version(version: HttpVersion) -> Version {
     match version {
@@ -111,34 +101,6 @@ fn responses_from_http_types() {
     assert_eq!(run, RESPONSES);
 }
 
-/// Gives the pseudo-header fields to the types, as an HTTP stack does. `None`: they cannot hold it.
-fn connect_of(list: &[(Vec<u8>, Vec<u8>)], version: Version) -> Option<http::Request<()>> {
-    let pseudo = list.iter().take_while(|(name, _)| name.starts_with(b":")).count();
-    let (pseudo, fields) = list.split_at(pseudo);
-    let find = |name: &str| {
-        pseudo.iter().find(|(other, _)| other == name.as_bytes()).map(|(_, value)| &value[..])
-    };
-    let mut uri = HttpUri::builder();
-    if let Some(scheme) = find(":scheme") {
-        uri = uri.scheme(scheme);
-    }
-    if let Some(authority) = find(":authority") {
-        uri = uri.authority(authority);
-    }
-    if let Some(path) = find(":path") {
-        uri = uri.path_and_query(path);
-    }
-    let mut request = http::Request::new(());
-    *request.method_mut() = Method::from_bytes(find(":method")?).ok()?;
-    *request.uri_mut() = uri.build().ok()?;
-    *request.version_mut() = version;
-    *request.headers_mut() = header_map(connect::borrowed(fields))?;
-    // The types put it in lower case, and lose a fragment.
-    let is_kept = !fields.iter().any(|(name, _)| name.iter().any(u8::is_ascii_uppercase))
-        && !find(":path").is_some_and(|path| path.contains(&b'#'));
-    is_kept.then_some(request)
-}
-
 #[test]
 fn extended_connects_from_http_types() {
     let mut run = 0;
@@ -147,7 +109,7 @@ fn extended_connects_from_http_types() {
         let protocol = list.iter().find(|(name, _)| name == b":protocol");
         let protocol = protocol.map(|(_, value)| std::str::from_utf8(value).unwrap());
         for version in [Version::HTTP_2, Version::HTTP_3] {
-            let request = connect_of(&list, version);
+            let request = connect_http::request(&list, version);
             assert_eq!(request.is_some(), case.doors == Doors::All, "{}: its last column", case.id);
             let Some(request) = request else { continue };
             run += 1;
@@ -164,22 +126,16 @@ fn answers_to_extended_connects_from_http_types() {
     let mut run = 0;
     for case in connect_responses() {
         let list = case.list();
-        let (status, fields) = list.split_first().unwrap();
-        let headers = header_map(connect::borrowed(fields))
-            .filter(|_| !fields.iter().any(|(name, _)| name.iter().any(u8::is_ascii_uppercase)));
-        let response = headers.zip(StatusCode::from_bytes(&status.1).ok());
+        let response = connect_http::response(&list, Version::HTTP_2);
         assert_eq!(response.is_some(), case.doors == Doors::All, "{}: its last column", case.id);
-        let Some((headers, status)) = response else { continue };
+        let Some(response) = response else { continue };
         run += 1;
-        let mut response = http::Response::new(());
-        *response.status_mut() = status;
-        *response.version_mut() = Version::HTTP_2;
-        *response.headers_mut() = headers;
         let prepared = asked(case.setting.1, &uri);
         let prepared = prepared.prepare_connect().unwrap();
         let opened = Response::from_http(&response)
             .and_then(|response| prepared.open(&response, || [1, 2, 3, 4]));
-        let verdict = opened.map_or_else(|error| format!("{error:?}"), |_| "open".to_owned());
+        let fault = |error| connect::fault(error, response.status().as_u16());
+        let verdict = opened.map_or_else(fault, |_| "open".to_owned());
         assert_eq!(verdict, case.verdict, "{}", case.id);
     }
     assert_eq!(run, ANSWERS);

@@ -4,6 +4,7 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+mod handshake;
 
 use std::cell::RefCell;
 use std::future::Future;

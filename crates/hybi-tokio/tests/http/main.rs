@@ -2,6 +2,7 @@
 
 mod axum;
 mod frames;
+mod handshakes;
 mod http2;
 mod hyper;
 mod support;
