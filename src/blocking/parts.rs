@@ -6,7 +6,8 @@ use std::string::String;
 use super::receive_loop::ReceiveLoop;
 use super::stream::Stream;
 use super::transfer::Transfer;
-use super::websocket::{Opening, WebSocket};
+use super::websocket::WebSocket;
+use crate::adapter::Opening;
 use crate::buffers::{Inbox, Outbox};
 use crate::connection::{Chunk, Connection};
 use crate::role::Role;
@@ -75,7 +76,7 @@ impl<S: Stream, R: Role> WebSocket<S, R> {
     pub fn from_parts(parts: Parts<S, R>) -> Self {
         let Parts { stream, connection, inbox, out, chunk, subprotocol } = parts;
         let transfer = Transfer::with_output(stream, inbox, out);
-        let opening = subprotocol.map_or(Opening::Plain, Opening::Subprotocol);
+        let opening = subprotocol.map_or(Opening::Plain, |name| Opening::Subprotocol(name.into()));
         let mut ws = Self::from_handshake(transfer, connection, opening);
         if let Some(chunk) = chunk {
             ws.chunks().push(chunk);

@@ -5,23 +5,19 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use hybi::adapter::{ConnectError, HttpProxy, Opening, REFUSAL_WITHIN};
 use hybi::handshake::{Answer, ClientHandshake, ClientRequest};
-use hybi::{Client, Input, Uri};
+use hybi::{Client, Input, Outbox, Uri};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 #[cfg(feature = "rustls")]
 use tokio_rustls::rustls::ClientConfig;
 
-use crate::connect_error::ConnectError;
 use crate::dial::open_tcp;
 use crate::exchange::{Exchange, after, until};
 use crate::maybe_tls::MaybeTls;
-use crate::opening::Opening;
-use crate::proxy::Proxy;
+use crate::proxy::open_tunnel;
 use crate::websocket::WebSocket;
-
-/// How long the rest of a refusal is waited for. It only explains, and some servers never end it.
-pub(crate) const REFUSAL_WITHIN: Duration = Duration::from_secs(5);
 
 /// A client's WebSocket, as [`connect`] opens it.
 pub type ClientSocket = WebSocket<MaybeTls<TcpStream>, Client>;
@@ -48,7 +44,7 @@ pub async fn connect(uri: &str) -> Result<ClientSocket, ConnectError> {
 /// ```no_run
 /// use hybi::Uri;
 /// use hybi::handshake::ClientRequest;
-/// use hybi_tokio::{Connector, Proxy};
+/// use hybi_tokio::{Connector, HttpProxy};
 /// use std::time::Duration;
 ///
 /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
@@ -56,7 +52,7 @@ pub async fn connect(uri: &str) -> Result<ClientSocket, ConnectError> {
 /// let request = ClientRequest::new(&uri).subprotocol("chat").origin("https://example.com");
 /// let mut ws = Connector::new()
 ///     .timeout(Duration::from_secs(5))
-///     .proxy(Proxy::http("proxy.example.com", 3128))
+///     .proxy(HttpProxy::new("proxy.example.com", 3128))
 ///     .connect(&request)
 ///     .await?;
 /// ws.send("Hello").await?;
@@ -81,7 +77,7 @@ pub async fn connect(uri: &str) -> Result<ClientSocket, ConnectError> {
 #[must_use]
 pub struct Connector {
     timeout: Option<Duration>,
-    proxy: Option<Proxy>,
+    proxy: Option<HttpProxy>,
     #[cfg(feature = "rustls")]
     tls: Option<Arc<ClientConfig>>,
 }
@@ -111,7 +107,7 @@ impl Connector {
     }
 
     /// Sets the proxy to go through. `None`, the default, connects directly.
-    pub fn proxy(mut self, proxy: impl Into<Option<Proxy>>) -> Self {
+    pub fn proxy(mut self, proxy: impl Into<Option<HttpProxy>>) -> Self {
         self.proxy = proxy.into();
         self
     }
@@ -196,7 +192,7 @@ impl Connector {
 
     async fn open(&self, uri: &Uri) -> Result<Exchange<TcpStream>, ConnectError> {
         match &self.proxy {
-            Some(proxy) => proxy.open(uri).await,
+            Some(proxy) => open_tunnel(proxy, uri).await,
             None => Ok(Exchange::new(open_tcp(uri.host(), uri.port()).await?)),
         }
     }
@@ -219,7 +215,7 @@ async fn shake_hands<S: AsyncRead + AsyncWrite + Unpin>(
     request: &ClientRequest<'_>,
 ) -> Result<WebSocket<S, Client>, ConnectError> {
     let mut handshake = ClientHandshake::new(request, &mut exchange.out)?;
-    let answer = ask(&mut exchange, |input| {
+    let answer = ask(&mut exchange, |input, _| {
         Ok(match handshake.receive(input)? {
             None if handshake.is_refused() => Progress::Refused,
             None => Progress::Waiting,
@@ -243,7 +239,7 @@ async fn shake_hands<S: AsyncRead + AsyncWrite + Unpin>(
 
 /// How far a client's handshake is.
 pub(crate) enum Progress<T> {
-    /// The peer has not answered.
+    /// The peer has not answered, or was asked again.
     Waiting,
     /// The peer has refused, and the rest of the body is to come.
     Refused,
@@ -254,21 +250,22 @@ pub(crate) enum Progress<T> {
 /// long](REFUSAL_WITHIN).
 pub(crate) async fn ask<S: AsyncRead + AsyncWrite + Unpin, T>(
     exchange: &mut Exchange<S>,
-    mut receive: impl FnMut(&mut Input<'_>) -> Result<Progress<T>, ConnectError>,
+    mut receive: impl FnMut(&mut Input<'_>, &mut Outbox) -> Result<Progress<T>, ConnectError>,
 ) -> Result<T, ConnectError> {
-    let answer = exchange.until(|input, _| {
-        Ok::<_, ConnectError>(match receive(input)? {
-            Progress::Waiting => None,
-            Progress::Refused => Some(None),
-            Progress::Answer(answer) => Some(Some(answer)),
-        })
-    });
-    if let Some(answer) = answer.await? {
-        return Ok(answer);
+    let (mut is_refused, mut deadline) = (false, None);
+    loop {
+        let progress = exchange.until(|input, out| {
+            Ok::<_, ConnectError>(match receive(input, out)? {
+                Progress::Waiting if !is_refused => None,
+                Progress::Refused if is_refused => None,
+                progress => Some(progress),
+            })
+        });
+        let progress = until(deadline, progress).await.unwrap_or(Err(ConnectError::TimedOut))?;
+        (is_refused, deadline) = match progress {
+            Progress::Waiting => (false, None),
+            Progress::Refused => (true, after(Some(REFUSAL_WITHIN))),
+            Progress::Answer(answer) => return Ok(answer),
+        };
     }
-    let rest = exchange.until(|input, _| match receive(input)? {
-        Progress::Waiting | Progress::Refused => Ok(None),
-        Progress::Answer(answer) => Ok(Some(answer)),
-    });
-    until(after(Some(REFUSAL_WITHIN)), rest).await.unwrap_or(Err(ConnectError::TimedOut))
 }

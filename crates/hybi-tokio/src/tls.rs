@@ -4,6 +4,7 @@ use std::io;
 use std::sync::{Arc, OnceLock};
 
 use hybi::Uri;
+use hybi::adapter::ConnectError;
 use rustls_platform_verifier::BuilderVerifierExt;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::TlsConnector;
@@ -11,8 +12,6 @@ use tokio_rustls::client::TlsStream;
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::ServerName;
 use tokio_rustls::rustls::{ClientConfig, Error};
-
-use crate::connect_error::ConnectError;
 
 /// Starts TLS on a stream to the host of the URI, and checks the certificate.
 pub(crate) async fn start<S: AsyncRead + AsyncWrite + Unpin>(

@@ -3,7 +3,7 @@
 use hybi::Message;
 use hybi::Uri;
 use hybi::handshake::{Acceptance, ClientRequest};
-use hybi_tokio::{ConnectError, Connector, Proxy, receive_request};
+use hybi_tokio::{ConnectError, Connector, HttpProxy, receive_request};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -41,7 +41,7 @@ async fn a_tunnel_leads_to_the_server() {
     });
     let uri = Uri::parse("ws://chat.example/").unwrap();
     let connector =
-        Connector::new().proxy(Proxy::http("localhost", port).credentials("user", "secret"));
+        Connector::new().proxy(HttpProxy::new("localhost", port).credentials("user", "secret"));
     let mut ws = connector.connect(&ClientRequest::new(&uri)).await.unwrap();
     assert_eq!(ws.receive().await.unwrap(), Some(Message::from("Hello")));
     ws.terminate(std::time::Duration::from_secs(60)).await;
@@ -63,7 +63,7 @@ async fn a_demand_for_credentials_is_answered_on_the_same_connection() {
         assert!(second.contains("\r\nProxy-Authorization: Bearer a:80\r\n"), "{second}");
         stream.write_all(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n").await.unwrap();
     });
-    let authorized = Proxy::http("127.0.0.1", port).authorize(|refusal, target| {
+    let authorized = HttpProxy::new("127.0.0.1", port).authorize(|refusal, target| {
         assert_eq!(refusal.body(), b"no");
         Some(format!("Bearer {target}"))
     });
@@ -85,7 +85,7 @@ async fn bytes_before_tls_are_an_error() {
         stream
     });
     let uri = Uri::parse("wss://a/").unwrap();
-    let connector = Connector::new().proxy(Proxy::http("127.0.0.1", port));
+    let connector = Connector::new().proxy(HttpProxy::new("127.0.0.1", port));
     let error = connector.connect_tcp(&uri).await.unwrap_err();
     let ConnectError::Io(error) = error else { panic!("{error}") };
     assert_eq!(error.kind(), std::io::ErrorKind::InvalidData);
