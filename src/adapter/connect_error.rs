@@ -40,6 +40,12 @@ pub enum ConnectError {
     /// The proxy refused, likewise. [`HttpProxy::authorize`](super::HttpProxy::authorize) can
     /// answer a demand for credentials.
     ProxyRefused(Box<Refusal>),
+    /// The SOCKS proxy refused, or could not reach the host. The error's kind tells what it said:
+    /// `PermissionDenied` (to the credentials, or by its rules), `NetworkUnreachable`,
+    /// `HostUnreachable`, `ConnectionRefused`, `TimedOut`, `Unsupported` or `Other` (RFC 1928 §6).
+    /// `InvalidData`: its answer broke a rule. `UnexpectedEof`: there was none, as some proxies do.
+    /// `InvalidInput`: the credentials cannot be sent. Not in `blocking`.
+    Socks(io::Error),
     /// The server takes no WebSocket over HTTP/2: its settings do not allow it (RFC 8441 §3), or
     /// have not come within 5 s. Connect over HTTP/1.1. Only over HTTP/2, which `blocking` does not
     /// speak.
@@ -64,6 +70,7 @@ impl ConnectError {
             Self::Response(error) => error.name(),
             Self::Refused(_) => "connect-refused",
             Self::ProxyRefused(_) => "connect-proxy-refused",
+            Self::Socks(_) => "connect-socks",
             Self::NoExtendedConnect => "connect-no-extended-connect",
         }
     }
@@ -123,6 +130,7 @@ impl fmt::Display for ConnectError {
             Self::Response(error) => error.fmt(f),
             Self::Refused(refusal) => write!(f, "the server refused: {refusal}"),
             Self::ProxyRefused(refusal) => write!(f, "the proxy refused: {refusal}"),
+            Self::Socks(error) => write!(f, "no way through the SOCKS proxy: {error}"),
             Self::NoExtendedConnect => f.write_str(
                 "the server does not allow WebSocket over HTTP/2 (RFC 8441 §3): connect over \
                  HTTP/1.1",
@@ -135,7 +143,9 @@ impl fmt::Display for ConnectError {
 impl core::error::Error for ConnectError {
     fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
         match self {
-            Self::Resolve(error) | Self::Io(error) | Self::Tls(error) => error.source(),
+            Self::Resolve(error) | Self::Io(error) | Self::Tls(error) | Self::Socks(error) => {
+                error.source()
+            }
             Self::Connect(failures) => failures.last().and_then(|failure| failure.source()),
             Self::Uri(_)
             | Self::NeedsTls

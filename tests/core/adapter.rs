@@ -56,6 +56,10 @@ fn each_error_is_printed_once() {
         (ConnectError::Response(ResponseError::Accept).into(), ResponseError::Accept.to_string()),
         (ConnectError::TimedOut.into(), "connecting took too long".into()),
         (
+            ConnectError::Socks(reset()).into(),
+            format!("no way through the SOCKS proxy: {}", reset()),
+        ),
+        (
             ConnectError::NoExtendedConnect.into(),
             "the server does not allow WebSocket over HTTP/2 (RFC 8441 §3): connect over HTTP/1.1"
                 .into(),
@@ -122,6 +126,7 @@ fn the_errors_have_stable_names() {
         (ConnectError::Io(reset()).name(), "connect-failed"),
         (ConnectError::Refused(refusal()).name(), "connect-refused"),
         (ConnectError::ProxyRefused(refusal()).name(), "connect-proxy-refused"),
+        (ConnectError::Socks(reset()).name(), "connect-socks"),
         (ConnectError::NoExtendedConnect.name(), "connect-no-extended-connect"),
     ] {
         assert_eq!(name, want);

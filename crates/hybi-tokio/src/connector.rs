@@ -5,7 +5,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hybi::adapter::{ConnectError, HttpProxy, Opening, REFUSAL_WITHIN};
+use hybi::adapter::{ConnectError, Opening, REFUSAL_WITHIN};
 use hybi::handshake::{Answer, ClientHandshake, ClientRequest};
 use hybi::{Client, Input, Outbox, Uri};
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -16,7 +16,7 @@ use tokio_rustls::rustls::ClientConfig;
 use crate::dial::open_tcp;
 use crate::exchange::{Exchange, after, until};
 use crate::maybe_tls::MaybeTls;
-use crate::proxy::open_tunnel;
+use crate::proxy::Proxy;
 use crate::websocket::WebSocket;
 
 /// A client's WebSocket, as [`connect`] opens it.
@@ -44,7 +44,7 @@ pub async fn connect(uri: &str) -> Result<ClientSocket, ConnectError> {
 /// ```no_run
 /// use hybi::Uri;
 /// use hybi::handshake::ClientRequest;
-/// use hybi_tokio::{Connector, HttpProxy};
+/// use hybi_tokio::{Connector, Proxy};
 /// use std::time::Duration;
 ///
 /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
@@ -52,7 +52,7 @@ pub async fn connect(uri: &str) -> Result<ClientSocket, ConnectError> {
 /// let request = ClientRequest::new(&uri).subprotocol("chat").origin("https://example.com");
 /// let mut ws = Connector::new()
 ///     .timeout(Duration::from_secs(5))
-///     .proxy(HttpProxy::new("proxy.example.com", 3128))
+///     .proxy(Proxy::http("proxy.example.com", 3128))
 ///     .connect(&request)
 ///     .await?;
 /// ws.send("Hello").await?;
@@ -77,7 +77,7 @@ pub async fn connect(uri: &str) -> Result<ClientSocket, ConnectError> {
 #[must_use]
 pub struct Connector {
     timeout: Option<Duration>,
-    proxy: Option<HttpProxy>,
+    proxy: Option<Proxy>,
     #[cfg(feature = "rustls")]
     tls: Option<Arc<ClientConfig>>,
 }
@@ -107,7 +107,7 @@ impl Connector {
     }
 
     /// Sets the proxy to go through. `None`, the default, connects directly.
-    pub fn proxy(mut self, proxy: impl Into<Option<HttpProxy>>) -> Self {
+    pub fn proxy(mut self, proxy: impl Into<Option<Proxy>>) -> Self {
         self.proxy = proxy.into();
         self
     }
@@ -192,7 +192,7 @@ impl Connector {
 
     async fn open(&self, uri: &Uri) -> Result<Exchange<TcpStream>, ConnectError> {
         match &self.proxy {
-            Some(proxy) => open_tunnel(proxy, uri).await,
+            Some(proxy) => proxy.open(uri).await,
             None => Ok(Exchange::new(open_tcp(uri.host(), uri.port()).await?)),
         }
     }

@@ -35,6 +35,8 @@ mod maybe_tls;
 mod outgoing;
 mod parts;
 mod proxy;
+#[cfg(feature = "socks")]
+mod socks;
 mod spare;
 #[cfg(feature = "rustls")]
 mod tls;
@@ -53,6 +55,7 @@ pub use hybi::adapter::{AcceptError, AddressError, ConnectError, Error, HttpProx
 pub use maybe_tls::MaybeTls;
 pub use outgoing::Outgoing;
 pub use parts::Parts;
+pub use proxy::Proxy;
 /// TLS. The configuration for [`Connector::tls`] is `tokio_rustls::rustls::ClientConfig`.
 #[cfg(feature = "rustls")]
 #[cfg_attr(docsrs, doc(cfg(feature = "rustls")))]

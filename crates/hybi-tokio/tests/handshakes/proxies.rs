@@ -3,7 +3,7 @@
 use hybi::Message;
 use hybi::Uri;
 use hybi::handshake::{Acceptance, ClientRequest};
-use hybi_tokio::{ConnectError, Connector, HttpProxy, receive_request};
+use hybi_tokio::{ConnectError, Connector, HttpProxy, Proxy, receive_request};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -41,7 +41,7 @@ async fn a_tunnel_leads_to_the_server() {
     });
     let uri = Uri::parse("ws://chat.example/").unwrap();
     let connector =
-        Connector::new().proxy(HttpProxy::new("localhost", port).credentials("user", "secret"));
+        Connector::new().proxy(Proxy::http("localhost", port).credentials("user", "secret"));
     let mut ws = connector.connect(&ClientRequest::new(&uri)).await.unwrap();
     assert_eq!(ws.receive().await.unwrap(), Some(Message::from("Hello")));
     ws.terminate(std::time::Duration::from_secs(60)).await;
@@ -68,7 +68,8 @@ async fn a_demand_for_credentials_is_answered_on_the_same_connection() {
         Some(format!("Bearer {target}"))
     });
     let uri = Uri::parse("ws://a/").unwrap();
-    let error = Connector::new().proxy(authorized).connect(&ClientRequest::new(&uri)).await;
+    let error =
+        Connector::new().proxy(Proxy::from(authorized)).connect(&ClientRequest::new(&uri)).await;
     let Err(ConnectError::ProxyRefused(refusal)) = error else { panic!("{error:?}") };
     assert_eq!(refusal.response().status(), 403);
     proxy.await.unwrap();
@@ -85,7 +86,7 @@ async fn bytes_before_tls_are_an_error() {
         stream
     });
     let uri = Uri::parse("wss://a/").unwrap();
-    let connector = Connector::new().proxy(HttpProxy::new("127.0.0.1", port));
+    let connector = Connector::new().proxy(Proxy::http("127.0.0.1", port));
     let error = connector.connect_tcp(&uri).await.unwrap_err();
     let ConnectError::Io(error) = error else { panic!("{error}") };
     assert_eq!(error.kind(), std::io::ErrorKind::InvalidData);
