@@ -8,6 +8,7 @@
 //! |---|---|
 //! | connect | [`address_of`] and [`interleave`], then RFC 8305 §5; [`ConnectError`] |
 //! | go through a proxy | [`HttpProxy`] and [`Tunnel`] |
+//! | do TLS, with rustls | `tls` (feature `rustls`) |
 //! | accept | [`AcceptError`] |
 //! | keep what the handshake said | [`Opening`] |
 //! | keep how a connection ended | [`Ending`], [`IoFailure`]; [`leaving_code`] |
@@ -23,6 +24,9 @@ mod error;
 mod http_proxy;
 mod io_failure;
 mod opening;
+#[cfg(feature = "rustls")]
+#[cfg_attr(docsrs, doc(cfg(feature = "rustls")))]
+pub mod tls;
 mod tunnel;
 
 pub use accept_error::AcceptError;

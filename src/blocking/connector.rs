@@ -15,9 +15,11 @@ use super::maybe_tls::MaybeTls;
 use super::proxy::open_tunnel;
 use super::stream::Stream;
 #[cfg(feature = "rustls")]
-use super::tls::{TlsStream, client_for_http1};
+use super::tls::TlsStream;
 use super::transfer::{Transfer, after, earlier};
 use super::websocket::WebSocket;
+#[cfg(feature = "rustls")]
+use crate::adapter::tls;
 use crate::adapter::{ConnectError, HttpProxy, Opening, REFUSAL_WITHIN};
 use crate::buffers::{Inbox, Outbox};
 use crate::handshake::{Answer, ClientHandshake, ClientRequest};
@@ -134,7 +136,7 @@ impl Connector {
     #[cfg(feature = "rustls")]
     #[cfg_attr(docsrs, doc(cfg(feature = "rustls")))]
     pub fn tls(mut self, config: Arc<ClientConfig>) -> Self {
-        self.tls = Some(client_for_http1(config));
+        self.tls = Some(tls::for_http1(config));
         self
     }
 

@@ -5,6 +5,8 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+#[cfg(feature = "rustls")]
+use hybi::adapter::tls::for_http1;
 use hybi::adapter::{ConnectError, Opening, REFUSAL_WITHIN};
 use hybi::handshake::{Answer, ClientHandshake, ClientRequest};
 use hybi::{Client, Input, Outbox, Uri};
@@ -17,6 +19,8 @@ use crate::dial::open_tcp;
 use crate::exchange::{Exchange, after, until};
 use crate::maybe_tls::MaybeTls;
 use crate::proxy::Proxy;
+#[cfg(feature = "rustls")]
+use crate::tls;
 use crate::websocket::WebSocket;
 
 /// A client's WebSocket, as [`connect`] opens it.
@@ -119,7 +123,7 @@ impl Connector {
     #[cfg(feature = "rustls")]
     #[cfg_attr(docsrs, doc(cfg(feature = "rustls")))]
     pub fn tls(mut self, config: Arc<ClientConfig>) -> Self {
-        self.tls = Some(crate::tls::for_http1(config));
+        self.tls = Some(for_http1(config));
         self
     }
 
@@ -144,7 +148,7 @@ impl Connector {
             #[cfg(feature = "rustls")]
             {
                 let stream = self.open_for_tls(uri).await?;
-                let stream = crate::tls::start(stream, uri, self.tls.as_ref()).await?;
+                let stream = tls::start(stream, uri, self.tls.clone()).await?;
                 shake_hands(Exchange::new(MaybeTls::Tls(Box::new(stream))), request).await
             }
             #[cfg(not(feature = "rustls"))]
