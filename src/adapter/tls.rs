@@ -11,7 +11,6 @@ use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, Error};
 use rustls_platform_verifier::BuilderVerifierExt;
 
-use crate::http::authority::without_brackets;
 use crate::uri::Uri;
 
 /// The protocol for ALPN (RFC 7301): an upgrade over HTTP/2 would fail.
@@ -40,7 +39,7 @@ pub fn client(
         Some(config) => for_http1(config),
         None => platform().map_err(io::Error::other)?,
     };
-    let name = ServerName::try_from(String::from(without_brackets(uri.host())))
+    let name = ServerName::try_from(String::from(uri.host()))
         .map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
     Ok((config, name))
 }

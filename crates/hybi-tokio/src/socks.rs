@@ -4,7 +4,7 @@ use std::fmt;
 use std::io::{self, ErrorKind};
 
 use hybi::Uri;
-use hybi::adapter::{ConnectError, address_of};
+use hybi::adapter::ConnectError;
 use hybi::handshake::HandshakeUsageError;
 use tokio::net::TcpStream;
 use tokio_socks::tcp::Socks5Stream;
@@ -33,12 +33,9 @@ impl Socks5 {
     /// Opens a connection to the host of the URI. A name is sent as it is, and the proxy looks it
     /// up.
     pub(crate) async fn open(&self, uri: &Uri) -> Result<TcpStream, ConnectError> {
-        // Both are checked before it connects.
-        let target = match address_of(uri.host(), uri.port()) {
-            Some(address) => address.into_target_addr(),
-            None => (uri.host(), uri.port()).into_target_addr(),
-        };
-        let target = target.map_err(|_| HandshakeUsageError::Host)?; // longer than 255 bytes
+        // Both are checked before it connects. A name has at most 255 bytes.
+        let target = (uri.host(), uri.port()).into_target_addr();
+        let target = target.map_err(|_| HandshakeUsageError::Host)?;
         if let Some((user, password)) = &self.credentials
             && [user, password].iter().any(|text| !(1..=255).contains(&text.len()))
         {
