@@ -423,7 +423,8 @@ impl From<CutOff> for EndOfInputError {
 #[non_exhaustive]
 pub enum KeepaliveError {
     /// The peer gave no [sign of life](crate::keepalive::Keepalive) within
-    /// [`pong_within`](crate::keepalive::KeepaliveConfig::pong_within) after a ping.
+    /// [`pong_within`](crate::keepalive::KeepaliveConfig::pong_within) after a ping, or without
+    /// pings while bytes waited for it.
     Pong,
     /// The peer did not finish closing within
     /// [`close_within`](crate::keepalive::KeepaliveConfig::close_within).
@@ -445,7 +446,9 @@ impl KeepaliveError {
 impl fmt::Display for KeepaliveError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Pong => "the peer did not answer a ping in time (RFC 6455 §5.5.2)",
+            Self::Pong => {
+                "the peer did not answer a ping or take our bytes in time (RFC 6455 §5.5.2)"
+            }
             Self::Close => "the peer did not close the connection in time (RFC 6455 §7.1.1)",
         })
     }

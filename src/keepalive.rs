@@ -39,7 +39,8 @@ impl KeepaliveConfig {
     /// Sets how long the peer may be silent before it is sent a ping. Default: 30 s, because many
     /// proxies drop a connection after a silent minute.
     ///
-    /// Zero is the same as `None`: no pings.
+    /// Zero is the same as `None`: no pings. A peer that is only silent then never counts as dead;
+    /// one that takes nothing of what is unsent does, after [`pong_within`](Self::pong_within).
     #[must_use]
     pub fn ping_after(mut self, silence: impl Into<Option<Duration>>) -> Self {
         self.ping_after = silence.into().filter(|silence| !silence.is_zero());
@@ -49,10 +50,14 @@ impl KeepaliveConfig {
     /// Sets how long the peer may give no [sign of life](Keepalive) after a ping has left, before
     /// the connection counts as dead. Default: 20 s.
     ///
+    /// Without [pings](Self::ping_after) it is how long bytes may be unsent of which the peer takes
+    /// none, while nothing arrives from it.
+    ///
     /// Zero means at once: the connection is dead unless the answer is there when it is looked for.
     ///
     /// With `None`, no silence ends the connection, and pings go on: one after each
-    /// [`ping_after`](Self::ping_after) of silence, which keeps proxies from dropping it.
+    /// [`ping_after`](Self::ping_after) of silence, which keeps proxies from dropping it. Nor does
+    /// a peer that takes nothing: bound the time of your writes yourself.
     #[must_use]
     pub fn pong_within(mut self, silence: impl Into<Option<Duration>>) -> Self {
         self.pong_within = silence.into();
@@ -108,7 +113,7 @@ pub struct Keepalive {
     /// When the last sign of life was; or the last ping, if its pong has no deadline.
     alive: Duration,
     /// When a ping was sent, if nothing has arrived since; later, if the peer has taken bytes
-    /// since.
+    /// since. Without pings: since when bytes have waited of which none was taken.
     pinged: Option<Duration>,
     /// The number of the newest ping, and when it was sent unless its pong has arrived.
     newest: (u64, Option<Duration>),
@@ -254,7 +259,7 @@ impl Keepalive {
         state: ReadyState,
         output: Progress,
     ) -> Result<Due, KeepaliveError> {
-        self.note_output(now, output);
+        let taken = self.note_output(now, output);
         match state {
             ReadyState::Open => {}
             // The opening handshake has no keep-alive.
@@ -263,6 +268,11 @@ impl Keepalive {
                 let since = *self.closing_since.get_or_insert(now);
                 return self.check(since, self.config.close_within, now, KeepaliveError::Close);
             }
+        }
+        if self.config.ping_after.is_none() {
+            // Bytes that wait ask the peer for a sign of life, as a ping would.
+            let since = self.pinged.filter(|_| taken == 0).unwrap_or(now);
+            self.pinged = (output.backlog > 0).then_some(since);
         }
         if let Some(pinged) = self.pinged {
             return self.check(pinged, self.config.pong_within, now, KeepaliveError::Pong);
@@ -292,8 +302,8 @@ impl Keepalive {
         self.config.ping_after.and_then(|silence| now.checked_add(silence))
     }
 
-    /// Notes how far the output has got since the last call.
-    fn note_output(&mut self, now: Duration, output: Progress) {
+    /// Notes how far the output has got since the last call. Returns how many bytes were taken.
+    fn note_output(&mut self, now: Duration, output: Progress) -> u64 {
         let taken = output.taken.saturating_sub(self.output.taken);
         // Some of what was unsent at the last call still is.
         let has_no_room = output.backlog > 0 && taken < self.output.backlog as u64;
@@ -309,6 +319,7 @@ impl Keepalive {
         } else if let Some(sent) = &mut self.newest.1 {
             *sent = now;
         }
+        taken
     }
 
     const fn note_life(&mut self, now: Duration) {

@@ -558,7 +558,7 @@ fn answered(parts: &Parts<'_>, status: u16, request: &ClientRequest<'_>) -> Opti
         Ok(Some(Answer::Open(_, response))) => Some(Ok(response.subprotocol().map(str::to_owned))),
         Ok(Some(Answer::Refused(refusal))) => {
             assert_eq!(refusal.response().status(), status);
-            Some(Err(refusal.error().unwrap_or(ResponseError::Status)))
+            Some(Err(refusal.error().unwrap_or(ResponseError::Status { status })))
         }
         Err(error) => Some(Err(error)),
     })

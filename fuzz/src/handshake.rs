@@ -645,7 +645,9 @@ fn same_response_from_parts(plain: &Plain<'_>, offered: &[&str], deflate: bool, 
     let prepared = request.prepare_with_nonce(NONCE).unwrap();
     match prepared.open(&response, keys as Keys) {
         Ok(_) => assert_eq!(*verdict, Asked::Open(response.subprotocol().map(str::to_owned))),
-        Err(ResponseError::Status) => assert_eq!(verdict.status(), Some(status)),
+        Err(ResponseError::Status { status: told }) => {
+            assert_eq!((told, verdict.status()), (status, Some(status)));
+        }
         Err(error) => assert_eq!(*verdict, Asked::Failed(error)),
     }
 }

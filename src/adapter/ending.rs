@@ -85,6 +85,16 @@ impl Ending {
         if is_bad_close && is_after_our_close { ending.0.closed.into() } else { ending }
     }
 
+    /// Makes one of the last word of a peer that has said it before the connection was taken apart
+    /// and put together again.
+    #[must_use]
+    pub fn of_last_word(closed: Closed) -> Self {
+        match closed {
+            Closed::Abnormal(Abnormal::Protocol(error)) => Self::protocol(error, true),
+            closed => closed.into(),
+        }
+    }
+
     /// Returns the result of a call that receives after the end: `None`, or an error if the
     /// connection failed.
     ///

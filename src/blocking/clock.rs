@@ -8,20 +8,27 @@ use crate::connection::{Connection, Event, ReadyState};
 use crate::keepalive::{Keepalive, KeepaliveConfig, KeepaliveError, Progress};
 use crate::role::Role;
 
-/// A reading half that waits looks no more often than this whether a writer has begun to close.
+/// A reading half that waits looks no more often than this whether a writer has begun to close, or
+/// is stuck.
 const LOOK_AFTER: Duration = Duration::from_secs(1);
 
 pub(super) struct Clock {
     keepalive: Keepalive,
-    close_within: Option<Duration>,
+    /// The shortest deadline that may begin while a reading half waits.
+    soonest: Option<Duration>,
     start: Instant,
 }
 
 impl Clock {
     pub(super) fn new(config: KeepaliveConfig) -> Self {
+        // With pings, a deadline for their pongs begins when the time has come for one.
+        let stuck_within = config.pong_within.filter(|_| config.ping_after.is_none());
         Self {
             keepalive: Keepalive::new(config, Duration::ZERO),
-            close_within: config.close_within,
+            soonest: match (config.close_within, stuck_within) {
+                (Some(a), Some(b)) => Some(a.min(b)),
+                (a, b) => a.or(b),
+            },
             start: Instant::now(),
         }
     }
@@ -53,8 +60,9 @@ impl Clock {
         };
         let due = self.keepalive.due(self.start.elapsed(), state, output)?;
         let mut wake = self.instant(due.wake);
-        if let (None, Some(within)) = (closing_since, self.close_within) {
-            // A writer that begins to close wakes nobody. Who looks this often sees it in time.
+        if let (None, Some(within)) = (closing_since, self.soonest) {
+            // A writer that begins to close, or is stuck, wakes nobody. Who looks this often sees
+            // it in time.
             wake = earlier(wake, after(Some(within.max(LOOK_AFTER))));
         }
         Ok((due.ping, wake))
@@ -101,10 +109,13 @@ mod tests {
             assert_eq!(ping, None);
             wake.map(|wake| wake.saturating_duration_since(Instant::now()))
         };
-        let config = KeepaliveConfig::default();
+        let config = KeepaliveConfig::default().pong_within(None);
         assert!(wakes_within(config).unwrap() <= Duration::from_secs(10));
         let seldom = wakes_within(config.close_within(Duration::from_secs(3600))).unwrap();
         assert!(seldom > Duration::from_secs(10));
-        assert_eq!(wakes_within(config.close_within(None)), None);
+        let config = config.close_within(None);
+        assert_eq!(wakes_within(config), None);
+        let stuck = wakes_within(config.pong_within(Duration::from_secs(20))).unwrap();
+        assert!(stuck <= Duration::from_secs(20));
     }
 }

@@ -40,8 +40,9 @@ pub struct Reader<S: Stream, R: Role> {
 /// The writing half of a [`WebSocket`], for any number of threads: clone it, or lend it out.
 ///
 /// Made by [`WebSocket::split`]. Dropping the last clone does nothing: the reader goes on, and
-/// answers pings. A message is sent in one piece, whoever else sends. Messages that
-/// are sent in parts need an agreement among your threads: only one may do so at a time.
+/// answers pings. Once the connection is over, no clone keeps the stream open. A message is sent in
+/// one piece, whoever else sends. Messages that are sent in parts need an agreement among your
+/// threads: only one may do so at a time.
 pub struct Writer<S, R> {
     link: Arc<Link<S, R>>,
 }
@@ -459,7 +460,7 @@ impl<S: Stream, R: Role> Writer<S, R> {
     /// is sending.
     #[must_use]
     pub fn unsent_bytes(&self) -> usize {
-        self.link.with_writing_side(|side| side.transfer.unsent())
+        self.link.with_writing_side(|side| side.transfer.unsent()).unwrap_or_default()
     }
 
     /// Sets which messages are compressed from now on, for all writers: see
@@ -482,7 +483,8 @@ impl<S: Stream, R: Role> Writer<S, R> {
     /// As [`WebSocket::set_write_timeout`].
     pub fn set_write_timeout(&self, timeout: impl Into<Option<Duration>>) -> io::Result<()> {
         let timeout = timeout.into();
-        self.link.with_writing_side(|side| side.transfer.set_write_timeout(timeout))
+        let set = self.link.with_writing_side(|side| side.transfer.set_write_timeout(timeout));
+        set.unwrap_or(Ok(()))
     }
 }
 

@@ -23,13 +23,16 @@ use crate::role::Role;
 /// here; the reader tries again.
 const ROUNDS_MAX: usize = 4;
 
+/// Once the connection is over it holds no handle to the stream, however long writers are kept: a
+/// peer that only sends, and is not read from, waits for room until the socket is closed.
 pub(super) struct Link<S, R> {
-    writing_side: Mutex<WritingSide<S, R>>,
+    /// `None` once the connection is over.
+    writing_side: Mutex<Option<WritingSide<S, R>>>,
     mailbox: Mutex<Mailbox>,
     /// Notified when the mailbox says that the connection is over.
     over: Condvar,
-    /// Only for ending the stream, under a thread that writes.
-    handle: Mutex<S>,
+    /// Only for ending the stream, under a thread that writes. `None` once the connection is over.
+    handle: Mutex<Option<S>>,
 }
 
 /// The state that only one thread at a time may touch, perhaps for long.
@@ -67,10 +70,10 @@ impl<S, R> Link<S, R> {
     ) -> Self {
         let cannot_write = writing_side.transfer.has_failed();
         Self {
-            writing_side: Mutex::new(writing_side),
+            writing_side: Mutex::new(Some(writing_side)),
             mailbox: Mutex::new(Mailbox { closing_since, cannot_write, ..Mailbox::default() }),
             over: Condvar::new(),
-            handle: Mutex::new(handle),
+            handle: Mutex::new(Some(handle)),
         }
     }
 
@@ -127,15 +130,21 @@ impl<S: Stream, R: Role> Link<S, R> {
         &self,
         write: impl FnOnce(&mut WritingSide<S, R>) -> Result<T, Error>,
     ) -> Result<T, Error> {
-        self.with_writing_side(write).map_err(|error| self.explain(error))
+        let result = self.with_writing_side(write).unwrap_or(Err(UsageError::Closed.into()));
+        result.map_err(|error| self.explain(error))
     }
 
-    /// Uses the writing side, then writes what the reader has posted meanwhile.
-    pub(super) fn with_writing_side<T>(&self, call: impl FnOnce(&mut WritingSide<S, R>) -> T) -> T {
-        let mut side = lock(&self.writing_side);
-        let result = call(&mut side);
+    /// Uses the writing side, then writes what the reader has posted meanwhile. Returns `None` if
+    /// the connection is over.
+    pub(super) fn with_writing_side<T>(
+        &self,
+        call: impl FnOnce(&mut WritingSide<S, R>) -> T,
+    ) -> Option<T> {
+        let mut guard = lock(&self.writing_side);
+        let side = guard.as_mut()?;
+        let result = call(side);
         let has_failed = side.transfer.has_failed();
-        drop(side);
+        drop(guard);
         let mut mailbox = lock(&self.mailbox);
         mailbox.cannot_write |= has_failed;
         let has_mail = !mailbox.is_empty() || mailbox.is_over();
@@ -143,7 +152,7 @@ impl<S: Stream, R: Role> Link<S, R> {
         if has_mail {
             self.deliver(now());
         }
-        result
+        Some(result)
     }
 
     /// Encodes a reply, or leaves it for whoever writes next. [`deliver`](Self::deliver) writes it.
@@ -157,12 +166,14 @@ impl<S: Stream, R: Role> Link<S, R> {
             mailbox.pong = Some(reply);
         }
         drop(mailbox);
-        if let Some(mut side) = self.try_writing_side() {
+        if let Some(mut guard) = self.try_writing_side()
+            && let Some(side) = &mut *guard
+        {
             side.empty(&mut lock(&self.mailbox));
         }
     }
 
-    fn try_writing_side(&self) -> Option<MutexGuard<'_, WritingSide<S, R>>> {
+    fn try_writing_side(&self) -> Option<MutexGuard<'_, Option<WritingSide<S, R>>>> {
         match self.writing_side.try_lock() {
             Ok(side) => Some(side),
             Err(TryLockError::Poisoned(side)) => Some(side.into_inner()),
@@ -174,46 +185,53 @@ impl<S: Stream, R: Role> Link<S, R> {
     /// has the writing side and will do so afterwards.
     pub(super) fn deliver(&self, deadline: Option<Instant>) -> Flush {
         for round in 1.. {
-            let Some(mut side) = self.try_writing_side() else { break };
-            let is_over = {
-                let mut mailbox = lock(&self.mailbox);
-                side.empty(&mut mailbox);
-                mailbox.is_over()
-            };
-            if is_over {
-                side.writer.end_of_output();
-                side.transfer.end_output();
+            let Some(mut guard) = self.try_writing_side() else { break };
+            if lock(&self.mailbox).is_over() {
+                let side = guard.take();
+                drop(guard);
+                drop(side); // the stream may do anything when it is dropped
+                return Flush::Done;
             }
+            let Some(side) = &mut *guard else { return Flush::Done };
+            side.empty(&mut lock(&self.mailbox));
             let flushed = side.transfer.flush_while_receiving(deadline);
             let has_failed = side.transfer.has_failed();
-            drop(side);
+            drop(guard);
             let mut mailbox = lock(&self.mailbox);
             mailbox.cannot_write |= has_failed;
+            // What was posted while we had the writing side is ours to write, and its end to see.
+            if mailbox.is_over() {
+                continue;
+            }
             if flushed != Flush::Done {
                 return flushed;
             }
-            // What was posted while we had the writing side is ours to write.
-            if mailbox.is_over() == is_over {
-                if mailbox.is_empty() {
-                    return Flush::Done;
-                }
-                if round >= ROUNDS_MAX {
-                    return Flush::Partly;
-                }
+            if mailbox.is_empty() {
+                return Flush::Done;
+            }
+            if round >= ROUNDS_MAX {
+                return Flush::Partly;
             }
         }
         Flush::Elsewhere
     }
 
-    /// Ends the connection for those who write. The peer's last word takes precedence. Returns how
-    /// it has ended: whoever comes first decides.
+    /// Ends the connection for those who write, and lets go of the stream. The peer's last word
+    /// takes precedence. Returns how it has ended: whoever comes first decides.
     pub(super) fn end(&self, otherwise: Ending) -> Ending {
+        let ending = self.note_end(otherwise);
+        let handle = lock(&self.handle).take();
+        drop(handle); // not while it is locked
+        self.deliver(now());
+        ending
+    }
+
+    fn note_end(&self, otherwise: Ending) -> Ending {
         let mut mailbox = lock(&self.mailbox);
         let last_word = mailbox.last_word.take().unwrap_or(otherwise);
         let ending = mailbox.ending.get_or_insert(last_word).clone();
         drop(mailbox);
         self.over.notify_all();
-        self.deliver(now());
         ending
     }
 
@@ -238,10 +256,13 @@ impl<S: Stream, R: Role> Link<S, R> {
             why = Abnormal::TimedOut(KeepaliveError::Close);
         }
         // Before the stream ends, which the reader would take for the peer's doing.
-        self.end(Ending::abnormal(why));
-        // An error means that it has ended already.
-        let mut handle = lock(&self.handle);
-        let _ = Timeouts::default().shutdown(&mut *handle, Shutdown::Both, now());
+        self.note_end(Ending::abnormal(why));
+        let handle = lock(&self.handle).take();
+        if let Some(mut handle) = handle {
+            // An error means that it has ended already.
+            let _ = Timeouts::default().shutdown(&mut handle, Shutdown::Both, now());
+        }
+        self.deliver(now()); // nothing, but lets go of the stream
     }
 
     /// Returns whether the connection is over, before `deadline`.

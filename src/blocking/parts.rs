@@ -7,9 +7,10 @@ use super::receive_loop::ReceiveLoop;
 use super::stream::Stream;
 use super::transfer::Transfer;
 use super::websocket::WebSocket;
+use crate::adapter::Ending;
 use crate::adapter::Opening;
 use crate::buffers::{Inbox, Outbox};
-use crate::connection::{Chunk, Connection};
+use crate::connection::{Abnormal, Chunk, Closed, Connection};
 use crate::role::Role;
 
 /// What a [`WebSocket`] is made of, to go on with by other means: with the core, in another
@@ -28,6 +29,9 @@ pub struct Parts<S, R> {
     pub chunk: Option<Chunk<'static>>,
     /// The subprotocol that the handshake has agreed on.
     pub subprotocol: Option<String>,
+    /// The peer's last word, if that was received: its Close frame, or the rule that it broke. The
+    /// connection will have ended so once the stream has.
+    pub closed: Option<Closed>,
 }
 
 impl<S: Stream, R: Role> WebSocket<S, R> {
@@ -37,10 +41,9 @@ impl<S: Stream, R: Role> WebSocket<S, R> {
     /// [`set_chunked_bytes_max`](Self::set_chunked_bytes_max) are settings: set them again. A
     /// client's [`response`](Self::response) is lost: take what you need of it before.
     ///
-    /// Do it while the connection is open. How the peer has closed it is lost with the `WebSocket`,
-    /// and so is what was read to explain an error of sending. After a write has failed, nothing
-    /// more can be sent, because nothing may follow half a frame: [`Connection::send`] fails with
-    /// [`UsageError::Closed`](crate::UsageError::Closed).
+    /// Do it while the connection is open. What was read to explain an error of sending is lost.
+    /// After a write has failed, nothing more can be sent, because nothing may follow half a frame:
+    /// [`Connection::send`] fails with [`UsageError::Closed`](crate::UsageError::Closed).
     ///
     /// ```
     /// use hybi::blocking::{Parts, Untimed, WebSocket};
@@ -62,24 +65,33 @@ impl<S: Stream, R: Role> WebSocket<S, R> {
     pub fn into_parts(self) -> Parts<S, R> {
         let subprotocol = self.subprotocol().map(String::from);
         let (receiving, _) = self.into_receive_loop();
+        let closed = receiving.reason().map(Ending::closed);
+        // The rest is not the peer's word, but the stream's or ours.
+        let is_said = |closed: &&Closed| {
+            matches!(closed, Closed::Clean(_) | Closed::Abnormal(Abnormal::Protocol(_)))
+        };
+        let closed = closed.filter(is_said).cloned();
         let ReceiveLoop { transfer, protocol: mut connection, mut chunks, .. } = receiving;
         if transfer.has_failed() {
             connection.writer().end_of_output();
         }
         let (stream, inbox, out) = transfer.into_parts();
-        Parts { stream, connection, inbox, out, chunk: chunks.take_all(), subprotocol }
+        Parts { stream, connection, inbox, out, chunk: chunks.take_all(), subprotocol, closed }
     }
 
     /// Makes a WebSocket of the parts of one: the reverse of [`into_parts`](Self::into_parts), over
     /// the same stream or another. If nothing is unsent, [`new`](Self::new) is shorter.
     #[must_use]
     pub fn from_parts(parts: Parts<S, R>) -> Self {
-        let Parts { stream, connection, inbox, out, chunk, subprotocol } = parts;
+        let Parts { stream, connection, inbox, out, chunk, subprotocol, closed } = parts;
         let transfer = Transfer::with_output(stream, inbox, out);
         let opening = subprotocol.map_or(Opening::Plain, |name| Opening::Subprotocol(name.into()));
         let mut ws = Self::from_handshake(transfer, connection, opening);
         if let Some(chunk) = chunk {
             ws.chunks().push(chunk);
+        }
+        if let Some(closed) = closed {
+            ws.set_last_word(Ending::of_last_word(closed));
         }
         ws
     }

@@ -133,7 +133,7 @@ enum Next {
 
 impl<S, P> ReceiveLoop<S, P> {
     pub(super) fn new(transfer: Transfer<S>, protocol: P) -> Self {
-        let keepalive = KeepaliveConfig::default().ping_after(None);
+        let keepalive = KeepaliveConfig::default().ping_after(None).pong_within(None);
         Self {
             transfer,
             protocol,
@@ -176,6 +176,11 @@ impl<S, P> ReceiveLoop<S, P> {
 
     pub(super) fn set_keepalive(&mut self, config: KeepaliveConfig) {
         self.clock = Clock::new(config);
+    }
+
+    /// Notes what the peer has said last, if it has said that before.
+    pub(super) fn set_last_word(&mut self, last_word: Ending) {
+        self.last_word = Some(last_word);
     }
 
     pub(super) fn set_linger(&mut self, time: Duration) {

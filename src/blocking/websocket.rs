@@ -486,7 +486,8 @@ impl<S: Stream, R: Role> WebSocket<S, R> {
     /// closing handshake. A deadline that passes closes the connection with
     /// [`Abnormal::TimedOut`].
     ///
-    /// Until this is called no pings are sent, and closing takes 10 s at most.
+    /// Until this is called no pings are sent, closing takes 10 s at most, and a peer that takes
+    /// nothing is waited for: see [`set_write_timeout`](Self::set_write_timeout).
     /// [`KeepaliveConfig::default`] pings after 30 s of silence.
     ///
     /// Pings are sent and deadlines noticed while you receive, whatever the read time-out is. The
@@ -527,6 +528,10 @@ impl<S: Stream, R: Role> WebSocket<S, R> {
 
     pub(super) fn chunks(&mut self) -> &mut Chunks {
         &mut self.receiving.chunks
+    }
+
+    pub(super) fn set_last_word(&mut self, last_word: Ending) {
+        self.receiving.set_last_word(last_word);
     }
 
     pub(super) fn into_receive_loop(self) -> (ReceiveLoop<S, Connection<R>>, Opening) {

@@ -55,7 +55,7 @@ pub enum Closed {
 pub enum Abnormal {
     /// The input ended.
     CutOff(CutOff),
-    /// The peer missed a deadline: it did not answer a ping, or did not finish closing.
+    /// The peer missed a deadline: it gave no sign of life, or did not finish closing.
     TimedOut(KeepaliveError),
     /// The peer broke a rule.
     Protocol(ProtocolError),

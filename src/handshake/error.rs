@@ -335,7 +335,10 @@ pub enum ResponseError {
     TooManyInterim,
     /// A status other than 101, or than 2xx after an extended CONNECT, in a response that was to
     /// open a connection: the server refuses.
-    Status,
+    Status {
+        /// The status.
+        status: u16,
+    },
     /// A 101 in HTTP/2 or HTTP/3, which do not have it.
     SwitchingProtocols,
     /// In HTTP/2 or HTTP/3 a field that is only about a connection of HTTP/1.1, such as
@@ -394,7 +397,7 @@ impl ResponseError {
             Self::HeadTooLong => "response-head-too-long",
             Self::TooManyFields => "response-too-many-fields",
             Self::TooManyInterim => "response-too-many-interim",
-            Self::Status => "response-status",
+            Self::Status { .. } => "response-status",
             Self::SwitchingProtocols => "response-switching-protocols",
             Self::ConnectionSpecific => "response-connection-specific",
             Self::FieldNameCase => "response-field-name-case",
@@ -432,7 +435,7 @@ impl ResponseError {
             Self::ConnectionSpecific => "RFC 9113 §8.2.2",
             Self::FieldNameCase => "RFC 9113 §8.2.1",
             Self::Http10 => "RFC 9110 §7.8",
-            Self::Status
+            Self::Status { .. }
             | Self::UpgradeMissing
             | Self::Upgrade
             | Self::ConnectionMissing
@@ -479,7 +482,14 @@ impl fmt::Display for ResponseError {
             Self::HeadTooLong => "a response head longer than our limit",
             Self::TooManyFields => "more field lines than our limit",
             Self::TooManyInterim => "one interim response after another",
-            Self::Status => "a status other than 101, or than 2xx after an extended CONNECT",
+            Self::Status { status } => {
+                let section = self.section();
+                return write!(
+                    f,
+                    "the server sent status {status}, which opens no connection: 101 does, or 2xx \
+                     after an extended CONNECT ({section})"
+                );
+            }
             Self::SwitchingProtocols => "a 101 response in HTTP/2 or HTTP/3, which do not have it",
             Self::ConnectionSpecific => {
                 "a field about an HTTP/1.1 connection, such as Connection or Upgrade, in HTTP/2 or \

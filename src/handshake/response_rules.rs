@@ -60,8 +60,9 @@ impl Expected {
 
 /// Checks the answer to an upgrade (RFC 6455 §4.1).
 fn check_upgrade(head: &Head<'_>, expected: &AcceptKey) -> Result<(), ResponseError> {
-    if head.status() != 101 {
-        return Err(ResponseError::Status);
+    let status = head.status();
+    if status != 101 {
+        return Err(ResponseError::Status { status });
     }
     match head.version() {
         HttpVersion::Http10 => return Err(ResponseError::Http10),
@@ -91,7 +92,7 @@ fn check_connect(head: &Head<'_>) -> Result<(), ResponseError> {
     match head.status() {
         101 => return Err(ResponseError::SwitchingProtocols),
         200..=299 => {}
-        _ => return Err(ResponseError::Status),
+        status => return Err(ResponseError::Status { status }),
     }
     if head.version() < HttpVersion::Http2 {
         return Err(ResponseError::HttpVersion);

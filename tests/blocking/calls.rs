@@ -53,7 +53,8 @@ fn calls(
     let stream = Script { independent: true, ..Script::new(bursts) };
     let mut ws = server(stream.clone());
     // Without a deadline, or how long the test takes would decide when a time-out is set anew.
-    ws.set_keepalive(KeepaliveConfig::default().ping_after(None).close_within(None));
+    let no_deadlines = KeepaliveConfig::default().ping_after(None).pong_within(None);
+    ws.set_keepalive(no_deadlines.close_within(None));
     let mut ws = echo(ws);
     let mut counts = Vec::new();
     for _ in 0..BURSTS {

@@ -417,7 +417,8 @@ fn an_independent_direction_keeps_its_time_out() {
 fn a_reading_half_waits_no_longer_than_a_writer_for_what_that_has_left() {
     let stream = Script::new((0..10).map(|_| bytes(&[masked(OpCode::TEXT, b"Hello")])));
     let mut ws = server(stream.clone());
-    ws.set_keepalive(KeepaliveConfig::default().ping_after(None).close_within(None));
+    let no_deadlines = KeepaliveConfig::default().ping_after(None).pong_within(None);
+    ws.set_keepalive(no_deadlines.close_within(None));
     ws.set_write_timeout(SECOND).unwrap();
     let (mut reader, writer) = ws.split().unwrap();
     let mut read_timeout = || {

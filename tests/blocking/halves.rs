@@ -2,7 +2,7 @@
 
 use std::io::{Read, Write};
 use std::net::Shutdown;
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::Duration;
 
@@ -12,6 +12,7 @@ use hybi::frame::OpCode;
 use hybi::keepalive::{KeepaliveConfig, KeepaliveError};
 use hybi::{CloseCode, Config, Connection, CutOff, Event, Inbox, ProtocolError, UsageError};
 
+use crate::hooked::{Hook, Hooked};
 use crate::stream::*;
 
 #[test]
@@ -330,6 +331,21 @@ fn halves_give_up_a_peer_that_does_not_answer_also_under_a_stuck_writer() {
     }
 }
 
+/// What a writer is stuck with is what the peer owes an answer to.
+#[test]
+fn halves_give_up_a_peer_that_takes_nothing_also_without_pings() {
+    let (client, server) = pair();
+    let (mut reader, writer) = server.split().unwrap();
+    let soon = Duration::from_millis(20);
+    let keepalive = KeepaliveConfig::default().ping_after(None).pong_within(soon);
+    reader.set_keepalive(keepalive.close_within(None));
+    let writing = thread::spawn(move || writer.send(&vec![0; 15 << 20]));
+    let gone = Closed::Abnormal(Abnormal::TimedOut(KeepaliveError::Pong));
+    assert_eq!(closed(&mut reader), gone);
+    assert!(writing.join().unwrap().is_err());
+    drop(client);
+}
+
 #[test]
 fn halves_give_up_a_peer_that_does_not_close_as_soon_as_the_keep_alive_says() {
     let (client, mut server) = pair();
@@ -353,6 +369,48 @@ fn a_prepared_message_goes_out_through_halves_and_wholes() {
     let (_reader, writer) = server.split().unwrap();
     writer.close_without_code().unwrap();
     assert!(matches!(writer.send_prepared(&news), Err(Error::Usage(UsageError::Closed))));
+}
+
+/// Writers may be kept long after the end, in lists of connections.
+#[test]
+fn writers_let_go_of_the_stream_when_the_connection_has_ended() {
+    #[derive(Clone)]
+    struct Counted(#[expect(dead_code, reason = "it counts the handles")] Arc<()>);
+    impl Hook for Counted {}
+
+    for ending in 0..3 {
+        let (mut client, socket) = sockets();
+        let handles = Arc::new(());
+        let stream = Hooked { socket, hook: Counted(Arc::clone(&handles)) };
+        let ws = WebSocket::new(stream, Connection::server(Config::default()), Inbox::new());
+        let (mut reader, writer) = ws.split().unwrap();
+        assert_eq!(Arc::strong_count(&handles), 4, "three handles");
+        match ending {
+            0 => writer.terminate(Duration::ZERO),
+            1 => drop(client.write_all(&close_frame()).and_then(|()| client.flush())),
+            _ => drop(client),
+        }
+        if ending > 0 {
+            reader.set_linger(Duration::ZERO);
+            while let Ok(Some(_)) = reader.receive() {}
+            assert_eq!(reader.ready_state(), ReadyState::Closed);
+        }
+        assert_eq!(Arc::strong_count(&handles), 2, "the reader's, for its address: {ending}");
+        drop(reader);
+        assert_eq!(Arc::strong_count(&handles), 1);
+        // The writer does as it should.
+        assert_eq!((writer.unsent_bytes(), writer.ready_state()), (0, ReadyState::Closed));
+        writer.set_write_timeout(Duration::from_secs(1)).unwrap();
+        assert!(matches!(writer.send("late"), Err(Error::Closed(_))));
+        assert!(matches!(writer.flush(), Ok(()) | Err(Error::Closed(_))));
+        writer.terminate(Duration::from_secs(60));
+        writer.terminate(Duration::ZERO);
+    }
+}
+
+/// The client's Close frame, masked with zeros.
+fn close_frame() -> [u8; 8] {
+    [0x88, 0x82, 0, 0, 0, 0, 0x03, 0xe8]
 }
 
 #[test]

@@ -189,6 +189,41 @@ fn a_hub_serves_at_every_address_of_a_machine_and_ends_there() {
     serving.into_iter().for_each(|thread| thread.join().unwrap().unwrap());
 }
 
+/// A client that only sends waits for room as long as the socket is there, and a descriptor is one
+/// of few.
+#[test]
+fn a_peer_of_a_connection_that_has_ended_keeps_no_handle_of_its_stream() {
+    #[derive(Clone)]
+    struct Counted(#[expect(dead_code, reason = "it counts the handles")] Arc<()>);
+    impl Hook for Counted {}
+
+    let handles = Arc::new(());
+    let hook = Counted(Arc::clone(&handles));
+    let mut server = Server::hooked(HubConfig::default(), &hook, |arrival| {
+        let mut session = accept(arrival)?;
+        while session.receive()?.is_some() {}
+        Ok(())
+    });
+    let without = Arc::strong_count(&handles);
+    let (mut closes, stays) = (server.connect(), server.connect());
+    let peers = [1, 2].map(|id| {
+        server.event("hub-opened");
+        server.hub.peer(id).unwrap()
+    });
+    assert!(Arc::strong_count(&handles) > without);
+    closes.close(CloseCode::NORMAL, "").unwrap();
+    assert_eq!(end(&mut closes).code(), 1000);
+    server.hub.terminate(Duration::ZERO);
+    server.join();
+    assert_eq!(Arc::strong_count(&handles), without);
+    for peer in peers {
+        assert_eq!(peer.ready_state(), ReadyState::Closed);
+        assert_eq!(peer.send("late"), Err(SendError::Closing));
+        peer.terminate();
+    }
+    drop(stays);
+}
+
 #[test]
 fn connections_have_numbers_that_are_never_used_again() {
     let server = Server::start(HubConfig::default(), |arrival| idle(accept(arrival)?));

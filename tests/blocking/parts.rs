@@ -83,6 +83,7 @@ fn what_was_sent_and_not_written_is_handed_over() {
             out: parts.out,
             chunk: parts.chunk,
             subprotocol: parts.subprotocol,
+            closed: parts.closed,
         });
         assert_eq!(ws.unsent_bytes(), frames.len() - stream.written().len());
         ws.send("next").unwrap();
@@ -142,6 +143,28 @@ fn after_a_failed_write_nothing_is_sent_however_it_goes_on() {
     let mut input = masked(OpCode::PING, b"?");
     assert!(connection.receive(&mut hybi::Input::new(&mut input), &mut out).unwrap().is_some());
     assert!(out.is_empty());
+}
+
+/// The peer says only once why it leaves, and it breaks a rule only once.
+#[test]
+fn the_peers_last_word_is_handed_over() {
+    let mut ws = server(Script::new([bytes(&[masked(OpCode::CLOSE, b"\x03\xf5busy")])]));
+    let event = ws.receive_event().unwrap();
+    assert!(matches!(event, Some(Event::Close(Some(reason))) if reason.reason == "busy"));
+    let parts = ws.into_parts();
+    let told = parts.closed.clone().unwrap();
+    assert_eq!((told.code(), told.reason()), (1013, "busy"));
+    let mut ws = WebSocket::from_parts(parts);
+    assert_eq!(ws.receive().unwrap(), None);
+    assert_eq!(ws.closed(), Some(&told));
+
+    // Read and answered, but not told: the peer does not end the stream.
+    let stream =
+        Script::new([bytes(&[masked(OpCode::TEXT, b"\xff")]), In::Error(ErrorKind::WouldBlock)]);
+    let mut ws = server(stream);
+    ws.set_read_timeout(Duration::ZERO).unwrap();
+    timed_out(ws.receive());
+    assert!(!ws.into_parts().closed.unwrap().was_clean());
 }
 
 /// It says what the messages mean.

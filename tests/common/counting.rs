@@ -4,6 +4,7 @@
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
+use std::sync::atomic::{AtomicIsize, Ordering};
 
 /// The system's allocator, which counts for each thread: tests run in threads of their own.
 struct Counting;
@@ -18,11 +19,15 @@ thread_local! {
     pub static LARGEST: Cell<usize> = const { Cell::new(usize::MAX) };
 }
 
+/// The bytes of all threads. A thread may free what another has allocated, so theirs are no sum.
+pub static ALL_LIVE: AtomicIsize = AtomicIsize::new(0);
+
 fn is_too_large(size: usize) -> bool {
     LARGEST.try_with(|largest| size > largest.get()).unwrap_or(false)
 }
 
 fn count(calls: usize, bytes: isize) {
+    ALL_LIVE.fetch_add(bytes, Ordering::Relaxed);
     // A thread that is ending has no counters any more, and nothing to be counted.
     let _ = COUNT.try_with(|count| count.set(count.get() + calls));
     let _ = BYTES.try_with(|total| total.set(total.get() + bytes.max(0) as usize));

@@ -282,7 +282,7 @@ mod nonblocking {
             assert_eq!(silent.socket.written[..2], [0x89, 8], "a ping");
             assert_eq!(silent.wake, Some(s(50)));
             assert!(silent.on_ready(false, s(50), spare).is_pending());
-            assert_fails(silent.on_ready(false, s(50), spare), "ping in time");
+            assert_fails(silent.on_ready(false, s(50), spare), "did not answer a ping");
         }
 
         #[test]

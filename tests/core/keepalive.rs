@@ -396,6 +396,46 @@ fn a_peer_that_takes_nothing_and_says_nothing_is_dead() {
     watched.expires(s(50), KeepaliveError::Pong);
 }
 
+/// Without pings, bytes that wait are what the peer owes an answer to.
+#[test]
+fn without_pings_a_peer_that_takes_nothing_is_dead_all_the_same() {
+    let mut watched = Watched::new(config().ping_after(None), s(0));
+    assert_eq!(watched.poll(s(1000)), Ok(None), "nothing is asked of it");
+    watched.ws.send(&[0; 1000], &mut watched.out).unwrap();
+    assert_eq!(watched.poll(s(2000)), Ok(Some(s(2020))));
+    for at in [2010, 2025, 2040] {
+        watched.out.sent(10);
+        assert_eq!(watched.poll(s(at)), Ok(Some(s(at + 20))), "it takes bytes");
+    }
+    watched.keepalive.heard(s(2059));
+    assert_eq!(watched.poll(s(2059)), Ok(Some(s(2079))), "it says something");
+    watched.expires(s(2079), KeepaliveError::Pong);
+    watched.out.sent(10);
+    assert_eq!(watched.poll(s(2080)), Ok(Some(s(2100))), "it was late");
+    watched.out.sent(usize::MAX);
+    assert_eq!(watched.poll(s(2081)), Ok(None), "nothing waits any more");
+    assert!(watched.out.is_empty(), "no pings");
+}
+
+/// Here each poll sees bytes that have not been written yet, and they all leave.
+#[test]
+fn without_pings_bytes_that_leave_one_after_the_other_are_not_late() {
+    let mut watched = Watched::new(config().ping_after(None), s(0));
+    for at in 0..100 {
+        watched.ws.send("news", &mut watched.out).unwrap();
+        assert_eq!(watched.poll(s(at)), Ok(Some(s(at + 20))));
+        watched.out.sent(usize::MAX);
+    }
+}
+
+#[test]
+fn without_pings_and_without_a_deadline_for_them_nothing_is_late() {
+    let mut watched = Watched::new(config().ping_after(None).pong_within(None), s(0));
+    watched.ws.send(&[0; 1000], &mut watched.out).unwrap();
+    assert_eq!(watched.poll(s(1)), Ok(None));
+    assert_eq!(watched.poll(Duration::MAX), Ok(None));
+}
+
 /// What is behind the ping counts as well: it has filled the transport, so the ping may be on its way.
 #[test]
 fn bytes_that_the_peer_takes_after_the_ping_are_a_sign_of_life() {

@@ -277,12 +277,16 @@ fn a_prepared_request_opens_with_a_101_only() {
     ];
     for (status, want) in [
         (101, None),
-        (100, Some(ResponseError::Status)),
-        (200, Some(ResponseError::Status)),
-        (404, Some(ResponseError::Status)),
+        (100, Some(ResponseError::Status { status: 100 })),
+        (200, Some(ResponseError::Status { status: 200 })),
+        (404, Some(ResponseError::Status { status: 404 })),
     ] {
         let response = Response::from_parts(&ResponseParts::new(status).fields(fields)).unwrap();
-        assert_eq!(prepared.open(&response, || [0; 4]).err(), want, "{status}");
+        let error = prepared.open(&response, || [0; 4]).err();
+        assert_eq!(error, want);
+        if let Some(error) = error {
+            assert!(error.to_string().contains(&status.to_string()), "{error}");
+        }
     }
     let parts = ResponseParts::new(101).version(HttpVersion::Http10).fields(fields);
     let response = Response::from_parts(&parts).unwrap();

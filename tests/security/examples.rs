@@ -45,8 +45,10 @@ fn examples(file: &PathBuf) -> Vec<String> {
 /// The pages of the documentation.
 fn pages() -> Vec<PathBuf> {
     let mut pages = vec![root().join("README.md")];
-    for entry in fs::read_dir(root().join("docs")).unwrap() {
-        pages.push(entry.unwrap().path());
+    for folder in ["docs", "crates/hybi-tokio/docs"] {
+        for entry in fs::read_dir(root().join(folder)).unwrap() {
+            pages.push(entry.unwrap().path());
+        }
     }
     pages.retain(|page| page.is_file());
     pages

@@ -450,7 +450,7 @@ fn who_is_cut_off_from_the_network_leaves_the_list() {
     }
     Network::run(&format!("ip link set {name}a down"));
     assert_eq!(watcher.next_of("left")["id"], id);
-    chat.line("left: 1006: the peer did not answer a ping in time");
+    chat.line("left: 1006: the peer did not answer a ping");
     far.kill().unwrap();
     far.wait().unwrap();
     drop(network);

@@ -9,7 +9,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use hybi::adapter::{Ending, Error, IoFailure, leaving_code};
+use hybi::adapter::{Ending, Error, IoFailure, Opening, leaving_code};
 use hybi::connection::{Abnormal, Chunk, ChunkEvent, Closed, ReadyState, Transport};
 use hybi::frame::CloseReason;
 use hybi::keepalive::KeepaliveConfig;
@@ -20,6 +20,7 @@ use tokio::time::Instant;
 
 use crate::clock::{Clock, Due};
 use crate::outgoing::Outgoing;
+use crate::parts::Parts;
 use crate::spare;
 use crate::wakers::{Half, Wakers};
 
@@ -169,18 +170,37 @@ impl<S, R: Role> Driver<S, R> {
         self.wakers.wake_all();
     }
 
-    /// Returns the stream, the connection, the unread bytes and the unsent ones.
-    pub(crate) fn into_parts(self) -> (S, Connection<R>, Inbox, Outbox) {
-        (self.io, self.connection, self.inbox.map_or_else(Inbox::new, |inbox| *inbox), self.out)
+    pub(crate) fn into_parts(mut self, opening: Opening, is_terminated: bool) -> Parts<S, R> {
+        let closed = self.reason().map(Ending::closed).filter(|closed| is_last_word(closed));
+        let closed = closed.cloned();
+        if !self.can_write() {
+            self.connection.writer().end_of_output();
+        }
+        Parts {
+            stream: self.io,
+            connection: self.connection,
+            inbox: self.inbox.map_or_else(Inbox::new, |inbox| *inbox),
+            out: self.out,
+            closed,
+            opening,
+            is_in_chunks: self.is_in_chunks,
+            output_has_ended: self.output_has_ended,
+            is_terminated,
+        }
+    }
+
+    pub(crate) fn from_parts(parts: Parts<S, R>) -> (Self, Opening, bool) {
+        let Parts { stream, connection, inbox, out, closed, .. } = parts;
+        let mut driver = Self::new(stream, connection, inbox, out);
+        driver.is_unflushed = true; // perhaps
+        driver.is_in_chunks = parts.is_in_chunks;
+        driver.output_has_ended = parts.output_has_ended;
+        driver.last_word = closed.map(Ending::of_last_word);
+        (driver, parts.opening, parts.is_terminated)
     }
 
     pub(crate) fn prepare_for_two_tasks(&mut self) {
         self.wakers.split();
-    }
-
-    /// Notes that the stream may hold written bytes back.
-    pub(crate) fn set_unflushed(&mut self) {
-        self.is_unflushed = true;
     }
 
     /// Ends the connection. A reason that the peer gave takes precedence, and then the end of the
@@ -349,6 +369,11 @@ impl<S, R: Role> Driver<S, R> {
     fn rest(&mut self) {
         self.inbox = self.inbox.take().and_then(spare::give_back);
     }
+}
+
+/// Returns whether the peer has said so, rather than the stream or this side.
+const fn is_last_word(closed: &Closed) -> bool {
+    matches!(closed, Closed::Clean(_) | Closed::Abnormal(Abnormal::Protocol(_)))
 }
 
 #[inline]

@@ -267,7 +267,7 @@ async fn open(
             let opening = Opening::Response(Box::new(response.into_owned()));
             Ok(WebSocket::from_handshake(stream, connection, inbox, out, opening))
         }
-        Err(ResponseError::Status) => {
+        Err(ResponseError::Status { .. }) => {
             let bytes_max = usize::try_from(prepared.refusal_bytes_max()).unwrap_or(usize::MAX);
             let mut body = Vec::new();
             let read = read_body(incoming, bytes_max, &mut body);

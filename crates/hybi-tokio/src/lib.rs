@@ -1,3 +1,5 @@
+// The repository shows this page, too: a link that it defines for that is defined here first.
+//! [guide]: crate::guide
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
@@ -22,6 +24,17 @@ mod connector;
 mod dial;
 mod driver;
 mod exchange;
+// The repository shows this page, too: a link that it defines for that is defined here first.
+/// [hybi]: crate::hybi
+#[doc = include_str!("../docs/guide.md")]
+#[cfg(all(
+    any(doc, doctest),
+    feature = "axum",
+    feature = "deflate",
+    feature = "http2",
+    feature = "rustls"
+))]
+pub mod guide {}
 mod halves;
 #[cfg(feature = "http2")]
 #[cfg_attr(docsrs, doc(cfg(feature = "http2")))]

@@ -367,6 +367,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> WebSocket<S, R> {
     /// receiving until `None`; messages that the peer sent before its own Close frame still
     /// arrive. To wait for the end without receiving, use [`terminate`](Self::terminate).
     ///
+    /// It reads little. If the peer does not read before this side does, both wait until that
+    /// deadline. If much may be unsent, receive [in another task](Self::split), or drop this call
+    /// and receive: that writes the rest.
+    ///
     /// A second call sends nothing more.
     ///
     /// # Cancel safety
@@ -474,11 +478,14 @@ impl<S, R: Role> WebSocket<S, R> {
     /// Pings are sent and deadlines noticed while you receive, or wait to send. The pongs do not
     /// show, except in [`round_trip`](Self::round_trip).
     ///
-    /// If you wait to send and leave 16 KiB of input or more unread, the pong may be in it. So the
-    /// peer is then given up if nothing is read and it takes no byte for
-    /// [`ping_after`](KeepaliveConfig::ping_after) and
-    /// [`pong_within`](KeepaliveConfig::pong_within) together, 50 s by default. If either is
-    /// `None`, it is never given up: then put a time-out around calls that send.
+    /// A call that waits to send waits no longer than the keep-alive lets the peer take nothing and
+    /// say nothing: [`ping_after`](KeepaliveConfig::ping_after) and
+    /// [`pong_within`](KeepaliveConfig::pong_within) together, 50 s by default. Without pings it is
+    /// `pong_within` alone. If that is `None`, the peer is never given up: then put a time-out
+    /// around calls that send.
+    ///
+    /// If 16 KiB of input or more are left unread meanwhile, only bytes that the peer takes count:
+    /// the pong may be in what is unread.
     pub fn set_keepalive(&mut self, config: KeepaliveConfig) {
         self.driver.set_keepalive(config);
     }
@@ -522,20 +529,22 @@ impl<S, R: Role> WebSocket<S, R> {
     }
 
     /// Returns everything that the WebSocket consists of, to drive the connection yourself. Nothing
-    /// is lost: unread and unsent bytes are in it.
+    /// is lost of what was received and sent: unread and unsent bytes are in it, and the peer's
+    /// last word.
+    ///
+    /// [`set_keepalive`](Self::set_keepalive), [`set_linger`](Self::set_linger),
+    /// [`set_backlog_max`](Self::set_backlog_max) and
+    /// [`set_chunked_bytes_max`](Self::set_chunked_bytes_max) are settings: set them again.
     #[must_use]
     pub fn into_parts(self) -> Parts<S, R> {
-        let (stream, connection, inbox, out) = self.driver.into_parts();
-        Parts { stream, connection, inbox, out }
+        self.driver.into_parts(self.opening, self.is_terminated)
     }
 
     /// Makes a WebSocket of [parts](Self::into_parts), with the default settings.
     #[must_use]
     pub fn from_parts(parts: Parts<S, R>) -> Self {
-        let Parts { stream, connection, inbox, out } = parts;
-        let mut ws = Self::from_handshake(stream, connection, inbox, out, Opening::Plain);
-        ws.driver.set_unflushed(); // perhaps
-        ws
+        let (driver, opening, is_terminated) = Driver::from_parts(parts);
+        Self::from_driver(driver, opening, is_terminated)
     }
 }
 

@@ -35,7 +35,7 @@ const PLACES_KEPT: usize = 64;
 /// writes. The queue is [bounded](HubConfig::queue_bytes_max). A client that lets it overflow, or
 /// takes too long to receive a message, is closed with 1013, and nobody else notices.
 ///
-/// Drop the clones of connections that have ended: each keeps the socket's file descriptor.
+/// A clone of a connection that has ended costs a little memory, and no file descriptor.
 pub struct Peer<S = Socket>(Arc<Inner<S>>);
 
 struct Inner<S> {

@@ -246,7 +246,7 @@ fn answers_to_extended_connects_of_the_suite() {
         for version in [HttpVersion::Http2, HttpVersion::Http3] {
             let verdict = match decide(version) {
                 Ok(()) => "open".to_owned(),
-                Err::<_, ResponseError>(error) => format!("{error:?}"),
+                Err(error) => fault(error, status),
             };
             assert_eq!(verdict, case.verdict, "{} {version:?}", case.id);
         }
@@ -271,5 +271,16 @@ fn no_upgrade_in_http_2_and_3() {
     assert_eq!(open(parts), None);
     for version in [HttpVersion::Http2, HttpVersion::Http3] {
         assert_eq!(open(parts.version(version)), Some(ResponseError::SwitchingProtocols));
+    }
+}
+
+/// The name of what is wrong with a response of this status.
+pub(super) fn fault(error: ResponseError, status: u16) -> String {
+    match error {
+        ResponseError::Status { status: told } => {
+            assert_eq!(told, status);
+            "Status".to_owned()
+        }
+        error => format!("{error:?}"),
     }
 }

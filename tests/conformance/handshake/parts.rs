@@ -146,7 +146,10 @@ pub(super) fn check_response(
     let opened = response.and_then(|response| prepared.open(&response, || [1, 2, 3, 4]));
     let verdict = match opened {
         Ok(_) => "open".to_owned(),
-        Err(ResponseError::Status) => status.to_string(),
+        Err(ResponseError::Status { status: told }) => {
+            assert_eq!(told, status, "{}", row.id);
+            told.to_string()
+        }
         Err(error) => format!("{error:?}"),
     };
     // In bytes a refusal with a fault has its status, too.

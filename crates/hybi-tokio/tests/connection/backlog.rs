@@ -21,8 +21,9 @@ fn pair(pipe: usize) -> Pair {
     let (a, b) = duplex(pipe);
     let mut server = WebSocket::new(a, Connection::server(Config::default()), Inbox::new());
     let mut client = WebSocket::new(b, Connection::client(Config::default()), Inbox::new());
-    server.set_keepalive(KeepaliveConfig::default().ping_after(None));
-    client.set_keepalive(KeepaliveConfig::default().ping_after(None));
+    let no_deadlines = KeepaliveConfig::default().ping_after(None).pong_within(None);
+    server.set_keepalive(no_deadlines);
+    client.set_keepalive(no_deadlines);
     (server, client)
 }
 
@@ -102,7 +103,7 @@ async fn two_peers_that_only_send_wait_until_one_receives() {
 async fn an_echo_does_not_read_from_a_peer_that_does_not_read() {
     let (mut ws, peer) = open::<Server>();
     peer.stop_taking();
-    ws.set_keepalive(KeepaliveConfig::default().ping_after(None));
+    ws.set_keepalive(KeepaliveConfig::default().ping_after(None).pong_within(None));
     let message = incoming::<Server>(0x82, [0; 1_000]);
     peer.deliver(message.repeat(1_000));
     let mut echo = async || {

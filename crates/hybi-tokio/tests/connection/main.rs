@@ -11,6 +11,7 @@ mod fairness;
 mod parts;
 mod replies;
 mod sending;
+mod threads;
 mod time;
 mod traits;
 mod wakers;

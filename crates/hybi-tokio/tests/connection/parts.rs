@@ -1,7 +1,8 @@
 //! Nothing is lost between the handshake and the connection, in parts, in halves and joined again.
 
-use hybi::{Config, Connection, Inbox, Message};
-use hybi_tokio::{Parts, WebSocket};
+use hybi::handshake::Acceptance;
+use hybi::{Config, Connection, Inbox, Message, UsageError};
+use hybi_tokio::{Error, Parts, WebSocket};
 
 use crate::common::*;
 
@@ -143,6 +144,123 @@ fn the_stream_of_messages_stays_ended_when_halves_are_joined() {
     let (mut reader, _writer) = ws.split();
     assert!(reader.is_terminated());
     assert!(settle(reader.next()).is_none());
+}
+
+/// The peer says only once why it leaves, and it breaks a rule only once.
+#[test]
+fn parts_hold_the_peers_last_word() {
+    fn check<R: Side>() {
+        let runtime = paused();
+        let _entered = runtime.enter();
+        // Told before.
+        let (mut ws, peer) = open::<R>();
+        peer.deliver(incoming_close::<R>(1013, "busy"));
+        assert!(matches!(settle(ws.receive_event()).unwrap(), Some(hybi::Event::Close(_))));
+        let parts = ws.into_parts();
+        assert_eq!(parts.closed, Some(clean(1013, "busy")));
+        let mut ws = WebSocket::from_parts(parts);
+        peer.end_input(End::Zero);
+        assert_eq!(settle(ws.receive()).unwrap(), None);
+        assert_eq!(ws.closed(), Some(&clean(1013, "busy")));
+        // The same at the end.
+        let mut ws = WebSocket::from_parts(ws.into_parts());
+        assert_eq!(settle(ws.receive()).unwrap(), None);
+        assert_eq!(ws.closed(), Some(&clean(1013, "busy")));
+
+        // Seen, answered, and not told: the peer has not ended the stream.
+        for wrong in [incoming_close::<R>(1013, "busy"), incoming::<R>(0x81, b"\xff")] {
+            let (mut ws, peer) = open::<R>();
+            peer.deliver(&wrong);
+            assert!(poll_once(ws.receive()).is_pending());
+            let mut ws = WebSocket::from_parts(ws.into_parts());
+            peer.end_input(End::Zero);
+            let (mut same, peer) = open::<R>();
+            peer.deliver(&wrong);
+            peer.end_input(End::Zero);
+            let [a, b] = [settle(ws.receive()), settle(same.receive())];
+            assert_eq!(format!("{a:?}"), format!("{b:?}"));
+            assert_eq!(ws.closed(), same.closed());
+            assert!(matches!(settle(ws.send("x")), Err(Error::Closed(_) | Error::Protocol(_))));
+        }
+    }
+    check::<Server>();
+    check::<KnownClient>();
+}
+
+/// The rest of it is no message.
+#[test]
+fn parts_of_a_connection_within_a_message_in_chunks_go_on_in_chunks() {
+    let runtime = paused();
+    let _entered = runtime.enter();
+    let (mut ws, peer) = open::<Server>();
+    peer.deliver(incoming::<Server>(0x01, "begin"));
+    let chunk = settle(ws.receive_chunk()).unwrap().unwrap();
+    assert_eq!((chunk.data.as_bytes(), chunk.last), (&b"begin"[..], false));
+    let mut ws = WebSocket::from_parts(ws.into_parts());
+    peer.deliver(incoming::<Server>(0x80, "end"));
+    let received = settle(ws.receive());
+    assert!(matches!(received, Err(Error::Usage(UsageError::MessageInChunks))), "{received:?}");
+    let chunk = settle(ws.receive_chunk()).unwrap().unwrap();
+    assert_eq!((chunk.data.as_bytes(), chunk.last), (&b"end"[..], true));
+}
+
+/// Nothing may follow half a frame. What arrives is still received.
+#[test]
+fn after_a_failed_write_nothing_is_sent_from_parts() {
+    let runtime = paused();
+    let _entered = runtime.enter();
+    let broken = || {
+        let (mut ws, peer) = open::<Server>();
+        peer.stop_taking().take_more(3);
+        assert!(poll_once(ws.send("Hello")).is_pending());
+        peer.end_output(End::Error(std::io::ErrorKind::BrokenPipe));
+        assert!(matches!(settle(ws.flush()), Err(Error::Io(_))));
+        peer.take_more(usize::MAX);
+        (ws.into_parts(), peer)
+    };
+    let (parts, peer) = broken();
+    let mut ws = WebSocket::from_parts(parts);
+    assert!(settle(ws.send("x")).is_err());
+    peer.deliver(incoming::<Server>(0x81, "first"));
+    assert_eq!(settle(ws.receive()).unwrap(), Some(Message::from("first")));
+    assert_eq!(peer.take_written(), b"\x81\x05H");
+    // The core, too.
+    let (Parts { mut connection, mut out, .. }, _peer) = broken();
+    assert_eq!(connection.send("x", &mut out), Err(UsageError::Closed));
+    assert!(out.is_empty());
+}
+
+/// It says what the messages mean.
+#[test]
+fn parts_keep_the_subprotocol_and_the_response() {
+    let runtime = paused();
+    let _entered = runtime.enter();
+    let (script, peer) = Script::new();
+    peer.deliver(
+        b"GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+        Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\
+        Sec-WebSocket-Protocol: chat\r\n\r\n",
+    );
+    let pending = settle(hybi_tokio::receive_request(script)).unwrap();
+    let acceptance = Acceptance::from_any_origin().subprotocol("chat");
+    let ws = settle(pending.accept(&acceptance)).unwrap();
+    let ws = WebSocket::from_parts(ws.into_parts());
+    assert_eq!(ws.subprotocol(), Some("chat"));
+}
+
+#[test]
+fn the_stream_of_messages_stays_ended_when_parts_are_joined() {
+    use futures_core::FusedStream;
+    use futures_util::StreamExt;
+
+    let runtime = paused();
+    let _entered = runtime.enter();
+    let (mut ws, peer) = open::<Server>();
+    peer.deliver(incoming_close::<Server>(1000, ""));
+    peer.end_input(End::Zero);
+    assert!(settle(ws.next()).is_none());
+    let mut ws = WebSocket::from_parts(ws.into_parts());
+    assert!(ws.is_terminated() && settle(ws.next()).is_none());
 }
 
 #[test]

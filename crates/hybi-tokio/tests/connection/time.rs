@@ -263,18 +263,39 @@ async fn a_program_that_receives_late_gets_its_time_anew() {
     assert_eq!(ws.closed(), None);
 }
 
+/// Its silence is none of our business, but a send that waits is.
+#[tokio::test(start_paused = true)]
+async fn a_peer_that_takes_nothing_is_given_up_also_without_pings() {
+    async fn check<R: Side>(unread: usize) {
+        let (mut ws, peer) = open::<R>();
+        ws.set_keepalive(KeepaliveConfig::default().ping_after(None).pong_within(secs(7)));
+        assert!(timeout(secs(1_000_000), ws.receive()).await.is_err());
+        assert_eq!(peer.written_len(), 0);
+        peer.stop_taking();
+        peer.deliver(incoming::<R>(0x82, vec![0; unread]));
+        let start = Instant::now();
+        let sent = timeout(HOUR, ws.send("Hello")).await.expect("it hangs");
+        assert!(matches!(&sent, Err(Error::Closed(how)) if *how == DEAD), "{sent:?}");
+        assert_eq!(start.elapsed(), secs(7));
+    }
+    for unread in [0, 100_000] {
+        check::<Server>(unread).await;
+        check::<KnownClient>(unread).await;
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn without_deadlines_nothing_is_given_up() {
     let (mut ws, peer) = open::<Server>();
-    ws.set_keepalive(KeepaliveConfig::default().ping_after(None));
+    let config = KeepaliveConfig::default().pong_within(None);
+    ws.set_keepalive(config.ping_after(None));
     assert!(timeout(secs(1_000_000), ws.receive()).await.is_err());
     assert_eq!(peer.written_len(), 0);
     peer.stop_taking();
     for unread in [0, 100_000] {
         peer.deliver(incoming::<Server>(0x82, vec![0; unread]));
-        for pong_within in [None, Some(secs(20))] {
-            let config = KeepaliveConfig::default().pong_within(pong_within);
-            ws.set_keepalive(config.ping_after(pong_within.is_none().then_some(secs(30))));
+        for ping_after in [None, Some(secs(30))] {
+            ws.set_keepalive(config.ping_after(ping_after));
             assert!(timeout(secs(1_000_000), ws.send("Hello")).await.is_err());
             assert_eq!(ws.closed(), None);
         }

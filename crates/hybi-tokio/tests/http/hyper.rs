@@ -353,7 +353,7 @@ async fn a_refused_client_of_hyper_keeps_the_response() {
     let prepared = asked.prepare().unwrap();
     let head = to_send(&prepared).unwrap().map(|()| Empty::<Bytes>::new());
     let mut response = requests.send_request(head).await.unwrap();
-    assert_eq!(open(&prepared, &mut response).unwrap_err(), ResponseError::Status);
+    assert_eq!(open(&prepared, &mut response).unwrap_err(), ResponseError::Status { status: 403 });
     let body = response.into_body().collect().await.unwrap().to_bytes();
     assert!(body.ends_with("§10.2)\n".as_bytes()));
 }

@@ -48,7 +48,7 @@ pub async fn open(
     let response = Response::from_http(&head)?;
     match prepared.open(&response, RandomKeys) {
         Ok(ws) => Ok(Opening::Open(Open::new(ws, &response, (body, Outgoing(out))))),
-        Err(ResponseError::Status) => {
+        Err(ResponseError::Status { .. }) => {
             let mut inbox = Inbox::new();
             while inbox.len() < REFUSAL_BYTES_MAX && body.read(&mut inbox).await? > 0 {}
             Ok(Opening::Refused(head.map(|()| Bytes::copy_from_slice(inbox.unread()))))

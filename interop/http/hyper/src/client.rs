@@ -37,7 +37,7 @@ pub async fn open(
             let transport = tokio::io::split(TokioIo::new(upgrade.await?));
             Ok(Opening::Open(Open::new(ws, &response, transport)))
         }
-        Err(ResponseError::Status) => {
+        Err(ResponseError::Status { .. }) => {
             let content = Limited::new(body, REFUSAL_BYTES_MAX).collect().await?.to_bytes();
             Ok(Opening::Refused(head.map(|()| content)))
         }
