@@ -26,7 +26,7 @@ use hybi::blocking::rustls::{
     crypto::ring,
     pki_types::{CertificateDer, pem::PemObject},
 };
-use hybi::blocking::{Closed, ConnectError, Connector, MaybeTls, Proxy, Reader};
+use hybi::blocking::{Closed, ConnectError, Connector, HttpProxy, MaybeTls, Reader};
 use hybi::frame::CloseReason;
 use hybi::handshake::{ClientHandshake, ClientRequest, Refusal};
 use hybi::{Client, CloseCode, Config, Event, Outbox, Uri, escaped};
@@ -68,7 +68,7 @@ struct Options {
     subprotocols: Vec<String>,
     fields: Vec<(String, String)>,
     origin: Option<String>,
-    proxy: Option<Proxy>,
+    proxy: Option<HttpProxy>,
     #[cfg(feature = "rustls")]
     trust: Option<Arc<ClientConfig>>,
     timeout: Duration,
@@ -126,7 +126,7 @@ impl Options {
                     if port == 0 {
                         return Err("a proxy's port is not 0".into());
                     }
-                    arguments::set(&mut proxy, option, Proxy::http(host, port))?;
+                    arguments::set(&mut proxy, option, HttpProxy::new(host, port))?;
                 }
                 #[cfg(feature = "rustls")]
                 "--trust" => {

@@ -100,10 +100,11 @@
 //! | [`uri`] | `ws:` and `wss:` URIs | §3 |
 //! | [`utf8`] | validation of text, with wide vectors | §8.1 |
 //! | [`blocking`] | connect, accept, receive, send and close over `std::net` or any stream | |
+//! | [`adapter`] | what `blocking` shares with adapters for other runtimes: errors, proxies | |
 //!
 //! # Features
 //!
-//! - `std` (default): [`blocking`]. Without it the crate is `no_std` with `alloc`.
+//! - `std` (default): [`blocking`] and [`adapter`]. Without it the crate is `no_std` with `alloc`.
 //! - `rand` (default): masking keys and nonces from a CSPRNG: [`RandomKeys`].
 //! - `simd` (default): masking and text validation with the processor's wide vectors. It changes
 //!   speed, and nothing else.
@@ -130,6 +131,9 @@ extern crate alloc;
 #[cfg(feature = "std")]
 extern crate std;
 
+#[cfg(feature = "std")]
+#[cfg_attr(docsrs, doc(cfg(feature = "std")))]
+pub mod adapter;
 #[cfg(feature = "std")]
 #[cfg_attr(docsrs, doc(cfg(feature = "std")))]
 pub mod blocking;

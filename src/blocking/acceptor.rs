@@ -1,13 +1,12 @@
 //! Accepting: the server's handshake, in two steps, so that you see the request before you decide.
 
 use core::fmt;
-use std::string::ToString;
 use std::time::{Duration, Instant};
 
-use super::error::AcceptError;
 use super::stream::Stream;
 use super::transfer::{Flush, Transfer, after};
-use super::websocket::{Opening, WebSocket};
+use super::websocket::WebSocket;
+use crate::adapter::{AcceptError, Opening};
 use crate::buffers::Inbox;
 use crate::connection::ReadyState;
 use crate::handshake::{
@@ -172,10 +171,7 @@ impl<S: Stream> Pending<S> {
                 if self.transfer.flush(self.deadline)? != Flush::Done {
                     return Err(AcceptError::TimedOut);
                 }
-                let opening = match acceptance.chosen() {
-                    Some(subprotocol) => Opening::Subprotocol(subprotocol.to_string()),
-                    None => Opening::Plain,
-                };
+                let opening = Opening::accepted(acceptance);
                 Ok(WebSocket::from_handshake(self.transfer, connection, opening))
             }
             Err(ServerHandshakeError::Request(error)) => {

@@ -2,12 +2,11 @@
 
 use std::collections::VecDeque;
 
-use super::ending::Ending;
-use super::error::Error;
 use super::receive_loop::{Protocol, ReceiveLoop, Taking};
 use super::received::Received;
 use super::stream::Stream;
 use super::transfer::Fill;
+use crate::adapter::{Ending, Error};
 use crate::connection::{Chunk, ChunkData, ChunkEvent, Event};
 use crate::error::UsageError;
 

@@ -4,10 +4,10 @@ use std::string::String;
 use std::time::Instant;
 use std::vec::Vec;
 
-use super::error::Error;
 use super::receive_loop::{Protocol, ReceiveLoop};
 use super::stream::Stream;
 use super::transfer::{after, passed};
+use crate::adapter::Error;
 use crate::connection::{Chunk, ChunkData};
 use crate::error::UsageError;
 

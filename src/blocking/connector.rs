@@ -10,23 +10,22 @@ use std::time::{Duration, Instant};
 #[cfg(feature = "rustls")]
 use rustls::ClientConfig;
 
-use super::connect_error::ConnectError;
 use super::dial::open_tcp;
 use super::maybe_tls::MaybeTls;
-use super::proxy::Proxy;
+use super::proxy::open_tunnel;
 use super::stream::Stream;
 #[cfg(feature = "rustls")]
-use super::tls::{TlsStream, client_for_http1};
+use super::tls::TlsStream;
 use super::transfer::{Transfer, after, earlier};
-use super::websocket::{Opening, WebSocket};
-use crate::buffers::Inbox;
+use super::websocket::WebSocket;
+#[cfg(feature = "rustls")]
+use crate::adapter::tls;
+use crate::adapter::{ConnectError, HttpProxy, Opening, REFUSAL_WITHIN};
+use crate::buffers::{Inbox, Outbox};
 use crate::handshake::{Answer, ClientHandshake, ClientRequest};
 use crate::input::Input;
 use crate::role::Client;
 use crate::uri::Uri;
-
-/// How long the rest of a refusal is waited for. It only explains, and some servers never end it.
-const REFUSAL_WITHIN: Duration = Duration::from_secs(5);
 
 /// A client's WebSocket, as [`connect`] opens it.
 pub type ClientSocket = WebSocket<MaybeTls<TcpStream>, Client>;
@@ -44,15 +43,14 @@ pub type ClientSocket = WebSocket<MaybeTls<TcpStream>, Client>;
 ///
 /// As [`Connector::connect`], and [`ConnectError::Uri`].
 pub fn connect(uri: &str) -> Result<ClientSocket, ConnectError> {
-    let uri = Uri::parse(uri).map_err(ConnectError::Uri)?;
-    Connector::new().connect(&ClientRequest::new(&uri))
+    Connector::new().connect(&ClientRequest::new(&Uri::parse(uri)?))
 }
 
 /// The settings with which a client connects.
 ///
 /// ```no_run
 /// use hybi::Uri;
-/// use hybi::blocking::{Connector, Proxy};
+/// use hybi::blocking::{Connector, HttpProxy};
 /// use hybi::handshake::ClientRequest;
 /// use std::time::Duration;
 ///
@@ -60,7 +58,7 @@ pub fn connect(uri: &str) -> Result<ClientSocket, ConnectError> {
 /// let request = ClientRequest::new(&uri).subprotocol("chat").origin("https://example.com");
 /// let mut ws = Connector::new()
 ///     .timeout(Duration::from_secs(5))
-///     .proxy(Proxy::http("proxy.example.com", 3128))
+///     .proxy(HttpProxy::new("proxy.example.com", 3128))
 ///     .connect(&request)?;
 /// ws.send("Hello")?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -94,7 +92,7 @@ pub fn connect(uri: &str) -> Result<ClientSocket, ConnectError> {
 #[must_use]
 pub struct Connector {
     timeout: Option<Duration>,
-    proxy: Option<Proxy>,
+    proxy: Option<HttpProxy>,
     #[cfg(feature = "rustls")]
     tls: Option<Arc<ClientConfig>>,
 }
@@ -126,7 +124,7 @@ impl Connector {
     }
 
     /// Sets the proxy to go through. `None`, the default, connects directly.
-    pub fn proxy(mut self, proxy: impl Into<Option<Proxy>>) -> Self {
+    pub fn proxy(mut self, proxy: impl Into<Option<HttpProxy>>) -> Self {
         self.proxy = proxy.into();
         self
     }
@@ -138,7 +136,7 @@ impl Connector {
     #[cfg(feature = "rustls")]
     #[cfg_attr(docsrs, doc(cfg(feature = "rustls")))]
     pub fn tls(mut self, config: Arc<ClientConfig>) -> Self {
-        self.tls = Some(client_for_http1(config));
+        self.tls = Some(tls::for_http1(config));
         self
     }
 
@@ -231,7 +229,7 @@ impl Connector {
         deadline: Option<Instant>,
     ) -> Result<Transfer<TcpStream>, ConnectError> {
         match &self.proxy {
-            Some(proxy) => proxy.open(uri, deadline),
+            Some(proxy) => open_tunnel(proxy, uri, deadline),
             None => {
                 let stream = open_tcp(uri.host(), uri.port(), deadline)?;
                 Ok(Transfer::new(stream, Inbox::new()))
@@ -246,7 +244,7 @@ fn shake_hands<S: Stream>(
     deadline: Option<Instant>,
 ) -> Result<WebSocket<S, Client>, ConnectError> {
     let mut handshake = ClientHandshake::new(request, transfer.out())?;
-    let answer = exchange(&mut transfer, deadline, |input| {
+    let answer = exchange(&mut transfer, deadline, |input, _| {
         Ok(match handshake.receive(input)? {
             None if handshake.is_refused() => Progress::Refused,
             None => Progress::Waiting,
@@ -260,12 +258,13 @@ fn shake_hands<S: Stream>(
     let answer = answer.or_else(|error| handshake.end_of_input().map(Err).ok_or(error))?;
     let (connection, response) =
         answer.map_err(|refusal| ConnectError::Refused(Box::new(refusal)))?;
-    Ok(WebSocket::from_handshake(transfer, connection, Opening::Response(response)))
+    let opening = Opening::Response(Box::new(response));
+    Ok(WebSocket::from_handshake(transfer, connection, opening))
 }
 
 /// How far a client's handshake is.
 pub(super) enum Progress<T> {
-    /// The peer has not answered.
+    /// The peer has not answered, or was asked again.
     Waiting,
     /// The peer has refused, and the rest of the body is to come.
     Refused,
@@ -277,21 +276,21 @@ pub(super) enum Progress<T> {
 pub(super) fn exchange<S: Stream, T>(
     transfer: &mut Transfer<S>,
     deadline: Option<Instant>,
-    mut receive: impl FnMut(&mut Input<'_>) -> Result<Progress<T>, ConnectError>,
+    mut receive: impl FnMut(&mut Input<'_>, &mut Outbox) -> Result<Progress<T>, ConnectError>,
 ) -> Result<T, ConnectError> {
-    let answer = transfer.exchange(deadline, |input, _| {
-        Ok::<_, ConnectError>(match receive(input)? {
-            Progress::Waiting => None,
-            Progress::Refused => Some(None),
-            Progress::Answer(answer) => Some(Some(answer)),
-        })
-    })?;
-    if let Some(answer) = answer {
-        return Ok(answer);
+    let (mut is_refused, mut until) = (false, deadline);
+    loop {
+        let progress = transfer.exchange(until, |input, out| {
+            Ok::<_, ConnectError>(match receive(input, out)? {
+                Progress::Waiting if !is_refused => None,
+                Progress::Refused if is_refused => None,
+                progress => Some(progress),
+            })
+        })?;
+        (is_refused, until) = match progress {
+            Progress::Waiting => (false, deadline),
+            Progress::Refused => (true, earlier(deadline, after(Some(REFUSAL_WITHIN)))),
+            Progress::Answer(answer) => return Ok(answer),
+        };
     }
-    let deadline = earlier(deadline, after(Some(REFUSAL_WITHIN)));
-    transfer.exchange(deadline, |input, _| match receive(input)? {
-        Progress::Waiting | Progress::Refused => Ok(None),
-        Progress::Answer(answer) => Ok(Some(answer)),
-    })
 }

@@ -7,10 +7,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 use std::vec::Vec;
 
-use super::connect_error::{AddressError, ConnectError};
 use super::look_up::look_up;
 use super::schedule::{Schedule, Step};
 use super::transfer::passed;
+use crate::adapter::{AddressError, ConnectError};
 
 /// Connects to a host: a name, an IPv4 address, or an IPv6 address with or without brackets.
 pub(super) fn open_tcp(

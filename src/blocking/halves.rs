@@ -7,13 +7,13 @@ use std::time::{Duration, Instant};
 
 use super::chunks::Want;
 use super::clock::Clock;
-use super::ending::{Ending, Violation};
-use super::error::Error;
 use super::link::{Link, WritingSide};
 use super::receive_loop::{Protocol, ReceiveLoop};
 use super::stream::{Stream, TryClone};
 use super::transfer::{Flush, RETRY_AFTER, SharedProgress, Transfer, after, earlier};
-use super::websocket::{Opening, WebSocket};
+use super::violation::Violation;
+use super::websocket::WebSocket;
+use crate::adapter::{Ending, Error, Opening};
 use crate::buffers::Outbox;
 use crate::connection::{
     self, Abnormal, Chunk, ChunkEvent, Closed, Connection, Data, Event, Message, Prepared,

@@ -9,11 +9,10 @@ use std::net::Shutdown;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
 
-use super::ending::{Ending, leaving_code};
-use super::error::Error;
 use super::stream::Stream;
 use super::timeouts::Timeouts;
 use super::transfer::{Flush, Transfer, after, earlier, now, passed};
+use crate::adapter::{Ending, Error, leaving_code};
 use crate::connection::{self, Abnormal, Closed, ReadyState, Reply};
 use crate::error::UsageError;
 use crate::frame::OpCode;
@@ -108,7 +107,7 @@ impl<S, R> Link<S, R> {
 
     /// Returns how the connection has ended.
     pub(super) fn closed(&self) -> Option<Closed> {
-        lock(&self.mailbox).ending.as_ref().map(|ending| ending.closed.clone())
+        lock(&self.mailbox).ending.as_ref().map(|ending| ending.closed().clone())
     }
 
     /// Returns the reason why nothing can be sent instead of the error of sending, if the reader

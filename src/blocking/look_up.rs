@@ -1,15 +1,14 @@
 //! The addresses of a host.
 
 use std::io;
-use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
+use std::net::{SocketAddr, ToSocketAddrs};
 use std::string::ToString;
 use std::sync::{Condvar, Mutex, PoisonError, mpsc};
 use std::thread;
 use std::time::Instant;
 use std::vec::Vec;
 
-use super::connect_error::ConnectError;
-use crate::http::authority::without_brackets;
+use crate::adapter::{ConnectError, address_of};
 
 /// How many look-ups of this process go on at a time with a deadline. Each takes a thread, which
 /// can outlive the call that wanted it.
@@ -24,9 +23,8 @@ pub(super) fn look_up(
     port: u16,
     deadline: Option<Instant>,
 ) -> Result<Vec<SocketAddr>, ConnectError> {
-    let host = without_brackets(host);
-    if let Ok(address) = host.parse::<IpAddr>() {
-        return Ok([SocketAddr::new(address, port)].into());
+    if let Some(address) = address_of(host, port) {
+        return Ok([address].into());
     }
     let name = host.to_string();
     let resolve = move || {

@@ -118,13 +118,9 @@ mod ahead;
 mod chunks;
 mod clock;
 #[cfg(feature = "rand")]
-mod connect_error;
-#[cfg(feature = "rand")]
 mod connector;
 #[cfg(feature = "rand")]
 mod dial;
-mod ending;
-mod error;
 mod halves;
 mod hub;
 mod link;
@@ -143,20 +139,16 @@ mod timeouts;
 #[cfg(feature = "rustls")]
 mod tls;
 mod transfer;
+mod violation;
 mod websocket;
 
 pub use acceptor::{Acceptor, Pending, receive_request};
 #[cfg(feature = "rand")]
-pub use connect_error::{AddressError, ConnectError};
-#[cfg(feature = "rand")]
 pub use connector::{ClientSocket, Connector, connect};
-pub use error::{AcceptError, Error};
 pub use halves::{Reader, Writer};
 pub use hub::{Arrival, Hub, HubConfig, HubEvent, Peer, PeerError, SendError, Session};
 pub use maybe_tls::MaybeTls;
 pub use parts::Parts;
-#[cfg(feature = "rand")]
-pub use proxy::Proxy;
 #[cfg(feature = "rustls")]
 pub use rustls;
 pub use stream::{Shared, Stream, TryClone, Untimed};
@@ -164,5 +156,6 @@ pub use stream::{Shared, Stream, TryClone, Untimed};
 pub use tls::TlsStream;
 pub use websocket::WebSocket;
 
+pub use crate::adapter::{AcceptError, AddressError, ConnectError, Error, HttpProxy};
 #[doc(no_inline)]
 pub use crate::connection::{Abnormal, Closed, ReadyState};

@@ -3,11 +3,12 @@
 use core::fmt;
 use std::string::String;
 
-use super::ending::Ending;
 use super::receive_loop::ReceiveLoop;
 use super::stream::Stream;
 use super::transfer::Transfer;
-use super::websocket::{Opening, WebSocket};
+use super::websocket::WebSocket;
+use crate::adapter::Ending;
+use crate::adapter::Opening;
 use crate::buffers::{Inbox, Outbox};
 use crate::connection::{Abnormal, Chunk, Closed, Connection};
 use crate::role::Role;
@@ -64,7 +65,7 @@ impl<S: Stream, R: Role> WebSocket<S, R> {
     pub fn into_parts(self) -> Parts<S, R> {
         let subprotocol = self.subprotocol().map(String::from);
         let (receiving, _) = self.into_receive_loop();
-        let closed = receiving.reason().map(|ending| &ending.closed);
+        let closed = receiving.reason().map(Ending::closed);
         // The rest is not the peer's word, but the stream's or ours.
         let is_said = |closed: &&Closed| {
             matches!(closed, Closed::Clean(_) | Closed::Abnormal(Abnormal::Protocol(_)))
@@ -84,7 +85,7 @@ impl<S: Stream, R: Role> WebSocket<S, R> {
     pub fn from_parts(parts: Parts<S, R>) -> Self {
         let Parts { stream, connection, inbox, out, chunk, subprotocol, closed } = parts;
         let transfer = Transfer::with_output(stream, inbox, out);
-        let opening = subprotocol.map_or(Opening::Plain, Opening::Subprotocol);
+        let opening = subprotocol.map_or(Opening::Plain, |name| Opening::Subprotocol(name.into()));
         let mut ws = Self::from_handshake(transfer, connection, opening);
         if let Some(chunk) = chunk {
             ws.chunks().push(chunk);

@@ -1,180 +1,39 @@
 //! The way through an HTTP proxy.
 
-use core::fmt;
-use std::boxed::Box;
+use std::mem;
 use std::net::TcpStream;
-use std::string::String;
-use std::sync::Arc;
 use std::time::Instant;
 
-use super::connect_error::ConnectError;
 use super::connector::{Progress, exchange};
 use super::dial::open_tcp;
-use super::transfer::{Transfer, passed};
+use super::transfer::Transfer;
+use crate::adapter::{ConnectError, HttpProxy, Tunnel, TunnelAnswer};
 use crate::buffers::{Inbox, Outbox};
-use crate::handshake::{
-    FieldValue, HeadLimits, ProxyAnswer, ProxyHandshake, ProxyRequest, Refusal,
-};
 use crate::uri::Uri;
 
-/// How many times a proxy's demand for credentials is answered. Schemes with a handshake of their
-/// own, such as NTLM, need two.
-const ANSWERS_MAX: u8 = 3;
-
-/// Returns the credentials for a demand, and the target of the CONNECT.
-type Authorize = dyn Fn(&Refusal, &str) -> Option<String> + Send + Sync;
-
-/// An HTTP proxy between a client and its server.
-///
-/// ```
-/// use hybi::blocking::{Connector, Proxy};
-///
-/// let proxy = Proxy::http("proxy.example.com", 3128)
-///     .credentials("user", "secret")
-///     .field("User-Agent", "example/1.0");
-/// let connector = Connector::new().proxy(proxy);
-/// assert!(!format!("{connector:?}").contains("secret"));
-/// ```
-#[derive(Clone)]
-#[must_use]
-pub struct Proxy {
-    host: String,
-    port: u16,
-    /// All of the request but its target.
-    request: ProxyRequest<'static>,
-    authorize: Option<Arc<Authorize>>,
-}
-
-impl Proxy {
-    /// Creates an HTTP proxy, which is asked for a tunnel with `CONNECT` (RFC 6455 §4.1). Its host
-    /// is a name, an IPv4 address, or an IPv6 address with or without brackets.
-    pub fn http(host: impl Into<String>, port: u16) -> Self {
-        Self { host: host.into(), port, request: ProxyRequest::new("", 0), authorize: None }
-    }
-
-    /// Sets a user name and a password, which are sent with the first request (RFC 7617).
-    pub fn credentials(mut self, user: impl Into<String>, password: impl Into<String>) -> Self {
-        self.request = self.request.credentials(user.into(), password.into());
-        self
-    }
-
-    /// Sets a function that answers the proxy's demands for credentials, by any scheme (RFC 9110
-    /// §11.7).
-    ///
-    /// It is called with a 407, whose fields have the challenges, and with the target of the
-    /// request, such as `example.com:443`. It returns the value of `Proxy-Authorization` for the
-    /// next try, or `None` to give up: then the 407 is the error. The next try goes over the same
-    /// stream if the 407 leaves it usable (RFC 9112 §9.3), otherwise over a new one. There are at
-    /// most three further tries, all within the time-out of the connector.
-    ///
-    /// ```
-    /// use hybi::blocking::Proxy;
-    ///
-    /// let proxy = Proxy::http("proxy.example.com", 3128).authorize(|refusal, _target| {
-    ///     let mut challenges =
-    ///         refusal.response().fields().filter(|(name, _)| {
-    ///             name.eq_ignore_ascii_case("Proxy-Authenticate")
-    ///         });
-    ///     let bearer = challenges.any(|(_, value)| value.starts_with(b"Bearer"));
-    ///     let token = std::env::var("PROXY_TOKEN").ok()?; // without one, the 407 is the error
-    ///     bearer.then(|| format!("Bearer {token}"))
-    /// });
-    /// ```
-    pub fn authorize(
-        mut self,
-        authorize: impl Fn(&Refusal, &str) -> Option<String> + Send + Sync + 'static,
-    ) -> Self {
-        self.authorize = Some(Arc::new(authorize));
-        self
-    }
-
-    /// Adds a field to the request, such as `User-Agent`.
-    pub fn field(mut self, name: impl Into<String>, value: impl Into<FieldValue<'static>>) -> Self {
-        self.request = self.request.field(name.into(), value);
-        self
-    }
-
-    /// Sets the limits for the head of the proxy's response.
-    pub fn head_limits(mut self, limits: HeadLimits) -> Self {
-        self.request = self.request.head_limits(limits);
-        self
-    }
-
-    /// Sets how much is read of the body of a refusal, in bytes. Default: 64 KiB. With zero, or if
-    /// the body is longer, a second try needs a new stream.
-    pub fn refusal_bytes_max(mut self, bytes: u32) -> Self {
-        self.request = self.request.refusal_bytes_max(bytes);
-        self
-    }
-
-    /// Opens a tunnel to the host of the URI.
-    pub(super) fn open(
-        &self,
-        uri: &Uri,
-        deadline: Option<Instant>,
-    ) -> Result<Transfer<TcpStream>, ConnectError> {
-        let mut request = self.request.clone().with_target(uri.host(), uri.port());
-        let mut kept = None;
-        let mut answers = 0_u8;
-        loop {
-            let mut out = Outbox::new();
-            let handshake = ProxyHandshake::new(&request, &mut out)?; // before anything is opened
-            let is_kept = kept.is_some();
-            let mut transfer = match kept.take() {
-                Some(transfer) => transfer,
-                None => Transfer::new(open_tcp(&self.host, self.port, deadline)?, Inbox::new()),
-            };
-            *transfer.out() = out;
-            let refusal = match ask(&mut transfer, handshake, deadline) {
-                Ok(None) => return Ok(transfer),
-                Ok(Some(refusal)) => refusal,
-                // The proxy has closed what we took for usable (RFC 9112 §9.3.1).
-                Err(ConnectError::Io(_)) if is_kept => continue,
-                Err(error) => return Err(error),
-            };
-            let may_try_again = answers < ANSWERS_MAX && !passed(deadline);
-            let authorization = match &self.authorize {
-                Some(authorize) if refusal.response().status() == 407 && may_try_again => {
-                    authorize(&refusal, &request.target())
-                }
-                _ => None,
-            };
-            let Some(authorization) = authorization else {
-                return Err(ConnectError::ProxyRefused(Box::new(refusal)));
-            };
-            request = request.authorization(authorization);
-            answers = answers.saturating_add(1);
-            // RFC 9112 §9.2: bytes after the refusal answer no request of ours.
-            let is_usable = refusal.keeps_connection() && transfer.buffers().0.is_empty();
-            kept = is_usable.then_some(transfer);
-        }
-    }
-}
-
-/// Asks for the tunnel. Returns the refusal, if the proxy refuses.
-fn ask(
-    transfer: &mut Transfer<TcpStream>,
-    mut handshake: ProxyHandshake,
+/// Opens a tunnel to the host of the URI.
+pub(super) fn open_tunnel(
+    proxy: &HttpProxy,
+    uri: &Uri,
     deadline: Option<Instant>,
-) -> Result<Option<Refusal>, ConnectError> {
-    let answer = exchange(transfer, deadline, |input| {
-        Ok(match handshake.receive(input)? {
-            None if handshake.is_refused() => Progress::Refused,
-            None => Progress::Waiting,
-            Some(ProxyAnswer::Open(_)) => Progress::Answer(None),
-            Some(ProxyAnswer::Refused(refusal)) => Progress::Answer(Some(refusal)),
-        })
-    });
-    // A refusal takes precedence over the failure to read its body to the end.
-    answer.or_else(|error| handshake.end_of_input().map(Some).ok_or(error))
-}
-
-/// Prints where the proxy is: the rest may be credentials.
-impl fmt::Debug for Proxy {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Proxy")
-            .field("host", &self.host)
-            .field("port", &self.port)
-            .finish_non_exhaustive()
+) -> Result<Transfer<TcpStream>, ConnectError> {
+    let mut out = Outbox::new();
+    let mut tunnel = Tunnel::new(proxy, uri.host(), uri.port(), &mut out)?; // before it connects
+    loop {
+        let stream = open_tcp(proxy.host(), proxy.port(), deadline)?;
+        let mut transfer = Transfer::with_output(stream, Inbox::new(), mem::take(&mut out));
+        let answer = exchange(&mut transfer, deadline, |input, out| {
+            Ok(match tunnel.receive(input, out)? {
+                None if tunnel.is_refused() => Progress::Refused,
+                None => Progress::Waiting,
+                Some(answer) => Progress::Answer(answer),
+            })
+        });
+        // A refusal takes precedence over the failure to read its body to the end.
+        let answer = answer.or_else(|error| tunnel.end_of_input(transfer.out())?.ok_or(error));
+        match answer? {
+            TunnelAnswer::Open => return Ok(transfer),
+            TunnelAnswer::Reconnect => out = mem::take(transfer.out()),
+        }
     }
 }

@@ -10,11 +10,11 @@ use std::time::{Duration, Instant};
 use super::ahead::Ahead;
 use super::chunks::Chunks;
 use super::clock::Clock;
-use super::ending::{Ending, Violation};
-use super::error::Error;
 use super::received::{Received, Taken};
 use super::stream::Stream;
 use super::transfer::{Fill, Flush, LINGER, Transfer, after, earlier, now, passed};
+use super::violation::Violation;
+use crate::adapter::{Ending, Error};
 use crate::buffers::Outbox;
 use crate::connection::{Abnormal, ChunkEvent, Closed, Event, Transport};
 use crate::frame::CloseReason;
@@ -192,7 +192,7 @@ impl<S, P> ReceiveLoop<S, P> {
     }
 
     pub(super) fn closed(&self) -> Option<&Closed> {
-        self.ending.as_ref().map(|ending| &ending.closed)
+        self.ending.as_ref().map(Ending::closed)
     }
 
     /// Returns how the connection has ended, or will end, as the peer has said its last word.

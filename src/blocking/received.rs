@@ -1,7 +1,7 @@
 //! What a call that receives can return.
 
-use super::ending::Violation;
 use super::receive_loop::Protocol;
+use super::violation::Violation;
 use crate::buffers::Outbox;
 use crate::connection::{Chunk, ChunkData, ChunkEvent, Event, Message};
 use crate::input::Input;

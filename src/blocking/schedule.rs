@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use std::vec::Vec;
 
 use super::transfer::earlier;
+use crate::adapter::interleave;
 
 /// How long an attempt goes on alone: RFC 8305 §5, Connection Attempt Delay.
 const DELAY: Duration = Duration::from_millis(250);
@@ -45,7 +46,7 @@ pub(super) enum Step {
 impl Schedule {
     /// Starts with all addresses of a host, in the order in which the resolver prefers them.
     pub(super) fn new(addresses: Vec<SocketAddr>, deadline: Option<Instant>) -> Self {
-        Self { waiting: alternate(addresses), running: Vec::new(), next_at: None, deadline }
+        Self { waiting: interleave(addresses).into(), running: Vec::new(), next_at: None, deadline }
     }
 
     /// Returns what to do. An attempt that is to begin counts as running from then on.
@@ -94,25 +95,6 @@ impl Schedule {
     }
 }
 
-/// Lets the address families alternate, so that one that leads nowhere delays the other only once
-/// (RFC 8305 §4). The first address stays the first: the resolver knows what this machine prefers
-/// (RFC 6724), which is IPv6 if it has a route for it. Drops repeats.
-fn alternate(addresses: Vec<SocketAddr>) -> VecDeque<SocketAddr> {
-    let first_is_ipv6 = addresses.first().is_some_and(SocketAddr::is_ipv6);
-    let (preferred, others): (Vec<_>, Vec<_>) =
-        addresses.into_iter().partition(|address| address.is_ipv6() == first_is_ipv6);
-    let (mut preferred, mut others) = (preferred.into_iter(), others.into_iter());
-    let mut order = VecDeque::new();
-    while let pair @ ([Some(_), _] | [_, Some(_)]) = [preferred.next(), others.next()] {
-        for address in pair.into_iter().flatten() {
-            if !order.contains(&address) {
-                order.push_back(address);
-            }
-        }
-    }
-    order
-}
-
 #[cfg(test)]
 mod tests {
     use std::vec;
@@ -145,20 +127,6 @@ mod tests {
     /// What to do at each moment, in milliseconds, if no attempt ends.
     fn steps(schedule: &mut Schedule, start: Instant, moments: &[u64]) -> Vec<Step> {
         moments.iter().map(|&at| schedule.step(start + ms(at))).collect()
-    }
-
-    /// RFC 8305 §4.
-    #[test]
-    fn families_alternate_and_the_first_address_stays_first() {
-        for (given, want) in [
-            (&["6.1", "6.2", "6.3", "4.1", "4.2"][..], &["6.1", "4.1", "6.2", "4.2", "6.3"][..]),
-            (&["4.1", "4.2", "6.1"], &["4.1", "6.1", "4.2"]),
-            (&["6.1", "4.1", "6.1", "4.1"], &["6.1", "4.1"]),
-            (&["4.1", "4.2"], &["4.1", "4.2"]),
-            (&[], &[]),
-        ] {
-            assert_eq!(alternate(addresses(given)), addresses(want), "{given:?}");
-        }
     }
 
     /// RFC 8305 §5: 250 ms after the one before.

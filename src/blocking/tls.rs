@@ -8,20 +8,17 @@
 use core::fmt;
 use std::io::{self, IoSlice, Read, Write};
 use std::net::Shutdown;
-use std::string::String;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, TryLockError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
 use std::vec;
 use std::vec::Vec;
 
-use rustls::crypto::ring;
-use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, ClientConnection, Connection, ServerConfig, ServerConnection};
-use rustls_platform_verifier::BuilderVerifierExt;
 
 use super::stream::{Stream, TryClone};
 use super::timeouts::{Direction, Timeouts};
 use super::transfer::{after, passed};
+use crate::adapter::tls::{self, HTTP1, is_for_http1};
 use crate::uri::Uri;
 
 /// How much is read of the stream below at once. Into the stack: a page, or as much as a record may
@@ -158,14 +155,7 @@ impl<S: Stream> TlsStream<S> {
         config: impl Into<Option<Arc<ClientConfig>>>,
         uri: &Uri,
     ) -> io::Result<Self> {
-        let config = match config.into() {
-            Some(config) => client_for_http1(config),
-            None => platform().map_err(io::Error::other)?,
-        };
-        let host = uri.host();
-        let unbracketed = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
-        let name = ServerName::try_from(String::from(unbracketed.unwrap_or(host)))
-            .map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
+        let (config, name) = tls::client(config.into(), uri)?;
         let tls = ClientConnection::new(config, name).map_err(io::Error::other)?;
         Ok(Self::new(stream, tls.into()))
     }
@@ -574,35 +564,6 @@ impl<S: fmt::Debug> fmt::Debug for TlsStream<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TlsStream").field("stream", &self.below.stream).finish_non_exhaustive()
     }
-}
-
-const HTTP1: &[u8] = b"http/1.1";
-
-/// Returns a configuration that asks for HTTP/1.1 only: an upgrade over HTTP/2 would fail.
-pub(super) fn client_for_http1(mut config: Arc<ClientConfig>) -> Arc<ClientConfig> {
-    if !is_for_http1(&config.alpn_protocols) {
-        Arc::make_mut(&mut config).alpn_protocols = vec![HTTP1.to_vec()];
-    }
-    config
-}
-
-fn is_for_http1(alpn_protocols: &[Vec<u8>]) -> bool {
-    alpn_protocols.iter().all(|protocol| protocol == HTTP1)
-}
-
-/// Returns the configuration that trusts what the platform trusts. Loading its certificates takes
-/// a while, so that is done once.
-fn platform() -> Result<Arc<ClientConfig>, rustls::Error> {
-    static PLATFORM: OnceLock<Arc<ClientConfig>> = OnceLock::new();
-    if let Some(config) = PLATFORM.get() {
-        return Ok(Arc::clone(config));
-    }
-    let mut config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
-        .with_safe_default_protocol_versions()?
-        .with_platform_verifier()?
-        .with_no_client_auth();
-    config.alpn_protocols = vec![HTTP1.to_vec()];
-    Ok(Arc::clone(PLATFORM.get_or_init(|| Arc::new(config))))
 }
 
 fn invalid(failure: &rustls::Error) -> io::Error {

@@ -6,9 +6,9 @@ use std::net::Shutdown;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::error::{Error, IoFailure};
 use super::stream::Stream;
 use super::timeouts::{Direction, Timeouts};
+use crate::adapter::{Error, IoFailure};
 use crate::buffers::{Inbox, Outbox, Progress};
 use crate::error::UsageError;
 use crate::input::Input;

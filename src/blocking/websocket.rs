@@ -2,17 +2,16 @@
 
 use core::fmt;
 use std::io;
-use std::string::String;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use super::chunks::{Chunks, Want};
 use super::clock::Clock;
-use super::ending::{Ending, Violation, leaving_code};
-use super::error::Error;
 use super::receive_loop::{Protocol, ReceiveLoop, TICK};
 use super::stream::Stream;
 use super::transfer::{Flush, Transfer, after, passed};
+use super::violation::Violation;
+use crate::adapter::{Ending, Error, Opening, leaving_code};
 use crate::buffers::{Inbox, Outbox};
 use crate::connection::{
     Abnormal, Chunk, ChunkEvent, Closed, Connection, Data, Event, Message, Prepared, ReadyState,
@@ -43,37 +42,6 @@ use crate::role::{Client, Role};
 pub struct WebSocket<S, R> {
     receiving: ReceiveLoop<S, Connection<R>>,
     opening: Opening,
-}
-
-/// What is kept of the opening handshake.
-pub(super) enum Opening {
-    /// Nothing was agreed on, or somebody else did the handshake.
-    Plain,
-    /// The subprotocol that we chose as the server.
-    Subprotocol(String),
-    /// The server's response.
-    #[cfg_attr(
-        not(feature = "rand"),
-        expect(dead_code, reason = "connecting needs random numbers")
-    )]
-    Response(Response<'static>),
-}
-
-impl Opening {
-    pub(super) fn subprotocol(&self) -> Option<&str> {
-        match self {
-            Self::Plain => None,
-            Self::Subprotocol(subprotocol) => Some(subprotocol),
-            Self::Response(response) => response.subprotocol(),
-        }
-    }
-
-    pub(super) fn response(&self) -> Option<&Response<'static>> {
-        match self {
-            Self::Response(response) => Some(response),
-            Self::Plain | Self::Subprotocol(_) => None,
-        }
-    }
 }
 
 impl<S: Stream, R: Role> WebSocket<S, R> {

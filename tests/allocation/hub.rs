@@ -25,6 +25,9 @@ impl Hook for Noting {
 }
 
 /// The thread of a session allocates all that the session holds, and what the thread takes besides.
+///
+/// If the session finds the hub's writer at work, that frees the message, and this thread's count
+/// stays too large. So a second and a third session may show that they hold little.
 #[test]
 fn an_idle_session_of_a_hub_holds_little_whatever_it_has_done() {
     let held = Arc::new(AtomicIsize::new(isize::MAX));
@@ -34,6 +37,18 @@ fn an_idle_session_of_a_hub_holds_little_whatever_it_has_done() {
     });
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let uri = format!("ws://{}/", listener.local_addr().unwrap());
+    let held_after = |len| {
+        let mut client = blocking::connect(&uri).unwrap();
+        // The session reads the second message when it has done everything about the first.
+        for payload in [vec![7; len], vec![7; 16]] {
+            client.send(&payload[..]).unwrap();
+            assert_eq!(client.receive().unwrap().unwrap(), payload.into());
+        }
+        let held = held.load(Ordering::SeqCst);
+        client.terminate(Duration::from_secs(60));
+        held
+    };
+    let mut least = Vec::new();
     thread::scope(|scope| {
         let serving = scope.spawn(|| {
             hub.serve(listener, |arrival| {
@@ -45,17 +60,13 @@ fn an_idle_session_of_a_hub_holds_little_whatever_it_has_done() {
             })
         });
         for len in [16, 1 << 10, (4 << 10) - 8, 16 << 10, 1 << 20] {
-            let mut client = blocking::connect(&uri).unwrap();
-            // The session reads the second message when it has done everything about the first.
-            for payload in [vec![7; len], vec![7; 16]] {
-                client.send(&payload[..]).unwrap();
-                assert_eq!(client.receive().unwrap().unwrap(), payload.into());
-            }
-            let held = held.load(Ordering::SeqCst);
-            assert!(held <= IDLE_BYTES_MAX, "{held} bytes after a message of {len}");
-            client.terminate(Duration::from_secs(60));
+            let held = (0..3).map(|_| held_after(len)).min().unwrap();
+            least.push((len, held));
         }
         hub.terminate(Duration::ZERO);
         serving.join().unwrap().unwrap();
     });
+    for (len, held) in least {
+        assert!(held <= IDLE_BYTES_MAX, "{held} bytes after a message of {len}");
+    }
 }

@@ -9,7 +9,7 @@ use std::thread;
 use std::time::Duration;
 
 use hybi::Uri;
-use hybi::blocking::{self, AcceptError, ConnectError, Connector, Hub, HubConfig, Proxy};
+use hybi::blocking::{self, AcceptError, ConnectError, Connector, HttpProxy, Hub, HubConfig};
 use hybi::frame::OpCode;
 use hybi::handshake::{Acceptance, ClientRequest, Rejection, RequestError};
 
@@ -47,7 +47,7 @@ fn connect_nothing_is_forwarded_before_a_2xx() {
             String::from_utf8(seen).unwrap()
         });
         let uri = Uri::parse("ws://server.invalid/").unwrap();
-        let connector = Connector::new().proxy(Proxy::http("127.0.0.1", port));
+        let connector = Connector::new().proxy(HttpProxy::new("127.0.0.1", port));
         let result = connector.connect(&ClientRequest::new(&uri));
         assert!(
             matches!(
@@ -86,7 +86,7 @@ fn connect_after_a_407_comes_nothing_but_another_connect() {
             (seen, rest)
         });
         let uri = Uri::parse("ws://server.invalid/").unwrap();
-        let through = Proxy::http("127.0.0.1", port).authorize(|_, _| Some("Test x".into()));
+        let through = HttpProxy::new("127.0.0.1", port).authorize(|_, _| Some("Test x".into()));
         match Connector::new().proxy(through).connect(&ClientRequest::new(&uri)) {
             Err(ConnectError::ProxyRefused(refusal)) => {
                 assert_eq!(refusal.response().status(), 403);

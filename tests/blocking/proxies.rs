@@ -7,7 +7,7 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use hybi::Uri;
-use hybi::blocking::{ConnectError, Connector, Proxy};
+use hybi::blocking::{ConnectError, Connector, HttpProxy};
 use hybi::handshake::{ClientRequest, HandshakeUsageError};
 
 use crate::handshake::{listen, read_head, serve_hello, server_of};
@@ -24,7 +24,7 @@ fn a_tunnel_leads_through_a_proxy() {
     });
     let uri = Uri::parse("ws://server.invalid/").unwrap();
     let connector =
-        Connector::new().proxy(Proxy::http("127.0.0.1", port).credentials("me", "secret"));
+        Connector::new().proxy(HttpProxy::new("127.0.0.1", port).credentials("me", "secret"));
     let mut ws = connector.connect(&ClientRequest::new(&uri)).unwrap();
     assert_eq!(ws.receive().unwrap(), text("hello"));
     assert!(ws.terminate(Duration::from_secs(60)).was_clean());
@@ -40,7 +40,7 @@ fn an_address_of_a_proxy_may_have_its_brackets() {
     drop(listener); // nobody listens there now, on a machine with IPv6 or without
     let uri = Uri::parse("wss://[2001:db8::1]/").unwrap();
     for host in ["::1", "[::1]", "[0:0:0:0:0:0:0:1]"] {
-        match Connector::new().proxy(Proxy::http(host, port)).connect_tcp(&uri) {
+        match Connector::new().proxy(HttpProxy::new(host, port)).connect_tcp(&uri) {
             Err(ConnectError::Connect(failures)) => {
                 let tried: Vec<_> = failures.iter().map(|failed| failed.address).collect();
                 assert_eq!(tried, [format!("[::1]:{port}").parse().unwrap()], "{host}");
@@ -54,7 +54,8 @@ fn an_address_of_a_proxy_may_have_its_brackets() {
 fn a_tunnel_can_be_had_for_tls() {
     let (port, proxy) = server_of(|_| b"HTTP/1.1 200 OK\r\n\r\n".to_vec());
     let uri = Uri::parse("wss://server.invalid/").unwrap();
-    let stream = Connector::new().proxy(Proxy::http("127.0.0.1", port)).connect_tcp(&uri).unwrap();
+    let stream =
+        Connector::new().proxy(HttpProxy::new("127.0.0.1", port)).connect_tcp(&uri).unwrap();
     assert_eq!((stream.read_timeout().unwrap(), stream.write_timeout().unwrap()), (None, None));
     drop(stream);
     assert!(proxy.join().unwrap().starts_with("CONNECT server.invalid:443 HTTP/1.1\r\n"));
@@ -66,7 +67,7 @@ fn a_tunnel_can_be_had_for_tls() {
 fn bytes_that_come_with_the_tunnel_are_not_lost() {
     const EARLY: &str = "HTTP/1.1 200 OK\r\n\r\nHTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n";
     let (port, proxy) = server_of(|_| EARLY.into());
-    let connector = Connector::new().proxy(Proxy::http("127.0.0.1", port));
+    let connector = Connector::new().proxy(HttpProxy::new("127.0.0.1", port));
     let uri = Uri::parse("wss://server.invalid/").unwrap();
     match connector.connect_tcp(&uri) {
         Err(ConnectError::Io(error)) => assert_eq!(error.kind(), ErrorKind::InvalidData),
@@ -75,7 +76,7 @@ fn bytes_that_come_with_the_tunnel_are_not_lost() {
     proxy.join().unwrap();
     // Without TLS they are the server's answer (RFC 9110 §9.3.6).
     let (port, proxy) = server_of(|_| EARLY.into());
-    let connector = Connector::new().proxy(Proxy::http("127.0.0.1", port));
+    let connector = Connector::new().proxy(HttpProxy::new("127.0.0.1", port));
     let uri = Uri::parse("ws://server.invalid/").unwrap();
     match connector.connect(&ClientRequest::new(&uri)) {
         Err(ConnectError::Refused(refusal)) => assert_eq!(refusal.to_string(), "503 Busy"),
@@ -89,7 +90,9 @@ fn a_proxy_may_refuse() {
     let (port, proxy) =
         server_of(|_| b"HTTP/1.1 407 Who are you\r\nContent-Length: 0\r\n\r\n".to_vec());
     let uri = Uri::parse("ws://server.invalid/").unwrap();
-    match Connector::new().proxy(Proxy::http("127.0.0.1", port)).connect(&ClientRequest::new(&uri))
+    match Connector::new()
+        .proxy(HttpProxy::new("127.0.0.1", port))
+        .connect(&ClientRequest::new(&uri))
     {
         Err(ConnectError::ProxyRefused(refusal)) => {
             assert_eq!(refusal.to_string(), "407 Who are you")
@@ -150,7 +153,7 @@ fn try_read_head(stream: &mut TcpStream) -> Option<String> {
 #[track_caller]
 fn connect_through(port: u16) {
     let tries = Mutex::new(0);
-    let proxy = Proxy::http("127.0.0.1", port).field("User-Agent", "test/1").authorize(
+    let proxy = HttpProxy::new("127.0.0.1", port).field("User-Agent", "test/1").authorize(
         move |refusal, target| {
             assert_eq!(target, "server.invalid:80");
             let challenge = refusal.response().field("proxy-authenticate");
@@ -258,7 +261,7 @@ fn a_proxy_that_always_demands_is_given_up() {
     let uri = Uri::parse("ws://server.invalid/").unwrap();
     let calls = Arc::new(Mutex::new(0));
     let counted = Arc::clone(&calls);
-    let through = Proxy::http("127.0.0.1", port).authorize(move |_, _| {
+    let through = HttpProxy::new("127.0.0.1", port).authorize(move |_, _| {
         *counted.lock().unwrap() += 1;
         Some("Test x".into())
     });
@@ -277,7 +280,7 @@ fn without_an_answer_a_407_is_the_error() {
         let uri = Uri::parse("ws://server.invalid/").unwrap();
         let called = Arc::new(Mutex::new(0));
         let counted = Arc::clone(&called);
-        let through = Proxy::http("127.0.0.1", port).authorize(move |_, _| {
+        let through = HttpProxy::new("127.0.0.1", port).authorize(move |_, _| {
             *counted.lock().unwrap() += 1;
             None
         });
@@ -293,7 +296,7 @@ fn credentials_that_break_out_of_their_line_are_refused() {
     let (port, proxy) = server_of(|_| DEMAND.into());
     let uri = Uri::parse("ws://server.invalid/").unwrap();
     let through =
-        Proxy::http("127.0.0.1", port).authorize(|_, _| Some("Test x\r\nHost: other".into()));
+        HttpProxy::new("127.0.0.1", port).authorize(|_, _| Some("Test x\r\nHost: other".into()));
     let result = Connector::new().proxy(through).connect_tcp(&uri);
     assert!(
         matches!(result, Err(ConnectError::Usage(HandshakeUsageError::FieldValue))),
@@ -312,7 +315,7 @@ fn a_field_that_cannot_be_sent_opens_nothing() {
         ("a", "x\r\n", HandshakeUsageError::FieldValue),
         ("Host", "x", HandshakeUsageError::FieldReserved),
     ] {
-        let through = Proxy::http("127.0.0.1", port).field(name, value);
+        let through = HttpProxy::new("127.0.0.1", port).field(name, value);
         match Connector::new().proxy(through).connect_tcp(&uri) {
             Err(ConnectError::Usage(error)) => assert_eq!(error, want),
             other => panic!("{other:?}"),

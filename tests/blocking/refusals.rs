@@ -7,7 +7,7 @@ use std::thread;
 use std::time::Duration;
 
 use hybi::Uri;
-use hybi::blocking::{ConnectError, Connector, Proxy, Stream};
+use hybi::blocking::{ConnectError, Connector, HttpProxy, Stream};
 use hybi::handshake::{ClientRequest, Refusal};
 
 use crate::handshake::{listen, read_head};
@@ -254,7 +254,7 @@ fn the_body_of_a_proxys_refusal_is_read_too() {
             }
         });
         let uri = Uri::parse("ws://server.invalid/").unwrap();
-        let connector = Connector::new().proxy(Proxy::http("127.0.0.1", port));
+        let connector = Connector::new().proxy(HttpProxy::new("127.0.0.1", port));
         match connector.connect_tcp(&uri) {
             Err(ConnectError::ProxyRefused(refusal)) => {
                 assert_eq!(refusal.body(), body.as_bytes());

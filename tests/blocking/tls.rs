@@ -15,7 +15,7 @@ use hybi::blocking::rustls::{
 };
 use hybi::blocking::{
     self, Abnormal, AcceptError, Acceptor, ClientSocket, Closed, ConnectError, Connector, Error,
-    Hub, HubConfig, HubEvent, MaybeTls, Parts, Proxy, Shared, Stream, TlsStream, TryClone,
+    HttpProxy, Hub, HubConfig, HubEvent, MaybeTls, Parts, Shared, Stream, TlsStream, TryClone,
     WebSocket,
 };
 use hybi::frame::OpCode;
@@ -252,7 +252,7 @@ fn tls_goes_through_a_proxy() {
         echo(&mut ws);
         head
     });
-    let connector = Connector::new().tls(client).proxy(Proxy::http("127.0.0.1", port));
+    let connector = Connector::new().tls(client).proxy(HttpProxy::new("127.0.0.1", port));
     let uri = Uri::parse("wss://localhost/").unwrap();
     let mut ws = connector.connect(&ClientRequest::new(&uri)).unwrap();
     ws.send("Hello").unwrap();

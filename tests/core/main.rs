@@ -4,6 +4,7 @@
 #[allow(dead_code, unreachable_pub, reason = "a crate of its own elsewhere")]
 mod bodies;
 
+mod adapter;
 mod backlog;
 mod buffers;
 mod chunks;

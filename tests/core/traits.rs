@@ -9,7 +9,7 @@ use std::fs;
 use std::hash::Hash;
 use std::path::Path;
 
-use hybi::{blocking, connection, extension, frame, handshake, keepalive, uri};
+use hybi::{adapter, blocking, connection, extension, frame, handshake, keepalive, uri};
 
 /// Notes a type, and checks that it has the traits that each public type must have.
 fn note<T: Send + Sync + Unpin + Debug>(seen: &mut BTreeSet<String>) {
@@ -156,15 +156,19 @@ fn every_public_type_can_be_sent_shared_and_printed() {
     note::<blocking::Untimed<Socket>>(all);
     note::<blocking::WebSocket<Socket, Client>>(all);
     note::<blocking::Writer<Socket, Client>>(all);
-    note::<blocking::AcceptError>(all); // holds an `io::Error`, which cannot be compared
-    note::<blocking::Error>(all); // so does this
     #[cfg(feature = "rand")]
-    {
-        note::<blocking::AddressError>(all); // and these
-        note::<blocking::ConnectError>(all);
-        note::<blocking::Connector>(all);
-        note::<blocking::Proxy>(all);
-    }
+    note::<blocking::Connector>(all);
+
+    note::<adapter::AcceptError>(all); // holds an `io::Error`, which cannot be compared
+    note::<adapter::AddressError>(all); // and so do these
+    note::<adapter::ConnectError>(all);
+    note::<adapter::Error>(all);
+    note::<adapter::Ending>(all);
+    note::<adapter::HttpProxy>(all);
+    note::<adapter::IoFailure>(all);
+    note::<adapter::Opening>(all);
+    note::<adapter::Tunnel<'_>>(all);
+    note_data::<adapter::TunnelAnswer>(all);
 
     let mut named = BTreeSet::new();
     public_types(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut named);
@@ -173,7 +177,7 @@ fn every_public_type_can_be_sent_shared_and_printed() {
         absent.extend(["Agreed", "Compression", "DeflateConfig", "NegotiationError"]);
     }
     if cfg!(not(feature = "rand")) {
-        absent.extend(["AddressError", "ConnectError", "Connector", "Proxy"]);
+        absent.insert("Connector");
     }
     if cfg!(not(feature = "rustls")) {
         absent.insert("TlsStream");

@@ -21,6 +21,7 @@ mod refusals;
 mod replay;
 mod server;
 mod tolerance;
+mod tunnel;
 mod uris;
 mod values;
 

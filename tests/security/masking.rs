@@ -154,7 +154,7 @@ fn class_11_keys_and_passwords_stay_out_of_debug_output() {
     #[cfg(feature = "rand")]
     {
         let connector = hybi::blocking::Connector::new()
-            .proxy(hybi::blocking::Proxy::http("a", 80).credentials("user", "hunter2"));
+            .proxy(hybi::blocking::HttpProxy::new("a", 80).credentials("user", "hunter2"));
         assert!(!is_in(format!("{connector:?}")), "{connector:?}");
     }
 }

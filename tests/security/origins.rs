@@ -240,7 +240,7 @@ fn class_17_the_same_origin_of_a_foreign_name_is_what_a_list_refuses() {
 #[cfg(all(feature = "rand", not(feature = "rustls")))]
 #[test]
 fn class_18_a_secure_uri_is_never_spoken_to_in_the_clear() {
-    use hybi::blocking::{ConnectError, Connector, Proxy, connect};
+    use hybi::blocking::{ConnectError, Connector, HttpProxy, connect};
     use std::net::TcpListener;
 
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -251,7 +251,7 @@ fn class_18_a_secure_uri_is_never_spoken_to_in_the_clear() {
     assert!(matches!(connect(&uri.to_string()), Err(ConnectError::NeedsTls)));
     // Through a proxy, either: it is not even asked.
     let error = Connector::new()
-        .proxy(Proxy::http("127.0.0.1", port))
+        .proxy(HttpProxy::new("127.0.0.1", port))
         .connect(&ClientRequest::new(&uri))
         .unwrap_err();
     assert!(matches!(error, ConnectError::NeedsTls));

@@ -5,16 +5,16 @@ use std::io;
 use std::time::Duration;
 
 use hybi::Server;
+use hybi::adapter::{AcceptError, Opening};
 use hybi::connection::ReadyState;
 use hybi::handshake::{
-    Acceptance, HandshakeUsageError, HeadLimits, Rejection, Request, RequestError, ServerHandshake,
+    Acceptance, HandshakeUsageError, HeadLimits, Rejection, Request, ServerHandshake,
     ServerHandshakeError,
 };
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::Instant;
 
 use crate::exchange::{Exchange, after, until};
-use crate::opening::Opening;
 use crate::websocket::WebSocket;
 
 /// Waits for a request on a stream that a listener has accepted, for 10 s at most. [`Acceptor`] has
@@ -228,70 +228,5 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Pending<S> {
 impl<S> fmt::Debug for Pending<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Pending").field("request", &self.request).finish_non_exhaustive()
-    }
-}
-
-/// Why a request did not become a connection.
-///
-/// It concerns one stream only: a server goes on with the next.
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum AcceptError {
-    /// The request broke a rule, or its origin is not allowed. It has been answered with the right
-    /// status, as far as possible.
-    Request(RequestError),
-    /// The caller made a mistake. The client has received a 500.
-    Usage(HandshakeUsageError),
-    /// The client took too long.
-    TimedOut,
-    /// The stream failed, or ended (`UnexpectedEof`).
-    Io(io::Error),
-}
-
-impl AcceptError {
-    /// Returns a code for logs, metrics and other languages, such as `"accept-timed-out"`. It is as
-    /// stable as [`ProtocolError::name`](hybi::ProtocolError::name). For an error that it holds,
-    /// that is the error's own name.
-    #[must_use]
-    pub const fn name(&self) -> &'static str {
-        match self {
-            Self::Request(error) => error.name(),
-            Self::Usage(error) => error.name(),
-            Self::TimedOut => "accept-timed-out",
-            Self::Io(_) => "accept-failed",
-        }
-    }
-}
-
-impl From<RequestError> for AcceptError {
-    fn from(error: RequestError) -> Self {
-        Self::Request(error)
-    }
-}
-
-impl From<io::Error> for AcceptError {
-    fn from(error: io::Error) -> Self {
-        Self::Io(error)
-    }
-}
-
-impl fmt::Display for AcceptError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Request(error) => error.fmt(f),
-            Self::Usage(error) => error.fmt(f),
-            Self::TimedOut => f.write_str("the client took too long for the handshake"),
-            Self::Io(error) => write!(f, "the stream failed during the handshake: {error}"),
-        }
-    }
-}
-
-// `Display` prints the inner error, so `source` skips it.
-impl std::error::Error for AcceptError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            Self::Io(error) => error.source(),
-            Self::Request(_) | Self::Usage(_) | Self::TimedOut => None,
-        }
     }
 }

@@ -5,23 +5,23 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+#[cfg(feature = "rustls")]
+use hybi::adapter::tls::for_http1;
+use hybi::adapter::{ConnectError, Opening, REFUSAL_WITHIN};
 use hybi::handshake::{Answer, ClientHandshake, ClientRequest};
-use hybi::{Client, Input, Uri};
+use hybi::{Client, Input, Outbox, Uri};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 #[cfg(feature = "rustls")]
 use tokio_rustls::rustls::ClientConfig;
 
-use crate::connect_error::ConnectError;
 use crate::dial::open_tcp;
 use crate::exchange::{Exchange, after, until};
 use crate::maybe_tls::MaybeTls;
-use crate::opening::Opening;
 use crate::proxy::Proxy;
+#[cfg(feature = "rustls")]
+use crate::tls;
 use crate::websocket::WebSocket;
-
-/// How long the rest of a refusal is waited for. It only explains, and some servers never end it.
-pub(crate) const REFUSAL_WITHIN: Duration = Duration::from_secs(5);
 
 /// A client's WebSocket, as [`connect`] opens it.
 pub type ClientSocket = WebSocket<MaybeTls<TcpStream>, Client>;
@@ -123,7 +123,7 @@ impl Connector {
     #[cfg(feature = "rustls")]
     #[cfg_attr(docsrs, doc(cfg(feature = "rustls")))]
     pub fn tls(mut self, config: Arc<ClientConfig>) -> Self {
-        self.tls = Some(crate::tls::for_http1(config));
+        self.tls = Some(for_http1(config));
         self
     }
 
@@ -148,7 +148,7 @@ impl Connector {
             #[cfg(feature = "rustls")]
             {
                 let stream = self.open_for_tls(uri).await?;
-                let stream = crate::tls::start(stream, uri, self.tls.as_ref()).await?;
+                let stream = tls::start(stream, uri, self.tls.clone()).await?;
                 shake_hands(Exchange::new(MaybeTls::Tls(Box::new(stream))), request).await
             }
             #[cfg(not(feature = "rustls"))]
@@ -219,7 +219,7 @@ async fn shake_hands<S: AsyncRead + AsyncWrite + Unpin>(
     request: &ClientRequest<'_>,
 ) -> Result<WebSocket<S, Client>, ConnectError> {
     let mut handshake = ClientHandshake::new(request, &mut exchange.out)?;
-    let answer = ask(&mut exchange, |input| {
+    let answer = ask(&mut exchange, |input, _| {
         Ok(match handshake.receive(input)? {
             None if handshake.is_refused() => Progress::Refused,
             None => Progress::Waiting,
@@ -243,7 +243,7 @@ async fn shake_hands<S: AsyncRead + AsyncWrite + Unpin>(
 
 /// How far a client's handshake is.
 pub(crate) enum Progress<T> {
-    /// The peer has not answered.
+    /// The peer has not answered, or was asked again.
     Waiting,
     /// The peer has refused, and the rest of the body is to come.
     Refused,
@@ -254,21 +254,22 @@ pub(crate) enum Progress<T> {
 /// long](REFUSAL_WITHIN).
 pub(crate) async fn ask<S: AsyncRead + AsyncWrite + Unpin, T>(
     exchange: &mut Exchange<S>,
-    mut receive: impl FnMut(&mut Input<'_>) -> Result<Progress<T>, ConnectError>,
+    mut receive: impl FnMut(&mut Input<'_>, &mut Outbox) -> Result<Progress<T>, ConnectError>,
 ) -> Result<T, ConnectError> {
-    let answer = exchange.until(|input, _| {
-        Ok::<_, ConnectError>(match receive(input)? {
-            Progress::Waiting => None,
-            Progress::Refused => Some(None),
-            Progress::Answer(answer) => Some(Some(answer)),
-        })
-    });
-    if let Some(answer) = answer.await? {
-        return Ok(answer);
+    let (mut is_refused, mut deadline) = (false, None);
+    loop {
+        let progress = exchange.until(|input, out| {
+            Ok::<_, ConnectError>(match receive(input, out)? {
+                Progress::Waiting if !is_refused => None,
+                Progress::Refused if is_refused => None,
+                progress => Some(progress),
+            })
+        });
+        let progress = until(deadline, progress).await.unwrap_or(Err(ConnectError::TimedOut))?;
+        (is_refused, deadline) = match progress {
+            Progress::Waiting => (false, None),
+            Progress::Refused => (true, after(Some(REFUSAL_WITHIN))),
+            Progress::Answer(answer) => return Ok(answer),
+        };
     }
-    let rest = exchange.until(|input, _| match receive(input)? {
-        Progress::Waiting | Progress::Refused => Ok(None),
-        Progress::Answer(answer) => Ok(Some(answer)),
-    });
-    until(after(Some(REFUSAL_WITHIN)), rest).await.unwrap_or(Err(ConnectError::TimedOut))
 }

@@ -2,15 +2,14 @@
 
 use std::future::{Future, poll_fn};
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::pin::pin;
 use std::task::Poll;
 use std::time::Duration;
 
+use hybi::adapter::{AddressError, ConnectError, address_of, interleave};
 use tokio::net::{TcpStream, lookup_host};
 use tokio::time::{Instant, sleep};
-
-use crate::connect_error::{AddressError, ConnectError};
 
 /// How long an attempt goes on before the next begins beside it: RFC 8305 §5, Connection Attempt
 /// Delay.
@@ -27,36 +26,14 @@ pub(crate) async fn open_tcp(host: &str, port: u16) -> Result<TcpStream, Connect
 
 /// Returns the addresses of a host: at least one, in the order that the system prefers.
 async fn look_up(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
-    let unbracketed = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
-    let host = unbracketed.unwrap_or(host);
-    if let Ok(address) = host.parse::<IpAddr>() {
-        return Ok(vec![SocketAddr::new(address, port)]);
+    if let Some(address) = address_of(host, port) {
+        return Ok(vec![address]);
     }
-    let found = alternate(lookup_host((host, port)).await?);
+    let found = interleave(lookup_host((host, port)).await?);
     if found.is_empty() {
         return Err(io::Error::new(io::ErrorKind::NotFound, "the host has no address"));
     }
     Ok(found)
-}
-
-/// Lets the address families alternate, so that one that leads nowhere delays the other only once
-/// (RFC 8305 §4). The first address stays the first: the resolver knows what this machine prefers
-/// (RFC 6724), which is IPv6 if it has a route for it. Drops repeats.
-fn alternate(addresses: impl Iterator<Item = SocketAddr>) -> Vec<SocketAddr> {
-    let mut addresses = addresses.peekable();
-    let first_is_ipv6 = addresses.peek().is_some_and(SocketAddr::is_ipv6);
-    let (preferred, others): (Vec<_>, Vec<_>) =
-        addresses.partition(|address| address.is_ipv6() == first_is_ipv6);
-    let (mut preferred, mut others) = (preferred.into_iter(), others.into_iter());
-    let mut order = Vec::new();
-    while let pair @ ([Some(_), _] | [_, Some(_)]) = [preferred.next(), others.next()] {
-        for address in pair.into_iter().flatten() {
-            if !order.contains(&address) {
-                order.push(address);
-            }
-        }
-    }
-    order
 }
 
 /// Tries the addresses, each as soon as one before has failed or [`DELAY`] has passed, and returns
@@ -115,20 +92,6 @@ mod tests {
 
     fn addresses(texts: &[&str]) -> Vec<SocketAddr> {
         texts.iter().map(|text| text.parse().unwrap()).collect()
-    }
-
-    /// RFC 8305 §4.
-    #[test]
-    fn address_families_alternate_and_nothing_is_tried_twice() {
-        for (found, want) in [
-            (&["[::1]:1", "[::2]:1", "1.1.1.1:1", "[::1]:1"][..], "[::1]:1 1.1.1.1:1 [::2]:1"),
-            (&["1.1.1.1:1", "2.2.2.2:1", "[::1]:1"], "1.1.1.1:1 [::1]:1 2.2.2.2:1"),
-            (&[], ""),
-        ] {
-            let order: Vec<_> =
-                alternate(addresses(found).into_iter()).iter().map(ToString::to_string).collect();
-            assert_eq!(order.join(" "), want);
-        }
     }
 
     /// RFC 8305 §5.

@@ -9,6 +9,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use hybi::adapter::{Ending, Error, IoFailure, Opening, leaving_code};
 use hybi::connection::{Abnormal, Chunk, ChunkEvent, Closed, ReadyState, Transport};
 use hybi::frame::CloseReason;
 use hybi::keepalive::KeepaliveConfig;
@@ -18,9 +19,6 @@ use tokio::task::coop::poll_proceed;
 use tokio::time::Instant;
 
 use crate::clock::{Clock, Due};
-use crate::ending::{Ending, leaving_code};
-use crate::error::{Error, IoFailure};
-use crate::opening::Opening;
 use crate::outgoing::Outgoing;
 use crate::parts::Parts;
 use crate::spare;

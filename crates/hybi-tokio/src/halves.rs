@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use futures_core::{FusedStream, Stream};
 use futures_sink::Sink;
+use hybi::adapter::{Ending, Error, Opening};
 use hybi::connection::{Abnormal, Chunk, Closed, Data, Prepared, ReadyState};
 #[cfg(feature = "deflate")]
 use hybi::extension::deflate::Compression;
@@ -18,9 +19,6 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::timeout;
 
 use crate::driver::Driver;
-use crate::ending::Ending;
-use crate::error::Error;
-use crate::opening::Opening;
 use crate::wakers::Half;
 use crate::websocket::{WebSocket, event, message};
 

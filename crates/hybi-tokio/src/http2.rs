@@ -69,6 +69,7 @@ use h2::ext::Protocol;
 use h2::server::SendResponse;
 use h2::{RecvStream, client, server};
 use http::Method;
+use hybi::adapter::{AcceptError, ConnectError, Opening, REFUSAL_WITHIN};
 use hybi::handshake::{
     Acceptance, ClientRequest, HandshakeUsageError, HttpVersion, Refusal, Rejection, Request,
     RequestError, Response, ResponseError, ServerHandshakeError,
@@ -76,13 +77,10 @@ use hybi::handshake::{
 use hybi::{Client, Connection, Inbox, Outbox, RandomKeys, Server};
 use tokio::time::{Instant, sleep};
 
-use crate::acceptor::AcceptError;
-use crate::connect_error::ConnectError;
-use crate::connector::{Connector, REFUSAL_WITHIN};
+use crate::connector::Connector;
 use crate::exchange::{after, until};
 pub use crate::http2_stream::Http2Stream;
 use crate::http2_stream::io_error;
-use crate::opening::Opening;
 use crate::websocket::WebSocket;
 
 /// The window of a whole connection: 256 times that of a stream, which h2 leaves at the 65,535

@@ -76,6 +76,7 @@ use std::time::Duration;
 
 use ::hyper::upgrade::OnUpgrade;
 use bytes::Bytes;
+use hybi::adapter::Opening;
 use hybi::handshake::{
     Acceptance, HandshakeUsageError, PreparedRequest, Rejection, Request, RequestError, Response,
     ResponseError, ServerHandshakeError,
@@ -83,7 +84,6 @@ use hybi::handshake::{
 use hybi::{Client, Connection, Inbox, Outbox, RandomKeys, Server};
 use tokio::time::{Sleep, sleep};
 
-use crate::opening::Opening;
 pub use crate::upgraded_stream::UpgradedStream;
 use crate::websocket::WebSocket;
 

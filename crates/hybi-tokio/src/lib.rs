@@ -20,12 +20,9 @@ mod acceptor;
 #[cfg_attr(docsrs, doc(cfg(feature = "axum")))]
 pub mod axum;
 mod clock;
-mod connect_error;
 mod connector;
 mod dial;
 mod driver;
-mod ending;
-mod error;
 mod exchange;
 // The repository shows this page, too: a link that it defines for that is defined here first.
 /// [hybi]: crate::hybi
@@ -48,10 +45,11 @@ mod http2_stream;
 #[cfg_attr(docsrs, doc(cfg(feature = "hyper")))]
 pub mod hyper;
 mod maybe_tls;
-mod opening;
 mod outgoing;
 mod parts;
 mod proxy;
+#[cfg(feature = "socks")]
+mod socks;
 mod spare;
 #[cfg(feature = "rustls")]
 mod tls;
@@ -60,13 +58,13 @@ mod upgraded_stream;
 mod wakers;
 mod websocket;
 
-pub use acceptor::{AcceptError, Acceptor, Pending, receive_request};
-pub use connect_error::{AddressError, ConnectError};
+pub use acceptor::{Acceptor, Pending, receive_request};
 pub use connector::{ClientSocket, Connector, connect};
-pub use error::Error;
 pub use halves::{Reader, ReuniteError, Writer};
 /// The protocol core, whose types this crate takes and returns.
 pub use hybi;
+#[doc(inline)]
+pub use hybi::adapter::{AcceptError, AddressError, ConnectError, Error, HttpProxy};
 pub use maybe_tls::MaybeTls;
 pub use outgoing::Outgoing;
 pub use parts::Parts;

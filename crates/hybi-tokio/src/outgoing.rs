@@ -2,10 +2,9 @@
 
 use std::fmt;
 
+use hybi::adapter::{Error, IoFailure};
 use hybi::connection::{Data, Prepared};
 use hybi::{CloseCode, Connection, Message, Outbox, Role, UsageError};
-
-use crate::error::{Error, IoFailure};
 
 /// Sends while an event is lent out, in [`receive_with`](crate::WebSocket::receive_with).
 ///

@@ -5,7 +5,7 @@ use std::fmt;
 use hybi::connection::Closed;
 use hybi::{Connection, Inbox, Outbox};
 
-use crate::opening::Opening;
+use hybi::adapter::Opening;
 
 /// The parts of a [`WebSocket`](crate::WebSocket), as [`WebSocket::into_parts`] returns them.
 ///

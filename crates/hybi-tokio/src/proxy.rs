@@ -1,158 +1,113 @@
-//! The way through an HTTP proxy.
+//! [`Proxy`]: what is between a client and its server.
 
-use std::fmt;
-use std::sync::Arc;
+use std::mem;
 
-use hybi::handshake::{FieldValue, HeadLimits, ProxyAnswer, ProxyHandshake, ProxyRequest, Refusal};
+use hybi::adapter::{ConnectError, HttpProxy, Tunnel, TunnelAnswer};
 use hybi::{Outbox, Uri};
 use tokio::net::TcpStream;
 
-use crate::connect_error::ConnectError;
 use crate::connector::{Progress, ask};
 use crate::dial::open_tcp;
 use crate::exchange::Exchange;
+#[cfg(feature = "socks")]
+use crate::socks::Socks5;
 
-/// How many times a proxy's demand for credentials is answered. Schemes with a handshake of their
-/// own, such as NTLM, need two.
-const ANSWERS_MAX: u8 = 3;
-
-/// Returns the credentials for a demand, and the target of the CONNECT.
-type Authorize = dyn Fn(&Refusal, &str) -> Option<String> + Send + Sync;
-
-/// An HTTP proxy between a client and its server.
+/// A proxy between a client and its server.
 ///
 /// ```
-/// use hybi_tokio::{Connector, Proxy};
+/// use hybi_tokio::{Connector, HttpProxy, Proxy};
 ///
-/// let proxy = Proxy::http("proxy.example.com", 3128)
-///     .credentials("user", "secret")
-///     .field("User-Agent", "example/1.0");
+/// let proxy = Proxy::http("proxy.example.com", 3128).credentials("user", "secret");
 /// let connector = Connector::new().proxy(proxy);
 /// assert!(!format!("{connector:?}").contains("secret"));
+///
+/// // An `HttpProxy` has more settings.
+/// let proxy = HttpProxy::new("proxy.example.com", 3128).field("User-Agent", "example/1.0");
+/// let connector = Connector::new().proxy(Proxy::from(proxy));
 /// ```
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 #[must_use]
-pub struct Proxy {
-    host: String,
-    port: u16,
-    /// All of the request but its target.
-    request: ProxyRequest<'static>,
-    authorize: Option<Arc<Authorize>>,
+pub struct Proxy(Kind);
+
+#[derive(Clone, Debug)]
+enum Kind {
+    Http(HttpProxy),
+    #[cfg(feature = "socks")]
+    Socks5(Socks5),
 }
 
 impl Proxy {
     /// Creates an HTTP proxy, which is asked for a tunnel with `CONNECT` (RFC 6455 §4.1). Its host
     /// is a name, an IPv4 address, or an IPv6 address with or without brackets.
     pub fn http(host: impl Into<String>, port: u16) -> Self {
-        Self { host: host.into(), port, request: ProxyRequest::new("", 0), authorize: None }
+        HttpProxy::new(host, port).into()
     }
 
-    /// Sets a user name and a password, which are sent with the first request (RFC 7617).
-    pub fn credentials(mut self, user: impl Into<String>, password: impl Into<String>) -> Self {
-        self.request = self.request.credentials(user.into(), password.into());
-        self
-    }
-
-    /// Sets a function that answers the proxy's demands for credentials, by any scheme (RFC 9110
-    /// §11.7).
+    /// Creates a SOCKS5 proxy (RFC 1928). It looks up the server's name, so this machine asks
+    /// nobody for that: what other programs call `socks5h:`.
     ///
-    /// It is called with a 407, whose fields have the challenges, and with the target of the
-    /// request, such as `example.com:443`. It returns the value of `Proxy-Authorization` for the
-    /// next try, or `None` to give up: then the 407 is the error. The next try goes over the same
-    /// stream if the 407 leaves it usable (RFC 9112 §9.3), otherwise over a new one. There are at
-    /// most three further tries, all within the time-out of the connector.
-    pub fn authorize(
-        mut self,
-        authorize: impl Fn(&Refusal, &str) -> Option<String> + Send + Sync + 'static,
-    ) -> Self {
-        self.authorize = Some(Arc::new(authorize));
-        self
+    /// ```
+    /// use hybi_tokio::{Connector, Proxy};
+    ///
+    /// let connector = Connector::new().proxy(Proxy::socks5("localhost", 9050));
+    /// ```
+    #[cfg(feature = "socks")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "socks")))]
+    pub fn socks5(host: impl Into<String>, port: u16) -> Self {
+        Self(Kind::Socks5(Socks5::new(host.into(), port)))
     }
 
-    /// Adds a field to the request, such as `User-Agent`.
-    pub fn field(mut self, name: impl Into<String>, value: impl Into<FieldValue<'static>>) -> Self {
-        self.request = self.request.field(name.into(), value);
-        self
+    /// Sets a user name and a password. An HTTP proxy gets them with the first request (RFC 7617),
+    /// a SOCKS5 proxy if it asks for them (RFC 1929); that one takes 1 to 255 bytes of each. Both
+    /// get them unencrypted.
+    pub fn credentials(self, user: impl Into<String>, password: impl Into<String>) -> Self {
+        match self.0 {
+            Kind::Http(proxy) => proxy.credentials(user, password).into(),
+            #[cfg(feature = "socks")]
+            Kind::Socks5(proxy) => {
+                Self(Kind::Socks5(proxy.credentials(user.into(), password.into())))
+            }
+        }
     }
 
-    /// Sets the limits for the head of the proxy's response.
-    pub fn head_limits(mut self, limits: HeadLimits) -> Self {
-        self.request = self.request.head_limits(limits);
-        self
-    }
-
-    /// Sets how much is read of the body of a refusal, in bytes. Default: 64 KiB. With zero, or if
-    /// the body is longer, a second try needs a new stream.
-    pub fn refusal_bytes_max(mut self, bytes: u32) -> Self {
-        self.request = self.request.refusal_bytes_max(bytes);
-        self
-    }
-
-    /// Opens a tunnel to the host of the URI.
+    /// Opens a connection to the host of the URI.
     pub(crate) async fn open(&self, uri: &Uri) -> Result<Exchange<TcpStream>, ConnectError> {
-        let mut request = self.request.clone().with_target(uri.host().to_owned(), uri.port());
-        let mut kept = None;
-        let mut answers = 0_u8;
-        loop {
-            let mut out = Outbox::new();
-            let handshake = ProxyHandshake::new(&request, &mut out)?; // before anything is opened
-            let is_kept = kept.is_some();
-            let mut exchange = match kept.take() {
-                Some(exchange) => exchange,
-                None => Exchange::new(open_tcp(&self.host, self.port).await?),
-            };
-            exchange.out = out;
-            let refusal = match tunnel(&mut exchange, handshake).await {
-                Ok(None) => return Ok(exchange),
-                Ok(Some(refusal)) => refusal,
-                // The proxy has closed the connection that it left usable (RFC 9112 §9.3.1).
-                Err(ConnectError::Io(_)) if is_kept => continue,
-                Err(error) => return Err(error),
-            };
-            let authorization = match &self.authorize {
-                Some(authorize) if refusal.response().status() == 407 && answers < ANSWERS_MAX => {
-                    authorize(&refusal, &request.target())
-                }
-                _ => None,
-            };
-            let Some(authorization) = authorization else {
-                return Err(ConnectError::ProxyRefused(Box::new(refusal)));
-            };
-            request = request.authorization(authorization);
-            answers = answers.saturating_add(1);
-            // RFC 9112 §9.2: bytes after the refusal answer no request of ours.
-            let is_usable = refusal.keeps_connection() && exchange.inbox.is_none();
-            kept = is_usable.then_some(exchange);
+        match &self.0 {
+            Kind::Http(proxy) => open_tunnel(proxy, uri).await,
+            #[cfg(feature = "socks")]
+            Kind::Socks5(proxy) => Ok(Exchange::new(proxy.open(uri).await?)),
         }
     }
 }
 
-/// Asks for the tunnel. Returns the refusal, if the proxy refuses.
-async fn tunnel(
-    exchange: &mut Exchange<TcpStream>,
-    mut handshake: ProxyHandshake,
-) -> Result<Option<Refusal>, ConnectError> {
-    let answer = ask(exchange, |input| {
-        Ok(match handshake.receive(input)? {
-            None if handshake.is_refused() => Progress::Refused,
-            None => Progress::Waiting,
-            Some(ProxyAnswer::Open(_)) => Progress::Answer(None),
-            Some(ProxyAnswer::Refused(refusal)) => Progress::Answer(Some(refusal)),
-        })
-    });
-    match answer.await {
-        Ok(answer) => Ok(answer),
-        // A refusal takes precedence over the failure to read its body to the end.
-        Err(error) => handshake.end_of_input().map(Some).ok_or(error),
+impl From<HttpProxy> for Proxy {
+    fn from(proxy: HttpProxy) -> Self {
+        Self(Kind::Http(proxy))
     }
 }
 
-/// Prints where the proxy is: the rest may be credentials.
-impl fmt::Debug for Proxy {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Proxy")
-            .field("host", &self.host)
-            .field("port", &self.port)
-            .finish_non_exhaustive()
+/// Opens a tunnel to the host of the URI.
+async fn open_tunnel(proxy: &HttpProxy, uri: &Uri) -> Result<Exchange<TcpStream>, ConnectError> {
+    let mut out = Outbox::new();
+    let mut tunnel = Tunnel::new(proxy, uri.host(), uri.port(), &mut out)?; // before it connects
+    loop {
+        let mut exchange = Exchange::new(open_tcp(proxy.host(), proxy.port()).await?);
+        exchange.out = mem::take(&mut out);
+        let answer = ask(&mut exchange, |input, out| {
+            Ok(match tunnel.receive(input, out)? {
+                None if tunnel.is_refused() => Progress::Refused,
+                None => Progress::Waiting,
+                Some(answer) => Progress::Answer(answer),
+            })
+        });
+        let answer = match answer.await {
+            Ok(answer) => answer,
+            // A refusal takes precedence over the failure to read its body to the end.
+            Err(error) => tunnel.end_of_input(&mut exchange.out)?.ok_or(error)?,
+        };
+        match answer {
+            TunnelAnswer::Open => return Ok(exchange),
+            TunnelAnswer::Reconnect => out = exchange.out,
+        }
     }
 }

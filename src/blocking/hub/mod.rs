@@ -41,10 +41,10 @@ use self::memory::Pool;
 pub use self::peer::Peer;
 use self::place::{Place, Places};
 pub use self::session::Session;
-use super::error::Error;
 use super::stream::TryClone;
 use super::transfer::{after, earlier, passed};
 use super::{Closed, WebSocket};
+use crate::adapter::Error;
 use crate::role::Server;
 
 /// A socket with one file descriptor, however many handles it has.

@@ -3,7 +3,7 @@
 use hybi::Message;
 use hybi::Uri;
 use hybi::handshake::{Acceptance, ClientRequest};
-use hybi_tokio::{ConnectError, Connector, Proxy, receive_request};
+use hybi_tokio::{ConnectError, Connector, HttpProxy, Proxy, receive_request};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -63,12 +63,13 @@ async fn a_demand_for_credentials_is_answered_on_the_same_connection() {
         assert!(second.contains("\r\nProxy-Authorization: Bearer a:80\r\n"), "{second}");
         stream.write_all(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n").await.unwrap();
     });
-    let authorized = Proxy::http("127.0.0.1", port).authorize(|refusal, target| {
+    let authorized = HttpProxy::new("127.0.0.1", port).authorize(|refusal, target| {
         assert_eq!(refusal.body(), b"no");
         Some(format!("Bearer {target}"))
     });
     let uri = Uri::parse("ws://a/").unwrap();
-    let error = Connector::new().proxy(authorized).connect(&ClientRequest::new(&uri)).await;
+    let error =
+        Connector::new().proxy(Proxy::from(authorized)).connect(&ClientRequest::new(&uri)).await;
     let Err(ConnectError::ProxyRefused(refusal)) = error else { panic!("{error:?}") };
     assert_eq!(refusal.response().status(), 403);
     proxy.await.unwrap();

@@ -15,13 +15,13 @@ use hybi_tokio::{ConnectError, Connector, Error, Parts, WebSocket, receive_reque
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
 
-struct Tls {
-    server: Arc<ServerConfig>,
-    client: Arc<ClientConfig>,
+pub(crate) struct Tls {
+    pub(crate) server: Arc<ServerConfig>,
+    pub(crate) client: Arc<ClientConfig>,
 }
 
 /// A server's certificate for `localhost`, and a client that trusts it.
-fn tls() -> Tls {
+pub(crate) fn tls() -> Tls {
     let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
     let certificate = made.cert.der().clone();
     let key = PrivatePkcs8KeyDer::from(made.signing_key.serialize_der());

@@ -1,9 +1,12 @@
 //! The results of the opening handshake that are kept.
 
-use hybi::handshake::{Acceptance, Response};
+use std::boxed::Box;
 
+use crate::handshake::{Acceptance, Response};
+
+/// What an open connection keeps of its opening handshake.
 #[derive(Debug)]
-pub(crate) enum Opening {
+pub enum Opening {
     /// Nothing was agreed on, or somebody else did the handshake.
     Plain,
     /// The subprotocol that we chose as the server.
@@ -14,14 +17,17 @@ pub(crate) enum Opening {
 
 impl Opening {
     /// Keeps what a server has agreed to.
-    pub(crate) fn accepted(acceptance: &Acceptance<'_>) -> Self {
+    #[must_use]
+    pub fn accepted(acceptance: &Acceptance<'_>) -> Self {
         match acceptance.chosen() {
             Some(subprotocol) => Self::Subprotocol(subprotocol.into()),
             None => Self::Plain,
         }
     }
 
-    pub(crate) fn subprotocol(&self) -> Option<&str> {
+    /// Returns the subprotocol that was agreed on.
+    #[must_use]
+    pub fn subprotocol(&self) -> Option<&str> {
         match self {
             Self::Plain => None,
             Self::Subprotocol(subprotocol) => Some(subprotocol),
@@ -29,7 +35,9 @@ impl Opening {
         }
     }
 
-    pub(crate) fn response(&self) -> Option<&Response<'static>> {
+    /// Returns the server's response, if this is the client.
+    #[must_use]
+    pub fn response(&self) -> Option<&Response<'static>> {
         match self {
             Self::Response(response) => Some(response),
             Self::Plain | Self::Subprotocol(_) => None,

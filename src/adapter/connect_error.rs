@@ -15,8 +15,8 @@ use crate::uri::UriError;
 pub enum ConnectError {
     /// The URI is not a WebSocket URI.
     Uri(UriError),
-    /// The URI is `wss:`, and the crate was built without feature `rustls`. Enable it, or bring a
-    /// stream that does TLS: [`Connector`](super::Connector#tls) says how.
+    /// The URI is `wss:`, and the adapter was built without its feature `rustls`. Enable it, or
+    /// bring a stream that does TLS: the page of `Connector` says how.
     NeedsTls,
     /// TLS failed: the server's certificate is not trusted or not for this host, or the two sides
     /// have no version or cipher in common. Or the platform's certificates could not be loaded.
@@ -37,9 +37,19 @@ pub enum ConnectError {
     /// The server refused: an error, a redirect (which is never followed), a demand for
     /// credentials. It has as much of the body as came within 5 s and the time-out.
     Refused(Box<Refusal>),
-    /// The proxy refused, likewise. [`Proxy::authorize`](super::Proxy::authorize) can answer a
-    /// demand for credentials.
+    /// The proxy refused, likewise. [`HttpProxy::authorize`](super::HttpProxy::authorize) can
+    /// answer a demand for credentials.
     ProxyRefused(Box<Refusal>),
+    /// The SOCKS proxy refused, or could not reach the host. The error's kind tells what it said:
+    /// `PermissionDenied` (to the credentials, or by its rules), `NetworkUnreachable`,
+    /// `HostUnreachable`, `ConnectionRefused`, `TimedOut`, `Unsupported` or `Other` (RFC 1928 §6).
+    /// `InvalidData`: its answer broke a rule. `UnexpectedEof`: there was none, as some proxies do.
+    /// `InvalidInput`: the credentials cannot be sent. Not in `blocking`.
+    Socks(io::Error),
+    /// The server takes no WebSocket over HTTP/2: its settings do not allow it (RFC 8441 §3), or
+    /// have not come within 5 s. Connect over HTTP/1.1. Only over HTTP/2, which `blocking` does not
+    /// speak.
+    NoExtendedConnect,
 }
 
 impl ConnectError {
@@ -60,7 +70,15 @@ impl ConnectError {
             Self::Response(error) => error.name(),
             Self::Refused(_) => "connect-refused",
             Self::ProxyRefused(_) => "connect-proxy-refused",
+            Self::Socks(_) => "connect-socks",
+            Self::NoExtendedConnect => "connect-no-extended-connect",
         }
+    }
+}
+
+impl From<UriError> for ConnectError {
+    fn from(error: UriError) -> Self {
+        Self::Uri(error)
     }
 }
 
@@ -91,7 +109,7 @@ impl fmt::Display for ConnectError {
         match self {
             Self::Uri(error) => error.fmt(f),
             Self::NeedsTls => f.write_str(
-                "wss: needs TLS: build hybi with its feature rustls, or open a TCP connection with \
+                "wss: needs TLS: build with the feature rustls, or open a TCP connection with \
                  Connector::connect_tcp, wrap it with a TLS crate, and pass that stream to \
                  Connector::connect_over",
             ),
@@ -112,6 +130,11 @@ impl fmt::Display for ConnectError {
             Self::Response(error) => error.fmt(f),
             Self::Refused(refusal) => write!(f, "the server refused: {refusal}"),
             Self::ProxyRefused(refusal) => write!(f, "the proxy refused: {refusal}"),
+            Self::Socks(error) => write!(f, "no way through the SOCKS proxy: {error}"),
+            Self::NoExtendedConnect => f.write_str(
+                "the server does not allow WebSocket over HTTP/2 (RFC 8441 §3): connect over \
+                 HTTP/1.1",
+            ),
         }
     }
 }
@@ -120,7 +143,9 @@ impl fmt::Display for ConnectError {
 impl core::error::Error for ConnectError {
     fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
         match self {
-            Self::Resolve(error) | Self::Io(error) | Self::Tls(error) => error.source(),
+            Self::Resolve(error) | Self::Io(error) | Self::Tls(error) | Self::Socks(error) => {
+                error.source()
+            }
             Self::Connect(failures) => failures.last().and_then(|failure| failure.source()),
             Self::Uri(_)
             | Self::NeedsTls
@@ -128,7 +153,8 @@ impl core::error::Error for ConnectError {
             | Self::TimedOut
             | Self::Response(_)
             | Self::Refused(_)
-            | Self::ProxyRefused(_) => None,
+            | Self::ProxyRefused(_)
+            | Self::NoExtendedConnect => None,
         }
     }
 }

@@ -1,10 +1,10 @@
-//! The errors of an open connection.
+//! The error of an open connection.
 
-use std::fmt;
+use core::fmt;
 use std::io;
 
-use hybi::connection::Closed;
-use hybi::{ProtocolError, UsageError};
+use crate::connection::Closed;
+use crate::error::{ProtocolError, UsageError};
 
 /// Why a call on an open connection failed.
 #[derive(Debug)]
@@ -16,10 +16,14 @@ pub enum Error {
     /// The caller made a mistake. Nothing was queued, and the connection is as it was before.
     Usage(UsageError),
     /// Nothing can be sent any more, because the peer has closed the connection or it has ended
-    /// otherwise: this is how, and the peer's reason.
+    /// otherwise: this is how, and what the peer gave as its reason.
     ///
-    /// Only from calls that send. Go on receiving: messages from before may not have been received.
+    /// Only from calls that send. Go on receiving: what the peer sent before may not have been
+    /// received.
     Closed(Closed),
+    /// The time-out has passed, or the stream is non-blocking and not ready. Nothing is lost: call
+    /// again. Only in `blocking`: elsewhere the runtime has time-outs for any call.
+    TimedOut,
     /// The stream failed.
     ///
     /// From a call that receives, it is final: every later one fails the same. From a call that
@@ -29,14 +33,16 @@ pub enum Error {
 }
 
 impl Error {
-    /// Returns a code for logs, metrics and other languages, such as `"transport-failed"`. It is as
-    /// stable as [`ProtocolError::name`]. For an error that it holds, that is the error's own name.
+    /// Returns a code for logs, metrics and other languages, such as `"timed-out"`. It is as
+    /// stable as [`ProtocolError::name`](crate::ProtocolError::name). For an
+    /// error that it holds, that is the error's own name.
     #[must_use]
     pub const fn name(&self) -> &'static str {
         match self {
             Self::Protocol(error) => error.name(),
             Self::Usage(error) => error.name(),
             Self::Closed(closed) => closed.name(),
+            Self::TimedOut => "timed-out",
             Self::Io(_) => "transport-failed",
         }
     }
@@ -66,42 +72,18 @@ impl fmt::Display for Error {
             Self::Protocol(error) => error.fmt(f),
             Self::Usage(error) => error.fmt(f),
             Self::Closed(closed) => write!(f, "the connection is closed: {closed}"),
+            Self::TimedOut => f.write_str("the time-out has passed"),
             Self::Io(error) => write!(f, "the stream failed: {error}"),
         }
     }
 }
 
 // `Display` prints the inner error, so `source` skips it.
-impl std::error::Error for Error {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+impl core::error::Error for Error {
+    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
         match self {
             Self::Io(error) => error.source(),
-            Self::Protocol(_) | Self::Usage(_) | Self::Closed(_) => None,
-        }
-    }
-}
-
-/// An I/O error that can be returned more than once.
-#[derive(Clone, Debug)]
-pub(crate) struct IoFailure {
-    kind: io::ErrorKind,
-    os: Option<i32>,
-    text: Box<str>,
-}
-
-impl IoFailure {
-    pub(crate) fn new(error: &io::Error) -> Self {
-        Self {
-            kind: error.kind(),
-            os: error.raw_os_error(),
-            text: error.to_string().into_boxed_str(),
-        }
-    }
-
-    pub(crate) fn to_error(&self) -> io::Error {
-        match self.os {
-            Some(os) => io::Error::from_raw_os_error(os),
-            None => io::Error::new(self.kind, &*self.text),
+            Self::Protocol(_) | Self::Usage(_) | Self::Closed(_) | Self::TimedOut => None,
         }
     }
 }
