@@ -24,7 +24,7 @@ use crate::opening::Opening;
 use crate::outgoing::Outgoing;
 use crate::parts::Parts;
 use crate::spare;
-use crate::wakers::{Half, Wakers};
+use crate::wakers::{Half, Waiting, Wakers};
 
 /// How many bytes may be unsent before a call that sends waits.
 const BACKLOG_MAX: usize = 64 << 10;
@@ -201,8 +201,21 @@ impl<S, R: Role> Driver<S, R> {
         (driver, parts.opening, parts.is_terminated)
     }
 
-    pub(crate) fn prepare_for_two_tasks(&mut self) {
+    /// Prepares for two tasks, and a lock.
+    pub(crate) fn split(&mut self) {
         self.wakers.split();
+        self.wakers.set_locked(true);
+    }
+
+    /// There is no lock any more.
+    pub(crate) fn unite(&mut self) {
+        self.wakers.set_locked(false);
+    }
+
+    /// Returns the wakers of those who are to be woken once the connection is not locked.
+    #[inline]
+    pub(crate) fn take_due(&mut self) -> Waiting {
+        self.wakers.take_due()
     }
 
     /// Ends the connection. A reason that the peer gave takes precedence, and then the end of the
