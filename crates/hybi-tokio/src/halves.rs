@@ -404,7 +404,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> Writer<S, R> {
         self.send_encoded(|connection, out| connection.writer().pong(payload, out)).await
     }
 
-    /// Starts the closing handshake: see [`WebSocket::close`]. The reader goes on until `None`.
+    /// Starts the closing handshake, and waits until everything is written: see
+    /// [`WebSocket::close`]. The reader goes on until `None`.
     ///
     /// # Errors
     ///
