@@ -22,7 +22,7 @@ use crate::clock::{Clock, Due};
 use crate::outgoing::Outgoing;
 use crate::parts::Parts;
 use crate::spare;
-use crate::wakers::{Half, Wakers};
+use crate::wakers::{Half, Waiting, Wakers};
 
 /// How many bytes may be unsent before a call that sends waits.
 const BACKLOG_MAX: usize = 64 << 10;
@@ -199,8 +199,21 @@ impl<S, R: Role> Driver<S, R> {
         (driver, parts.opening, parts.is_terminated)
     }
 
-    pub(crate) fn prepare_for_two_tasks(&mut self) {
+    /// Prepares for two tasks, and a lock.
+    pub(crate) fn split(&mut self) {
         self.wakers.split();
+        self.wakers.set_locked(true);
+    }
+
+    /// There is no lock any more.
+    pub(crate) fn unite(&mut self) {
+        self.wakers.set_locked(false);
+    }
+
+    /// Returns the wakers of those who are to be woken once the connection is not locked.
+    #[inline]
+    pub(crate) fn take_due(&mut self) -> Waiting {
+        self.wakers.take_due()
     }
 
     /// Ends the connection. A reason that the peer gave takes precedence, and then the end of the
@@ -678,13 +691,33 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> Driver<S, R> {
         }
     }
 
+    /// Writes everything that is unsent, or as much as the peer takes before it must be read from.
+    /// For a program that receives afterwards, which writes the rest: if both sides waited until
+    /// all is written, neither would receive.
+    pub(crate) fn poll_flush_before_receiving(
+        &mut self,
+        half: Half,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), Error>> {
+        let flushed = self.poll_flush(half, cx);
+        if flushed.is_pending() && self.has_read_ahead() {
+            self.wakers.unregister(half);
+            return Poll::Ready(Ok(()));
+        }
+        flushed
+    }
+
+    /// Returns whether as much is unread as may be while the program is not receiving.
+    fn has_read_ahead(&self) -> bool {
+        self.inbox.as_ref().is_some_and(|inbox| inbox.len() >= AHEAD_MAX)
+    }
+
     /// Looks at the clock while a call waits to write. Reads ahead, because a pong or another sign
     /// of life may have arrived; but little, because the program is not receiving. A peer that has
     /// more to say must take bytes instead. Ready if something has happened.
     fn poll_watch(&mut self, half: Half, cx: &mut Context<'_>) -> Poll<()> {
-        let unread = self.inbox.as_ref().map_or(0, |inbox| inbox.len());
         if !self.input_has_ended {
-            if unread < AHEAD_MAX {
+            if !self.has_read_ahead() {
                 if self.poll_read(half, cx).is_ready() {
                     self.wakers.wake(Half::Reader);
                     return Poll::Ready(());

@@ -4,7 +4,7 @@ use std::fmt;
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 use futures_core::{FusedStream, Stream};
@@ -93,7 +93,7 @@ impl<S, R: Role> WebSocket<S, R> {
     #[must_use]
     pub fn split(self) -> (Reader<S, R>, Writer<S, R>) {
         let (mut driver, opening, is_terminated) = self.into_driver();
-        driver.prepare_for_two_tasks();
+        driver.split();
         let shared = Arc::new(Shared { state: Mutex::new(State::Whole(Box::new(driver))) });
         let writer = Writer { shared: Arc::clone(&shared) };
         (Reader { shared, opening: Some(opening), is_terminated }, writer)
@@ -105,17 +105,20 @@ impl<S, R> Shared<S, R> {
         // A panic of a caller's closure leaves the connection as it was.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
-
-    /// Calls `f` with the driver, or returns how the connection has ended.
-    fn with<T>(&self, f: impl FnOnce(&mut Driver<S, R>) -> T) -> Result<T, Error> {
-        match &mut *self.lock() {
-            State::Whole(driver) => Ok(f(driver)),
-            State::Ended { how, .. } => Err(how.error_of_sending()),
-        }
-    }
 }
 
 impl<S, R: Role> Shared<S, R> {
+    /// Calls `f` with the driver, or returns how the connection has ended.
+    fn with<T>(&self, f: impl FnOnce(&mut Driver<S, R>) -> T) -> Result<T, Error> {
+        let mut state = self.lock();
+        let result = match &mut *state {
+            State::Whole(driver) => Ok(f(driver)),
+            State::Ended { how, .. } => Err(how.error_of_sending()),
+        };
+        unlock(state);
+        result
+    }
+
     fn closed(&self) -> Option<Closed> {
         match &*self.lock() {
             State::Whole(driver) => driver.closed().cloned(),
@@ -130,13 +133,16 @@ impl<S, R: Role> Shared<S, R> {
 
 impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> Shared<S, R> {
     fn poll_flush(&self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        match &mut *self.lock() {
+        let mut state = self.lock();
+        let flushed = match &mut *state {
             State::Whole(driver) => driver.poll_flush(Half::Writer, cx),
             State::Ended { how, has_dropped_output } => {
                 let has_dropped_output = std::mem::take(has_dropped_output);
                 Poll::Ready(if has_dropped_output { Err(how.error_of_sending()) } else { Ok(()) })
             }
-        }
+        };
+        unlock(state);
+        flushed
     }
 
     /// Starts the closing handshake, which is no error if the connection has ended.
@@ -146,6 +152,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> Shared<S, R> {
     ) -> Result<(), Error> {
         self.with(|driver| driver.start_close(close)).unwrap_or(Ok(()))
     }
+}
+
+/// Wakes whom the connection wants woken, after the lock: a waker may poll or drop a half at once.
+fn unlock<S, R: Role>(mut state: MutexGuard<'_, State<S, R>>) {
+    let due = match &mut *state {
+        State::Whole(driver) => driver.take_due(),
+        State::Ended { .. } => [None, None],
+    };
+    drop(state);
+    due.into_iter().flatten().for_each(Waker::wake);
 }
 
 /// Receiving.
@@ -242,7 +258,8 @@ impl<S, R: Role> Reader<S, R> {
         let ended = State::Ended { how, has_dropped_output: false };
         let state = std::mem::replace(&mut *writer.shared.lock(), ended);
         match (state, self.opening.take()) {
-            (State::Whole(driver), Some(opening)) => {
+            (State::Whole(mut driver), Some(opening)) => {
+                driver.unite();
                 Ok(WebSocket::from_driver(*driver, opening, self.is_terminated))
             }
             // Only dropping or joining the reader ends it so.
@@ -255,13 +272,15 @@ impl<S, R: Role> Drop for Reader<S, R> {
     fn drop(&mut self) {
         let mut state = self.shared.lock();
         if let State::Whole(driver) = &mut *state {
-            driver.end(Ending::abnormal(Abnormal::Terminated)); // wakes the writer
+            driver.end(Ending::abnormal(Abnormal::Terminated));
+            let due = driver.take_due(); // the writer
             let closed = driver.closed().cloned();
             let how = closed.unwrap_or(Closed::Abnormal(Abnormal::Terminated)).into();
             let has_dropped_output = driver.take_has_dropped_output();
             let whole = std::mem::replace(&mut *state, State::Ended { how, has_dropped_output });
             drop(state);
             drop(whole); // the stream may do anything when it is dropped
+            due.into_iter().flatten().for_each(Waker::wake);
         }
     }
 }
@@ -383,7 +402,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> Writer<S, R> {
         self.send_encoded(|connection, out| connection.writer().pong(payload, out)).await
     }
 
-    /// Starts the closing handshake: see [`WebSocket::close`]. The reader goes on until `None`.
+    /// Starts the closing handshake, and waits until everything is written: see
+    /// [`WebSocket::close`]. The reader goes on until `None`.
     ///
     /// # Errors
     ///

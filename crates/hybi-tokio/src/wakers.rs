@@ -22,7 +22,7 @@ pub(crate) enum Half {
 }
 
 /// The wakers of those who wait.
-type Waiting = [Option<Waker>; 2];
+pub(crate) type Waiting = [Option<Waker>; 2];
 
 pub(crate) enum Wakers {
     /// At most one task waits.
@@ -32,6 +32,8 @@ pub(crate) enum Wakers {
         halves: Arc<Halves>,
         /// The waker that the stream gets.
         waker: Waker,
+        /// Whom to wake once the connection is not locked any more, if it is behind a lock.
+        due: Option<[bool; 2]>,
     },
 }
 
@@ -47,7 +49,29 @@ impl Wakers {
     pub(crate) fn split(&mut self) {
         if let Self::One(waiting) = self {
             let halves = Arc::new(Halves(Mutex::new(mem::take(waiting))));
-            *self = Self::Two { waker: Arc::clone(&halves).into(), halves };
+            *self = Self::Two { waker: Arc::clone(&halves).into(), halves, due: None };
+        }
+    }
+
+    /// Tells whether the connection is behind a lock. Then nobody is woken before
+    /// [`take_due`](Self::take_due): a waker may poll or drop the other half at once, which takes
+    /// the lock.
+    pub(crate) fn set_locked(&mut self, is_locked: bool) {
+        if let Self::Two { due, .. } = self {
+            *due = is_locked.then_some([false; 2]);
+        }
+    }
+
+    /// Returns the wakers of those who are to be woken after the lock.
+    #[inline]
+    pub(crate) fn take_due(&mut self) -> Waiting {
+        let Self::Two { due: Some(due), .. } = self else { return [None, None] };
+        match mem::take(due) {
+            [false, false] => [None, None],
+            [reader, writer] => [
+                reader.then(|| self.take(Half::Reader)).flatten(),
+                writer.then(|| self.take(Half::Writer)).flatten(),
+            ],
         }
     }
 
@@ -64,7 +88,7 @@ impl Wakers {
         }
         match self {
             Self::One(_) => Context::from_waker(cx.waker()), // it has just been split
-            Self::Two { halves, waker } => {
+            Self::Two { halves, waker, .. } => {
                 set(half.of(&mut halves.lock()), cx);
                 Context::from_waker(waker)
             }
@@ -79,7 +103,13 @@ impl Wakers {
 
     /// Wakes a half, if it waits.
     pub(crate) fn wake(&mut self, half: Half) {
-        self.take(half).into_iter().for_each(Waker::wake);
+        match self {
+            Self::Two { due: Some([reader, writer]), .. } => match half {
+                Half::Reader => *reader = true,
+                Half::Writer => *writer = true,
+            },
+            _ => self.take(half).into_iter().for_each(Waker::wake),
+        }
     }
 
     /// Wakes whoever waits: the connection has changed.

@@ -367,9 +367,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> WebSocket<S, R> {
     /// receiving until `None`; messages that the peer sent before its own Close frame still
     /// arrive. To wait for the end without receiving, use [`terminate`](Self::terminate).
     ///
-    /// It reads little. If the peer does not read before this side does, both wait until that
-    /// deadline. If much may be unsent, receive [in another task](Self::split), or drop this call
-    /// and receive: that writes the rest.
+    /// It reads at most 16 KiB ahead. If the peer has sent more, it returns with the rest unsent,
+    /// and the calls that receive write it: the peer may be waiting for them.
     ///
     /// A second call sends nothing more.
     ///
@@ -385,7 +384,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> WebSocket<S, R> {
     /// [`Error::Protocol`] with the rule that the peer broke.
     pub async fn close(&mut self, code: CloseCode, reason: &str) -> Result<(), Error> {
         self.driver.start_close(|connection, out| connection.close(code, reason, out))?;
-        self.flush().await
+        self.flush_before_receiving().await
     }
 
     /// Starts the closing handshake without a code, which the peer's program sees as 1005.
@@ -396,7 +395,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> WebSocket<S, R> {
     /// As [`close`](Self::close).
     pub async fn close_without_code(&mut self) -> Result<(), Error> {
         self.driver.start_close(|connection, out| connection.writer().close_without_code(out))?;
-        self.flush().await
+        self.flush_before_receiving().await
+    }
+
+    async fn flush_before_receiving(&mut self) -> Result<(), Error> {
+        poll_fn(|cx| self.driver.poll_flush_before_receiving(Half::Writer, cx)).await
     }
 
     /// Ends the connection within `within`, whatever the peer does, and returns how it was closed.
@@ -576,8 +579,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Role + Unpin> FusedStream for WebSock
     }
 }
 
-/// Waits for room as [`WebSocket::ready`]. Closing starts the closing handshake, as
-/// [`WebSocket::close`] with 1000 from a client and 1001 from a server: go on receiving.
+/// Waits for room as [`WebSocket::ready`]. Closing starts the closing handshake, with 1000 from a
+/// client and 1001 from a server, and waits until everything is written: go on receiving. If the
+/// peer does not read before this side does, use [`WebSocket::close`], which does not wait then.
 ///
 /// Adaptors of `futures` may hold an item back. `StreamExt::split` does, and loses it if the peer
 /// closes meanwhile: use [`WebSocket::split`].

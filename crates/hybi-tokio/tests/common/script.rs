@@ -180,6 +180,11 @@ impl Peer {
         self.change_input(|state| state.input.extend(bytes.as_ref()));
     }
 
+    /// Delivers bytes whose event is still on the way.
+    pub fn deliver_silently(&self, bytes: impl AsRef<[u8]>) {
+        self.state().input.extend(bytes.as_ref());
+    }
+
     /// Ends the input, after what was delivered.
     pub fn end_input(&self, end: End) {
         self.change_input(|state| state.input_end = Some(end));

@@ -3,12 +3,16 @@
 use std::cell::RefCell;
 use std::future::poll_fn;
 use std::pin::Pin;
-use std::task::Poll;
+use std::sync::mpsc::channel;
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread;
+use std::time::Duration;
 
 use futures_core::Stream;
 use futures_sink::Sink;
-use hybi::Message;
-use hybi_tokio::{Error, Reader};
+use hybi::{CloseCode, Message};
+use hybi_tokio::{Error, Reader, Writer};
 
 use crate::common::*;
 
@@ -333,4 +337,139 @@ fn a_writer_that_waits_is_woken_by_a_write_error_of_the_reader() {
     assert!(poll_once(reader.receive()).is_pending());
     assert!(send.woken() > 0);
     assert!(matches!(send.poll(), Poll::Ready(Err(Error::Io(_)))));
+}
+
+/// What a waker does at once, when it is woken.
+type Action = Box<dyn FnOnce() + Send>;
+
+/// A waker that acts within `wake`, as that of a simple executor does, which polls there.
+struct Act(Mutex<Option<Action>>);
+
+impl Act {
+    fn waker(action: impl FnOnce() + Send + 'static) -> Waker {
+        Arc::new(Self(Mutex::new(Some(Box::new(action))))).into()
+    }
+}
+
+impl Wake for Act {
+    fn wake(self: Arc<Self>) {
+        let action = self.0.lock().unwrap().take();
+        action.into_iter().for_each(|action| action());
+    }
+}
+
+/// Fails if `f` hangs.
+#[track_caller]
+fn within_a_minute(f: impl FnOnce() + Send + 'static) {
+    let (done, is_done) = channel();
+    thread::spawn(move || {
+        let runtime = paused();
+        let _entered = runtime.enter();
+        f();
+        done.send(()).unwrap();
+    });
+    is_done.recv_timeout(Duration::from_secs(60)).expect("it hangs, or has panicked");
+}
+
+#[derive(Clone, Copy)]
+enum Then {
+    Poll,
+    Drop,
+}
+
+/// Halves of which the reader waits. When it is woken, it is polled or dropped at once.
+fn reader_that_acts(then: Then) -> (Writer<Script, Server>, Peer, Arc<Mutex<Option<bool>>>) {
+    let (ws, peer) = open::<Server>();
+    let (mut reader, writer) = ws.split();
+    let slot = Arc::new(Mutex::new(None::<Reader<Script, Server>>));
+    let (from, is_ready) = (Arc::clone(&slot), Arc::new(Mutex::new(None)));
+    let to = Arc::clone(&is_ready);
+    let waker = Act::waker(move || {
+        let mut reader = from.lock().unwrap().take().unwrap();
+        if let Then::Poll = then {
+            *to.lock().unwrap() = Some(poll_once(reader.receive()).is_ready());
+            *from.lock().unwrap() = Some(reader);
+        }
+    });
+    let mut cx = Context::from_waker(&waker);
+    assert!(Pin::new(&mut reader).poll_next(&mut cx).is_pending());
+    *slot.lock().unwrap() = Some(reader);
+    (writer, peer, is_ready)
+}
+
+/// Whoever is woken while one half is polled may use the other at once.
+#[test]
+fn a_waker_of_the_reader_may_poll_or_drop_it_at_once() {
+    for then in [Then::Poll, Then::Drop] {
+        // Closing wakes it, for the deadline.
+        within_a_minute(move || {
+            let (mut writer, peer, is_ready) = reader_that_acts(then);
+            let closed = poll_once(writer.close(CloseCode::NORMAL, ""));
+            assert!(closed.is_ready());
+            match then {
+                Then::Poll => assert_eq!(*is_ready.lock().unwrap(), Some(false)),
+                Then::Drop => assert!(peer.is_dropped()),
+            }
+        });
+        // So does a writer that has read ahead.
+        within_a_minute(move || {
+            let (mut writer, peer, is_ready) = reader_that_acts(then);
+            peer.stop_taking();
+            settle(writer.feed("Hello")).unwrap();
+            let mut input = incoming::<Server>(0x81, "Hello");
+            input.truncate(3);
+            // Nobody has polled for this, so nobody is woken.
+            peer.deliver_silently(input);
+            let _ = poll_once(writer.flush());
+            match then {
+                Then::Poll => assert_eq!(*is_ready.lock().unwrap(), Some(false)),
+                Then::Drop => assert!(peer.is_dropped()),
+            }
+        });
+    }
+}
+
+/// The end of the connection wakes the writer.
+#[test]
+fn a_waker_of_the_writer_may_poll_or_drop_it_at_once() {
+    #[derive(Clone, Copy, Debug)]
+    enum How {
+        DropReader,
+        Terminate,
+        Receive,
+    }
+    for (then, how) in [Then::Poll, Then::Drop]
+        .into_iter()
+        .flat_map(|then| [How::DropReader, How::Terminate, How::Receive].map(|how| (then, how)))
+    {
+        within_a_minute(move || {
+            let (mut ws, peer) = open::<Server>();
+            ws.set_backlog_max(0);
+            peer.stop_taking();
+            let (mut reader, mut writer) = ws.split();
+            settle(writer.feed("Hello")).unwrap();
+            let slot = Arc::new(Mutex::new(None::<Writer<Script, Server>>));
+            let (from, has_acted) = (Arc::clone(&slot), Arc::new(Mutex::new(false)));
+            let to = Arc::clone(&has_acted);
+            let waker = Act::waker(move || {
+                let mut writer = from.lock().unwrap().take().unwrap();
+                if let Then::Poll = then {
+                    assert!(poll_once(writer.ready()).is_ready());
+                }
+                *to.lock().unwrap() = true;
+            });
+            let mut cx = Context::from_waker(&waker);
+            assert!(Pin::new(&mut writer).poll_ready(&mut cx).is_pending());
+            *slot.lock().unwrap() = Some(writer);
+            match how {
+                How::DropReader => drop(reader),
+                How::Terminate => drop(poll_once(reader.terminate(Duration::ZERO))),
+                How::Receive => {
+                    peer.deliver_silently(incoming_close::<Server>(1000, ""));
+                    assert!(poll_once(reader.receive()).is_pending());
+                }
+            }
+            assert!(*has_acted.lock().unwrap(), "{how:?}");
+        });
+    }
 }

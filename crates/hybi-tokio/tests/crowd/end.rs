@@ -211,10 +211,9 @@ impl End {
             Leaving::Reset | Leaving::Drop => return None,
             Leaving::Terminate => return Some(ws.terminate(FOREVER).await),
             Leaving::Close(code) => {
-                // If both ends waited until all is written, and did not receive, that could take
-                // until the deadline for closing.
+                let polls = self.random.one_in(2).then(|| self.random.below(20));
                 let close = WebSocket::close(&mut ws, CloseCode::new(code).unwrap(), "");
-                drop(within(self.random.below(20), close).await);
+                drop(within_or_ever(polls, close).await);
             }
             Leaving::Wait => {}
         }
