@@ -9,9 +9,9 @@ use hybi_conform::{Group, Role};
 
 use crate::address::Address;
 
-const EXIT: &str = "Exit status: 0 if all is as expected, 1 if a case has failed or differs from the \
-                    baseline, 2 if the command line is wrong, the cases could not be run, or the \
-                    results could not be written.";
+const EXIT: &str = "Exit status: 0 if all is as expected, 1 if a case has failed or differs from \
+                    the baseline, 2 if the command line is wrong, the cases could not be run, or \
+                    the results could not be written.";
 
 /// Tests any WebSocket (RFC 6455) server or client
 #[derive(Debug, Parser)]

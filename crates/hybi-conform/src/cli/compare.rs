@@ -31,9 +31,12 @@ struct Comparison {
     /// The groups, all of them first, and the counts of each implementation.
     tables: Vec<(&'static str, Vec<(String, Counts)>)>,
     differences: Vec<Difference>,
+    /// How many cases there are in all, and how many of them somebody has not run.
+    cases: usize,
+    missing: Vec<(String, usize)>,
 }
 
-/// A case that has not come out alike.
+/// A case that has not come out alike where it has run.
 struct Difference {
     id: String,
     title: String,
@@ -139,6 +142,7 @@ impl Comparison {
             }
         }
 
+        let cases = all.len();
         let mut tables: Vec<(&str, Vec<(String, Counts)>)> = Vec::new();
         let mut differences = Vec::new();
         let empty = || subjects.iter().map(|it| (it.name.clone(), Counts::default())).collect();
@@ -158,21 +162,31 @@ impl Comparison {
                     }
                 }
             }
-            if by_verdict.len() > 1 {
+            if by_verdict.keys().flatten().count() > 1 {
                 let verdicts = by_verdict.into_iter().rev().collect();
                 differences.push(Difference { id, title, verdicts });
             }
         }
         tables.insert(0, ("all", sum));
-        Self { subjects, tables, differences }
+        let missing = subjects.iter().map(|it| (it.name.clone(), cases - it.verdicts.len()));
+        let missing = missing.filter(|(_, count)| *count > 0).collect();
+        Self { subjects, tables, differences, cases, missing }
     }
 
     fn heading(&self) -> String {
-        let (count, differ) = (self.subjects.len(), self.differences.len());
+        let (count, differ, cases) = (self.subjects.len(), self.differences.len(), self.cases);
         match differ {
-            0 => format!("{count} implementations, and every case came out alike."),
-            _ => format!("{count} implementations; {differ} cases came out differently."),
+            0 => format!("{count} implementations, and each of {cases} cases came out alike."),
+            _ => {
+                format!("{count} implementations; {differ} of {cases} cases came out differently.")
+            }
         }
+    }
+
+    /// Who has not run all cases. The names are made safe with this.
+    fn missing(&self, name: impl Fn(&str) -> String) -> String {
+        let told = |(who, count): &(String, usize)| format!("{} has not run {count}.", name(who));
+        self.missing.iter().map(told).collect::<Vec<_>>().join(" ")
     }
 
     fn text(&self) -> String {
@@ -188,7 +202,7 @@ impl Comparison {
             summary::table(&mut text, &rows);
             text.push('\n');
         }
-        let _ = writeln!(text, "{}", self.heading());
+        let _ = writeln!(text, "{} {}", self.heading(), self.missing(str::to_owned));
         for Difference { id, title, verdicts } in self.differences.iter().take(DIFFERENCES_MAX) {
             let _ = writeln!(text, "\n{id} {title}");
             for (verdict, names) in verdicts {
@@ -203,7 +217,8 @@ impl Comparison {
     }
 
     fn markdown(&self) -> String {
-        let mut text = format!("## hybi-conform: comparison\n\n{}\n", self.heading());
+        let (heading, missing) = (self.heading(), self.missing(code));
+        let mut text = format!("## hybi-conform: comparison\n\n{heading} {missing}\n");
         for (group, rows) in &self.tables {
             let _ = write!(text, "\n### {group}\n\n");
             let rows: Vec<_> = rows.iter().map(|(name, counts)| (cell(name), *counts)).collect();
@@ -227,7 +242,8 @@ impl Comparison {
     }
 
     fn html(&self) -> String {
-        let mut page = format!("<h1>hybi-conform: comparison</h1>\n<p>{}</p>\n", self.heading());
+        let (heading, missing) = (self.heading(), self.missing(|name| E(name).to_string()));
+        let mut page = format!("<h1>hybi-conform: comparison</h1>\n<p>{heading} {missing}</p>\n");
         for (group, rows) in &self.tables {
             let _ = writeln!(page, "<h2>{group}</h2>");
             html::table(&mut page, "Implementation", rows);

@@ -66,10 +66,12 @@ pub(crate) async fn run(options: &ServerOptions) -> Result<ExitCode, String> {
     let told = summary::print(&results);
     let has_failed = results.have_failed();
     let reported = ending.report(&[results]);
-    if let Some(why) = lost {
-        return Err(format!("the server is gone, and not all cases have run: {why}"));
+    let lost = lost.map(|why| format!("the server is gone, and not all cases have run: {why}"));
+    let errors = [lost, told.err(), renewed.err(), reported.err()];
+    let errors: Vec<String> = errors.into_iter().flatten().collect();
+    if !errors.is_empty() {
+        return Err(errors.join("; "));
     }
-    told.and(renewed).and(reported)?;
     Ok(if has_failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 

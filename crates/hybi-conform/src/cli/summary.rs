@@ -113,7 +113,8 @@ fn findings(text: &mut String, results: &Results<'_>) {
     let level = case.level();
     let _ = writeln!(
         text,
-        "\nLook first at {}: {} ({}, {level})\n  sent:     {}\n  expected: {}\n  seen:     {}\n  so:       {}",
+        "\nLook first at {}: {} ({}, {level})\n  sent:     {}\n  expected: {}\n  seen:     {}\n  \
+         so:       {}",
         case.id(),
         case.title(),
         case.section(),

@@ -60,10 +60,10 @@ fn overview(page: &mut String, results: &Results<'_>, entries: &[Entry<'_>], now
     }
     let reading = if results.is_strict { "strict" } else { "tolerant" };
     let seconds = results.duration.as_secs_f64();
-    let _ = write!(
+    let _ = writeln!(
         page,
         ". <span class=\"faint\">In the {reading} reading, in {seconds:.1} s, on \
-         <time>{now}</time>.</span></p>\n"
+         <time>{now}</time>.</span></p>"
     );
     let entry = |id: &str| {
         let of_it = |entry: &&Entry<'_>| std::ptr::eq(entry.results, results);
@@ -71,9 +71,9 @@ fn overview(page: &mut String, results: &Results<'_>, entries: &[Entry<'_>], now
     };
     if let Some(entry) = results.first().and_then(|first| entry(first.case.id())) {
         let (case, outcome) = (&entry.record.case, &entry.record.outcome);
-        let _ = write!(
+        let _ = writeln!(
             page,
-            "<p>Look first at <a href=\"{}.html\">{}</a>: {} ({}).</p>\n",
+            "<p>Look first at <a href=\"{}.html\">{}</a>: {} ({}).</p>",
             E(&entry.path),
             E(case.id()),
             E(case.title()),
@@ -101,10 +101,10 @@ fn overview(page: &mut String, results: &Results<'_>, entries: &[Entry<'_>], now
 
 /// A table of counts. Its second column has them all, so that it fits a small screen.
 pub(crate) fn table(page: &mut String, name: &str, rows: &[(String, Counts)]) {
-    let _ = write!(
+    let _ = writeln!(
         page,
         "<table class=\"counts\"><thead><tr><th scope=\"col\">{name}</th>\
-         <th scope=\"col\">How many</th></tr></thead><tbody>\n"
+         <th scope=\"col\">How many</th></tr></thead><tbody>"
     );
     for (name, counts) in rows {
         let _ = write!(page, "<tr><th scope=\"row\">{}</th><td>", E(name));
@@ -150,7 +150,8 @@ fn row(page: &mut String, i: usize, entry: &Entry<'_>, several: bool) {
     }
     let _ = write!(
         page,
-        "<td class=\"id\" data-key=\"{i}\"><a href=\"{}.html\">{}</a></td><td data-key=\"{rank}\">{}",
+        "<td class=\"id\" data-key=\"{i}\"><a href=\"{}.html\">{}</a></td>\
+         <td data-key=\"{rank}\">{}",
         E(path),
         E(case.id()),
         badge(verdict)
