@@ -222,7 +222,7 @@ fn a_report_of_a_client_with_a_strange_name() {
     let dir = scratch.path("report");
     let (child, url) = start(&["1.1.1", "2.1", "--report", &dir, "--keep-running"]);
     run_all(&url, |message| message);
-    let case = format!("{url}/runCase?case=1&agent=%3Cb%3E%22..%2F..%2F%00");
+    let case = format!("{url}/runCase?case=1&agent=%3Cb%3E%22..%2F..%2F%00%E2%80%AE");
     converse(&case, |message| message);
     converse(&format!("{url}/stopServer"), |message| message);
     // The second has not run the other case.
@@ -230,9 +230,9 @@ fn a_report_of_a_client_with_a_strange_name() {
     assert_eq!(status, Some(1), "{text}");
     let index = scratch.json("report/index.json");
     let agents: Vec<_> = index.as_object().unwrap().keys().collect();
-    assert_eq!(agents, ["<b>\"../../", "a client"]);
+    assert_eq!(agents, ["<b>\"../../\u{202e}", "a client"]);
     let (text, _) = page(&scratch.read("report/index.html"));
-    assert!(text.contains("<b>\"../../") && text.contains("a client"), "{text}");
+    assert!(text.contains("<b>\"../../\\u{202e}") && text.contains("a client"), "{text}");
     let junit = scratch.read("report/junit.xml");
     let junit = Document::parse(&junit).unwrap();
     assert_eq!(junit.root_element().attribute("errors"), Some("1"));

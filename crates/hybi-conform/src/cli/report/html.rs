@@ -23,7 +23,11 @@ pub(super) fn index(entries: &[Entry<'_>], all: &[Results<'_>], now: &str) -> St
     for results in all {
         overview(&mut page, results, entries, now);
     }
-    page.push_str("<h2 id=\"all\">Cases</h2>\n");
+    page.push_str("<details><summary>What the verdicts mean</summary><dl>");
+    for verdict in Verdict::ALL {
+        let _ = write!(page, "<dt>{}</dt><dd>{}</dd>", badge(verdict), meaning(verdict));
+    }
+    page.push_str("</dl></details>\n<h2 id=\"all\">Cases</h2>\n");
     filter(&mut page);
     page.push_str("<table class=\"cases\" id=\"cases\" aria-labelledby=\"all\"><thead><tr>");
     let several = all.len() > 1;

@@ -20,6 +20,7 @@ pub(crate) mod text;
 mod wire;
 
 use std::collections::BTreeSet;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -57,7 +58,10 @@ impl Report {
     ///
     /// They cannot be written. An earlier report is still there.
     pub(crate) fn write(&self, all: &[Results<'_>]) -> Result<(), String> {
-        self.try_write(all).map_err(|error| failed(&self.dir, &error))
+        self.try_write(all).map_err(|error| failed(&self.dir, &error))?;
+        let index = self.dir.join("index.html");
+        let _ = writeln!(std::io::stderr(), "The report is in {}", index.display());
+        Ok(())
     }
 
     fn try_write(&self, all: &[Results<'_>]) -> std::io::Result<()> {
