@@ -101,7 +101,7 @@ fn parse(text: &str, is_strict: bool) -> Result<Vec<Subject>, String> {
             let closing = verdict("behaviorClose").unwrap_or(Verdict::Failed);
             let strict = verdict("strict").filter(|_| is_strict);
             let worst = behavior.max(closing).max(strict.unwrap_or(Verdict::Ok));
-            verdicts.insert(id.clone(), worst);
+            verdicts.insert(plain(id), worst);
         }
         subjects.push(Subject { name: plain(name), verdicts });
     }
