@@ -32,6 +32,8 @@ pub struct Entry {
     pub bytes: Vec<u8>,
     /// How many bytes it had.
     pub len: usize,
+    /// Whether the bytes begin with the header of a frame.
+    pub is_frame: bool,
 }
 
 /// The log of one case, in order.
@@ -70,7 +72,22 @@ impl WireLog {
             return;
         }
         let kept = bytes[..bytes.len().min(BYTES_MAX)].to_vec();
-        self.entries.push(Entry { direction, at: self.now, event: event(), bytes: kept, len });
+        let (at, event) = (self.now, event());
+        self.entries.push(Entry { direction, at, event, bytes: kept, len, is_frame: false });
+    }
+
+    /// Keeps a frame, or the header of one.
+    pub(crate) fn frame(
+        &mut self,
+        direction: Direction,
+        wire: &[u8],
+        event: impl FnOnce() -> String,
+    ) {
+        let before = self.entries.len();
+        self.add(direction, wire, wire.len(), event);
+        if let Some(entry) = self.entries.get_mut(before) {
+            entry.is_frame = true;
+        }
     }
 
     pub(crate) fn note(&mut self, event: &str) {

@@ -420,8 +420,7 @@ impl Tester {
         self.encoder.payload(payload, &mut self.output.bytes);
         self.output.border();
         let wire = &self.output.bytes[start..];
-        let (what, len) = (|| describe(first, payload.len()), wire.len());
-        self.log.add(Direction::Sent, wire, len, what);
+        self.log.frame(Direction::Sent, wire, || describe(first, payload.len()));
     }
 
     fn message(&mut self, binary: bool, payload: &[u8], fragment: Option<usize>) {
@@ -450,7 +449,7 @@ impl Tester {
                 self.encoder.header(*first, *len, &mut self.output.bytes);
                 let wire = &self.output.bytes[start..];
                 let what = || format!("the header of {}", describe(*first, *len));
-                self.log.add(Direction::Sent, wire, wire.len(), what);
+                self.log.frame(Direction::Sent, wire, what);
             }
             Step::Payload(payload) => {
                 let start = self.output.bytes.len();

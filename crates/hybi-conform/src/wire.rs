@@ -146,7 +146,7 @@ impl Decoder {
             let start = self.at;
             let Some((first, payload)) = self.frame()? else { break };
             let wire = &self.bytes[start..self.at];
-            log.add(Direction::Received, wire, wire.len(), || describe(first, payload.len()));
+            log.frame(Direction::Received, wire, || describe(first, payload.len()));
             if self.closed {
                 return Err(format!("sent a frame ({first:#04x}) after its Close frame"));
             }

@@ -9,8 +9,9 @@ use hybi_conform::{Group, Role};
 
 use crate::address::Address;
 
-const EXIT: &str = "Exit status: 0 if all is as expected, 1 if a case has failed, 2 if the command \
-                    line is wrong or the cases could not be run.";
+const EXIT: &str = "Exit status: 0 if all is as expected, 1 if a case has failed or differs from \
+                    the baseline, 2 if the command line is wrong, the cases could not be run, or \
+                    the results could not be written.";
 
 /// Tests any WebSocket (RFC 6455) server or client
 #[derive(Debug, Parser)]
@@ -28,6 +29,8 @@ pub(crate) enum Command {
     Client(ClientOptions),
     /// Lists the cases
     List(ListOptions),
+    /// Compares reports: of several implementations, or of one before and after a change
+    Compare(CompareOptions),
 }
 
 #[derive(Debug, Args)]
@@ -41,6 +44,10 @@ pub(crate) struct ServerOptions {
 
     #[command(flatten)]
     pub(crate) manner: Manner,
+
+    /// The name of the server in the results [default: its URI]
+    #[arg(long, value_name = "NAME", value_parser = name)]
+    pub(crate) agent: Option<String>,
 
     /// How many cases run at once
     #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..))]
@@ -99,6 +106,25 @@ pub(crate) struct ListOptions {
     pub(crate) details: bool,
 }
 
+#[derive(Debug, Args)]
+pub(crate) struct CompareOptions {
+    /// The directories given to --report, or with the reports of the Autobahn testsuite
+    #[arg(value_name = "DIR", required = true)]
+    pub(crate) reports: Vec<PathBuf>,
+
+    /// Compares the strict reading, which Autobahn does not have
+    #[arg(long)]
+    pub(crate) strict: bool,
+
+    /// Also writes the comparison to this file in Markdown
+    #[arg(long, value_name = "FILE")]
+    pub(crate) markdown: Option<PathBuf>,
+
+    /// Also writes the comparison to this file in HTML
+    #[arg(long, value_name = "FILE")]
+    pub(crate) html: Option<PathBuf>,
+}
+
 /// Which cases.
 #[derive(Debug, Args)]
 pub(crate) struct Choice {
@@ -130,6 +156,18 @@ pub(crate) struct Manner {
     /// Fails what is not OK in the strict reading, too
     #[arg(long)]
     pub(crate) strict: bool,
+
+    /// Writes a report to this directory: HTML, JSON as Autobahn does, JUnit XML and Markdown
+    #[arg(long, value_name = "DIR")]
+    pub(crate) report: Option<PathBuf>,
+
+    /// Fails only what differs from the verdicts in this file: lines such as "6.4.1 NON-STRICT"
+    #[arg(long, value_name = "FILE")]
+    pub(crate) baseline: Option<PathBuf>,
+
+    /// Writes the cases that fail to a file for --baseline, and takes them as expected
+    #[arg(long, value_name = "FILE")]
+    pub(crate) write_baseline: Option<PathBuf>,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -151,6 +189,13 @@ fn group(text: &str) -> Result<Group, String> {
     let known = Group::ALL.iter().copied().find(|group| group.name() == text);
     let names = || Group::ALL.iter().map(|group| group.name()).collect::<Vec<_>>().join(", ");
     known.ok_or_else(|| format!("the groups are: {}", names()))
+}
+
+fn name(text: &str) -> Result<String, String> {
+    match text.is_empty() || text.contains(char::is_control) {
+        true => Err("a name has characters, and no control characters".into()),
+        false => Ok(text.to_owned()),
+    }
 }
 
 fn seconds(text: &str) -> Result<Duration, String> {

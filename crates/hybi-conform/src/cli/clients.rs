@@ -24,6 +24,7 @@ use tokio::time::timeout;
 
 use crate::arguments::ClientOptions;
 use crate::drive::{Patiences, drive};
+use crate::ending::Ending;
 use crate::progress::Progress;
 use crate::results::{Record, Results};
 use crate::selection::select;
@@ -35,6 +36,7 @@ struct Bench {
     patiences: Patiences,
     seed: Option<u64>,
     is_strict: bool,
+    ending: Ending,
     began: Instant,
     agents: Mutex<BTreeMap<String, Agent>>,
     /// A case has ended.
@@ -49,8 +51,8 @@ struct Agent {
     /// By the number of the case.
     records: BTreeMap<usize, Record>,
     running: usize,
-    /// What the summary said, once there was one.
-    has_failed: Option<bool>,
+    /// Whether not all was as expected, once that has been told.
+    told: Option<Result<bool, String>>,
     progress: Option<Progress>,
     began: Instant,
     ended: Instant,
@@ -64,6 +66,7 @@ struct Query<'a> {
 
 pub(crate) async fn run(options: &ClientOptions) -> Result<ExitCode, String> {
     let cases = select(&options.choice, Some(Role::Client), &[Group::Autobahn])?;
+    let ending = Ending::new(&options.manner)?;
     let listener = TcpListener::bind(options.listen).await;
     let listener = listener.map_err(|error| format!("{}: {error}", options.listen))?;
     let address = listener.local_addr().map_err(|error| error.to_string())?;
@@ -74,6 +77,7 @@ pub(crate) async fn run(options: &ClientOptions) -> Result<ExitCode, String> {
         patiences: Patiences::new(options.manner.timeout),
         seed: options.manner.seed,
         is_strict: options.manner.strict,
+        ending,
         began: Instant::now(),
         agents: Mutex::default(),
         changed: Notify::new(),
@@ -97,19 +101,17 @@ pub(crate) async fn run(options: &ClientOptions) -> Result<ExitCode, String> {
             () = bench.finished.notified() => break,
         }
     }
-    let mut has_failed = false;
-    let mut agents = bench.agents.lock().unwrap_or_else(PoisonError::into_inner);
+    // One that has not asked for its report gets it now.
+    for name in bench.untold() {
+        bench.finish(&name);
+    }
+    let agents = bench.agents.lock().unwrap_or_else(PoisonError::into_inner);
     if agents.is_empty() {
         return Err("no client has run a case".into());
     }
-    for (name, agent) in agents.iter_mut() {
-        // One that has not asked for its report gets it now.
-        if agent.has_failed.is_none() {
-            bench.print(name, agent)?;
-        }
-        has_failed |= agent.has_failed == Some(true);
-    }
-    Ok(if has_failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+    let told: Result<Vec<bool>, String> =
+        agents.values().filter_map(|agent| agent.told.clone()).collect();
+    Ok(if told?.contains(&true) { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
 impl Bench {
@@ -194,7 +196,7 @@ impl Bench {
         let agent = agents.entry(name.to_owned()).or_insert_with(|| Agent {
             records: BTreeMap::new(),
             running: 0,
-            has_failed: None,
+            told: None,
             progress: Some(Progress::new(self.cases.len(), self.is_strict)),
             began: Instant::now(),
             ended: self.began,
@@ -243,28 +245,56 @@ impl Bench {
             }
             changed.await;
         }
-        self.change(name, |agent| self.print(name, agent))
+        self.finish(name);
+        Ok(())
     }
 
-    /// Prints the summary of a client.
-    fn print(&self, name: &str, agent: &mut Agent) -> Result<(), String> {
-        if let Some(progress) = agent.progress.take() {
+    /// The clients that have not been told what came out.
+    fn untold(&self) -> Vec<String> {
+        let agents = self.agents.lock().unwrap_or_else(PoisonError::into_inner);
+        let untold = agents.iter().filter(|(_, agent)| agent.told.is_none());
+        untold.map(|(name, _)| name.clone()).collect()
+    }
+
+    /// Prints the summary of a client, and writes the report about all.
+    fn finish(&self, name: &str) {
+        let mut agents = self.agents.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_alone = agents.len() == 1;
+        if let Some(progress) = agents.get_mut(name).and_then(|agent| agent.progress.take()) {
             progress.finish();
         }
-        let records = std::mem::take(&mut agent.records);
-        let (numbers, records): (Vec<usize>, Vec<Record>) = records.into_iter().unzip();
-        let results = Results {
+        let mut told = Ok(());
+        let mut has_failed = false;
+        let mut all = Vec::new();
+        for (other, agent) in agents.iter() {
+            let mut results = self.results(other, agent);
+            if other == name {
+                let renewed = match self.ending.renews() && !is_alone {
+                    true => Err("a baseline is of one client, and several have run cases".into()),
+                    false => self.ending.renew(&mut results),
+                };
+                told = summary::print(&results).and(renewed);
+                has_failed = results.have_failed();
+            }
+            all.push(results);
+        }
+        let told = told.and(self.ending.report(&all)).map(|()| has_failed);
+        drop(all);
+        if let Some(agent) = agents.get_mut(name) {
+            agent.told = Some(told);
+        }
+    }
+
+    fn results<'a>(&self, name: &str, agent: &'a Agent) -> Results<'a> {
+        Results {
             subject: name.to_owned(),
             role: Role::Client,
-            missing: self.cases.len() - records.len(),
-            records,
+            missing: self.cases.len() - agent.records.len(),
+            records: agent.records.values().collect(),
             duration: agent.ended.saturating_duration_since(agent.began),
             is_strict: self.is_strict,
-        };
-        agent.has_failed = Some(results.have_failed());
-        let printed = summary::print(&results);
-        agent.records = numbers.into_iter().zip(results.records).collect();
-        printed
+            baseline: self.ending.baseline.clone(),
+        }
     }
 }
 

@@ -8,15 +8,21 @@
 //! | `drive` | one case over one stream: the only place that waits |
 //! | `servers`, `clients` | the two modes |
 //! | `progress`, `summary` | what is seen while it runs, and at the end |
-//! | `results` | what has come out, for the summary and for reports |
+//! | `results`, `baseline` | what has come out, and what is expected to fail |
+//! | `ending` | where they go besides the terminal |
+//! | `report`, `compare` | results as files, and several of them side by side |
 #![forbid(unsafe_code)]
 
 mod address;
 mod arguments;
+mod baseline;
 mod clients;
+mod compare;
 mod drive;
+mod ending;
 mod list;
 mod progress;
+mod report;
 mod results;
 mod selection;
 mod servers;
@@ -36,6 +42,7 @@ fn main() -> ExitCode {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let ran = match (arguments.command, runtime) {
         (Command::List(options), _) => list::run(&options).map(|()| ExitCode::SUCCESS),
+        (Command::Compare(options), _) => compare::run(&options).map(|()| ExitCode::SUCCESS),
         (Command::Server(options), Ok(runtime)) => runtime.block_on(servers::run(&options)),
         (Command::Client(options), Ok(runtime)) => runtime.block_on(clients::run(&options)),
         (_, Err(error)) => Err(format!("the event loop cannot be started: {error}")),

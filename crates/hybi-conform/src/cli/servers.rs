@@ -9,6 +9,7 @@ use tokio::task::JoinSet;
 
 use crate::arguments::{Manner, ServerOptions};
 use crate::drive::{Patiences, drive};
+use crate::ending::Ending;
 use crate::progress::Progress;
 use crate::results::{Record, Results};
 use crate::selection::select;
@@ -28,6 +29,7 @@ struct Bench {
 
 pub(crate) async fn run(options: &ServerOptions) -> Result<ExitCode, String> {
     let cases = select(&options.choice, Some(Role::Server), Group::ALL)?;
+    let ending = Ending::new(&options.manner)?;
     let Manner { timeout, seed, strict, .. } = options.manner;
     let address = &options.url;
     let mut target = Target::new(&address.authority, &address.resource);
@@ -51,16 +53,26 @@ pub(crate) async fn run(options: &ServerOptions) -> Result<ExitCode, String> {
     let ran = run_all(&bench, cases, options.jobs.into(), &mut progress).await;
     progress.finish();
     let (records, lost) = ran;
-    let (duration, subject) = (began.elapsed(), address.uri.clone());
-    let missing = count - records.len();
-    let (role, is_strict) = (Role::Server, strict);
-    let results = Results { subject, role, records, missing, duration, is_strict };
-    summary::print(&results)?;
-    match lost {
-        Some(why) => Err(format!("the server is gone, and not all cases have run: {why}")),
-        None if results.have_failed() => Ok(ExitCode::FAILURE),
-        None => Ok(ExitCode::SUCCESS),
+    let mut results = Results {
+        subject: options.agent.clone().unwrap_or_else(|| address.uri.clone()),
+        role: Role::Server,
+        missing: count - records.len(),
+        records: records.iter().collect(),
+        duration: began.elapsed(),
+        is_strict: strict,
+        baseline: ending.baseline.clone(),
+    };
+    let renewed = ending.renew(&mut results);
+    let told = summary::print(&results);
+    let has_failed = results.have_failed();
+    let reported = ending.report(&[results]);
+    let lost = lost.map(|why| format!("the server is gone, and not all cases have run: {why}"));
+    let errors = [lost, told.err(), renewed.err(), reported.err()];
+    let errors: Vec<String> = errors.into_iter().flatten().collect();
+    if !errors.is_empty() {
+        return Err(errors.join("; "));
     }
+    Ok(if has_failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
 /// Runs the cases, and returns what has run, in their order. The second: why not all.

@@ -1,12 +1,11 @@
 //! What is seen at the end: a screen, which ends with what to look at first.
 
-use std::cmp::Reverse;
 use std::fmt::Write as _;
 use std::io::{self, Write as _};
 
-use hybi_conform::{Level, Role, Verdict};
+use hybi_conform::Verdict;
 
-use crate::results::{Record, Results};
+use crate::results::{Counts, Finding, Results, role};
 
 /// How many kinds of findings are listed.
 const FINDINGS_MAX: usize = 6;
@@ -18,19 +17,16 @@ const COLUMNS: usize = 100;
 /// # Errors
 ///
 /// Nobody reads it, or there is no room for it.
-pub(crate) fn print(results: &Results) -> Result<(), String> {
+pub(crate) fn print(results: &Results<'_>) -> Result<(), String> {
     let mut out = io::stdout().lock();
     let printed = out.write_all(summary(results).as_bytes()).and_then(|()| out.flush());
     printed.map_err(|error| format!("the summary cannot be written: {error}"))
 }
 
-fn summary(results: &Results) -> String {
+fn summary(results: &Results<'_>) -> String {
     let mut text = String::new();
     let count = results.records.len();
-    let role = match results.role {
-        Role::Server => "server",
-        Role::Client => "client",
-    };
+    let role = role(results.role);
     let each = results.duration.as_secs_f64() * 1000.0 / count.max(1) as f64;
     let seconds = results.duration.as_secs_f64();
     let subject = &results.subject;
@@ -41,55 +37,18 @@ fn summary(results: &Results) -> String {
         let _ = write!(text, "; the longest took {seconds:.1} s: {id}");
     }
     text.push_str("\n\n");
-    table(&mut text, results);
+    table(&mut text, &results.table());
     findings(&mut text, results);
     text
 }
 
-/// The name of a row: the group, and the category of Autobahn.
-fn row(record: &Record) -> String {
-    const CATEGORIES: [(u8, &str); 11] = [
-        (1, "messages"),
-        (2, "pings and pongs"),
-        (3, "reserved bits"),
-        (4, "reserved opcodes"),
-        (5, "fragments"),
-        (6, "UTF-8"),
-        (7, "closing"),
-        (9, "volume"),
-        (10, "many fragments"),
-        (12, "compression"),
-        (13, "compression, parameters"),
-    ];
-    let category = record.case.category();
-    match CATEGORIES.into_iter().find(|(number, _)| Some(*number) == category) {
-        Some((number, name)) => format!("{number:2} {name}"),
-        None => record.case.group().to_string(),
-    }
-}
-
-fn table(text: &mut String, results: &Results) {
+/// Writes a table of counts.
+pub(crate) fn table(text: &mut String, rows: &[(String, Counts)]) {
     let _ = write!(text, "{:26}", "");
     for verdict in Verdict::ALL {
         let _ = write!(text, "{verdict:>15}");
     }
     text.push('\n');
-    let mut rows: Vec<(String, [usize; 5])> = Vec::new();
-    let mut sum = [0; 5];
-    for record in &results.records {
-        let name = row(record);
-        if rows.last().is_none_or(|(last, _)| *last != name) {
-            rows.push((name, [0; 5]));
-        }
-        let Some((_, counts)) = rows.last_mut() else { continue };
-        let verdict = record.verdict(results.is_strict);
-        for counts in [counts, &mut sum] {
-            for (count, other) in counts.iter_mut().zip(Verdict::ALL) {
-                *count += usize::from(other == verdict);
-            }
-        }
-    }
-    rows.push(("all".into(), sum));
     for (name, counts) in rows {
         let mut line = format!("{name:26}");
         for count in counts {
@@ -102,30 +61,33 @@ fn table(text: &mut String, results: &Results) {
     }
 }
 
-/// The kinds of findings, the worst first, and one of them in full.
-fn findings(text: &mut String, results: &Results) {
-    let is_strict = results.is_strict;
-    let mut kinds: Vec<(Verdict, &str, Vec<&Record>)> = Vec::new();
-    for record in &results.records {
-        let (verdict, reason) = (record.verdict(is_strict), &*record.outcome.reason);
-        if matches!(verdict, Verdict::Ok | Verdict::Informational) {
-            continue;
-        }
-        match kinds.iter_mut().find(|kind| (kind.0, kind.1) == (verdict, reason)) {
-            Some(kind) => kind.2.push(record),
-            None => kinds.push((verdict, reason, vec![record])),
-        }
-    }
-    kinds.sort_by_key(|(verdict, _, records)| Reverse((*verdict, records.len())));
+/// What differs from the baseline, the kinds of findings, and one of them in full.
+fn findings(text: &mut String, results: &Results<'_>) {
     if results.missing > 0 {
         let _ = writeln!(text, "\n{} cases have not run.", results.missing);
     }
-    if kinds.is_empty() && results.missing == 0 {
+    let expected = results.expected();
+    if expected > 0 {
+        let _ = writeln!(text, "\nAs the baseline says: {expected} cases.");
+    }
+    let changed: Vec<_> = results.changed().collect();
+    if !changed.is_empty() {
+        text.push_str("\nNot as the baseline says:\n");
+    }
+    for (record, expected) in changed.iter().take(FINDINGS_MAX) {
+        let (id, verdict) = (record.case.id(), record.verdict(results.is_strict));
+        let _ = writeln!(text, "  {id} is {verdict}, and was {expected}");
+    }
+    if changed.len() > FINDINGS_MAX {
+        let _ = writeln!(text, "  and {} more", changed.len() - FINDINGS_MAX);
+    }
+    let kinds = results.findings();
+    if kinds.is_empty() && changed.is_empty() && results.missing == 0 {
         text.push_str("\nAll is as expected.\n");
         return;
     }
     text.push('\n');
-    for (verdict, reason, records) in kinds.iter().take(FINDINGS_MAX) {
+    for Finding { verdict, reason, records } in kinds.iter().take(FINDINGS_MAX) {
         let mut line = format!("{verdict}, {} times: {reason}: ", records.len());
         for (i, record) in records.iter().enumerate() {
             if i > 0 && line.len() + record.case.id().len() > COLUMNS {
@@ -140,19 +102,19 @@ fn findings(text: &mut String, results: &Results) {
     if kinds.len() > FINDINGS_MAX {
         let _ = writeln!(text, "and {} more kinds of findings", kinds.len() - FINDINGS_MAX);
     }
-    let failed = |record: &&Record| record.has_failed(is_strict);
-    let all = || results.records.iter().filter(failed);
-    // What most depend on comes first in the order of the cases.
-    let Some(first) = all().find(|it| it.case.level() == Level::Must).or_else(|| all().next())
-    else {
-        text.push_str("\nNothing has failed.\n");
+    let Some(first) = results.first() else {
+        text.push_str(match changed.is_empty() {
+            true => "\nNothing has failed.\n",
+            false => "\nNothing fails that did not; the baseline is to be brought up to date.\n",
+        });
         return;
     };
     let (case, outcome) = (&first.case, &first.outcome);
     let level = case.level();
     let _ = writeln!(
         text,
-        "\nLook first at {}: {} ({}, {level})\n  sent:     {}\n  expected: {}\n  seen:     {}\n  so:       {}",
+        "\nLook first at {}: {} ({}, {level})\n  sent:     {}\n  expected: {}\n  seen:     {}\n  \
+         so:       {}",
         case.id(),
         case.title(),
         case.section(),

@@ -12,7 +12,7 @@ use hybi::{Config, Message, Uri};
 use crate::command;
 
 /// Starts the command, and returns its address.
-fn start(arguments: &[&str]) -> (Child, String) {
+pub(crate) fn start(arguments: &[&str]) -> (Child, String) {
     let all = [&["client", "--listen", "127.0.0.1:0"], arguments].concat();
     let mut child = command(&all).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let mut errors = BufReader::new(child.stderr.take().unwrap());
@@ -26,7 +26,7 @@ fn start(arguments: &[&str]) -> (Child, String) {
 }
 
 /// The end of the command: its status, and the summary.
-fn end(mut child: Child) -> (Option<i32>, String) {
+pub(crate) fn end(mut child: Child) -> (Option<i32>, String) {
     let mut text = String::new();
     child.stdout.take().unwrap().read_to_string(&mut text).unwrap();
     (child.wait().unwrap().code(), text)
@@ -34,7 +34,7 @@ fn end(mut child: Child) -> (Option<i32>, String) {
 
 /// What clients for a fuzzing server do with each address: echo until the connection is over.
 /// Returns the first message.
-fn converse(uri: &str, change: fn(Message) -> Message) -> Option<Message> {
+pub(crate) fn converse(uri: &str, change: fn(Message) -> Message) -> Option<Message> {
     let uri = Uri::parse(uri).unwrap();
     let config = Config::default().deflate(DeflateConfig::default());
     let mut ws = Connector::new().connect(&ClientRequest::new(&uri).config(config)).ok()?;
@@ -50,7 +50,7 @@ fn ask(uri: &str) -> String {
     converse(uri, |message| message).unwrap().as_text().unwrap().to_owned()
 }
 
-fn run_all(url: &str, change: fn(Message) -> Message) {
+pub(crate) fn run_all(url: &str, change: fn(Message) -> Message) {
     let count: usize = ask(&format!("{url}/getCaseCount")).parse().unwrap();
     for case in 1..=count {
         converse(&format!("{url}/runCase?case={case}&agent=a%20client"), change);

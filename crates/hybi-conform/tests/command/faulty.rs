@@ -11,7 +11,7 @@ use hybi::{Connection, Event, Input, Outbox, Server, ServerHandshake};
 use crate::{conform, told};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Fault {
+pub(crate) enum Fault {
     /// It hashes something else.
     WrongAccept,
     /// It speaks any version.
@@ -34,7 +34,7 @@ enum Fault {
     LastByte,
 }
 
-fn serve(fault: Fault) -> String {
+pub(crate) fn serve(fault: Fault) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("ws://{}/", listener.local_addr().unwrap());
     thread::spawn(move || {

@@ -4,6 +4,7 @@
 mod bad_input;
 mod clients;
 mod faulty;
+mod reports;
 mod servers;
 
 use std::process::{Command, Output};

@@ -1,0 +1,319 @@
+//! `hybi-conform compare`: the results of several implementations side by side.
+//!
+//! It reads what `--report` has written, and the reports of the Autobahn testsuite.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+use std::io::{self, Write as _};
+use std::path::Path;
+
+use hybi_conform::{Case, Group, Size, Verdict, cases};
+use serde_json::Value;
+
+use crate::arguments::CompareOptions;
+use crate::report::text::{Escaped as E, cell, code, plain};
+use crate::report::{files, html, markdown};
+use crate::results::{Counts, count};
+use crate::summary;
+
+/// How many differences are printed. The HTML has them all.
+const DIFFERENCES_MAX: usize = 30;
+
+/// The verdicts of one implementation, by case.
+#[derive(Debug)]
+struct Subject {
+    name: String,
+    verdicts: BTreeMap<String, Verdict>,
+}
+
+struct Comparison {
+    subjects: Vec<Subject>,
+    /// The groups, all of them first, and the counts of each implementation.
+    tables: Vec<(&'static str, Vec<(String, Counts)>)>,
+    differences: Vec<Difference>,
+    /// How many cases there are in all, and how many of them somebody has not run.
+    cases: usize,
+    missing: Vec<(String, usize)>,
+}
+
+/// A case that has not come out alike where it has run.
+struct Difference {
+    id: String,
+    title: String,
+    /// From the worst to the best, and who has it. `None`: the case has not run.
+    verdicts: Vec<(Option<Verdict>, Vec<String>)>,
+}
+
+/// # Errors
+///
+/// A report cannot be read, or the comparison cannot be written.
+pub(crate) fn run(options: &CompareOptions) -> Result<(), String> {
+    let mut subjects = Vec::new();
+    for dir in &options.reports {
+        subjects.extend(read(dir, options.strict)?);
+    }
+    tell_apart(&mut subjects);
+    let comparison = Comparison::new(subjects);
+    let written = |path: &Path, text: String| {
+        files::replace(path, text.as_bytes())
+            .map_err(|error| format!("{} cannot be written: {error}", path.display()))
+    };
+    let mut out = io::stdout().lock();
+    let printed = out.write_all(comparison.text().as_bytes()).and_then(|()| out.flush());
+    if let Some(path) = &options.markdown {
+        written(path, comparison.markdown())?;
+    }
+    if let Some(path) = &options.html {
+        written(path, comparison.html())?;
+    }
+    match printed {
+        // The reader, such as `head`, has seen enough.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        other => other.map_err(|error| format!("the comparison cannot be written: {error}")),
+    }
+}
+
+/// Reads a report: ours has all cases in `results.json`; Autobahn's has an `index.json` alone.
+fn read(dir: &Path, is_strict: bool) -> Result<Vec<Subject>, String> {
+    let ours = dir.join("results.json");
+    let path = if ours.exists() { ours } else { dir.join("index.json") };
+    let told = |why: &dyn std::fmt::Display| format!("{}: {why}", path.display());
+    let text = std::fs::read_to_string(&path).map_err(|error| told(&error))?;
+    parse(&text, is_strict).map_err(|why| told(&why))
+}
+
+fn parse(text: &str, is_strict: bool) -> Result<Vec<Subject>, String> {
+    let value: Value = serde_json::from_str(text).map_err(|error| error.to_string())?;
+    let agents = value.as_object().ok_or("it is no object of agents")?;
+    let mut subjects = Vec::new();
+    for (name, all) in agents {
+        let all = all.as_object().ok_or_else(|| format!("{name:?} has no cases"))?;
+        let mut verdicts = BTreeMap::new();
+        for (id, fields) in all {
+            let verdict = |field: &str| {
+                let text = fields.get(field).and_then(Value::as_str).unwrap_or_default();
+                Verdict::ALL.into_iter().find(|verdict| verdict.name() == text)
+            };
+            let wrong =
+                |field: &str| format!("case {id:?} of {name:?} has no verdict in {field:?}");
+            let behavior = verdict("behavior").ok_or_else(|| wrong("behavior"))?;
+            // Autobahn has other words there, too, for a case without a connection.
+            let closing = verdict("behaviorClose").unwrap_or(Verdict::Failed);
+            let strict = verdict("strict").filter(|_| is_strict);
+            let worst = behavior.max(closing).max(strict.unwrap_or(Verdict::Ok));
+            verdicts.insert(plain(id), worst);
+        }
+        subjects.push(Subject { name: plain(name), verdicts });
+    }
+    if subjects.is_empty() {
+        return Err("there is nobody in it".into());
+    }
+    Ok(subjects)
+}
+
+/// Gives those of one name another: two runs of one implementation can be compared, too.
+fn tell_apart(subjects: &mut [Subject]) {
+    let mut taken = BTreeSet::new();
+    for subject in subjects {
+        let name = subject.name.clone();
+        let mut more = 2;
+        while !taken.insert(subject.name.clone()) {
+            subject.name = format!("{name} ({more})");
+            more += 1;
+        }
+    }
+}
+
+impl Comparison {
+    fn new(subjects: Vec<Subject>) -> Self {
+        let known = Group::ALL.iter().flat_map(|group| cases(*group, Size::Reduced));
+        let known: Vec<Case> = known.collect();
+        // Cases of another version come last.
+        let ids: BTreeSet<&String> = subjects.iter().flat_map(|it| it.verdicts.keys()).collect();
+        let mut all: Vec<(&str, String, String)> = Vec::new();
+        for case in &known {
+            if ids.iter().any(|id| *id == case.id()) {
+                all.push((case.group().name(), case.id().to_owned(), case.title().to_owned()));
+            }
+        }
+        for id in ids {
+            if !known.iter().any(|case| case.id() == id) {
+                all.push(("other", id.clone(), String::new()));
+            }
+        }
+
+        let cases = all.len();
+        let mut tables: Vec<(&str, Vec<(String, Counts)>)> = Vec::new();
+        let mut differences = Vec::new();
+        let empty = || subjects.iter().map(|it| (it.name.clone(), Counts::default())).collect();
+        let mut sum: Vec<(String, Counts)> = empty();
+        for (group, id, title) in all {
+            if tables.last().is_none_or(|(last, _)| *last != group) {
+                tables.push((group, empty()));
+            }
+            let Some((_, rows)) = tables.last_mut() else { continue };
+            let mut by_verdict: BTreeMap<Option<Verdict>, Vec<String>> = BTreeMap::new();
+            for (i, subject) in subjects.iter().enumerate() {
+                let verdict = subject.verdicts.get(&id).copied();
+                by_verdict.entry(verdict).or_default().push(subject.name.clone());
+                for rows in [&mut *rows, &mut sum] {
+                    if let (Some(verdict), Some((_, counts))) = (verdict, rows.get_mut(i)) {
+                        count(counts, verdict);
+                    }
+                }
+            }
+            if by_verdict.keys().flatten().count() > 1 {
+                let verdicts = by_verdict.into_iter().rev().collect();
+                differences.push(Difference { id, title, verdicts });
+            }
+        }
+        tables.insert(0, ("all", sum));
+        let missing = subjects.iter().map(|it| (it.name.clone(), cases - it.verdicts.len()));
+        let missing = missing.filter(|(_, count)| *count > 0).collect();
+        Self { subjects, tables, differences, cases, missing }
+    }
+
+    fn heading(&self) -> String {
+        let (count, differ, cases) = (self.subjects.len(), self.differences.len(), self.cases);
+        match differ {
+            0 => format!("{count} implementations, and each of {cases} cases came out alike."),
+            _ => {
+                format!("{count} implementations; {differ} of {cases} cases came out differently.")
+            }
+        }
+    }
+
+    /// Who has not run all cases. The names are made safe with this.
+    fn missing(&self, name: impl Fn(&str) -> String) -> String {
+        let told = |(who, count): &(String, usize)| format!("{} has not run {count}.", name(who));
+        self.missing.iter().map(told).collect::<Vec<_>>().join(" ")
+    }
+
+    fn text(&self) -> String {
+        let mut text = String::new();
+        for (group, rows) in &self.tables {
+            let _ = writeln!(text, "{group}");
+            let rows: Vec<_> = rows
+                .iter()
+                .map(|(name, counts)| {
+                    (format!("  {}", name.chars().take(24).collect::<String>()), *counts)
+                })
+                .collect();
+            summary::table(&mut text, &rows);
+            text.push('\n');
+        }
+        let _ = writeln!(text, "{} {}", self.heading(), self.missing(str::to_owned));
+        for Difference { id, title, verdicts } in self.differences.iter().take(DIFFERENCES_MAX) {
+            let _ = writeln!(text, "\n{id} {title}");
+            for (verdict, names) in verdicts {
+                let _ = writeln!(text, "  {:13}  {}", name(*verdict), names.join(", "));
+            }
+        }
+        let more = self.differences.len().saturating_sub(DIFFERENCES_MAX);
+        if more > 0 {
+            let _ = writeln!(text, "\nand {more} more; --html FILE has them all");
+        }
+        text
+    }
+
+    fn markdown(&self) -> String {
+        let (heading, missing) = (self.heading(), self.missing(code));
+        let mut text = format!("## hybi-conform: comparison\n\n{heading} {missing}\n");
+        for (group, rows) in &self.tables {
+            let _ = write!(text, "\n### {group}\n\n");
+            let rows: Vec<_> = rows.iter().map(|(name, counts)| (cell(name), *counts)).collect();
+            markdown::table(&mut text, "", &rows);
+        }
+        if !self.differences.is_empty() {
+            text.push_str("\n<details><summary>Where they differ</summary>\n\n");
+            text.push_str("| case | | verdicts |\n|---|---|---|\n");
+            for Difference { id, title, verdicts } in &self.differences {
+                let title = if title.is_empty() { String::new() } else { cell(title) };
+                let all = verdicts.iter().map(|(verdict, names)| {
+                    let names = names.iter().map(|name| cell(name)).collect::<Vec<_>>().join(", ");
+                    format!("{}: {names}", name(*verdict))
+                });
+                let all = all.collect::<Vec<_>>().join("; ");
+                let _ = writeln!(text, "| {} | {title} | {all} |", code(id));
+            }
+            text.push_str("\n</details>\n");
+        }
+        text
+    }
+
+    fn html(&self) -> String {
+        let (heading, missing) = (self.heading(), self.missing(|name| E(name).to_string()));
+        let mut page = format!("<h1>hybi-conform: comparison</h1>\n<p>{heading} {missing}</p>\n");
+        for (group, rows) in &self.tables {
+            let _ = writeln!(page, "<h2>{group}</h2>");
+            html::table(&mut page, "Implementation", rows);
+        }
+        if !self.differences.is_empty() {
+            page.push_str(
+                "<h2 id=\"all\">Where they differ</h2>\n<table class=\"cases\" \
+                 aria-labelledby=\"all\"><thead><tr><th scope=\"col\">Case</th>\
+                 <th scope=\"col\">What is tested</th><th scope=\"col\">Verdicts</th></tr></thead>\
+                 <tbody>\n",
+            );
+        }
+        for Difference { id, title, verdicts } in &self.differences {
+            let _ = write!(page, "<tr><td class=\"id\">{}</td><td>{}</td><td>", E(id), E(title));
+            for (verdict, names) in verdicts {
+                let badge = verdict.map_or_else(|| "not run".to_owned(), html::badge);
+                let names = names.join(", ");
+                let _ = write!(page, "<div>{badge} {}</div>", E(&names));
+            }
+            page.push_str("</td></tr>\n");
+        }
+        if !self.differences.is_empty() {
+            page.push_str("</tbody></table>\n");
+        }
+        html::document("hybi-conform: comparison", &page, None)
+    }
+}
+
+fn name(verdict: Option<Verdict>) -> &'static str {
+    verdict.map_or("not run", Verdict::name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What the Autobahn testsuite writes.
+    #[test]
+    fn a_report_of_autobahn() {
+        let text = r#"{"a": {
+            "1.1.1": {"behavior": "OK", "behaviorClose": "OK", "duration": 31,
+                      "remoteCloseCode": 1000, "reportfile": "a_case_1_1_1.json"},
+            "6.4.1": {"behavior": "NON-STRICT", "behaviorClose": "OK"},
+            "9.1.1": {"behavior": "OK", "behaviorClose": "FAILED"},
+            "9.1.2": {"behavior": "FAILED", "behaviorClose": "UNCLEAN"}}}"#;
+        let subjects = parse(text, true).unwrap();
+        let verdicts: Vec<_> = subjects[0].verdicts.values().copied().collect();
+        use Verdict::{Failed, NonStrict, Ok};
+        assert_eq!(verdicts, [Ok, NonStrict, Failed, Failed]);
+    }
+
+    #[test]
+    fn what_is_no_report() {
+        for (text, why) in [
+            ("", "EOF"),
+            ("[]", "no object"),
+            ("{}", "nobody"),
+            (r#"{"a": 1}"#, "\"a\" has no cases"),
+            (r#"{"a": {"1.1.1": {}}}"#, "no verdict in \"behavior\""),
+        ] {
+            let told = parse(text, false).unwrap_err();
+            assert!(told.contains(why), "{told}");
+        }
+    }
+
+    #[test]
+    fn names_are_told_apart() {
+        let subject = |name: &str| Subject { name: name.into(), verdicts: BTreeMap::new() };
+        let mut subjects = [subject("a"), subject("a"), subject("a (2)")];
+        tell_apart(&mut subjects);
+        assert_eq!(subjects.map(|it| it.name), ["a", "a (2)", "a (2) (2)"]);
+    }
+}

@@ -1,0 +1,55 @@
+//! Where results go besides the terminal: a baseline and a report.
+
+use std::path::PathBuf;
+
+use crate::arguments::Manner;
+use crate::baseline::Baseline;
+use crate::report::Report;
+use crate::results::Results;
+
+/// What the command line asks for.
+pub(crate) struct Ending {
+    pub(crate) baseline: Baseline,
+    write_baseline: Option<PathBuf>,
+    report: Option<Report>,
+}
+
+impl Ending {
+    /// Reads the baseline, and makes the directory of the report.
+    ///
+    /// # Errors
+    ///
+    /// One of them cannot be used. No case has run yet.
+    pub(crate) fn new(manner: &Manner) -> Result<Self, String> {
+        let baseline = manner.baseline.as_deref().map(Baseline::read).transpose()?;
+        let report = manner.report.as_deref().map(Report::begin).transpose()?;
+        let baseline = baseline.unwrap_or_default();
+        Ok(Self { baseline, write_baseline: manner.write_baseline.clone(), report })
+    }
+
+    /// Writes a new baseline, if one is asked for. The results are then compared with that.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be written, or not all cases have run.
+    pub(crate) fn renew(&self, results: &mut Results<'_>) -> Result<(), String> {
+        let Some(path) = &self.write_baseline else { return Ok(()) };
+        if results.missing > 0 {
+            return Err("the baseline has not been written, because not all cases have run".into());
+        }
+        let baseline = self.baseline.renewed(results);
+        baseline.write(path)?;
+        results.baseline = baseline;
+        Ok(())
+    }
+
+    /// Writes the report, if one is asked for.
+    pub(crate) fn report(&self, all: &[Results<'_>]) -> Result<(), String> {
+        self.report.as_ref().map_or(Ok(()), |report| report.write(all))
+    }
+
+    /// Whether a new baseline is asked for.
+    pub(crate) fn renews(&self) -> bool {
+        self.write_baseline.is_some()
+    }
+}
