@@ -430,10 +430,12 @@ impl Tester {
         if compressed.is_some() {
             first |= 0x40;
         }
-        let mut fragments = payload.chunks(fragment.unwrap_or(usize::MAX)).peekable();
-        if fragments.peek().is_none() {
-            self.frame(0x80 | first, &[]);
-        }
+        let most = fragment.unwrap_or(usize::MAX);
+        // If all fragments are full, the original ends with an empty one.
+        let are_full = payload.len() > most && payload.len().is_multiple_of(most);
+        let ends_empty = payload.is_empty() || are_full;
+        let last: Option<&[u8]> = ends_empty.then_some(&[]);
+        let mut fragments = payload.chunks(most).chain(last).peekable();
         while let Some(fragment) = fragments.next() {
             let fin = if fragments.peek().is_none() { 0x80 } else { 0 };
             self.frame(fin | first, fragment);

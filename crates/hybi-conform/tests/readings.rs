@@ -46,6 +46,41 @@ fn run_in(id: &str, size: Size, does: &[Does]) -> Outcome {
     }
 }
 
+/// What the tester sends after its request: of each frame its first byte and its length.
+fn frames_sent(id: &str) -> Vec<(u8, usize)> {
+    let case = cases(Group::Autobahn, Size::Reduced).find(|case| case.id() == id).unwrap();
+    let mut tester = Tester::of_server(&case, &Target::new("localhost", "/"));
+    let (mut sent, mut head) = (Vec::new(), None);
+    loop {
+        match tester.proceed() {
+            Next::Send => {
+                let piece = tester.output().to_vec();
+                tester.sent(piece.len());
+                sent.extend(piece);
+            }
+            Next::Wait(_) if head.is_none() => {
+                head = Some(sent.len());
+                tester.feed(&response(&sent));
+            }
+            Next::Wait(_) => tester.quiet(),
+            Next::Shutdown => {}
+            Next::Done => break,
+        }
+    }
+    let mut rest = &sent[head.unwrap()..];
+    let mut frames = Vec::new();
+    while let [first, second, extended @ ..] = rest {
+        let (len, header) = match second & 0x7f {
+            126 => (u16::from_be_bytes(extended[..2].try_into().unwrap()).into(), 4),
+            127 => (u64::from_be_bytes(extended[..8].try_into().unwrap()).try_into().unwrap(), 10),
+            len => (len.into(), 2),
+        };
+        frames.push((*first, len));
+        rest = &rest[header + 4 + len..];
+    }
+    frames
+}
+
 fn response(request: &[u8]) -> Vec<u8> {
     let text = std::str::from_utf8(request).unwrap();
     let key = text.split("Sec-WebSocket-Key: ").nth(1).unwrap().split("\r\n").next().unwrap();
@@ -55,6 +90,17 @@ fn response(request: &[u8]) -> Vec<u8> {
          Connection: Upgrade\r\nSec-WebSocket-Accept: {accept}\r\n\r\n"
     )
     .into()
+}
+
+/// The original sends an empty fragment at the end if all others are full. Some implementations
+/// have limits for the number of fragments, and that one more makes a difference.
+#[test]
+fn a_message_of_full_fragments_ends_with_an_empty_one() {
+    let full = 32 << 10;
+    let fragments = [(0x01, full), (0x00, full), (0x00, full), (0x00, full), (0x80, 0)];
+    assert_eq!(frames_sent("9.3.8")[..5], fragments);
+    // One that fits into a fragment is not split.
+    assert_eq!(frames_sent("9.3.9")[0], (0x81, 128 << 10));
 }
 
 const CLOSE: Does = Sends(b"\x88\x02\x03\xe8");

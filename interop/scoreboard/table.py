@@ -1,0 +1,160 @@
+"""Writes docs/evidence/scoreboard.md from what run.sh has collected.
+
+    python3 table.py target/scoreboard/results target/release/hybi-conform
+"""
+
+import json
+import pathlib
+import re
+import subprocess
+import sys
+import textwrap
+
+VERDICTS = ["OK", "INFORMATIONAL", "UNIMPLEMENTED", "NON-STRICT", "FAILED"]
+GROUPS = {"autobahn": "the Autobahn cases", "handshake": "opening handshakes"}
+
+HEAD = """\
+# The scoreboard
+
+{count} implementations in {languages} languages, tested with `hybi-conform` on {days}:
+{servers} servers and {clients} clients. This command repeats it. It installs what it can, and says
+what it skipped; {skipped}
+
+```sh
+interop/scoreboard/run.sh
+```
+
+Each implementation is run by a small program in `interop/scoreboard/`: a server that sends every
+message back, or a client that does so and asks for case after case, as Autobahn's clients do. They
+have default settings, but for three: a limit of at least 32 MiB for a message where there is one,
+permessage-deflate where the implementation has it, and no keep-alive pings. The versions are those
+of the package registries, and for C, C++, Go, Java, Perl and Ruby those of Debian {debian}, which
+are older.
+
+These are verdicts of the tolerant reading, as [conformance.md](../conformance.md) explains. The
+Autobahn cases have their default, smaller sizes. What the verdicts mean:
+
+| verdict | meaning |
+|---|---|
+| `OK` | as expected |
+| `INFORMATIONAL` | the RFC leaves it open |
+| `UNIMPLEMENTED` | permessage-deflate, or one of its parameters, was not negotiated |
+| `NON-STRICT` | allowed, but late or against a SHOULD |
+| `FAILED` | a rule was broken |
+
+Read the figures with care:
+
+- Most programs leave the opening handshake of a server to an HTTP stack: Node's, Go's `net/http`,
+  hyper, Jetty, puma. What it does with a request is then its decision, and the WebSocket library
+  never sees the request.
+- In the clients of browsers and of HTTP libraries, the HTTP stack reads the response.
+- A FAILED case says that a rule of an RFC was not kept, not that harm follows from it. Many
+  implementations accept more than the RFCs allow on purpose.
+- Where a library leaves a decision to its user, the program beside it decides.
+- The machine had other work, and some verdicts depend on how bytes are split into reads, or on how
+  soon a socket is closed. From run to run, up to five of a hundred verdicts differed, for most
+  implementations none.
+"""
+
+
+def load(results):
+    runs = []
+    for about in sorted(results.glob("*/about")):
+        name, version, language, role, day = about.read_text().splitlines()
+        found = about.parent / "report" / "results.json"
+        if found.exists():
+            (cases,) = json.loads(found.read_text()).values()
+            runs.append((name, version, language, role, day, cases))
+    return runs
+
+
+def verdict(case):
+    both = [case["behavior"], case["behaviorClose"]]
+    return max(both, key=VERDICTS.index)
+
+
+def counts(cases, group):
+    found = [verdict(case) for case in cases.values() if case["group"] == group]
+    return [found.count(name) for name in VERDICTS]
+
+
+def key(case):
+    """Sorts 6.10 after 6.9."""
+    return [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", case)]
+
+
+def short(cases):
+    """13.1.1, 13.1.2, 13.1.3 become 13.1.1–3."""
+    runs = []
+    for case in sorted(cases, key=key):
+        head, _, last = case.rpartition(".")
+        if runs and head and runs[-1][0] == head and runs[-1][2] == int(last) - 1:
+            runs[-1][2] = int(last)
+        elif head and last.isdigit():
+            runs.append([head, int(last), int(last)])
+        else:
+            runs.append([case])
+    told = []
+    for run in runs:
+        end = "" if len(run) == 1 or run[1] == run[2] else f"–{run[2]}"
+        told.append(run[0] if len(run) == 1 else f"{run[0]}.{run[1]}{end}")
+    return ", ".join(told)
+
+
+def table(runs, role):
+    seen = {case["group"] for run in runs if run[3] == role for case in run[5].values()}
+    groups = [group for group in GROUPS if group in seen]
+    titles = [f"{GROUPS[group]}: OK" for group in groups]
+    columns = "".join(f" {title} | INF. | UNIMPL. | NON-STR. | FAILED |" for title in titles)
+    print(f"| {role} | version | language |{columns}")
+    print("|---|---|---|" + "--:|" * 5 * len(groups))
+    for name, version, language, _, _, cases in (run for run in runs if run[3] == role):
+        cells = [str(count or "–") for group in groups for count in counts(cases, group)]
+        print(f"| {name} | {version} | {language} | {' | '.join(cells)} |")
+
+
+def failures(runs, sections):
+    for name, version, _, role, _, cases in runs:
+        by_section = {}
+        for case, found in cases.items():
+            if verdict(found) == "FAILED":
+                by_section.setdefault(sections[case], []).append(case)
+        if not by_section:
+            print(f"- **{name} {version}, {role}**: none")
+            continue
+        print(f"- **{name} {version}, {role}**:")
+        for section in sorted(by_section, key=key):
+            # The names of handshakes begin with the role.
+            told = short(case.removeprefix(f"{role}/") for case in by_section[section])
+            print(textwrap.fill(f"  - {section}: {told}", 100, subsequent_indent="    ",
+                                break_long_words=False, break_on_hyphens=False))
+
+
+def main():
+    results, command = pathlib.Path(sys.argv[1]), sys.argv[2]
+    runs = load(results)
+    listed = subprocess.run([command, "list"], capture_output=True, text=True, check=True).stdout
+    sections = {}
+    for line in listed.splitlines():
+        case, section = re.match(r"(\S+) +\S+ +(RFC \d+ \S+)", line).groups()
+        sections[case] = section
+    skipped = (results / "skipped").read_text().splitlines()
+    told = "\n".join(f"- {line}" for line in skipped)
+    languages = {re.sub(r" .*", "", run[2]) for run in runs}
+    by_role = [sum(run[3] == role for run in runs) for role in ("server", "client")]
+    print(HEAD.format(
+        count=len({run[0] for run in runs}), languages=len(languages),
+        days=", ".join(sorted({run[4] for run in runs})), servers=by_role[0], clients=by_role[1],
+        debian=pathlib.Path("/etc/debian_version").read_text().strip(),
+        skipped=f"this time:\n\n{told}" if skipped else "this time, it skipped nothing.",
+    ))
+    print("## Servers\n")
+    table(runs, "server")
+    print("\n## Clients\n")
+    table(runs, "client")
+    print("\n## The cases that failed\n")
+    print("By the section that decides. `hybi-conform list --details` tells what is sent.\n")
+    failures(runs, sections)
+
+
+main()

@@ -1,0 +1,4 @@
+language=JavaScript roles="server client"
+install() { from_npm ws; }
+version() { npm_version ws; }
+run() { exec node "$here/peer.cjs" "$@"; }
