@@ -27,6 +27,8 @@ pub(crate) enum Command {
     Server(ServerOptions),
     /// Tests a client that connects case after case, as to Autobahn's fuzzing server
     Client(ClientOptions),
+    /// Tests a program over its standard input and output, for protocols without sockets
+    Exec(ExecOptions),
     /// Lists the cases
     List(ListOptions),
     /// Compares reports: of several implementations, or of one before and after a change
@@ -90,6 +92,24 @@ pub(crate) struct ClientOptions {
     /// Goes on after a client has asked for its report, until /stopServer is asked for
     #[arg(long)]
     pub(crate) keep_running: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = EXIT)]
+pub(crate) struct ExecOptions {
+    #[command(flatten)]
+    pub(crate) choice: Choice,
+
+    #[command(flatten)]
+    pub(crate) manner: Manner,
+
+    /// Tests only this role [default: both, one after the other]
+    #[arg(long, value_enum)]
+    pub(crate) role: Option<RoleName>,
+
+    /// The program and its arguments, after --
+    #[arg(last = true, required = true, value_name = "COMMAND")]
+    pub(crate) command: Vec<String>,
 }
 
 #[derive(Debug, Args)]
