@@ -51,6 +51,10 @@ pub(crate) struct ServerOptions {
     #[arg(long, value_name = "NAME", value_parser = name)]
     pub(crate) agent: Option<String>,
 
+    /// Also floods, bombs and peers that wait: only against a server of your own
+    #[arg(long)]
+    pub(crate) hostile: bool,
+
     /// How many cases run at once
     #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) jobs: u16,
