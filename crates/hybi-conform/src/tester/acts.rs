@@ -325,6 +325,12 @@ impl Tester {
         if !self.is_quiet {
             return self.again(act, if self.reads() { Patience::Long } else { Patience::Short });
         }
+        if raw.is_some() && flooded > 0 {
+            // No request needs so much (RFC 9110 §15.5.15, RFC 6585 §5).
+            self.seen = format!("no answer{taken}");
+            self.by_level("it took all of the head, and did not refuse it");
+            return None;
+        }
         let verdict = Verdict::Informational;
         let why = match flooded {
             0 => "it waits for more".into(),
