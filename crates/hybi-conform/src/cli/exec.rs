@@ -69,8 +69,14 @@ struct Run {
 
 impl Run {
     fn results<'a>(&'a self, options: &ExecOptions, ending: &Ending) -> Results<'a> {
+        let command = options.command.join(" ");
         Results {
-            subject: options.command.join(" "),
+            // Reports keep one set of results for a name.
+            subject: match (options.role, self.role) {
+                (None, Role::Server) => format!("{command}, as server"),
+                (None, Role::Client) => format!("{command}, as client"),
+                (Some(_), _) => command,
+            },
             role: self.role,
             missing: self.missing,
             records: self.records.iter().collect(),

@@ -16,9 +16,10 @@ fn main() {
     }
     the_core_passes_everything_in_both_roles();
     seeds_and_single_cases();
+    reports_and_baselines();
     programs_that_break_the_rules();
     a_crash_fails_one_case();
-    println!("test result: ok. 4 passed");
+    println!("test result: ok. 5 passed");
 }
 
 /// Runs the command, and returns its status and what it has printed.
@@ -47,6 +48,19 @@ fn seeds_and_single_cases() {
         let (status, text) = exec(&chosen, &[&own(), "peer"]);
         assert_eq!(status, Some(0), "{text}");
     }
+}
+
+/// One report has both roles; a baseline has one.
+fn reports_and_baselines() {
+    let folder = std::env::temp_dir().join(format!("hybi-conform-exec-{}", std::process::id()));
+    let report = folder.to_str().unwrap();
+    let (status, text) = exec(&["1.1.*", "--report", report], &[&own(), "peer"]);
+    assert_eq!(status, Some(0), "{text}");
+    let index = std::fs::read_to_string(folder.join("results.json")).unwrap();
+    std::fs::remove_dir_all(&folder).unwrap();
+    assert!(index.contains("peer, as server") && index.contains("peer, as client"), "{index}");
+    let (status, text) = exec(&["1.1.*", "--write-baseline", report], &[&own(), "peer"]);
+    assert!(status == Some(2) && text.contains("add --role"), "{text}");
 }
 
 /// What cannot be tested ends with status 2, and says why.
