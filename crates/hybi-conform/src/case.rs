@@ -242,14 +242,14 @@ impl Case {
         acts.others
     }
 
-    /// Returns whether the case begins after a good opening handshake, so that it can be run against
-    /// an implementation without one.
+    /// Returns whether the case begins after a good opening handshake, so that it can be run
+    /// against an implementation without one.
     pub fn is_framed(&self) -> bool {
         matches!(self.plan, Plan::Frames(_))
     }
 
-    /// Returns the `Sec-WebSocket-Extensions` that the case needs: what a server is offered, or what
-    /// a client is answered. `None`: it needs none.
+    /// Returns the `Sec-WebSocket-Extensions` that the case needs: what a server is offered, or
+    /// what a client is answered. `None`: it needs none.
     pub fn extensions(&self, role: Role) -> Option<&'static str> {
         let Plan::Frames(make) = &self.plan else { return None };
         let compression = make().compression?;

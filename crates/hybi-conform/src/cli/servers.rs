@@ -36,7 +36,7 @@ pub(crate) async fn run(options: &ServerOptions) -> Result<ExitCode, String> {
     match (options.hostile, cases.iter().find(|case| case.group() == Group::Hostile)) {
         (false, Some(case)) => {
             return Err(format!(
-                "{} may harm the server; if it is yours, and nobody else needs it now, add --hostile",
+                "{} may harm the server; if it is yours and nobody else needs it, add --hostile",
                 case.id()
             ));
         }
