@@ -51,14 +51,17 @@ fn serve(fault: Fault) -> String {
             }
             let is_dead = Arc::clone(&is_dead);
             let serving = move || {
-                if fault.serve(stream.unwrap()).is_err() {
+                // Its end is not seen before the death of the server is.
+                let stream = stream.unwrap();
+                if fault.serve(stream.try_clone().unwrap()).is_err() {
                     is_dead.store(true, Ordering::SeqCst);
                     // Whoever waits in accept is to see it.
                     let _ = TcpStream::connect(address);
                 }
             };
             match fault {
-                Fault::OneAtATime => serving(),
+                // A reset is noticed before the next connection is accepted.
+                Fault::OneAtATime | Fault::DiesOfReset => serving(),
                 _ => drop(thread::spawn(serving)),
             }
         }
