@@ -3,10 +3,11 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::autobahn;
 use crate::handshake::{self, Head};
 use crate::random::{Pieces, seed};
 use crate::script::Script;
+use crate::tester::{Acts, When};
+use crate::{autobahn, closing, hostile, utf8_early};
 
 /// Which end of the connection is under test.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -30,17 +31,27 @@ pub enum Group {
     Autobahn,
     /// The opening handshake, which Autobahn does not test.
     Handshake,
+    /// How connections end, and what the transport does: for sockets.
+    Closing,
+    /// How early an invalid byte of a text is refused.
+    Utf8Early,
+    /// Floods, bombs and peers that wait. For one's own server.
+    Hostile,
 }
 
 impl Group {
     /// All groups, in the order in which they run.
-    pub const ALL: &[Self] = &[Self::Autobahn, Self::Handshake];
+    pub const ALL: &[Self] =
+        &[Self::Autobahn, Self::Handshake, Self::Closing, Self::Utf8Early, Self::Hostile];
 
     /// Returns the name that the command line uses.
     pub fn name(self) -> &'static str {
         match self {
             Self::Autobahn => "autobahn",
             Self::Handshake => "handshake",
+            Self::Closing => "closing",
+            Self::Utf8Early => "utf8-early",
+            Self::Hostile => "hostile",
         }
     }
 }
@@ -105,12 +116,17 @@ pub(crate) enum Plan {
     Request(Arc<Head>),
     /// A response to a client.
     Response(Arc<Head>),
+    /// What happens one after the other, with a transport.
+    Acts(Arc<Acts>),
 }
 
 /// Returns the cases of a group, in the order in which they run.
 pub fn cases(group: Group, size: Size) -> Box<dyn Iterator<Item = Case> + Send> {
     match group {
         Group::Autobahn => Box::new(autobahn::cases(size)),
+        Group::Closing => Box::new(closing::cases().into_iter()),
+        Group::Utf8Early => Box::new(utf8_early::cases().into_iter()),
+        Group::Hostile => Box::new(hostile::cases().into_iter()),
         Group::Handshake => {
             let requests = handshake::requests().into_iter();
             // A server that tests are not written for has a policy of its own about origins.
@@ -138,6 +154,18 @@ impl Case {
             level: Level::Must,
             plan: Plan::Frames(Arc::new(make)),
         }
+    }
+
+    pub(crate) fn acts(
+        group: Group,
+        id: &str,
+        title: &str,
+        section: &'static str,
+        level: Level,
+        acts: Acts,
+    ) -> Self {
+        let (id, title) = (format!("{group}/{id}"), title.to_owned());
+        Self { id, group, title, section, level, plan: Plan::Acts(Arc::new(acts)) }
     }
 
     pub(crate) fn level_of(self, level: Level) -> Self {
@@ -185,23 +213,57 @@ impl Case {
     pub fn category(&self) -> Option<u8> {
         match self.group {
             Group::Autobahn => self.id.split('.').next()?.parse().ok(),
-            Group::Handshake => None,
+            _ => None,
         }
     }
 
     /// Returns whether the case tests this role.
     pub fn tests(&self, role: Role) -> bool {
-        match self.plan {
+        match &self.plan {
             Plan::Frames(_) => true,
+            Plan::Acts(acts) => acts.role.is_none_or(|only| only == role),
             Plan::Request(_) => role == Role::Server,
             Plan::Response(_) => role == Role::Client,
         }
+    }
+
+    /// Returns whether the implementation must serve another connection while the case runs.
+    pub fn wants_others_meanwhile(&self) -> bool {
+        self.others() == Some(When::Meanwhile)
+    }
+
+    /// Returns whether the implementation must serve another connection after the case.
+    pub fn wants_others_afterwards(&self) -> bool {
+        self.others() == Some(When::Afterwards)
+    }
+
+    fn others(&self) -> Option<When> {
+        let Plan::Acts(acts) = &self.plan else { return None };
+        acts.others
+    }
+
+    /// Returns whether the case begins after a good opening handshake, so that it can be run
+    /// against an implementation without one.
+    pub fn is_framed(&self) -> bool {
+        matches!(self.plan, Plan::Frames(_))
+    }
+
+    /// Returns the `Sec-WebSocket-Extensions` that the case needs: what a server is offered, or
+    /// what a client is answered. `None`: it needs none.
+    pub fn extensions(&self, role: Role) -> Option<&'static str> {
+        let Plan::Frames(make) = &self.plan else { return None };
+        let compression = make().compression?;
+        Some(match role {
+            Role::Server => compression.offer,
+            Role::Client => compression.answer,
+        })
     }
 
     /// Returns what the tester sends, for people.
     pub fn sent(&self) -> String {
         match &self.plan {
             Plan::Frames(make) => make().sent(),
+            Plan::Acts(acts) => acts.describe(),
             Plan::Request(head) => format!("the example of RFC 6455 §1.2 with: {}", head.edit),
             Plan::Response(head) => format!("the example of RFC 6455 §1.3 with: {}", head.edit),
         }
@@ -211,6 +273,7 @@ impl Case {
     pub fn expected(&self) -> String {
         match &self.plan {
             Plan::Frames(make) => make().wanted(),
+            Plan::Acts(acts) => acts.expected.clone(),
             Plan::Request(head) | Plan::Response(head) => head.expected(),
         }
     }

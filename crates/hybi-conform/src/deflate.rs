@@ -97,6 +97,20 @@ impl Deflater {
     }
 }
 
+/// A compressed message of so many zeros, made in no time: 1 and then 258 again and again.
+pub(crate) fn zeros(len: usize) -> Vec<u8> {
+    let mut bits = BitWriter::default();
+    bits.put(0b010, 3);
+    bits.literal(0);
+    for _ in 0..len.saturating_sub(1) / 258 {
+        bits.literal(285);
+        bits.code(0, 5);
+    }
+    bits.literal(256);
+    bits.put(0, 3);
+    bits.finish()
+}
+
 fn hash(bytes: &[u8]) -> usize {
     let three = u32::from(bytes[0]) | u32::from(bytes[1]) << 8 | u32::from(bytes[2]) << 16;
     (three.wrapping_mul(0x9e37_79b1) >> 20) as usize
@@ -316,6 +330,12 @@ impl BitReader<'_> {
 }
 
 /// The example of RFC 7692 §7.2.3.1, with and without context takeover, and what comes back.
+#[test]
+fn a_bomb_is_what_it_says() {
+    let got = Inflater::new(15, false).message(&zeros(1 + 258 * 100)).unwrap();
+    assert_eq!(got, vec![0; 1 + 258 * 100]);
+}
+
 #[test]
 fn the_codec_is_that_of_the_rfc() {
     let mut inflater = Inflater::new(15, true);

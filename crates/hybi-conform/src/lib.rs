@@ -28,8 +28,10 @@
 
 mod autobahn;
 mod case;
+mod closing;
 mod deflate;
 pub mod handshake;
+mod hostile;
 mod http;
 mod log;
 pub mod memory;
@@ -38,6 +40,7 @@ mod outcome;
 mod random;
 mod script;
 mod tester;
+mod utf8_early;
 mod wire;
 
 pub use case::{Case, Group, Level, Role, Size, cases};

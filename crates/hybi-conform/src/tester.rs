@@ -6,6 +6,8 @@
 //! needs a clock. So the machine asks for patience, and the driver tells when it is at its end
 //! ([`Tester::quiet`]): at once where nothing can come, after a time where nobody knows.
 
+mod acts;
+
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,8 +20,10 @@ use crate::log::{Direction, WireLog};
 use crate::opening::{Agreed, Request, Target, check_response};
 use crate::outcome::{Outcome, Verdict};
 use crate::random::{Pieces, Random, seed};
-use crate::script::{End, Leeway, Script, Step, listed};
+use crate::script::{Compression, End, Leeway, Script, Step, listed};
 use crate::wire::{Decoder, Encoder, Got, describe};
+
+pub(crate) use acts::{Act, Acts, When};
 
 /// What the driver is to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,6 +69,8 @@ pub struct Tester {
     decoder: Decoder,
     deflater: Option<Deflater>,
     script: Script,
+    /// If the case has acts instead.
+    acting: Option<acts::Acting>,
     /// The payloads of its pings.
     pings: Vec<Vec<u8>>,
     /// The step that comes next.
@@ -130,13 +136,19 @@ impl Tester {
         let offer = tester.script.compression.map(|compression| compression.offer);
         let (bytes, head) = match &case.plan {
             Plan::Request(head) => (target.edited(head), Some(Arc::clone(head))),
-            Plan::Frames(_) | Plan::Response(_) => {
+            Plan::Frames(_) | Plan::Response(_) | Plan::Acts(_) => {
                 let seed = seed(case.id());
                 let nonce = u128::from(seed) << 64 | u128::from(seed.rotate_left(21) ^ 0x5eed);
                 let request = target.request(&http::key(nonce.to_be_bytes()), offer);
                 (request.into_bytes(), None)
             }
         };
+        if let Plan::Acts(acts) = &case.plan
+            && let Some(head) = &acts.head
+        {
+            tester.begin_raw(head);
+            return tester;
+        }
         // What the case makes of the request may be no request.
         let start = bytes.iter().position(|byte| !matches!(byte, b'\r' | b'\n')).unwrap_or(0);
         let (parsed, len) = Head::read(&bytes[start..]).ok().flatten().unwrap_or_default();
@@ -166,7 +178,7 @@ impl Tester {
         }
         let bytes = match &case.plan {
             Plan::Response(head) => request.edited(head),
-            Plan::Frames(_) | Plan::Request(_) => match tester.script.compression {
+            Plan::Frames(_) | Plan::Request(_) | Plan::Acts(_) => match tester.script.compression {
                 None => Some(request.response(None).into_bytes()),
                 Some(compression) => compression
                     .answer_to(&request.offer().unwrap_or_default())
@@ -236,8 +248,16 @@ impl Tester {
                 let steps = vec![Step::Frame(0x81, b"Hello".to_vec()), Step::Await(1)];
                 Script::new(steps, vec![text], End::WeClose)
             }
+            Plan::Acts(acts) => {
+                let script = Script::new(Vec::new(), Vec::new(), End::WeClose);
+                let compression = Compression {
+                    offer: "permessage-deflate; client_max_window_bits",
+                    answer: "permessage-deflate",
+                };
+                if acts.deflates { script.compression(compression) } else { script }
+            }
         };
-        Self {
+        let mut tester = Self {
             role,
             stage: if case.tests(role) { Stage::Script } else { Stage::Closing },
             level: case.level(),
@@ -265,8 +285,13 @@ impl Tester {
             is_late: false,
             timed_out: false,
             has_opened: false,
+            acting: None,
             log: WireLog::default(),
+        };
+        if let Plan::Acts(acts) = &case.plan {
+            tester.prepare(acts);
         }
+        tester
     }
 
     fn compress(&mut self, agreed: Agreed) {
@@ -311,6 +336,7 @@ impl Tester {
                 Stage::Done(_) => return Next::Done,
                 Stage::Asked(_) => self.next_asked(),
                 Stage::Answered { .. } => self.next_answered(),
+                Stage::Script if self.acting.is_some() => self.next_act(),
                 Stage::Script => self.next_step(),
                 Stage::Closing => self.next_closing(),
             };
@@ -358,7 +384,12 @@ impl Tester {
                 self.read_response();
             }
             Stage::Answered { bytes: before, .. } => before.extend_from_slice(bytes),
-            Stage::Script | Stage::Closing => self.read_frames(bytes),
+            Stage::Script | Stage::Closing => {
+                match self.acting.as_mut().and_then(|acting| acting.raw.as_mut()) {
+                    Some(raw) => raw.extend_from_slice(bytes),
+                    None => self.read_frames(bytes),
+                }
+            }
         }
     }
 
@@ -390,6 +421,9 @@ impl Tester {
     /// Whether all is encoded that is to leave together.
     fn is_about_to_wait(&self) -> bool {
         match self.stage {
+            Stage::Script if self.acting.is_some() => {
+                self.acting.as_ref().is_none_or(acts::Acting::is_about_to_wait)
+            }
             Stage::Script => {
                 matches!(
                     self.script.steps.get(self.step),

@@ -27,6 +27,8 @@ pub(crate) enum Command {
     Server(ServerOptions),
     /// Tests a client that connects case after case, as to Autobahn's fuzzing server
     Client(ClientOptions),
+    /// Tests a program over its standard input and output, for protocols without sockets
+    Exec(ExecOptions),
     /// Lists the cases
     List(ListOptions),
     /// Compares reports: of several implementations, or of one before and after a change
@@ -48,6 +50,10 @@ pub(crate) struct ServerOptions {
     /// The name of the server in the results [default: its URI]
     #[arg(long, value_name = "NAME", value_parser = name)]
     pub(crate) agent: Option<String>,
+
+    /// Also floods, bombs and peers that wait: only against a server of your own
+    #[arg(long)]
+    pub(crate) hostile: bool,
 
     /// How many cases run at once
     #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..))]
@@ -90,6 +96,24 @@ pub(crate) struct ClientOptions {
     /// Goes on after a client has asked for its report, until /stopServer is asked for
     #[arg(long)]
     pub(crate) keep_running: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = EXIT)]
+pub(crate) struct ExecOptions {
+    #[command(flatten)]
+    pub(crate) choice: Choice,
+
+    #[command(flatten)]
+    pub(crate) manner: Manner,
+
+    /// Tests only this role [default: both, one after the other]
+    #[arg(long, value_enum)]
+    pub(crate) role: Option<RoleName>,
+
+    /// The program and its arguments, after --
+    #[arg(last = true, required = true, value_name = "COMMAND")]
+    pub(crate) command: Vec<String>,
 }
 
 #[derive(Debug, Args)]

@@ -54,12 +54,20 @@ pub(crate) async fn drive(
             return tester.outcome("it took too long altogether");
         }
         let next = tester.proceed();
+        let reads = is_open && tester.reads();
         let patience = match next {
             Next::Wait(Patience::Short) => patiences.short,
+            // It may take nothing more while nobody reads.
+            _ if !tester.reads() => patiences.short,
             _ => patiences.long,
         };
         let happened = match next {
-            Next::Done => return tester.outcome(""),
+            Next::Done => {
+                if tester.resets() {
+                    reader.unsplit(writer).reset();
+                }
+                return tester.outcome("");
+            }
             Next::Shutdown => {
                 let _ = timeout(patiences.long, writer.shutdown()).await;
                 continue;
@@ -68,18 +76,18 @@ pub(crate) async fn drive(
                 let write = pin!(writer.write(tester.output()));
                 tokio::select! {
                     wrote = write => Happened::Wrote(wrote),
-                    read = reader.read(&mut buffer), if is_open => Happened::Read(read),
+                    read = reader.read(&mut buffer), if reads => Happened::Read(read),
                     () = sleep(patience) => Happened::Time,
                 }
             }
             Next::Wait(_) if !is_flushed => tokio::select! {
                 flushed = writer.flush() => Happened::Flushed(flushed),
-                read = reader.read(&mut buffer), if is_open => Happened::Read(read),
+                read = reader.read(&mut buffer), if reads => Happened::Read(read),
                 () = sleep(patience) => Happened::Time,
             },
             Next::Wait(_) if !is_open => Happened::Time,
             Next::Wait(_) => tokio::select! {
-                read = reader.read(&mut buffer) => Happened::Read(read),
+                read = reader.read(&mut buffer), if reads => Happened::Read(read),
                 () = sleep(patience) => Happened::Time,
             },
         };

@@ -6,7 +6,7 @@
 //! | `selection` | which cases run |
 //! | `address`, `transport` | URIs; TCP and TLS |
 //! | `drive` | one case over one stream: the only place that waits |
-//! | `servers`, `clients` | the two modes |
+//! | `servers`, `clients`, `exec` | the three modes |
 //! | `progress`, `summary` | what is seen while it runs, and at the end |
 //! | `results`, `baseline` | what has come out, and what is expected to fail |
 //! | `ending` | where they go besides the terminal |
@@ -20,6 +20,7 @@ mod clients;
 mod compare;
 mod drive;
 mod ending;
+mod exec;
 mod list;
 mod progress;
 mod report;
@@ -43,6 +44,7 @@ fn main() -> ExitCode {
     let ran = match (arguments.command, runtime) {
         (Command::List(options), _) => list::run(&options).map(|()| ExitCode::SUCCESS),
         (Command::Compare(options), _) => compare::run(&options).map(|()| ExitCode::SUCCESS),
+        (Command::Exec(options), _) => exec::run(&options),
         (Command::Server(options), Ok(runtime)) => runtime.block_on(servers::run(&options)),
         (Command::Client(options), Ok(runtime)) => runtime.block_on(clients::run(&options)),
         (_, Err(error)) => Err(format!("the event loop cannot be started: {error}")),

@@ -1,10 +1,11 @@
 //! `hybi-conform server`: the cases as a client, several at once.
 
+use std::io::{self, Write};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use hybi_conform::{Case, Group, Outcome, Pieces, Role, Target, Tester};
+use hybi_conform::{Case, Group, Outcome, Pieces, Role, Target, Tester, Verdict};
 use tokio::task::JoinSet;
 
 use crate::arguments::{Manner, ServerOptions};
@@ -28,7 +29,26 @@ struct Bench {
 }
 
 pub(crate) async fn run(options: &ServerOptions) -> Result<ExitCode, String> {
-    let cases = select(&options.choice, Some(Role::Server), Group::ALL)?;
+    let groups = Group::ALL.iter().copied();
+    let groups: Vec<_> =
+        groups.filter(|group| *group != Group::Hostile || options.hostile).collect();
+    let cases = select(&options.choice, Some(Role::Server), &groups)?;
+    match (options.hostile, cases.iter().find(|case| case.group() == Group::Hostile)) {
+        (false, Some(case)) => {
+            return Err(format!(
+                "{} may harm the server; if it is yours and nobody else needs it, add --hostile",
+                case.id()
+            ));
+        }
+        (true, Some(_)) => {
+            let _ = writeln!(
+                io::stderr(),
+                "Warning: hostile cases send floods. They are for a server of your own that \
+                 nobody else needs now."
+            );
+        }
+        _ => {}
+    }
     let ending = Ending::new(&options.manner)?;
     let Manner { timeout, seed, strict, .. } = options.manner;
     let address = &options.url;
@@ -139,6 +159,19 @@ impl Bench {
         Ok(())
     }
 
+    /// Looks whether the server answers another connection.
+    async fn serves_another(&self, patiences: Patiences) -> Result<(), String> {
+        let text = hybi_conform::cases(Group::Autobahn, hybi_conform::Size::Reduced).nth(1);
+        let Some(text) = text else { return Ok(()) };
+        let stream = self.connector.connect().await.map_err(|error| error.to_string())?;
+        let tester = Tester::of_server(&text, &self.target);
+        let outcome = drive(stream, tester, patiences).await;
+        match outcome.verdict() {
+            Verdict::Failed => Err(outcome.reason),
+            _ => Ok(()),
+        }
+    }
+
     /// Runs one case. The second: whether there was a connection.
     async fn case(&self, case: Case) -> (Record, Result<(), String>) {
         let began = Instant::now();
@@ -147,12 +180,40 @@ impl Bench {
             tester = tester.in_pieces(Pieces::Random(seed));
         }
         let (outcome, connected) = match self.connector.connect().await {
-            Ok(stream) => (drive(stream, tester, self.patiences).await, Ok(())),
+            Ok(stream) if case.wants_others_meanwhile() => {
+                let driven = drive(stream, tester, self.patiences);
+                // They must be served before the case gives up.
+                let patiences = Patiences::new(self.patiences.long / 2);
+                let (mut outcome, others) = tokio::join!(driven, self.serves_another(patiences));
+                note_others(&mut outcome, others, "meanwhile");
+                let others = self.serves_another(self.patiences).await;
+                note_others(&mut outcome, others, "afterwards");
+                (outcome, Ok(()))
+            }
+            Ok(stream) => {
+                let mut outcome = drive(stream, tester, self.patiences).await;
+                if case.wants_others_afterwards() {
+                    let others = self.serves_another(self.patiences).await;
+                    note_others(&mut outcome, others, "afterwards");
+                }
+                (outcome, Ok(()))
+            }
             Err(error) => {
                 let why = error.to_string();
                 (tester.outcome(&format!("there was no connection: {why}")), Err(why))
             }
         };
         (Record { case, outcome, duration: began.elapsed() }, connected)
+    }
+}
+
+const NOT_SERVED: &str = "another connection was not served";
+
+/// Whatever became of a case: a server that others cannot reach has failed.
+fn note_others(outcome: &mut Outcome, others: Result<(), String>, when: &str) {
+    if let (Err(why), false) = (others, outcome.reason.starts_with(NOT_SERVED)) {
+        outcome.behavior = Verdict::Failed;
+        outcome.strict = Verdict::Failed;
+        outcome.reason = format!("{NOT_SERVED} {when}: {why}");
     }
 }

@@ -10,6 +10,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
 use tokio_rustls::rustls::client::danger::{
     HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier,
 };
@@ -25,9 +26,29 @@ use tokio_rustls::rustls::{
 use crate::address::Address;
 
 /// A stream of bytes, of TCP or TLS.
-pub(crate) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+pub(crate) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {
+    /// Makes the stream reset its connection when it is dropped.
+    fn reset(&self);
+}
 
-impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
+impl Stream for TcpStream {
+    fn reset(&self) {
+        // If the system cannot, the connection ends in another way.
+        let _ = self.set_zero_linger();
+    }
+}
+
+impl Stream for TlsStream<TcpStream> {
+    fn reset(&self) {
+        self.get_ref().0.reset();
+    }
+}
+
+impl Stream for Box<dyn Stream> {
+    fn reset(&self) {
+        (**self).reset();
+    }
+}
 
 /// Connects to one server again and again.
 pub(crate) struct Connector {

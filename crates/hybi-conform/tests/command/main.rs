@@ -2,7 +2,9 @@
 //! broken on purpose.
 
 mod bad_input;
+mod client_faults;
 mod clients;
+mod faults;
 mod faulty;
 mod reports;
 mod servers;

@@ -77,12 +77,30 @@ where
     Some(())
 }
 
-/// All cases of the Autobahn testsuite, and all handshakes.
+/// All cases but the hostile ones.
 #[track_caller]
 fn passes_everything(url: &str) {
     let (status, text) = told(&conform(&["server", url, "--strict"]));
     assert_eq!(status, Some(0), "{text}");
-    assert!(text.contains("710 cases") && text.contains("\nAll is as expected.\n"), "{text}");
+    assert!(text.contains("752 cases") && text.contains("\nAll is as expected.\n"), "{text}");
+}
+
+/// Floods, bombs and peers that wait: nothing fails, and nobody else waits.
+#[test]
+fn hostile_peers_do_no_harm() {
+    for url in [blocking_echo(), tokio_echo(None)] {
+        let chosen = ["server", &url, "--hostile", "--only", "hostile", "--timeout", "3"];
+        let (status, text) = told(&conform(&chosen));
+        assert_eq!(status, Some(0), "{text}");
+        assert!(text.contains("Warning: hostile cases send floods"), "{text}");
+        assert!(text.contains("13 cases") && text.contains("\nAll is as expected.\n"), "{text}");
+    }
+}
+
+#[test]
+fn hostile_cases_must_be_asked_for() {
+    let (status, text) = told(&conform(&["server", &blocking_echo(), "--only", "hostile"]));
+    assert!(status == Some(2) && text.contains("add --hostile"), "{text}");
 }
 
 #[test]

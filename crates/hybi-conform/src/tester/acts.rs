@@ -1,0 +1,364 @@
+//! Acts: what the tester does in cases where the transport matters, or when something happens.
+
+use super::{Patience, Stage, Tester};
+use crate::case::Role;
+use crate::deflate::zeros;
+use crate::outcome::Verdict;
+use crate::script::Leeway;
+use crate::tester::Next;
+use crate::wire::{Got, describe};
+
+/// What is encoded of a flood at once.
+const CHUNK: usize = 64 << 10;
+
+/// One of the things that happen in a case, in order.
+#[derive(Clone)]
+pub(crate) enum Act {
+    /// Send a frame with this first byte.
+    Frame(u8, Vec<u8>),
+    /// Send a frame's header alone.
+    Header(u8, usize),
+    /// Send some of the payload that was announced.
+    Payload(Vec<u8>),
+    /// Send a compressed message of so many zeros.
+    Bomb(usize),
+    /// Send bytes as they are, so many times, until it has had enough.
+    Flood { unit: Vec<u8>, times: usize },
+    /// Read nothing from now on.
+    StopReading,
+    /// End our output.
+    Shutdown,
+    /// Reset the connection. The last act.
+    Reset,
+    /// This comes next.
+    Comes(Got),
+    /// A Close frame comes next, with one of these codes, or without one.
+    Closes(&'static [u16]),
+    /// It ends its output, and nothing else comes first.
+    Ends,
+    /// It can have refused the connection by now: at this place.
+    Early(&'static str),
+    /// It has refused the connection because of this byte, at the latest now.
+    Refuses1007,
+    /// It may refuse what came, with a Close frame or without; or it may not.
+    MayRefuse,
+}
+
+/// The acts of a case.
+#[derive(Clone)]
+pub(crate) struct Acts {
+    pub(crate) acts: Vec<Act>,
+    /// The role that is tested. `None`: both.
+    pub(crate) role: Option<Role>,
+    /// What is sent instead of a request. Then nothing is read as frames.
+    pub(crate) head: Option<Vec<u8>>,
+    pub(crate) deflates: bool,
+    pub(crate) expected: String,
+    /// Whether others must be served meanwhile; or only afterwards.
+    pub(crate) others: Option<When>,
+}
+
+/// When another connection must be served.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum When {
+    Meanwhile,
+    Afterwards,
+}
+
+impl Acts {
+    pub(crate) fn describe(&self) -> String {
+        let mut list: Vec<String> = Vec::new();
+        if let Some(head) = &self.head {
+            let start = &head[..head.len().min(20)];
+            list.push(format!("\"{}\"... as a request", start.escape_ascii()));
+        }
+        let all = self.acts.iter().filter_map(|act| {
+            Some(match act {
+                Act::Frame(first, payload) => describe(*first, payload.len()),
+                Act::Header(first, len) => format!("the header of {}", describe(*first, *len)),
+                Act::Payload(payload) => format!("{} bytes of it", payload.len()),
+                Act::Bomb(len) => format!("{len} zeros, compressed"),
+                Act::Flood { unit, times } => format!("{} bytes, {times} times", unit.len()),
+                Act::StopReading => "(nothing is read from here on)".into(),
+                Act::Shutdown => "the end of our output".into(),
+                Act::Reset => "a reset".into(),
+                _ => return None,
+            })
+        });
+        list.extend(all);
+        crate::script::listed(list.into_iter(), "then ")
+    }
+
+    /// The payloads of its pings.
+    pub(crate) fn pings(&self) -> Vec<Vec<u8>> {
+        let ping = |act: &Act| match act {
+            Act::Frame(first, payload) if first & 0x0f == 9 => Some(payload.clone()),
+            _ => None,
+        };
+        self.acts.iter().filter_map(ping).collect()
+    }
+}
+
+/// Where a tester is in the acts.
+pub(super) struct Acting {
+    acts: std::vec::IntoIter<Act>,
+    now: Option<Act>,
+    /// How many places have passed where it could have refused the connection.
+    early: usize,
+    /// What has been sent of a flood.
+    flooded: usize,
+    pub(super) is_deaf: bool,
+    pub(super) resets: bool,
+    /// What came, if it is no sequence of frames.
+    pub(super) raw: Option<Vec<u8>>,
+}
+
+impl Acting {
+    pub(super) fn new(acts: &Acts) -> Self {
+        Self {
+            acts: acts.acts.clone().into_iter(),
+            now: None,
+            early: 0,
+            flooded: 0,
+            is_deaf: false,
+            resets: false,
+            raw: acts.head.as_ref().map(|_| Vec::new()),
+        }
+    }
+
+    /// Whether all must have been sent before the next act.
+    pub(super) fn is_about_to_wait(&self) -> bool {
+        let next = self.now.as_ref().or(self.acts.as_slice().first());
+        !matches!(next, Some(Act::Frame(..) | Act::Header(..) | Act::Payload(_) | Act::Bomb(_)))
+    }
+}
+
+impl Tester {
+    /// Whether the driver is to read: some cases are about a peer that does not.
+    pub fn reads(&self) -> bool {
+        self.acting.as_ref().is_none_or(|acting| !acting.is_deaf)
+    }
+
+    /// Whether the transport is to be reset instead of closed, in the end.
+    pub fn resets(&self) -> bool {
+        self.acting.as_ref().is_some_and(|acting| acting.resets)
+    }
+
+    /// The next step of a case of acts.
+    pub(super) fn next_act(&mut self) -> Option<Next> {
+        let acting = self.acting.as_mut()?;
+        let act = acting.now.take().or_else(|| acting.acts.next());
+        let Some(act) = act else {
+            self.conclude(Verdict::Ok, Verdict::Ok, Verdict::Ok, String::new());
+            return None;
+        };
+        match act {
+            Act::Frame(first, payload) => self.frame(first, &payload),
+            Act::Header(first, len) => self.encoder.header(first, len, &mut self.output.bytes),
+            Act::Payload(payload) => self.encoder.payload(&payload, &mut self.output.bytes),
+            Act::Bomb(len) => self.frame(0xc2, &zeros(len)),
+            Act::Flood { unit, times } => self.flood(unit, times),
+            Act::StopReading => acting.is_deaf = true,
+            Act::Shutdown => return Some(Next::Shutdown),
+            Act::Reset => acting.resets = true,
+            Act::Comes(ref want) => {
+                let want = want.clone();
+                return self.wait_for(act, |got| *got == want, &format!("{want:?}"));
+            }
+            Act::Closes(codes) => {
+                let is_one = |got: &Got| match got {
+                    Got::Close { code: Some(code), .. } => codes.contains(code),
+                    Got::Close { code: None, .. } => true,
+                    _ => false,
+                };
+                let list: Vec<_> = codes.iter().map(u16::to_string).collect();
+                return self.wait_for(act, is_one, &format!("Close {}", list.join(" or ")));
+            }
+            Act::Ends => return self.next_end(act),
+            Act::Early(place) => return self.next_early(act, Some(place)),
+            Act::Refuses1007 => return self.next_early(act, None),
+            Act::MayRefuse => return self.next_refusal(act),
+        }
+        None
+    }
+
+    fn again(&mut self, act: Act, patience: Patience) -> Option<Next> {
+        if let Some(acting) = &mut self.acting {
+            acting.now = Some(act);
+        }
+        Some(Next::Wait(patience))
+    }
+
+    fn flood(&mut self, unit: Vec<u8>, times: usize) {
+        let count = times.min(CHUNK / unit.len().max(1) + 1);
+        let is_over = self.is_over() || self.is_mute;
+        let Some(acting) = &mut self.acting else { return };
+        if is_over || times == 0 {
+            return;
+        }
+        for _ in 0..count {
+            self.output.bytes.extend_from_slice(&unit);
+        }
+        acting.flooded += count * unit.len();
+        acting.now = Some(Act::Flood { unit, times: times - count });
+    }
+
+    fn wait_for(&mut self, act: Act, is_it: impl Fn(&Got) -> bool, want: &str) -> Option<Next> {
+        match self.got.get(self.compared) {
+            Some(got) if is_it(got) => self.compared += 1,
+            Some(got) => self.by_level(&format!("{got:?} came instead of {want}")),
+            None if self.is_over() => {
+                self.by_level(&format!("it ended the connection instead of {want}"));
+            }
+            None if self.is_quiet => {
+                self.timed_out = true;
+                let why = format!("{want} did not come");
+                // A Close frame is answered, and a violation ends the connection (§5.5.1, §7.1.7):
+                // how may be open, but not whether.
+                match act {
+                    Act::Closes(_) => self.fail(why),
+                    _ => self.by_level(&why),
+                }
+            }
+            None => return self.again(act, Patience::Long),
+        }
+        None
+    }
+
+    fn next_end(&mut self, act: Act) -> Option<Next> {
+        match self.got.get(self.compared) {
+            // What it says before it ends is no answer to be judged here.
+            Some(Got::Close { .. }) => self.compared += 1,
+            Some(got) => {
+                let why = format!("{got:?} came instead of the end");
+                self.by_level(&why);
+                return None;
+            }
+            None => {}
+        }
+        if self.is_ended {
+            return None;
+        }
+        if !self.is_quiet {
+            return self.again(act, Patience::Long);
+        }
+        self.timed_out = true;
+        self.by_level("it did not end the transport");
+        None
+    }
+
+    fn next_early(&mut self, act: Act, place: Option<&'static str>) -> Option<Next> {
+        if self.close_and_rest().1.iter().any(|got| matches!(got, Got::Message { .. })) {
+            self.fail("it passed on a text that is not UTF-8".into());
+            return None;
+        }
+        if self.is_over() {
+            let (close, _) = self.close_and_rest();
+            let is_first = self.acting.as_ref().is_some_and(|acting| acting.early == 0);
+            let place = place.unwrap_or("at the end of the message");
+            match close {
+                Some(Some(1007) | None) | None if is_first => {
+                    self.conclude(Verdict::Ok, Verdict::Ok, Verdict::Ok, String::new());
+                }
+                Some(Some(1007) | None) | None => {
+                    let verdict = Verdict::Informational;
+                    let why = format!("it refused the text {place}");
+                    self.conclude(verdict, Verdict::Ok, verdict, why);
+                }
+                Some(Some(_)) => self.by_level("its Close frame has another code than 1007"),
+            }
+            return None;
+        }
+        if !self.is_quiet {
+            let patience = if place.is_some() { Patience::Short } else { Patience::Long };
+            return self.again(act, patience);
+        }
+        self.is_quiet = false;
+        if place.is_none() {
+            self.timed_out = true;
+            self.fail("it did not refuse a text that is not UTF-8".into());
+        } else if let Some(acting) = &mut self.acting {
+            acting.early += 1;
+        }
+        None
+    }
+
+    fn next_refusal(&mut self, act: Act) -> Option<Next> {
+        let flooded = self.acting.as_ref().map_or(0, |acting| acting.flooded);
+        let taken = match flooded {
+            0 => String::new(),
+            bytes => format!(", after {bytes} bytes"),
+        };
+        let raw = self.acting.as_ref().and_then(|acting| acting.raw.clone());
+        let status = raw
+            .as_deref()
+            .and_then(|raw| raw.get(..12))
+            .map(|start| String::from_utf8_lossy(start).into_owned());
+        let is_mute = self.is_mute;
+        if let Some(status) = status {
+            self.seen = format!("{}{taken}", status.escape_debug());
+            let is_error = status.starts_with("HTTP/1.")
+                && matches!(status.as_bytes().get(8..10), Some(b" 4" | b" 5"));
+            if is_error {
+                self.conclude(Verdict::Ok, Verdict::Ok, Verdict::Ok, String::new());
+            } else {
+                self.by_level("it answered what is no request with something else than an error");
+            }
+            return None;
+        }
+        let (close, rest) = self.close_and_rest();
+        if rest.iter().any(|got| matches!(got, Got::Message { .. })) {
+            let verdict = Verdict::Informational;
+            self.conclude(verdict, Verdict::Ok, verdict, format!("it took all of it{taken}"));
+            return None;
+        }
+        if self.is_over() || self.is_ended {
+            if raw.is_some() {
+                self.seen = format!("the end{taken}");
+            }
+            match close {
+                None | Some(None | Some(1002 | 1008 | 1009 | 1011 | 1013)) => {
+                    self.conclude(Verdict::Ok, Verdict::Ok, Verdict::Ok, String::new());
+                }
+                Some(Some(_)) => self.by_level("its Close frame has another code"),
+            }
+            return None;
+        }
+        // It takes nothing while nobody reads what it says.
+        if is_mute {
+            self.seen = format!("it took no more{taken}");
+            self.conclude(Verdict::Ok, Verdict::Ok, Verdict::Ok, String::new());
+            return None;
+        }
+        if !self.is_quiet {
+            return self.again(act, if self.reads() { Patience::Long } else { Patience::Short });
+        }
+        if raw.is_some() && flooded > 0 {
+            // No request needs so much (RFC 9110 §15.5.15, RFC 6585 §5).
+            self.seen = format!("no answer{taken}");
+            self.by_level("it took all of the head, and did not refuse it");
+            return None;
+        }
+        let verdict = Verdict::Informational;
+        let why = match flooded {
+            0 => "it waits for more".into(),
+            bytes => format!("it took all of it, {bytes} bytes, and did not refuse it"),
+        };
+        self.conclude(verdict, Verdict::Ok, verdict, why);
+        None
+    }
+
+    /// Begins with what is sent instead of a request.
+    pub(super) fn begin_raw(&mut self, head: &[u8]) {
+        self.stage = Stage::Script;
+        self.send_head(head);
+    }
+
+    /// Prepares for acts: nothing is compared but what they ask for.
+    pub(super) fn prepare(&mut self, acts: &Acts) {
+        self.acting = Some(Acting::new(acts));
+        self.pings = acts.pings();
+        self.script.leeway = Leeway::Open;
+        self.received_max = 256 << 20;
+    }
+}
