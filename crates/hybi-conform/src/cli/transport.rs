@@ -32,9 +32,11 @@ pub(crate) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {
 }
 
 impl Stream for TcpStream {
+    // `set_zero_linger` is newer than the oldest tokio that is accepted.
+    #[allow(deprecated)]
     fn reset(&self) {
         // If the system cannot, the connection ends in another way.
-        let _ = self.set_zero_linger();
+        let _ = self.set_linger(Some(Duration::ZERO));
     }
 }
 
