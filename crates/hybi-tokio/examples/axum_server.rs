@@ -22,7 +22,6 @@ use hybi::handshake::Acceptance;
 use hybi::{Config, Limits};
 use hybi_tokio::axum::WebSocketUpgrade;
 use hybi_tokio::hyper::{UpgradeError, UpgradedSocket, Upgrading};
-use tokio::net::TcpListener;
 use tokio::time::timeout;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -64,14 +63,14 @@ struct App {
 async fn main() -> ExitCode {
     match program::arguments(USAGE).as_deref() {
         Ok([]) => program::exit_code(listen("127.0.0.1:9001").await),
-        Ok([address]) => program::exit_code(listen(address).await),
+        Ok([address]) if !address.starts_with('-') => program::exit_code(listen(address).await),
         Ok(_) => program::wrong("only one address, please", USAGE),
         Err(code) => *code,
     }
 }
 
 async fn listen(address: &str) -> Result<(), Box<dyn Error>> {
-    let listener = TcpListener::bind(address).await?;
+    let listener = program::listen_at(address).await?;
     log(format_args!("listening at http://{}", listener.local_addr()?));
     log("open that in a browser; Ctrl-C ends the server");
     let app = App::default();

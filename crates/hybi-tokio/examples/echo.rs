@@ -18,7 +18,7 @@ use hybi::{Config, Limits, Server};
 use hybi_tokio::WebSocket;
 use hybi_tokio::tokio_rustls::TlsAcceptor;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 use tokio::{select, time};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -65,7 +65,7 @@ async fn main() -> ExitCode {
 }
 
 async fn listen(address: &str, tls: Option<TlsAcceptor>) -> Result<(), Box<dyn Error>> {
-    let listener = TcpListener::bind(address).await?;
+    let listener = program::listen_at(address).await?;
     let s = if tls.is_some() { "s" } else { "" };
     log(format_args!("listening at ws{s}://{}", listener.local_addr()?));
     log("try: cargo run -p hybi-tokio --example lines -- URI; Ctrl-C ends the server");

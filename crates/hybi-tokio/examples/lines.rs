@@ -24,7 +24,7 @@ const USAGE: &str = "usage: lines URI   such as ws://127.0.0.1:9001/ or wss://ex
 #[tokio::main]
 async fn main() {
     let code = match program::arguments(USAGE).as_deref() {
-        Ok([uri]) => match talk(uri).await {
+        Ok([uri]) if !uri.starts_with('-') => match talk(uri).await {
             Ok(()) => 0,
             Err(error) => {
                 log(error);

@@ -17,7 +17,7 @@ use hybi::connection::Prepared;
 use hybi::handshake::Acceptance;
 use hybi::{Config, Limits, Server};
 use hybi_tokio::{Reader, Writer};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 use tokio::sync::broadcast::{self, error::RecvError};
 use tokio::{select, time};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -45,14 +45,14 @@ type Outcome<T> = Result<T, Box<dyn Error + Send + Sync>>;
 async fn main() -> ExitCode {
     match program::arguments(USAGE).as_deref() {
         Ok([]) => program::exit_code(listen("127.0.0.1:9001").await),
-        Ok([address]) => program::exit_code(listen(address).await),
+        Ok([address]) if !address.starts_with('-') => program::exit_code(listen(address).await),
         Ok(_) => program::wrong("only one address, please", USAGE),
         Err(code) => *code,
     }
 }
 
 async fn listen(address: &str) -> Result<(), Box<dyn Error>> {
-    let listener = TcpListener::bind(address).await?;
+    let listener = program::listen_at(address).await?;
     log(format_args!("listening at ws://{}", listener.local_addr()?));
     log("try, in two terminals: cargo run -p hybi-tokio --example lines -- URI");
     let (members, stop) = (TaskTracker::new(), CancellationToken::new());

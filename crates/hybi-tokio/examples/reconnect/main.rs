@@ -103,7 +103,6 @@ async fn talk(request: &ClientRequest<'_>, wait_max: Duration) -> Result<(), Box
                 if start.elapsed() >= LASTS {
                     waits.reset();
                 }
-                log(format_args!("closed: {closed}"));
                 match policy::of_end(&closed) {
                     None => return Ok(()),
                     Some(Verdict::Final) => return Err("it would end so again".into()),
@@ -153,6 +152,7 @@ async fn converse(
     }
     let was_over = ws.closed().is_some();
     let closed = ws.terminate(END_WITHIN).await; // at once, if it is over
+    log(format_args!("closed: {closed}"));
     // What we end ourselves is done, however it went.
     Ok(if was_over { closed } else { Closed::Clean(None) })
 }

@@ -1,11 +1,13 @@
 //! What the example programs have in common: their arguments, a log, and the wish to end.
 #![allow(dead_code, reason = "not every program needs all of it")]
 
+use std::error::Error;
 use std::fmt::Display;
 use std::io::{Write, stderr, stdout};
 use std::process::ExitCode;
 use std::{env, future};
 
+use tokio::net::TcpListener;
 use tokio::signal::ctrl_c;
 
 /// Returns the arguments of the program. The error is the exit code of one that ends at once,
@@ -30,7 +32,7 @@ pub(crate) fn wrong(error: impl Display, usage: &str) -> ExitCode {
 }
 
 /// Returns the exit code of a program, and prints the error with which it ended.
-pub(crate) fn exit_code(result: Result<(), Box<dyn std::error::Error>>) -> ExitCode {
+pub(crate) fn exit_code(result: Result<(), Box<dyn Error>>) -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -38,6 +40,11 @@ pub(crate) fn exit_code(result: Result<(), Box<dyn std::error::Error>>) -> ExitC
             ExitCode::FAILURE
         }
     }
+}
+
+/// Listens at an address. The error names it.
+pub(crate) async fn listen_at(address: &str) -> Result<TcpListener, Box<dyn Error>> {
+    TcpListener::bind(address).await.map_err(|error| format!("{address}: {error}").into())
 }
 
 /// Prints a line for whoever runs the program.
