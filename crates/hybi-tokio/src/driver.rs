@@ -29,8 +29,8 @@ const BACKLOG_MAX: usize = 64 << 10;
 /// How many unread bytes may be in memory while a call that sends waits and looks for signs of
 /// life.
 const AHEAD_MAX: usize = 16 << 10;
-/// How many events the caller does not see before others get their turn: a peer can send millions
-/// of pings to a stream that is always ready.
+/// How many events the caller does not see, and reads without one, before others get their turn: a
+/// peer can send millions of pings, or of parts of a message, to a stream that is always ready.
 const SKIPPED_MAX: usize = 256;
 /// How long to wait for the end of the stream after the last word of both sides.
 const LINGER: Duration = Duration::from_secs(1);
@@ -460,7 +460,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> Driver<S, R> {
                 Taking::IsOthersTurn => None,
                 Taking::NeedsInput => {
                     ready!(self.poll_transfer(half, cx));
-                    continue;
+                    may_skip = may_skip.saturating_sub(1);
+                    if may_skip > 0 {
+                        continue;
+                    }
+                    None
                 }
             };
             if has_replied {
