@@ -67,8 +67,8 @@ pub(crate) struct Driver<S, R> {
     ending: Option<Ending>,
     /// A part of a message has been received, and not its end.
     is_in_chunks: bool,
-    /// Messages are dropped, so there is nobody who wants the rest of one.
-    is_terminating: bool,
+    /// Parts of that message have been dropped, so nobody wants the rest.
+    is_dropping: bool,
     chunked_bytes_max: Option<u64>,
     backlog_max: usize,
 }
@@ -111,7 +111,7 @@ impl<S, R: Role> Driver<S, R> {
             last_word: None,
             ending: None,
             is_in_chunks: false,
-            is_terminating: false,
+            is_dropping: false,
             chunked_bytes_max: None,
             backlog_max: BACKLOG_MAX,
         }
@@ -357,6 +357,7 @@ impl<S, R: Role> Driver<S, R> {
             match event {
                 Ok(Some(ChunkEvent::Chunk(chunk))) => {
                     self.is_in_chunks = !chunk.last;
+                    self.is_dropping &= self.is_in_chunks;
                     return (Taking::Taken(chunk.into_owned()), has_replied);
                 }
                 Ok(Some(ChunkEvent::Control(event))) => {
@@ -409,7 +410,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> Driver<S, R> {
         pick: &mut impl FnMut(Event<'_>, &mut Outgoing<'_, R>) -> Option<T>,
     ) -> Poll<Result<Option<T>, Error>> {
         while self.is_in_chunks && self.ending.is_none() {
-            if !self.is_terminating {
+            if !self.is_dropping {
                 return Poll::Ready(Err(UsageError::MessageInChunks.into()));
             }
             let _ = ready!(self.poll_chunk(half, cx));
@@ -761,9 +762,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> Driver<S, R> {
 
     /// Drops what arrives until the connection has ended.
     pub(crate) fn poll_ended(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        self.is_terminating = true;
         while self.ending.is_none() {
             let _ = ready!(self.poll_chunk(Half::Reader, cx));
+            self.is_dropping = self.is_in_chunks;
         }
         Poll::Ready(())
     }

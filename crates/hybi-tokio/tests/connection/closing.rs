@@ -422,3 +422,25 @@ fn after_a_terminate_that_was_dropped_receiving_goes_on() {
         check::<KnownClient>(is_split);
     }
 }
+
+/// Only that message is dropped.
+#[test]
+fn after_a_terminate_that_was_dropped_a_message_in_chunks_is_not_lost() {
+    let runtime = paused();
+    let _entered = runtime.enter();
+    let (mut ws, peer) = open::<Server>();
+    let message = incoming::<Server>(0x82, [7; 40_000]);
+    let (first, rest) = message.split_at(20_000);
+    peer.deliver(first);
+    assert!(poll_once(ws.terminate(secs(5))).is_pending());
+    peer.deliver(rest);
+    peer.deliver(incoming::<Server>(0x01, "in "));
+    assert!(poll_once(ws.receive()).is_pending());
+    let chunk = settle(ws.receive_chunk()).unwrap().unwrap();
+    assert_eq!(chunk.data.as_bytes(), b"in ");
+    let result = settle(ws.receive());
+    assert!(matches!(result, Err(Error::Usage(hybi::UsageError::MessageInChunks))), "{result:?}");
+    peer.deliver(incoming::<Server>(0x80, "chunks"));
+    let chunk = settle(ws.receive_chunk()).unwrap().unwrap();
+    assert!(chunk.last && chunk.data.as_bytes() == b"chunks");
+}
