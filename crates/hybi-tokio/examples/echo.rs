@@ -75,9 +75,9 @@ async fn listen(address: &str, tls: Option<TlsAcceptor>) -> Result<(), Box<dyn E
         select! {
             accepted = listener.accept() => match accepted {
                 Ok((socket, address)) if clients.len() < CLIENTS_MAX => {
-                    let serving = serve(socket, tls.clone(), stop.clone());
+                    let (tls, stop) = (tls.clone(), stop.clone());
                     clients.spawn(async move {
-                        if let Err(error) = serving.await {
+                        if let Err(error) = serve(socket, tls, stop).await {
                             log(format_args!("{address}: {error}"));
                         }
                     });
@@ -106,7 +106,8 @@ async fn serve(
     match tls {
         None => serve_over(socket, stop).await,
         Some(tls) => {
-            let shaking_hands = time::timeout(TLS_WITHIN, tls.accept(socket));
+            // Boxed, so that the task has no room for it any more once it is over.
+            let shaking_hands = Box::pin(time::timeout(TLS_WITHIN, tls.accept(socket)));
             match stop.run_until_cancelled(shaking_hands).await {
                 Some(stream) => serve_over(stream??, stop).await,
                 None => Ok(()),
@@ -120,7 +121,8 @@ where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     // Every future of the library may be dropped at any point: nothing is half-done then.
-    let Some(opened) = stop.run_until_cancelled(open(stream)).await else { return Ok(()) };
+    let opening = Box::pin(open(stream)); // boxed, as above
+    let Some(opened) = stop.run_until_cancelled(opening).await else { return Ok(()) };
     let mut ws = opened?;
     match stop.run_until_cancelled(echo(&mut ws)).await {
         Some(echoed) => Ok(echoed?),

@@ -11,7 +11,7 @@ use std::pin::pin;
 use std::process::exit;
 use std::time::Duration;
 
-use hybi::Message;
+use hybi::{CloseCode, Message};
 use tokio::io::{AsyncBufReadExt, BufReader, stdin};
 use tokio::select;
 
@@ -46,12 +46,16 @@ async fn talk(uri: &str) -> Result<(), Box<dyn Error>> {
     log("connected: each line that you type is a message, Ctrl-D closes the connection");
     let mut lines = BufReader::new(stdin()).lines();
     let mut asked_to_end = pin!(asked_to_end());
+    let mut has_lines = true;
     loop {
         // All are cancel-safe: what one has begun is there when it is called again.
         select! {
-            line = lines.next_line() => match line? {
+            line = lines.next_line(), if has_lines => match line? {
                 Some(line) => ws.send(&line).await?,
-                None => break,
+                None => {
+                    has_lines = false;
+                    ws.close(CloseCode::NORMAL, "").await?; // answers still arrive
+                }
             },
             message = ws.receive() => match message? {
                 // A terminal obeys some characters.

@@ -62,9 +62,9 @@ async fn listen(address: &str) -> Result<(), Box<dyn Error>> {
         select! {
             accepted = listener.accept() => match accepted {
                 Ok((stream, address)) if members.len() < MEMBERS_MAX => {
-                    let member = join(stream, room.clone(), stop.clone());
+                    let (room, stop) = (room.clone(), stop.clone());
                     members.spawn(async move {
-                        if let Err(error) = member.await {
+                        if let Err(error) = join(stream, room, stop).await {
                             log(format_args!("{address}: {error}"));
                         }
                     });
@@ -89,7 +89,9 @@ async fn join(stream: TcpStream, room: Room, stop: CancellationToken) -> Outcome
     let limits = Limits::default().message_bytes_max(MESSAGE_MAX);
     let acceptance = Acceptance::from_same_origin().config(Config::default().limits(limits));
     let opening = async { hybi_tokio::receive_request(stream).await?.accept(&acceptance).await };
-    let Some(ws) = stop.run_until_cancelled(opening).await else { return Ok(()) };
+    // Boxed, so that the task has no room for it any more once it is over.
+    let opened = stop.run_until_cancelled(Box::pin(opening)).await;
+    let Some(ws) = opened else { return Ok(()) };
     let messages = room.subscribe();
     let (mut reader, mut writer) = ws?.split();
     let ended: Option<Outcome<()>> = stop

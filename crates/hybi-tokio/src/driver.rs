@@ -29,8 +29,8 @@ const BACKLOG_MAX: usize = 64 << 10;
 /// How many unread bytes may be in memory while a call that sends waits and looks for signs of
 /// life.
 const AHEAD_MAX: usize = 16 << 10;
-/// How many events the caller does not see before others get their turn: a peer can send millions
-/// of pings to a stream that is always ready.
+/// How many events the caller does not see, and reads without one, before others get their turn: a
+/// peer can send millions of pings, or of parts of a message, to a stream that is always ready.
 const SKIPPED_MAX: usize = 256;
 /// How long to wait for the end of the stream after the last word of both sides.
 const LINGER: Duration = Duration::from_secs(1);
@@ -67,6 +67,8 @@ pub(crate) struct Driver<S, R> {
     ending: Option<Ending>,
     /// A part of a message has been received, and not its end.
     is_in_chunks: bool,
+    /// Parts of that message have been dropped, so nobody wants the rest.
+    is_dropping: bool,
     chunked_bytes_max: Option<u64>,
     backlog_max: usize,
 }
@@ -109,6 +111,7 @@ impl<S, R: Role> Driver<S, R> {
             last_word: None,
             ending: None,
             is_in_chunks: false,
+            is_dropping: false,
             chunked_bytes_max: None,
             backlog_max: BACKLOG_MAX,
         }
@@ -354,6 +357,7 @@ impl<S, R: Role> Driver<S, R> {
             match event {
                 Ok(Some(ChunkEvent::Chunk(chunk))) => {
                     self.is_in_chunks = !chunk.last;
+                    self.is_dropping &= self.is_in_chunks;
                     return (Taking::Taken(chunk.into_owned()), has_replied);
                 }
                 Ok(Some(ChunkEvent::Control(event))) => {
@@ -405,8 +409,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> Driver<S, R> {
         cx: &mut Context<'_>,
         pick: &mut impl FnMut(Event<'_>, &mut Outgoing<'_, R>) -> Option<T>,
     ) -> Poll<Result<Option<T>, Error>> {
-        if self.is_in_chunks && self.ending.is_none() {
-            return Poll::Ready(Err(UsageError::MessageInChunks.into()));
+        while self.is_in_chunks && self.ending.is_none() {
+            if !self.is_dropping {
+                return Poll::Ready(Err(UsageError::MessageInChunks.into()));
+            }
+            let _ = ready!(self.poll_chunk(half, cx));
         }
         self.poll_take(half, cx, |driver, may_skip| driver.take_event(pick, may_skip))
     }
@@ -454,7 +461,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> Driver<S, R> {
                 Taking::IsOthersTurn => None,
                 Taking::NeedsInput => {
                     ready!(self.poll_transfer(half, cx));
-                    continue;
+                    may_skip = may_skip.saturating_sub(1);
+                    if may_skip > 0 {
+                        continue;
+                    }
+                    None
                 }
             };
             if has_replied {
@@ -485,7 +496,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> Driver<S, R> {
         if is_written && self.has_finished(half, cx) {
             return Poll::Ready(());
         }
-        match self.poll_read(half, cx) {
+        match self.poll_read(usize::MAX, half, cx) {
             Poll::Ready(n) => {
                 if n > 0 {
                     budget.made_progress();
@@ -502,10 +513,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> Driver<S, R> {
         }
     }
 
-    /// Reads once. Returns how many bytes, and 0 also if the connection has ended.
-    fn poll_read(&mut self, half: Half, cx: &Context<'_>) -> Poll<usize> {
+    /// Reads once, at most `max` bytes. Returns how many, and 0 also if the connection has ended.
+    fn poll_read(&mut self, max: usize, half: Half, cx: &Context<'_>) -> Poll<usize> {
         let mut inbox = self.inbox.take().unwrap_or_else(spare::take);
-        let mut room = ReadBuf::new(inbox.room());
+        let room = inbox.room();
+        let len = room.len().min(max);
+        let mut room = ReadBuf::new(room.get_mut(..len).unwrap_or_default());
         let mut cx = self.wakers.register(half, cx);
         let read = Pin::new(&mut self.io).poll_read(&mut cx, &mut room);
         let n = room.filled().len();
@@ -709,7 +722,25 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> Driver<S, R> {
 
     /// Returns whether as much is unread as may be while the program is not receiving.
     fn has_read_ahead(&self) -> bool {
-        self.inbox.as_ref().is_some_and(|inbox| inbox.len() >= AHEAD_MAX)
+        self.may_read_ahead() == 0
+    }
+
+    /// Returns how many more bytes may be read meanwhile.
+    fn may_read_ahead(&self) -> usize {
+        AHEAD_MAX.saturating_sub(self.inbox.as_ref().map_or(0, |inbox| inbox.len()))
+    }
+
+    /// Reads once while the program is not receiving. What is read may stay for long, so it gets
+    /// memory of its own: the thread's buffer may have grown for another connection.
+    fn poll_read_ahead(&mut self, half: Half, cx: &Context<'_>) -> Poll<usize> {
+        let is_first = self.inbox.is_none();
+        let n = ready!(self.poll_read(self.may_read_ahead(), half, cx));
+        if is_first && let Some(mut inbox) = self.inbox.take() {
+            self.inbox = Some(spare::copy(&inbox));
+            inbox.clear();
+            spare::give_back(inbox);
+        }
+        Poll::Ready(n)
     }
 
     /// Looks at the clock while a call waits to write. Reads ahead, because a pong or another sign
@@ -718,7 +749,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> Driver<S, R> {
     fn poll_watch(&mut self, half: Half, cx: &mut Context<'_>) -> Poll<()> {
         if !self.input_has_ended {
             if !self.has_read_ahead() {
-                if self.poll_read(half, cx).is_ready() {
+                if self.poll_read_ahead(half, cx).is_ready() {
                     self.wakers.wake(Half::Reader);
                     return Poll::Ready(());
                 }
@@ -733,6 +764,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> Driver<S, R> {
     pub(crate) fn poll_ended(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         while self.ending.is_none() {
             let _ = ready!(self.poll_chunk(Half::Reader, cx));
+            self.is_dropping = self.is_in_chunks;
         }
         Poll::Ready(())
     }

@@ -25,6 +25,13 @@ pub(crate) fn take() -> Box<Inbox> {
     spare.unwrap_or_else(|| Box::new(Inbox::new().in_place_up_to(0)))
 }
 
+/// Copies what is unread into a buffer that is not larger than it has to be.
+pub(crate) fn copy(inbox: &Inbox) -> Box<Inbox> {
+    let mut copy = Inbox::new().in_place_up_to(0);
+    copy.append(inbox.unread());
+    Box::new(copy)
+}
+
 /// Gives a buffer back, if nothing in it is unread. Otherwise returns it.
 pub(crate) fn give_back(inbox: Box<Inbox>) -> Option<Box<Inbox>> {
     if !inbox.is_empty() {

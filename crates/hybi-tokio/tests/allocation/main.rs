@@ -238,3 +238,26 @@ fn a_dropped_connection_leaves_nothing() {
     });
     assert_eq!(kept, 0);
 }
+
+/// The thread's buffer, which another peer has made grow, stays with the thread.
+#[test]
+fn what_is_read_ahead_has_memory_of_its_own() {
+    let runtime = paused();
+    let _entered = runtime.enter();
+    let (mut busy, its_peer) = open::<Server>();
+    let mut talk = || {
+        its_peer.deliver(incoming::<Server>(0x82, [0; 1_000_000]));
+        drop(settle(busy.receive()).unwrap().unwrap());
+        forget(&its_peer);
+    };
+    talk();
+    let (mut ws, peer) = open::<Server>();
+    peer.stop_taking();
+    peer.deliver(b"\x82");
+    let (kept, ()) = kept(|| {
+        assert!(poll_once(ws.send("Hello")).is_pending());
+        assert_eq!(peer.unread_len(), 0);
+        talk();
+    });
+    assert!(kept < 20 << 10, "{kept} bytes");
+}

@@ -221,3 +221,21 @@ async fn halves_on_two_threads_wake_each_other() {
     let (server, client) = pair(64);
     tokio::join!(tokio::spawn(run(server)), run(client)).0.unwrap();
 }
+
+/// Also on a thread whose buffer has grown for another peer.
+#[test]
+fn a_call_that_waits_to_send_reads_no_more_than_16_kib_ahead() {
+    let runtime = paused();
+    let _entered = runtime.enter();
+    let (mut busy, its_peer) = open::<Server>();
+    its_peer.deliver(incoming::<Server>(0x82, [0; 1_000_000]));
+    settle(busy.receive()).unwrap().unwrap();
+
+    let (mut ws, peer) = open::<Server>();
+    peer.stop_taking();
+    peer.deliver(incoming::<Server>(0x82, [0; 1_000]).repeat(1_000));
+    let before = peer.unread_len();
+    assert!(poll_once(ws.send("Hello")).is_pending());
+    let ahead = before - peer.unread_len();
+    assert!(ahead <= 16 << 10, "{ahead} bytes");
+}

@@ -385,3 +385,62 @@ async fn two_sides_that_close_with_much_unsent_do_not_wait_for_each_other() {
     assert_eq!(closed, (clean(1000, ""), clean(1000, "")));
     assert_eq!(start.elapsed(), Duration::ZERO);
 }
+
+/// Also in the middle of a message. Its rest is dropped, and the next one is not.
+#[test]
+fn after_a_terminate_that_was_dropped_receiving_goes_on() {
+    fn check<R: Side>(is_split: bool) {
+        let runtime = paused();
+        let _entered = runtime.enter();
+        let (mut ws, peer) = open::<R>();
+        let message = incoming::<R>(0x82, [7; 40_000]);
+        let (first, rest) = message.split_at(20_000);
+        peer.deliver(first);
+        let finish = || {
+            peer.deliver(rest);
+            peer.deliver(incoming::<R>(0x81, "next"));
+            peer.deliver(incoming_close::<R>(1000, ""));
+            peer.end_input(End::Zero);
+        };
+        if is_split {
+            let (mut reader, _writer) = ws.split();
+            assert!(poll_once(reader.terminate(secs(5))).is_pending());
+            finish();
+            assert_eq!(settle(reader.receive()).unwrap(), Some("next".into()));
+            assert_eq!(settle(reader.receive()).unwrap(), None);
+            assert_eq!(reader.closed(), Some(clean(1000, "")));
+        } else {
+            assert!(poll_once(ws.terminate(secs(5))).is_pending());
+            finish();
+            assert_eq!(settle(ws.receive()).unwrap(), Some("next".into()));
+            assert_eq!(settle(ws.receive()).unwrap(), None);
+            assert_eq!(ws.closed(), Some(&clean(1000, "")));
+        }
+    }
+    for is_split in [false, true] {
+        check::<Server>(is_split);
+        check::<KnownClient>(is_split);
+    }
+}
+
+/// Only that message is dropped.
+#[test]
+fn after_a_terminate_that_was_dropped_a_message_in_chunks_is_not_lost() {
+    let runtime = paused();
+    let _entered = runtime.enter();
+    let (mut ws, peer) = open::<Server>();
+    let message = incoming::<Server>(0x82, [7; 40_000]);
+    let (first, rest) = message.split_at(20_000);
+    peer.deliver(first);
+    assert!(poll_once(ws.terminate(secs(5))).is_pending());
+    peer.deliver(rest);
+    peer.deliver(incoming::<Server>(0x01, "in "));
+    assert!(poll_once(ws.receive()).is_pending());
+    let chunk = settle(ws.receive_chunk()).unwrap().unwrap();
+    assert_eq!(chunk.data.as_bytes(), b"in ");
+    let result = settle(ws.receive());
+    assert!(matches!(result, Err(Error::Usage(hybi::UsageError::MessageInChunks))), "{result:?}");
+    peer.deliver(incoming::<Server>(0x80, "chunks"));
+    let chunk = settle(ws.receive_chunk()).unwrap().unwrap();
+    assert!(chunk.last && chunk.data.as_bytes() == b"chunks");
+}

@@ -74,6 +74,35 @@ fn other_tasks_get_their_turn_between_control_frames() {
     }
 }
 
+/// Neither do the parts of a message, and they may be empty.
+#[test]
+fn other_tasks_get_their_turn_between_parts_of_a_message() {
+    fn check<R: Side>(payload: &str) {
+        let runtime = paused();
+        let _entered = runtime.enter();
+        let (mut ws, peer) = open::<R>();
+        let part = incoming::<R>(0x00, payload);
+        peer.set_read_max(part.len());
+        peer.deliver(incoming::<R>(0x02, ""));
+        peer.deliver(part.repeat(10_000));
+        peer.deliver(incoming::<R>(0x80, ""));
+        let mut receive = Task::new(ws.receive());
+        let mut turns = 0;
+        let message = loop {
+            match receive.poll() {
+                std::task::Poll::Ready(message) => break message.unwrap().unwrap(),
+                std::task::Poll::Pending => turns += receive.woken().min(1),
+            }
+        };
+        assert_eq!(message.as_bytes().len(), 10_000 * payload.len());
+        assert!(turns >= 10_000 / 256, "{turns} turns");
+    }
+    for payload in ["", "part"] {
+        check::<Server>(payload);
+        check::<KnownClient>(payload);
+    }
+}
+
 /// In a runtime the turns are those of other tasks.
 #[tokio::test]
 async fn other_tasks_run_while_pings_are_answered() {

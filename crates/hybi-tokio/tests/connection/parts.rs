@@ -277,3 +277,23 @@ fn parts_hold_what_is_unread_and_unsent() {
     let event = Connection::receive(&mut connection, &mut inbox.input(), &mut out).unwrap();
     assert_eq!(event, Some(hybi::Event::Text("second".into())));
 }
+
+/// A message that the core has begun to read in place is read to its end.
+#[test]
+fn an_inbox_with_half_a_message_that_was_begun_in_place_goes_on() {
+    for at in [1, 5, 20, 10_000, 20_007, 39_999] {
+        let runtime = paused();
+        let _entered = runtime.enter();
+        let payload: Vec<u8> = (0..40_000_u32).map(|i| (i % 251) as u8).collect();
+        let message = incoming::<Server>(0x82, &payload);
+        let (mut inbox, mut out) = (Inbox::new(), hybi::Outbox::new());
+        let mut connection = Connection::server(Config::default());
+        inbox.append(&message[..at]);
+        assert_eq!(connection.receive(&mut inbox.input(), &mut out).unwrap(), None);
+        let (script, peer) = Script::new();
+        let mut ws = WebSocket::new(script, connection, inbox);
+        peer.deliver(&message[at..]);
+        let received = settle(ws.receive()).unwrap().unwrap();
+        assert_eq!(received.as_bytes(), payload);
+    }
+}

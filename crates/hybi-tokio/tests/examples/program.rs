@@ -90,6 +90,15 @@ impl Program {
         assert!(Command::new("kill").args(["-s", name, &id]).status().await.unwrap().success());
     }
 
+    /// Returns how many KiB of memory it holds.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn memory(&self) -> usize {
+        let file = format!("/proc/{}/status", self.process.id().unwrap());
+        let status = std::fs::read_to_string(file).unwrap();
+        let (_, line) = status.split_once("VmRSS:").unwrap();
+        line.split_whitespace().next().unwrap().parse().unwrap()
+    }
+
     /// Waits for its end, and leaves its input open.
     pub(crate) async fn wait(&mut self) -> ExitStatus {
         let stdin = self.process.stdin.take(); // `wait` would close it

@@ -3,6 +3,7 @@
 use hybi::CloseCode;
 use hybi::handshake::{Acceptance, Rejection};
 use hybi_tokio::{Pending, receive_request};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
 use crate::program::Program;
@@ -29,6 +30,25 @@ async fn lines_ends_with_the_connection_though_its_input_goes_on() {
     ws.close(CloseCode::NORMAL, "enough").await.unwrap();
     assert_eq!(ws.receive().await.unwrap(), None);
     program.line("closed: 1000 \"enough\"").await;
+    assert!(program.wait().await.success());
+}
+
+/// Its input may be a file.
+#[tokio::test]
+async fn lines_prints_the_answer_to_its_last_line() {
+    let (listener, uri) = listen().await;
+    let mut program = Program::start("lines", &[&uri]);
+    let mut ws = next(&listener).await.accept(&Acceptance::from_any_origin()).await.unwrap();
+    program.type_text("last\n").await;
+    program.end_input();
+    assert_eq!(ws.receive().await.unwrap(), Some("last".into()));
+    // The answer comes after its Close frame.
+    let mut parts = ws.into_parts();
+    if parts.inbox.is_empty() {
+        parts.stream.read_u8().await.unwrap();
+    }
+    parts.stream.write_all(b"\x81\x06answer\x88\x02\x03\xe8").await.unwrap();
+    program.line("answer").await;
     assert!(program.wait().await.success());
 }
 

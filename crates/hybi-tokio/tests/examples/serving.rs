@@ -186,3 +186,20 @@ async fn each_tells_how_to_use_it() {
         assert_eq!(program.wait().await.code(), Some(2), "{name}");
     }
 }
+
+/// The tasks, too: each has room for the largest future that it ever waits for.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_client_that_is_silent_costs_little_memory() {
+    for (name, path) in echoes() {
+        let (program, uri) = Program::serve(name, &[]).await;
+        let uri = ws(&uri, path);
+        let mut clients = vec![hybi_tokio::connect(&uri).await.unwrap()];
+        let before = program.memory();
+        for _ in 0..400 {
+            clients.push(hybi_tokio::connect(&uri).await.unwrap());
+        }
+        let each = (program.memory() - before) / 400;
+        assert!(each < 16, "{name}: {each} KiB");
+    }
+}
