@@ -219,6 +219,12 @@ impl<S, R: Role> Driver<S, R> {
         self.wakers.take_due()
     }
 
+    /// Returns the wakers that are to be dropped then.
+    #[inline]
+    pub(crate) fn take_old(&mut self) -> Waiting {
+        self.wakers.take_old()
+    }
+
     /// Ends the connection. A reason that the peer gave takes precedence, and then the end of the
     /// input.
     pub(crate) fn end(&mut self, otherwise: Ending) {

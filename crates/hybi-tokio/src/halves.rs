@@ -154,13 +154,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> Shared<S, R> {
     }
 }
 
-/// Wakes whom the connection wants woken, after the lock: a waker may poll or drop a half at once.
+/// Wakes whom the connection wants woken, after the lock: a waker may poll or drop a half at once,
+/// also when it is dropped.
 fn unlock<S, R: Role>(mut state: MutexGuard<'_, State<S, R>>) {
-    let due = match &mut *state {
-        State::Whole(driver) => driver.take_due(),
-        State::Ended { .. } => [None, None],
+    let (due, old) = match &mut *state {
+        State::Whole(driver) => (driver.take_due(), driver.take_old()),
+        State::Ended { .. } => ([None, None], [None, None]),
     };
     drop(state);
+    drop(old);
     due.into_iter().flatten().for_each(Waker::wake);
 }
 

@@ -34,6 +34,8 @@ pub(crate) enum Wakers {
         waker: Waker,
         /// Whom to wake once the connection is not locked any more, if it is behind a lock.
         due: Option<[bool; 2]>,
+        /// Wakers to be dropped then: one that was replaced, and one that was forgotten.
+        old: Waiting,
     },
 }
 
@@ -49,7 +51,8 @@ impl Wakers {
     pub(crate) fn split(&mut self) {
         if let Self::One(waiting) = self {
             let halves = Arc::new(Halves(Mutex::new(mem::take(waiting))));
-            *self = Self::Two { waker: Arc::clone(&halves).into(), halves, due: None };
+            let waker = Arc::clone(&halves).into();
+            *self = Self::Two { waker, halves, due: None, old: [None, None] };
         }
     }
 
@@ -75,21 +78,34 @@ impl Wakers {
         }
     }
 
+    /// Returns what is to be dropped after the lock: a waker may own the other half, whose end takes
+    /// the lock.
+    #[inline]
+    pub(crate) fn take_old(&mut self) -> Waiting {
+        match self {
+            Self::One(_) => [None, None],
+            Self::Two { old, .. } => mem::take(old),
+        }
+    }
+
     /// Registers a half for the next event of the stream or the timer. Returns what to poll them
     /// with.
     pub(crate) fn register<'a>(&'a mut self, half: Half, cx: &'a Context<'_>) -> Context<'a> {
         if let Self::One(waiting) = self {
             let is_other = |waker: &Waker| !waker.will_wake(cx.waker());
             if !half.other().of(waiting).as_ref().is_some_and(is_other) {
-                set(half.of(waiting), cx);
+                drop(set(half.of(waiting), cx));
                 return Context::from_waker(cx.waker());
             }
             self.split();
         }
         match self {
             Self::One(_) => Context::from_waker(cx.waker()), // it has just been split
-            Self::Two { halves, waker, .. } => {
-                set(half.of(&mut halves.lock()), cx);
+            Self::Two { halves, waker, due, old: [old, _] } => {
+                let replaced = set(half.of(&mut halves.lock()), cx);
+                if due.is_some() && replaced.is_some() {
+                    *old = replaced;
+                }
                 Context::from_waker(waker)
             }
         }
@@ -98,7 +114,12 @@ impl Wakers {
     /// Forgets a half that does not wait any more.
     #[inline]
     pub(crate) fn unregister(&mut self, half: Half) {
-        drop(self.take(half));
+        let forgotten = self.take(half);
+        if let Self::Two { due: Some(_), old: [_, old], .. } = self
+            && forgotten.is_some()
+        {
+            *old = forgotten;
+        }
     }
 
     /// Wakes a half, if it waits.
@@ -127,10 +148,11 @@ impl Wakers {
     }
 }
 
-fn set(slot: &mut Option<Waker>, cx: &Context<'_>) {
+/// Sets a waker, unless it is there already. Returns the one before.
+fn set(slot: &mut Option<Waker>, cx: &Context<'_>) -> Option<Waker> {
     match slot {
-        Some(waker) => waker.clone_from(cx.waker()), // does nothing if it is the same
-        None => *slot = Some(cx.waker().clone()),
+        Some(waker) if waker.will_wake(cx.waker()) => None,
+        _ => slot.replace(cx.waker().clone()),
     }
 }
 

@@ -473,3 +473,31 @@ fn a_waker_of_the_writer_may_poll_or_drop_it_at_once() {
         });
     }
 }
+
+/// A waker may own the other half, and be dropped with it when it is replaced.
+#[test]
+fn a_waker_that_is_dropped_may_drop_the_reader() {
+    struct Owner(#[allow(dead_code)] Mutex<Option<Reader<Script, Server>>>);
+    impl Wake for Owner {
+        fn wake(self: Arc<Self>) {}
+    }
+    let (done, is_done) = channel();
+    thread::spawn(move || {
+        let runtime = paused();
+        let _entered = runtime.enter();
+        let (ws, peer) = open::<Server>();
+        peer.stop_taking();
+        let (reader, mut writer) = ws.split();
+        settle(writer.feed("Hello")).unwrap();
+        let waker: Waker = Arc::new(Owner(Mutex::new(Some(reader)))).into();
+        {
+            let flush = std::pin::pin!(writer.flush());
+            assert!(flush.poll(&mut Context::from_waker(&waker)).is_pending());
+        }
+        drop(waker);
+        let _ = poll_once(writer.flush());
+        assert!(peer.is_dropped());
+        done.send(()).unwrap();
+    });
+    assert!(is_done.recv_timeout(Duration::from_secs(10)).is_ok(), "it hangs");
+}
