@@ -78,8 +78,8 @@ impl Wakers {
         }
     }
 
-    /// Returns what is to be dropped after the lock: a waker may own the other half, whose end takes
-    /// the lock.
+    /// Returns what is to be dropped after the lock: a waker may own the other half, whose end
+    /// takes the lock.
     #[inline]
     pub(crate) fn take_old(&mut self) -> Waiting {
         match self {
