@@ -139,6 +139,7 @@ pub mod adapter;
 pub mod blocking;
 mod buffers;
 pub mod connection;
+mod copy;
 mod error;
 mod escaped;
 pub mod extension;

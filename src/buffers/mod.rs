@@ -5,7 +5,6 @@
 //! [`Outbox`] writes headers and masks payloads. Neither reads or writes by itself; sockets are the
 //! caller's.
 
-mod copy;
 mod inbox;
 mod outbox;
 mod queue;

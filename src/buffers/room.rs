@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-use super::copy::{append, copy};
+use crate::copy::{append, copy};
 use crate::frame::{EncodedHeader, LengthForm, Mask};
 
 /// The longest payload whose length fits into the second byte of a header (RFC 6455 §5.2).

@@ -24,7 +24,7 @@ fn options(mode: &str) -> Outcome<Options> {
     if mode == "plain" {
         return Ok(options.without_compression());
     }
-    // yawc 0.5.0 does not return from the compression of an empty message after another one.
+    // So that empty messages are sent uncompressed.
     let options = options.with_compression_threshold(1);
     Ok(match mode {
         "bare" => options.with_server_max_window_bits(10),

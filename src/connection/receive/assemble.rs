@@ -10,6 +10,7 @@ use core::{fmt, mem};
 
 use super::unmask::PeerMask;
 use crate::connection::event::{ChunkData, Event};
+use crate::copy::append_text;
 use crate::error::ProtocolError;
 use crate::frame::{HEADER_BYTES_MAX, Header, OpCode, Reserved};
 use crate::role::Role;
@@ -298,37 +299,4 @@ fn inflated_growth(len: usize, capacity: usize, piece: usize) -> usize {
         doubled
     };
     needed.max(wanted).saturating_sub(len)
-}
-
-/// Appends text in pieces of 2 KiB. Above that, glibc's `memcpy` uses `rep movs`, which on some
-/// processors is several times slower if the two addresses are close modulo 4 KiB.
-fn append_text(mut piece: &str, text: &mut String) {
-    while let Some((front, rest)) = split(piece) {
-        text.push_str(front);
-        piece = rest;
-    }
-    text.push_str(piece);
-}
-
-/// Splits off some 2 KiB of a longer text. A code point has at most four bytes, so one of four
-/// places is a boundary.
-fn split(text: &str) -> Option<(&str, &str)> {
-    (0..4).find_map(|back| text.split_at_checked((2usize << 10).saturating_sub(back)))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_long_text_is_appended_whole_wherever_code_points_are_cut() {
-        for unit in ["a", "\u{e9}", "\u{20ac}", "\u{1f600}", "a\u{1f600}\u{20ac}"] {
-            for lead in ["", "b", "bb", "bbb"] {
-                let piece = lead.chars().chain(unit.chars().cycle().take(5000)).collect::<String>();
-                let mut text = String::from("before");
-                append_text(&piece, &mut text);
-                assert_eq!(text.strip_prefix("before"), Some(&*piece));
-            }
-        }
-    }
 }

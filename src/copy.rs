@@ -1,23 +1,23 @@
 //! Copies of long payloads.
 //!
-//! From a few KiB on, `memcpy` uses an instruction of the processor for strings of bytes. On some
-//! processors (AMD's Zen 3 and later) it takes up to 24 times as long if the copy begins 1 to 63
-//! bytes further into a page than the original does. Two large buffers begin at the same place in a
-//! page, and a header comes before the payload, so that is no rare case. Short pieces are copied
-//! with vectors instead.
+//! Above some 2 KiB, glibc's `memcpy` uses `rep movs`. On some processors that is many times slower
+//! if the copy begins up to 63 bytes further into a page than the original. A header before a
+//! payload causes just that if both buffers begin at a page, as large ones do. Shorter pieces are
+//! copied with vectors.
 
+use alloc::string::String;
 use alloc::vec::Vec;
 
-/// The longest piece that is copied with vectors everywhere.
+/// The length of a piece.
 const PIECE: usize = 2 << 10;
-/// What the addresses are compared by: 4 KiB.
+/// The size of a page: addresses are compared modulo that.
 const PAGE: usize = 4 << 10;
-/// How far ahead in its page a copy is slow.
+/// A copy is slow if it begins less than this ahead of the original.
 const SLOW: usize = 64;
 
 /// Copies bytes. Both slices have the same length.
 #[inline]
-pub(super) fn copy(from: &[u8], to: &mut [u8]) {
+pub(crate) fn copy(from: &[u8], to: &mut [u8]) {
     if from.len() <= PIECE {
         to.copy_from_slice(from);
     } else {
@@ -37,7 +37,7 @@ fn copy_long(from: &[u8], to: &mut [u8]) {
 }
 
 /// Appends a copy of bytes.
-pub(super) fn append(from: &[u8], to: &mut Vec<u8>) {
+pub(crate) fn append(from: &[u8], to: &mut Vec<u8>) {
     to.reserve(from.len());
     if from.len() > PIECE && is_slow(from, to.spare_capacity_mut()) {
         for from in from.chunks(PIECE) {
@@ -46,6 +46,22 @@ pub(super) fn append(from: &[u8], to: &mut Vec<u8>) {
     } else {
         to.extend_from_slice(from);
     }
+}
+
+/// Appends a copy of text, always in pieces: it comes a few KiB at a time.
+#[inline]
+pub(crate) fn append_text(mut from: &str, to: &mut String) {
+    while let Some((front, rest)) = split(from) {
+        to.push_str(front);
+        from = rest;
+    }
+    to.push_str(from);
+}
+
+/// Splits a piece off a longer text. A code point has at most four bytes, so one of four places is a
+/// boundary.
+fn split(text: &str) -> Option<(&str, &str)> {
+    (0..4).find_map(|back| text.split_at_checked(PIECE.saturating_sub(back)))
 }
 
 fn is_slow<T>(from: &[u8], to: &[T]) -> bool {
@@ -79,6 +95,18 @@ mod tests {
                 append(from, &mut room);
                 assert_eq!(room.split_off(start + distance), from);
                 assert!(room.iter().all(|byte| *byte == 9));
+            }
+        }
+    }
+
+    #[test]
+    fn a_long_text_is_appended_whole_wherever_code_points_are_cut() {
+        for unit in ["a", "\u{e9}", "\u{20ac}", "\u{1f600}", "a\u{1f600}\u{20ac}"] {
+            for lead in ["", "b", "bb", "bbb"] {
+                let piece = lead.chars().chain(unit.chars().cycle().take(5000)).collect::<String>();
+                let mut text = String::from("before");
+                append_text(&piece, &mut text);
+                assert_eq!(text.strip_prefix("before"), Some(&*piece));
             }
         }
     }
