@@ -153,6 +153,6 @@ async fn converse(
     let was_over = ws.closed().is_some();
     let closed = ws.terminate(END_WITHIN).await; // at once, if it is over
     log(format_args!("closed: {closed}"));
-    // What we end ourselves is done, however it went.
+    // If we end the connection, that is no reason to connect again, however it went.
     Ok(if was_over { closed } else { Closed::Clean(None) })
 }

@@ -212,7 +212,7 @@ fn check_runs(name: &str, count: u64, has_threads: bool, start: impl Start) {
         None => 0..number("STRESS_RUNS").unwrap_or(1),
     };
     let count = number("STRESS_CONNECTIONS").unwrap_or(count) as usize;
-    // What is made once and stays.
+    // A run that is not measured: some things are allocated once and stay.
     run(u64::MAX, 50.min(count), has_threads, start);
     let before = (ALL_LIVE.load(SeqCst), descriptors());
     for seed in seeds {

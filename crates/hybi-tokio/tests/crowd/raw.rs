@@ -14,7 +14,7 @@ use crate::common::Random;
 use crate::messages::{Got, Log, Sent, UNASKED, check_pong, random_len};
 use crate::plan::{Io, Leaving, Report, pause};
 
-/// What the reading part tells the writing part.
+/// A control frame that the reading part passes to the writing part.
 enum Told {
     Ping(Vec<u8>),
     Close(Vec<u8>),
