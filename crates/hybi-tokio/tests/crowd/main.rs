@@ -6,9 +6,9 @@
 //! not cancel each other out.
 //!
 //! Each seed is one run. To repeat one: `STRESS_SEED=7 cargo test --test crowd`; to run more:
-//! `STRESS_RUNS=1000`, with other than a thousand connections: `STRESS_CONNECTIONS=10`. What a
-//! program does follows from the seed, but not when the system lets it: a failure may need several
-//! runs to come back.
+//! `STRESS_RUNS=1000`, with other than a thousand connections: `STRESS_CONNECTIONS=10`. The actions
+//! of a program follow from the seed, but not their times: a failure may need several runs to come
+//! back.
 
 #[path = "../common/mod.rs"]
 mod common;

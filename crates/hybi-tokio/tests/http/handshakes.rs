@@ -1,5 +1,5 @@
 //! The cases of extended CONNECT in the core's suite, over real connections of HTTP/2: with h2, and
-//! with hyper. What HTTP/2 itself forbids, the stack refuses.
+//! with hyper. The stack refuses requests that HTTP/2 itself forbids.
 
 #[path = "../../../../tests/conformance/handshake/cases.rs"]
 #[allow(dead_code, reason = "they are for bytes")]
