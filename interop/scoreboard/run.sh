@@ -64,7 +64,8 @@ crate_version() {
 
 free_port() {
   python3 -c 'import socket
-s = socket.create_server(("127.0.0.1", 0))
+s = socket.socket()
+s.bind(("127.0.0.1", 0))
 print(s.getsockname()[1])'
 }
 
