@@ -5,8 +5,8 @@ export CARGO_TERM_COLOR=never
 # One folder for all workspaces, so that what they have in common is built once.
 export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-$PWD/target}"
 
-# What is built once needs nothing for the next time, and a backtrace needs lines only. Otherwise the
-# folder is four times as large, and a small disk is full.
+# Each crate is built once, so incremental builds gain nothing. Backtraces need only line numbers.
+# With the defaults the folder is four times as large, and fills a small disk.
 export CARGO_INCREMENTAL=0 CARGO_PROFILE_DEV_DEBUG=line-tables-only
 
 # `step NAME` begins a step, and says how long the one before took.

@@ -58,8 +58,8 @@ pub(crate) fn append_text(mut from: &str, to: &mut String) {
     to.push_str(from);
 }
 
-/// Splits a piece off a longer text. A code point has at most four bytes, so one of four places is a
-/// boundary.
+/// Splits a piece off a longer text. A code point has at most four bytes, so one of four places is
+/// a boundary.
 fn split(text: &str) -> Option<(&str, &str)> {
     (0..4).find_map(|back| text.split_at_checked(PIECE.saturating_sub(back)))
 }

@@ -17,5 +17,6 @@ fn main() {
     let out = std::env::var("OUT_DIR").unwrap_or_default();
     let profile = Path::new(&out).ancestors().nth(3).and_then(Path::file_name).unwrap_or_default();
     println!("cargo:rustc-env=BUILD_PROFILE={}", profile.display());
-    println!("cargo:rerun-if-changed=build.rs");
+    // Otherwise every change of a source would run it again.
+    println!("cargo:rerun-if-env-changed=RUSTC");
 }

@@ -1,5 +1,6 @@
-// The side of Node's ws in the conversations that run.sh starts. The first argument is the folder in which ws is
-// installed. The others are `server [CERT KEY]` or `client [CERT]`, as src/main.rs.
+// The side of Node's ws in the conversations that run.sh starts. The first argument is the folder
+// in which ws is installed. The others are `server [CERT KEY]` or `client [CERT]`, as in
+// src/main.rs.
 
 import { createRequire } from "node:module";
 import assert from "node:assert/strict";

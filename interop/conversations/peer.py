@@ -1,5 +1,5 @@
-"""The side of Python's websockets in the conversations that run.sh starts: `server [CERT KEY]` or `client [CERT]`, as
-src/main.rs."""
+"""The side of Python's websockets in the conversations that run.sh starts: `server [CERT KEY]` or
+`client [CERT]`, as in src/main.rs."""
 
 import random
 import ssl

@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
-# Conversations of hybi's adapters, `hybi::blocking` and hybi-tokio, with four implementations not written here: Python's
-# websockets, Node's ws, and in Rust tokio-tungstenite and yawc. Their clients with our servers and our clients with their
-# servers, over TCP and over TLS; plain, and with permessage-deflate: for windows of 9 to 15 bits with and without context
-# takeover, for a client whose window the server cannot limit, and where a server declines what our client asks for. Each end
-# checks what was agreed on, and that what it sent comes back. Installs what is missing into target/conversations; needs
-# python3 with venv, npm and openssl.
+# Conversations of hybi's adapters, `hybi::blocking` and hybi-tokio, with four implementations not
+# written here: Python's websockets, Node's ws, and in Rust tokio-tungstenite and yawc. Their
+# clients talk to our servers and our clients to their servers, over TCP and over TLS; plain, and
+# with permessage-deflate: for windows of 9 to 15 bits with and without context takeover, for a
+# client whose window the server cannot limit, and where a server declines what our client asks for.
+# Each end checks what was agreed on, and that its messages come back. Installs missing packages
+# into target/conversations; needs python3 with venv, npm and openssl.
 set -euo pipefail
 here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
 root="$(cd "$here/../.." && pwd)"
@@ -17,9 +18,10 @@ if ! "$dir/venv/bin/python" -c 'import websockets' 2>/dev/null; then
 fi
 [ -d "$dir/node_modules/ws" ] || npm install --silent --no-audit --no-fund --prefix "$dir" ws >/dev/null
 # A certificate of no authority, which the clients trust and nobody else.
-openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -noenc -days 2 -subj /CN=localhost \
-  -addext subjectAltName=IP:127.0.0.1 -addext basicConstraints=critical,CA:FALSE \
-  -keyout "$dir/key.pem" -out "$dir/cert.pem" 2>"$dir/openssl.log" || { cat "$dir/openssl.log"; exit 1; }
+openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -noenc -days 2 \
+  -subj /CN=localhost -addext subjectAltName=IP:127.0.0.1 \
+  -addext basicConstraints=critical,CA:FALSE -keyout "$dir/key.pem" -out "$dir/cert.pem" \
+  2>"$dir/openssl.log" || { cat "$dir/openssl.log"; exit 1; }
 
 export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-$root/interop/target}"
 cargo build --quiet --locked --release --manifest-path "$here/Cargo.toml"
@@ -50,7 +52,8 @@ converse() {
   if [ "${#lines[@]}" -lt "$modes" ]; then
     echo "$name: the server has not started"; cat "$dir/errors"; exit 1
   fi
-  if ! outcome="$(printf '%s\n' "${lines[@]:0:$modes}" | timeout 300 "${client[@]}" client "${trust[@]}")" ||
+  if ! outcome="$(printf '%s\n' "${lines[@]:0:$modes}" |
+      timeout 300 "${client[@]}" client "${trust[@]}")" ||
     [ "$outcome" != "$modes modes" ] || [ -s "$dir/errors" ]; then
     echo "$name: FAILED $outcome"; cat "$dir/errors"; exit 1
   fi

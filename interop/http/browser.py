@@ -1,5 +1,6 @@
-"""Chromium with a page that opens two WebSockets at once, which must echo; then, if asked to, one that the server closes, and
-one that it refuses. Needs Python's websockets. CHROMIUM is the program, if it has another name."""
+"""Chromium with a page that opens two WebSockets at once, which must echo; then, if asked to, one
+that the server closes, and one that it refuses. Needs Python's websockets. CHROMIUM is the program,
+if it has another name."""
 
 import argparse
 import json
@@ -153,8 +154,12 @@ parser = argparse.ArgumentParser(description=__doc__)
 parser.add_argument("page", help="the URL of the page")
 parser.add_argument("address", help="that of the WebSockets")
 parser.add_argument("certificate", help="a file: what the server must have")
-parser.add_argument("--by", default="h2", help="the protocol that the page must come by: http/1.1, h2, h3")
-parser.add_argument("--http", default=QUESTION, help=f"what the server must answer to '{QUESTION}': it echoes it, or says")
+parser.add_argument(
+    "--by", default="h2", help="the protocol that the page must come by: http/1.1, h2, h3"
+)
+parser.add_argument(
+    "--http", default=QUESTION, help=f"the server's answer to '{QUESTION}', if not an echo"
+)
 parser.add_argument("--closes", help="the address of a WebSocket that closes when it is asked to")
 parser.add_argument("--refuses", help="the address of a WebSocket that the page may not open")
 parser.add_argument("flags", nargs="*", help="for Chromium, after --")

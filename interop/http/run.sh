@@ -24,7 +24,8 @@ cargo build --quiet --locked --release --manifest-path "$here/tokio/Cargo.toml"
 python=("$dir/venv/bin/python" "$here/peer.py")
 node=(node "$here/peer.mjs")
 openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost \
-  -addext subjectAltName=DNS:localhost,IP:127.0.0.1 -keyout "$dir/example.key" -out "$dir/example.crt" \
+  -addext subjectAltName=DNS:localhost,IP:127.0.0.1 \
+  -keyout "$dir/example.key" -out "$dir/example.crt" \
   2>"$dir/openssl.log" || { cat "$dir/openssl.log"; exit 1; }
 
 trap '[ -z "${server_PID:-}" ] || kill "$server_PID"; cat "$dir/errors"' EXIT

@@ -70,7 +70,9 @@ for name; do
   for role in $roles; do
     out="$dir/autobahn/$name-$role" port="$(free_port)"
     ours="$dir/results/$name-$role/report"
-    [ -z "${full:-}" ] || out="$dir/autobahn/full-$name-$role" ours="$dir/autobahn/conform-$name-$role"
+    if [ -n "${full:-}" ]; then
+      out="$dir/autobahn/full-$name-$role" ours="$dir/autobahn/conform-$name-$role"
+    fi
     mkdir -p "$out"
     "$role"
     echo "$name, $role: $(python3 "$scoreboard/agree.py" "$out/index.json" "$ours/index.json")"

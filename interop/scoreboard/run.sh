@@ -17,7 +17,7 @@ export NODE_PATH="$node_modules" DEBIAN_FRONTEND=noninteractive
 mkdir -p "$dir/node" "$dir/results" "$dir/bin"
 export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-$root/target}"
 
-# What an adapter may use. Each fails if the thing cannot be had.
+# Functions for adapters. Each fails if the thing cannot be had.
 
 from_pypi() {
   [ -x "$python" ] || python3 -m venv "$dir/venv" || return
@@ -46,7 +46,8 @@ debian_version() {
 # Builds a Go program with the modules in Debian's packages, which need no network.
 from_go() {
   from_debian golang-go "$1" || return
-  GO111MODULE=off GOPATH=/usr/share/gocode GOCACHE="$dir/go" go build -o "$dir/bin/$name" "$here"/*.go
+  GO111MODULE=off GOPATH=/usr/share/gocode GOCACHE="$dir/go" \
+    go build -o "$dir/bin/$name" "$here"/*.go
 }
 
 # Builds a C++ program: compile FLAGS.
@@ -62,7 +63,10 @@ crate_version() {
 }
 
 free_port() {
-  python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
+  python3 -c 'import socket
+s = socket.socket()
+s.bind(("127.0.0.1", 0))
+print(s.getsockname()[1])'
 }
 
 # Runs a command with our own signals, and ends all that it started.

@@ -1,8 +1,8 @@
-//! What adapters have in common: the layers over sockets and a clock that drive the core.
+//! Code shared by the adapters: the layers over sockets and a clock that drive the core.
 //!
-//! [`blocking`](crate::blocking) is one of them, the crate `hybi-tokio` another. What neither
-//! depends on a socket nor on a runtime is here once, and both show it as their own: a program
-//! takes it from the adapter that it uses. For an adapter of yours:
+//! [`blocking`](crate::blocking) is an adapter, and so is the crate `hybi-tokio`. Code that needs
+//! neither a socket nor a runtime is here once. Both adapters re-export it, and a program takes it
+//! from the adapter that it uses. For an adapter of yours:
 //!
 //! | to | use |
 //! |---|---|

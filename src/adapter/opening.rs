@@ -4,7 +4,7 @@ use std::boxed::Box;
 
 use crate::handshake::{Acceptance, Response};
 
-/// What an open connection keeps of its opening handshake.
+/// The results of the opening handshake that an open connection keeps.
 #[derive(Debug)]
 pub enum Opening {
     /// Nothing was agreed on, or somebody else did the handshake.

@@ -47,11 +47,11 @@ pub struct Tunnel<'a> {
     handshake: ProxyHandshake,
     /// How many demands have been answered.
     answers: u8,
-    /// Whether the last request went over a stream that a 407 had left usable.
+    /// The last request went over a stream that a 407 had left usable.
     is_reused: bool,
 }
 
-/// What a [`Tunnel`] has come to.
+/// The outcome of a [`Tunnel`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum TunnelAnswer {
     /// The tunnel is open. The bytes that remain in the input come from the server.

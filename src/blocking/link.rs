@@ -199,7 +199,7 @@ impl<S: Stream, R: Role> Link<S, R> {
             drop(guard);
             let mut mailbox = lock(&self.mailbox);
             mailbox.cannot_write |= has_failed;
-            // What was posted while we had the writing side is ours to write, and its end to see.
+            // Others posted while we had the writing side: we write it, and see whether it is over.
             if mailbox.is_over() {
                 continue;
             }

@@ -41,7 +41,7 @@ impl<S: Stream, R: Role> WebSocket<S, R> {
     /// [`set_chunked_bytes_max`](Self::set_chunked_bytes_max) are settings: set them again. A
     /// client's [`response`](Self::response) is lost: take what you need of it before.
     ///
-    /// Do it while the connection is open. What was read to explain an error of sending is lost.
+    /// Do it while the connection is open. Bytes read to explain an error of sending are lost.
     /// After a write has failed, nothing more can be sent, because nothing may follow half a frame:
     /// [`Connection::send`] fails with [`UsageError::Closed`](crate::UsageError::Closed).
     ///

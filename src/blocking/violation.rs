@@ -6,7 +6,7 @@ use crate::error::ProtocolError;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Violation {
     pub(super) error: ProtocolError,
-    /// Whether our side had sent its Close frame before.
+    /// Our side had sent its Close frame before.
     pub(super) is_after_our_close: bool,
 }
 

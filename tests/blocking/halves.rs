@@ -331,7 +331,7 @@ fn halves_give_up_a_peer_that_does_not_answer_also_under_a_stuck_writer() {
     }
 }
 
-/// What a writer is stuck with is what the peer owes an answer to.
+/// The bytes that a writer is stuck with count as a ping: the peer owes an answer.
 #[test]
 fn halves_give_up_a_peer_that_takes_nothing_also_without_pings() {
     let (client, server) = pair();

@@ -1,5 +1,5 @@
-//! What adapters have in common: what their errors print, their names and sources, how a connection
-//! has ended, and the order of addresses.
+//! The code that adapters share: the texts, names and sources of errors, how a connection has
+//! ended, and the order of addresses.
 
 use std::error::Error as _;
 use std::fmt;
@@ -23,7 +23,7 @@ fn unreachable<const N: usize>(errors: [io::Error; N]) -> ConnectError {
     ConnectError::Connect((0..).zip(errors).map(failed).collect())
 }
 
-/// What a program prints that follows the sources, as `anyhow` does.
+/// Returns an error and its sources, as a program that follows them prints them.
 fn chain(error: &(dyn std::error::Error + 'static)) -> Vec<String> {
     std::iter::successors(Some(error), |&error| error.source()).map(ToString::to_string).collect()
 }
@@ -102,7 +102,7 @@ fn the_errors_have_stable_names() {
     };
     let uri = Uri::parse("http://a/").unwrap_err();
     for (name, want) in [
-        // What is inside keeps its own.
+        // An inner error keeps its own name.
         (Error::Protocol(ProtocolError::Unmasked).name(), ProtocolError::Unmasked.name()),
         (Error::Usage(UsageError::Closed).name(), UsageError::Closed.name()),
         (AcceptError::Request(RequestError::Origin).name(), RequestError::Origin.name()),

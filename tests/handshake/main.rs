@@ -1,5 +1,5 @@
 //! The opening handshake through the public API: the RFC's examples, limits, origins, and the
-//! caller's mistakes. What peers may and may not send is in `hybi-conform`.
+//! caller's mistakes. The cases of what peers may send are in `hybi-conform`.
 
 #[path = "../../fuzz/src/lib.rs"]
 #[allow(dead_code, unreachable_pub, reason = "a crate of its own elsewhere")]

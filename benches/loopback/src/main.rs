@@ -75,17 +75,10 @@ fn main() -> ExitCode {
         Some("--serve") => server::run(&env::args().nth(2).unwrap_or_default()).map(|()| true),
         _ => Options::read(RESULTS).and_then(|options| measure(&options)),
     };
-    match result {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::FAILURE,
-        Err(error) => {
-            eprintln!("{error}");
-            ExitCode::FAILURE
-        }
-    }
+    hybi_bench_shared::exit_code(result)
 }
 
-/// Whether everybody echoed.
+/// Returns whether every server echoed.
 fn measure(options: &Options) -> Result<bool, Box<dyn Error>> {
     let files = system::raise_open_files()?;
     if files < OPEN_FILES {

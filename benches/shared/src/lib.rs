@@ -1,4 +1,4 @@
-//! What the benches over loopback share: the load, the clocks, the rounds, and the reports.
+//! Parts that the benches over loopback share: the load, the clocks, the rounds, and the reports.
 
 pub mod document;
 pub mod load;
@@ -6,6 +6,22 @@ pub mod options;
 pub mod race;
 pub mod report;
 pub mod system;
+
+use std::error::Error;
+use std::process::ExitCode;
+
+/// Returns the exit code of a bench, and prints the error with which it ended. A bench that
+/// returns `false` has printed its failures.
+pub fn exit_code(result: Result<bool, Box<dyn Error>>) -> ExitCode {
+    match result {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
 
 /// Messages of one size over so many connections, so many at a time on each.
 #[derive(Clone, Copy)]
@@ -33,7 +49,7 @@ impl Workload {
         }
     }
 
-    /// Whether the sockets can hold it. More under way would measure the kernel's limits.
+    /// Returns whether the sockets can hold all of it. More would measure the kernel's limits.
     pub fn fits(&self) -> bool {
         self.size * self.connections * self.batch < 256 << 20
     }

@@ -19,7 +19,7 @@ const HANDSHAKES: usize = 50;
 /// A Close frame, masked with zeros, that says 1000.
 const CLOSE: [u8; 8] = [0x88, 0x82, 0, 0, 0, 0, 0x03, 0xe8];
 
-/// What the messages are.
+/// The content of messages.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     Binary,
@@ -36,8 +36,8 @@ pub struct Messages {
 }
 
 impl Messages {
-    /// Messages of one kind and size, each with a payload and a masking key of its own, in batches. After some 64 KiB they
-    /// begin again.
+    /// Makes batches of messages of one kind and size, each message with its own payload and
+    /// masking key. They repeat after about 64 KiB.
     pub fn new(kind: Kind, size: usize, per_batch: usize) -> Self {
         let batches = ((64 << 10) / (size * per_batch)).clamp(2, 64);
         let mut random = Random(0x9e37_79b9_7f4a_7c15);

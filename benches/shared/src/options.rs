@@ -4,8 +4,10 @@ use std::env;
 use std::error::Error;
 use std::path::PathBuf;
 
-pub const USAGE: &str = "cargo run --release -- [--quick] [--rounds N] [--out DIR] [--docs] [FILTER]...\n\
-    A filter selects the workloads whose name contains it; @NAME selects servers whose name contains it.\n\
+pub const USAGE: &str = "\
+    cargo run --release -- [--quick] [--rounds N] [--out DIR] [--docs] [FILTER]...\n\
+    A filter selects the workloads whose name contains it; \
+    @NAME selects servers whose name contains it.\n\
     Without either, the results go to results/, and with --docs to the tables of docs/, too.";
 
 pub struct Options {

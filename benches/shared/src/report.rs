@@ -6,16 +6,16 @@ use std::fmt::{Display, Write as _};
 use std::path::Path;
 use std::{fs, io};
 
-/// What a bench reports.
+/// A bench, as its reports describe it.
 pub struct Bench {
-    /// What the files of the results are called.
+    /// The name of the result files, without an extension.
     pub name: &'static str,
     pub title: &'static str,
     /// The server that ratios are taken to.
     pub ours: &'static str,
     /// The workloads that the documentation shows.
     pub documented: &'static [&'static str],
-    /// What memory was measured, as the title of its table and those of its columns.
+    /// The title of the table of memory, and those of its columns.
     pub memory: (&'static str, &'static [&'static str]),
     /// The bench's manifest. Its dependencies are what is measured.
     pub manifest: &'static str,
@@ -101,7 +101,7 @@ impl Report {
     }
 
     /// Prints the tables, and writes them as Markdown and JSON if there is a directory for them.
-    /// Whether nobody failed.
+    /// Returns whether no server failed.
     pub fn write(&self, directory: Option<&Path>, workloads: &[Workload]) -> io::Result<bool> {
         let tables = self.tables(workloads);
         println!("{tables}");
@@ -122,7 +122,8 @@ impl Report {
         let mut tables = String::new();
         let _ = writeln!(
             tables,
-            "# {}\n\n{}, {}, profile {}, flags: {}. {} rounds. Columns: size, connections × messages per batch.",
+            "# {}\n\n{}, {}, profile {}, flags: {}. {} rounds. \
+             Columns: size, connections × messages per batch.",
             self.bench.title,
             system::machine(),
             env!("RUSTC_VERSION"),
@@ -140,7 +141,8 @@ impl Report {
                 continue;
             }
             let title = format!(
-                "## Connections: {connections}; processor time of the server, µs per message, minimum (ratio to {})",
+                "## Connections: {connections}; processor time of the server, µs per message, \
+                 minimum (ratio to {})",
                 self.bench.ours
             );
             self.table(&mut tables, &title, &group, |samples, ours| {
@@ -179,7 +181,8 @@ impl Report {
         let (columns, lines) = (documented.join(" | "), "|---".repeat(documented.len()));
         let mut table = format!(
             "{},\n{}, profile `{}`, {} rounds.\n\n\
-             | µs per message (ratio to {ours}) | {columns} | less than {ours} on | bytes per connection |\n\
+             | µs per message (ratio to {ours}) | {columns} | less than {ours} on \
+             | bytes per connection |\n\
              |---{lines}|---|---|\n",
             system::machine(),
             env!("RUSTC_VERSION"),
@@ -300,7 +303,8 @@ impl Report {
             })
             .collect();
         format!(
-            "\n    {{\n      \"name\": {},\n      \"bytes\": {},\n      \"connections\": {},\n      \"messages_per_batch\": {},\n      \"servers\": {{{}\n      }}\n    }}",
+            "\n    {{\n      \"name\": {},\n      \"bytes\": {},\n      \"connections\": {},\
+             \n      \"messages_per_batch\": {},\n      \"servers\": {{{}\n      }}\n    }}",
             quote(&name),
             workload.size,
             workload.connections,

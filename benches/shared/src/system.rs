@@ -1,4 +1,4 @@
-//! What the operating system knows about processes and threads: processor time, memory, placement,
+//! Processes and threads as the operating system sees them: processor time, memory, placement,
 //! limits.
 
 use std::fs;

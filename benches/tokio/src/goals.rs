@@ -10,9 +10,8 @@ const IDLE_BYTES_MAX: usize = 1 << 10;
 /// Up to here a message is small.
 const SMALL: usize = 125;
 
-/// Returns a Markdown table, with a row for each workload and way of sending, and the memory. What
-/// gathers its output is compared with all that does or does not, and what writes each message with
-/// its like.
+/// Returns a Markdown table, with a row for each workload and way of sending, and the memory.
+/// Gathered output is compared with that of every library, single writes only with single writes.
 pub fn table(report: &Report, workloads: &[Workload]) -> String {
     let mut table = String::from(
         "| workload | less than every library | half of tokio-tungstenite, if small | \

@@ -46,7 +46,7 @@ const BENCH: Bench = Bench {
 /// How many idle connections the memory is divided by.
 const IDLE: usize = 10_000;
 const IDLE_QUICK: usize = 500;
-/// What else is open in a process.
+/// The other files that a process has open.
 const OTHER_FILES: u64 = 100;
 
 fn workloads() -> Vec<Workload> {
@@ -73,17 +73,10 @@ fn main() -> ExitCode {
         },
         _ => Options::read(RESULTS).and_then(|options| measure(&options)),
     };
-    match result {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::FAILURE,
-        Err(error) => {
-            eprintln!("{error}");
-            ExitCode::FAILURE
-        }
-    }
+    hybi_bench_shared::exit_code(result)
 }
 
-/// Whether everybody echoed.
+/// Returns whether every server echoed.
 fn measure(options: &Options) -> Result<bool, Box<dyn Error>> {
     let idle = if options.quick { IDLE_QUICK } else { IDLE };
     let files = system::raise_open_files()?;

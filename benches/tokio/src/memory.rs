@@ -1,5 +1,5 @@
-//! What an idle connection takes: counted by the allocator of a server in a process of its own, so
-//! that neither process needs more than one descriptor for a connection.
+//! The heap of an idle connection, counted by the server's allocator. The server has a process of
+//! its own, so neither process needs more than one descriptor for a connection.
 
 use crate::server::{self, Server};
 use hybi_bench_shared::load::{self, Kind, Messages};
@@ -28,7 +28,7 @@ impl Bytes {
     }
 }
 
-/// What the clients of a TLS server trust, and what the server proves.
+/// The certificate and key of a TLS server, and the configuration of clients that trust it.
 pub struct Identity {
     client: Arc<rustls::ClientConfig>,
     certificate: Vec<u8>,
@@ -76,7 +76,7 @@ pub fn measure(server: &Server, connections: usize, tls: Option<&Identity>) -> R
         load::answer(&mut client)?;
         Ok(client)
     };
-    // What serves all connections is allocated with the first.
+    // The first connection also allocates the state that all connections share.
     let mut first = open()?;
     if server.name != server::TASK {
         load::echo_one(&mut first, &messages)?;

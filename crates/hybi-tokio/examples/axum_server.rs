@@ -61,11 +61,9 @@ struct App {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    match program::arguments(USAGE).as_deref() {
-        Ok([]) => program::exit_code(listen("127.0.0.1:9001").await),
-        Ok([address]) if !address.starts_with('-') => program::exit_code(listen(address).await),
-        Ok(_) => program::wrong("only one address, please", USAGE),
-        Err(code) => *code,
+    match program::address(USAGE) {
+        Ok(address) => program::exit_code(listen(&address).await),
+        Err(code) => code,
     }
 }
 

@@ -736,8 +736,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> Driver<S, R> {
         AHEAD_MAX.saturating_sub(self.inbox.as_ref().map_or(0, |inbox| inbox.len()))
     }
 
-    /// Reads once while the program is not receiving. What is read may stay for long, so it gets
-    /// memory of its own: the thread's buffer may have grown for another connection.
+    /// Reads once while the program is not receiving. The bytes may stay for long, so they get
+    /// memory of their own: the thread's buffer may have grown for another connection.
     fn poll_read_ahead(&mut self, half: Half, cx: &Context<'_>) -> Poll<usize> {
         let is_first = self.inbox.is_none();
         let n = ready!(self.poll_read(self.may_read_ahead(), half, cx));

@@ -24,7 +24,7 @@ pub struct Parts<S, R> {
     /// The peer's last word, if that was received: its Close frame, or the rule that it broke. The
     /// connection will have ended so once the stream has.
     pub closed: Option<Closed>,
-    /// What was agreed on in the handshake.
+    /// The results of the opening handshake.
     pub(crate) opening: Opening,
     /// A part of a message has been returned, and not its end.
     pub(crate) is_in_chunks: bool,

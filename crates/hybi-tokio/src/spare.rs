@@ -1,8 +1,8 @@
 //! The buffers of each thread.
 //!
 //! A connection that waits for input holds no buffers. It borrows its thread's to read, and keeps
-//! it only while the program has not received what was read. What it has read may be answered, so
-//! it then borrows the memory for output, too, until it waits again.
+//! it only while the program has not received what was read. The input may need an answer, so the
+//! connection then borrows the memory for output, too, until it waits again.
 
 use std::cell::{Cell, RefCell};
 

@@ -1,5 +1,6 @@
-//! The cases of `hybi-conform` against tungstenite, over streams in memory: prints every case whose verdict is not
-//! `OK`, and the counts. It has no expectations: a difference is for `docs/evidence/autobahn.md`.
+//! The cases of `hybi-conform` against tungstenite, over streams in memory: prints every case whose
+//! verdict is not `OK`, and the counts. It has no expectations: a difference is for
+//! `docs/evidence/autobahn.md`.
 //!
 //! ```sh
 //! cd interop/conformance && cargo run --release

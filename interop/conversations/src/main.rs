@@ -4,10 +4,10 @@
 //!     hybi-conversations WHO server [CERT KEY]
 //!     hybi-conversations WHO client [CERT]
 //!
-//! WHO is one of ours, `blocking` and `tokio`, or one of the others, `tokio-tungstenite` and `yawc`.
-//! A server prints a line for each mode that it serves, `MODE PORT`, then an empty one, and echoes.
-//! A client reads such lines, talks to the server in each mode, and compares what comes back. With a
-//! certificate they do so over TLS.
+//! WHO is one of ours, `blocking` and `tokio`, or one of the others, `tokio-tungstenite` and
+//! `yawc`. A server prints a line for each mode that it serves, `MODE PORT`, then an empty one, and
+//! echoes. A client reads such lines, talks to the server in each mode, and compares the echoes.
+//! With a certificate they do so over TLS.
 
 mod blocking;
 mod hybi_tokio;

@@ -1,4 +1,4 @@
-//! What a client says.
+//! The messages of a client, and the check of their echoes.
 
 use std::iter;
 

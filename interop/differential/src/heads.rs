@@ -1,5 +1,6 @@
-//! Generates opening handshakes: the good request and response of `crates/hybi-conform/src/handshake/` with one or two of the edits
-//! that the files beside it have, and with what changes nothing: other cases of names, another order, more headers, more
+//! Generates opening handshakes: the good request and response of
+//! `crates/hybi-conform/src/handshake/` with one or two of the edits that the files beside it have,
+//! and with edits that change nothing: other cases of names, another order, more headers, more
 //! white space.
 
 use hybi::handshake::Key;

@@ -1,16 +1,19 @@
-//! The same generated inputs for hybi and for implementations not written here, in both roles. Of frames are compared: whether
-//! they are accepted, the messages, the replies and the close code, with permessage-deflate and without; of opening handshakes
-//! whether they are accepted, and what a server answers if it does so by itself.
+//! The same generated inputs for hybi and for implementations not written here, in both roles.
+//! For frames it compares whether they are accepted, the messages, the replies and the close code,
+//! with permessage-deflate and without. For opening handshakes it compares whether they are
+//! accepted, and the response of a server that sends one automatically.
 //!
 //! ```sh
 //! interop/differential/run.sh               # the short form
 //! interop/differential/run.sh 1000000 7     # so many cases, from this seed
 //! ```
 //!
-//! `receiver.rs` has the plain reading of the RFC, with habits that can be switched on, `rules.rs` the habits that each
-//! implementation has. hybi must do what the plain reading says, every other exactly what it says with its habits: else the run
-//! fails and prints the smallest input that it finds. For handshakes the files of `crates/hybi-conform/src/handshake` are the plain reading.
-//! Of five cases one is a handshake, one has compressed messages, and one goes to the Python implementations, too.
+//! `receiver.rs` has the plain reading of the RFC, with habits that can be switched on. `rules.rs`
+//! has the habits of each implementation. hybi must do what the plain reading says, and every other
+//! exactly what it says with its habits. Otherwise the run fails and prints the smallest input that
+//! it finds. For handshakes the files of `crates/hybi-conform/src/handshake` are the plain reading.
+//! Of five cases one is a handshake, one has compressed messages, and one goes to the Python
+//! implementations, too.
 
 mod answer;
 mod blocks;

@@ -27,7 +27,7 @@ pub struct HeadRule {
 pub struct AnswerRule {
     pub name: &'static str,
     pub section: &'static str,
-    /// What is wrong with the request, as `crates/hybi-conform/src/handshake/server.txt` calls it.
+    /// The faults of the request, as `crates/hybi-conform/src/handshake/server.txt` calls them.
     pub faults: &'static [&'static str],
     pub status: u16,
     pub wrong: &'static [&'static str],

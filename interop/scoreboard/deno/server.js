@@ -1,4 +1,4 @@
-// What is thrown outside of the handler would end the program.
+// A rejection outside of the handler would end the program.
 addEventListener('unhandledrejection', (event) => event.preventDefault());
 Deno.serve({ hostname: '127.0.0.1', port: Number(Deno.args[0]) }, (request) => {
   try {

@@ -16,7 +16,8 @@ static void keep(SoupWebsocketConnection*, int, GBytes* message, void*) {
   last.assign(data, size);
 }
 
-static void serve(SoupServer*, SoupServerMessage*, const char*, SoupWebsocketConnection* ws, void*) {
+static void serve(
+    SoupServer*, SoupServerMessage*, const char*, SoupWebsocketConnection* ws, void*) {
   soup_websocket_connection_set_max_incoming_payload_size(ws, 1 << 25);
   g_signal_connect(g_object_ref(ws), "message", G_CALLBACK(echo), nullptr);
   g_signal_connect(ws, "closed", G_CALLBACK(g_object_unref), nullptr);

@@ -1,7 +1,8 @@
 language=Java roles=server
-jars="$(printf "%s:" /usr/share/java/tomcat10-{annotations-api,embed-core,embed-el,embed-websocket}.jar)"
+tomcat=/usr/share/java/tomcat10
+jars="$(printf "%s:" $tomcat-{annotations-api,embed-core,embed-el,embed-websocket}.jar)"
 install() {
-  from_debian openjdk-17-jdk-headless libtomcat10-embed-java libtomcat10-java && . "$here/adapter.sh" &&
+  from_debian openjdk-17-jdk-headless libtomcat10-embed-java libtomcat10-java &&
     javac -cp "$jars" -d "$dir/bin/tomcat" "$here/Echo.java"
 }
 version() { debian_version libtomcat10-embed-java; }

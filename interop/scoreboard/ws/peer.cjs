@@ -21,7 +21,8 @@ async function client() {
 
 if (role === 'server') {
   const perMessageDeflate = true;
-  const server = new WebSocket.Server({ host: '127.0.0.1', port: at, maxPayload, perMessageDeflate });
+  const options = { host: '127.0.0.1', port: at, maxPayload, perMessageDeflate };
+  const server = new WebSocket.Server(options);
   server.on('connection', (ws) => {
     ws.on('error', () => {});
     echo(ws);

@@ -1,7 +1,7 @@
-//! What tokio and the system calls cost: frames are taken to be masked, final and legal.
+//! The cost of tokio and the system calls: all frames are assumed masked, final and legal.
 //!
-//! Reads go into the inbox of the thread, as hybi-tokio's do, so they are as long. What is written
-//! is gathered in a buffer of the thread. Long payloads are written from where they were read to.
+//! Reads go into the inbox of the thread, as hybi-tokio's do, so they are as long. Writes are
+//! gathered in a buffer of the thread. Long payloads are written from where they were read to.
 
 use super::{Result, Stream, Writes, answer};
 use ::hybi::Inbox;

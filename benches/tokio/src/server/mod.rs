@@ -10,7 +10,8 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
 
-/// The answer to the one request that the load makes (RFC 6455 §1.3), for those that do no handshake over a plain stream.
+/// The response to the only request that the load makes (RFC 6455 §1.3), for servers that do no
+/// handshake over a plain stream.
 const ANSWER: &[u8] =
     b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
     Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n";
@@ -20,7 +21,7 @@ const MESSAGE_BYTES_MAX: usize = 16 << 20;
 
 pub type Result<T> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
-/// What a connection runs over.
+/// The transport of a connection.
 pub trait Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static {}
 
 impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Stream for S {}
@@ -87,7 +88,7 @@ pub const SERVERS: &[Server] = &[
     },
 ];
 
-/// What the memory of the others is compared with.
+/// The server that the memory of the others is compared with.
 pub const IDLE: Server = over_any!(TASK, Each, bare::idle);
 
 impl Server {
@@ -95,7 +96,7 @@ impl Server {
         SERVERS.iter().chain([&IDLE]).find(|server| server.name == name)
     }
 
-    /// Whether it is an implementation, and not ours.
+    /// Returns whether this is an implementation other than ours.
     pub fn is_peer(&self) -> bool {
         ![OURS, OURS_EACH, BARE, BARE_EACH, TASK].contains(&self.name)
     }

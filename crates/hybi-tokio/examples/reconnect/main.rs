@@ -4,10 +4,10 @@
 //! cargo run -p hybi-tokio --example reconnect -- ws://127.0.0.1:9001/
 //! ```
 //!
-//! Start and stop a server meanwhile. What may pass is tried again, with waits that grow and are
-//! random: the network, a server that goes (1001), restarts (1012) or is overloaded (1013, 503 with
-//! `Retry-After`). What will not pass ends the program: a wrong address, a certificate that is not
-//! trusted, a 404, a broken rule. `policy.rs` decides.
+//! Start and stop a server meanwhile. After a failure that may pass it tries again, with waits that
+//! grow and are random: the network, a server that goes (1001), restarts (1012) or is overloaded
+//! (1013, 503 with `Retry-After`). Any other failure ends the program: a wrong address, a
+//! certificate that is not trusted, a 404, a broken rule. `policy.rs` decides.
 //!
 //! A line is sent at most once: one that a lost connection has taken along is lost. A program that
 //! must not lose any numbers its messages, and lets the server confirm them.
@@ -153,6 +153,6 @@ async fn converse(
     let was_over = ws.closed().is_some();
     let closed = ws.terminate(END_WITHIN).await; // at once, if it is over
     log(format_args!("closed: {closed}"));
-    // What we end ourselves is done, however it went.
+    // If we end the connection, that is no reason to connect again, however it went.
     Ok(if was_over { closed } else { Closed::Clean(None) })
 }

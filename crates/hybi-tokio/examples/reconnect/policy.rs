@@ -1,4 +1,4 @@
-//! Whether to connect again, and when.
+//! The decision whether to connect again, and when.
 
 use std::hash::{BuildHasher, RandomState};
 use std::io::ErrorKind;
@@ -13,7 +13,7 @@ const WAIT_MIN: Duration = Duration::from_millis(500);
 /// The longest wait that a server may ask for.
 const RETRY_AFTER_MAX: Duration = Duration::from_secs(3600);
 
-/// What a failure calls for.
+/// The verdict about a failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
     /// It would come again: somebody has to change something first.

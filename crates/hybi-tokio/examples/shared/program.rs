@@ -1,4 +1,4 @@
-//! What the example programs have in common: their arguments, a log, and the wish to end.
+//! Parts that the example programs share: their arguments, a log, and the signal to end.
 #![allow(dead_code, reason = "not every program needs all of it")]
 
 use std::error::Error;
@@ -23,6 +23,16 @@ pub(crate) fn arguments(usage: &str) -> Result<Vec<String>, ExitCode> {
         return Err(ExitCode::SUCCESS);
     }
     Ok(arguments)
+}
+
+/// Returns the address to listen at: the only argument, or 127.0.0.1:9001. The error is the exit
+/// code, as that of [`arguments`].
+pub(crate) fn address(usage: &str) -> Result<String, ExitCode> {
+    match &arguments(usage)?[..] {
+        [] => Ok("127.0.0.1:9001".to_owned()),
+        [address] if !address.starts_with('-') => Ok(address.clone()),
+        _ => Err(wrong("only one address, please", usage)),
+    }
 }
 
 /// Says what is wrong with the arguments, and returns the exit code.

@@ -1,6 +1,6 @@
 //! The opening handshakes of the core's suite, through [`receive_request`] and [`Connector`]: the
-//! verdicts and the bytes are the same however the head is split, however little the stream takes at
-//! once, and if futures are dropped where they may be.
+//! verdicts and the bytes are the same however the head is split, however little the stream takes
+//! at once, and if futures are dropped where they may be.
 
 #[path = "../../../../tests/conformance/handshake/cases.rs"]
 mod cases;
@@ -31,7 +31,7 @@ const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
 struct Plan {
     /// How many bytes arrive at once.
     piece: usize,
-    /// Whether the stream takes a few bytes at once.
+    /// The stream takes only a few bytes at once.
     is_narrow: bool,
     /// After how many polls in all the future is dropped.
     polls: usize,
@@ -58,7 +58,7 @@ struct Far {
     polls: usize,
     written: Vec<u8>,
     pieces: VecDeque<Vec<u8>>,
-    /// What comes after the client's request.
+    /// Makes the bytes that follow the client's request.
     answer: Option<Box<Answer>>,
     is_ended: bool,
 }
@@ -129,7 +129,7 @@ impl Far {
     }
 }
 
-/// What came of a case. `None` is the verdict about a future that was dropped.
+/// The verdict of a case, and the bytes that were written. A dropped future has no verdict.
 type Outcome = (Option<String>, Vec<u8>);
 
 fn is_end(error: &io::Error) -> bool {

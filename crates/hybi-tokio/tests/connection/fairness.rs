@@ -3,21 +3,29 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use tokio::task::{JoinHandle, yield_now};
+
 use crate::common::*;
+
+/// Starts a task that counts its turns until it is aborted.
+fn count_turns() -> (JoinHandle<()>, Arc<AtomicUsize>) {
+    let turns = Arc::new(AtomicUsize::new(0));
+    let counter = Arc::clone(&turns);
+    let task = tokio::spawn(async move {
+        loop {
+            counter.fetch_add(1, Ordering::Relaxed);
+            yield_now().await;
+        }
+    });
+    (task, turns)
+}
 
 /// What has been read may be thousands of messages, and a stream in memory is always ready.
 #[tokio::test]
 async fn other_tasks_get_their_turn_between_messages() {
     for is_delivered_at_once in [true, false] {
         let (mut ws, peer) = open::<Server>();
-        let turns = Arc::new(AtomicUsize::new(0));
-        let counter = Arc::clone(&turns);
-        let other = tokio::spawn(async move {
-            loop {
-                counter.fetch_add(1, Ordering::Relaxed);
-                tokio::task::yield_now().await;
-            }
-        });
+        let (other, turns) = count_turns();
         if !is_delivered_at_once {
             peer.set_read_max(incoming::<Server>(0x82, "").len());
         }
@@ -108,14 +116,7 @@ fn other_tasks_get_their_turn_between_parts_of_a_message() {
 async fn other_tasks_run_while_pings_are_answered() {
     for is_delivered_at_once in [true, false] {
         let (mut ws, peer) = open::<Server>();
-        let turns = Arc::new(AtomicUsize::new(0));
-        let counter = Arc::clone(&turns);
-        let other = tokio::spawn(async move {
-            loop {
-                counter.fetch_add(1, Ordering::Relaxed);
-                tokio::task::yield_now().await;
-            }
-        });
+        let (other, turns) = count_turns();
         let ping = incoming::<Server>(0x89, "");
         if !is_delivered_at_once {
             peer.set_read_max(ping.len());

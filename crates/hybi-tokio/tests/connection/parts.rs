@@ -204,7 +204,7 @@ fn parts_of_a_connection_within_a_message_in_chunks_go_on_in_chunks() {
     assert_eq!((chunk.data.as_bytes(), chunk.last), (&b"end"[..], true));
 }
 
-/// Nothing may follow half a frame. What arrives is still received.
+/// Nothing may follow half a frame. Messages that arrive are still received.
 #[test]
 fn after_a_failed_write_nothing_is_sent_from_parts() {
     let runtime = paused();

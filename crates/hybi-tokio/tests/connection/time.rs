@@ -165,7 +165,8 @@ async fn a_program_that_was_away_does_not_give_its_peer_up() {
     }
 }
 
-/// Who leaves input unread cannot know whether the pong is in it. What the stream takes is known.
+/// A program that leaves input unread cannot know whether the pong is in it, only whether the
+/// stream takes anything.
 #[tokio::test(start_paused = true)]
 async fn a_peer_that_is_not_read_and_takes_nothing_is_given_up_while_a_send_waits() {
     async fn check<R: Side>() {

@@ -339,7 +339,7 @@ fn a_writer_that_waits_is_woken_by_a_write_error_of_the_reader() {
     assert!(matches!(send.poll(), Poll::Ready(Err(Error::Io(_)))));
 }
 
-/// What a waker does at once, when it is woken.
+/// The action of a waker, run when it is woken.
 type Action = Box<dyn FnOnce() + Send>;
 
 /// A waker that acts within `wake`, as that of a simple executor does, which polls there.

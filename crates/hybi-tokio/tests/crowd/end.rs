@@ -290,8 +290,8 @@ impl Sending {
     ) -> Result<(), ()> {
         let (message, sent) = self.message();
         let is_whole = matches!(to, Target::Whole(_));
-        // Whether a dropped call to `send` has queued its message is known if there was room. A
-        // reply of the other half may have taken the room since.
+        // A dropped call to `send` has certainly queued its message if there was room. A reply of
+        // the other half may have taken the room since.
         let is_certain = is_whole || polls.is_none();
         let way = self.random.below(8);
         if way < 3 || (sent.len < NUMBER_LEN && !is_certain) {
@@ -407,7 +407,7 @@ fn parts<'a>(message: &'a Message, random: &mut Random) -> Vec<Data<'a>> {
 struct Receiving {
     random: Random,
     got: Vec<Got>,
-    /// What has come of a message in chunks.
+    /// The bytes received so far of a message in chunks.
     chunks: Option<Vec<u8>>,
     /// The ping that the last pong has answered.
     last_pong: usize,

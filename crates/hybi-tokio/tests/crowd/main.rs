@@ -6,9 +6,9 @@
 //! not cancel each other out.
 //!
 //! Each seed is one run. To repeat one: `STRESS_SEED=7 cargo test --test crowd`; to run more:
-//! `STRESS_RUNS=1000`, with other than a thousand connections: `STRESS_CONNECTIONS=10`. What a
-//! program does follows from the seed, but not when the system lets it: a failure may need several
-//! runs to come back.
+//! `STRESS_RUNS=1000`, with other than a thousand connections: `STRESS_CONNECTIONS=10`. The actions
+//! of a program follow from the seed, but not their times: a failure may need several runs to come
+//! back.
 
 #[path = "../common/mod.rs"]
 mod common;
@@ -212,7 +212,7 @@ fn check_runs(name: &str, count: u64, has_threads: bool, start: impl Start) {
         None => 0..number("STRESS_RUNS").unwrap_or(1),
     };
     let count = number("STRESS_CONNECTIONS").unwrap_or(count) as usize;
-    // What is made once and stays.
+    // A run that is not measured: some things are allocated once and stay.
     run(u64::MAX, 50.min(count), has_threads, start);
     let before = (ALL_LIVE.load(SeqCst), descriptors());
     for seed in seeds {

@@ -1,5 +1,5 @@
-//! What is sent, and the check that it has arrived: each message tells its number, and its bytes
-//! follow from that.
+//! Messages, and the check that they have arrived: each holds its number, and its bytes follow from
+//! that.
 
 use std::sync::LazyLock;
 
@@ -25,7 +25,7 @@ pub(crate) struct Sent {
     pub(crate) number: usize,
     pub(crate) is_text: bool,
     pub(crate) len: usize,
-    /// Whether it was queued. Otherwise it may have been.
+    /// It was queued. If `false`, it may have been.
     pub(crate) is_certain: bool,
 }
 
@@ -38,7 +38,7 @@ pub(crate) struct Got {
     len: usize,
 }
 
-/// What one end has sent.
+/// The messages that one end has sent.
 #[derive(Default)]
 pub(crate) struct Log {
     next: usize,

@@ -1,4 +1,4 @@
-//! What an end is to do, and what came of it.
+//! The plan of one end, and the report of what it did.
 
 use std::future::{Future, poll_fn};
 use std::pin::pin;
@@ -68,7 +68,7 @@ impl Leaving {
     }
 }
 
-/// What came of an end.
+/// The results of one end.
 pub(crate) struct Report {
     pub(crate) sent: Vec<Sent>,
     pub(crate) got: Vec<Got>,

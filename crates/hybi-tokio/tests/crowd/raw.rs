@@ -14,7 +14,7 @@ use crate::common::Random;
 use crate::messages::{Got, Log, Sent, UNASKED, check_pong, random_len};
 use crate::plan::{Io, Leaving, Report, pause};
 
-/// What the reading part tells the writing part.
+/// A control frame that the reading part passes to the writing part.
 enum Told {
     Ping(Vec<u8>),
     Close(Vec<u8>),
@@ -208,8 +208,7 @@ struct Reading<I> {
 }
 
 impl<I: AsyncRead + Unpin> Reading<I> {
-    /// Reads to the end. What comes after the Close frame of a client is nothing; of a peer that
-    /// has received none, only pongs.
+    /// Reads to the end. After its Close frame, a peer that has received none may still send pongs.
     async fn read(&mut self) {
         let mut room = vec![0; 1 + self.random.below(20_000)];
         loop {

@@ -1,4 +1,4 @@
-//! What the client that connects again makes of failures and ends.
+//! The rules by which the client that reconnects handles failures and ends.
 
 use std::io::{Error, ErrorKind};
 use std::time::Duration;

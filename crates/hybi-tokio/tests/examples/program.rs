@@ -14,7 +14,7 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 /// A running example; killed when dropped.
 pub(crate) struct Program {
     process: Child,
-    /// What it prints, on either channel.
+    /// The lines that it prints, on either channel.
     lines: UnboundedReceiver<String>,
 }
 
@@ -78,12 +78,12 @@ impl Program {
         self.process.stdin.as_mut().unwrap().write_all(text.as_bytes()).await.unwrap();
     }
 
-    /// What Ctrl-D does.
+    /// Closes its standard input, as Ctrl-D does.
     pub(crate) fn end_input(&mut self) {
         self.process.stdin = None;
     }
 
-    /// Sends a signal: what Ctrl-C does, or a service manager.
+    /// Sends a signal, as Ctrl-C or a service manager does.
     #[cfg(unix)]
     pub(crate) async fn signal(&self, name: &str) {
         let id = self.process.id().unwrap().to_string();

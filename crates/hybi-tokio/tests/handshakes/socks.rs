@@ -12,7 +12,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
-/// What a client sends, and what it is answered.
+/// The requests of a client, each with the answer of the proxy.
 type Script = Vec<(Vec<u8>, Vec<u8>)>;
 
 const NO_CREDENTIALS: &[u8] = b"\x05\x01\x00";

@@ -1,5 +1,5 @@
 //! The cases of extended CONNECT in the core's suite, over real connections of HTTP/2: with h2, and
-//! with hyper. What HTTP/2 itself forbids, the stack refuses.
+//! with hyper. The stack refuses requests that HTTP/2 itself forbids.
 
 #[path = "../../../../tests/conformance/handshake/cases.rs"]
 #[allow(dead_code, reason = "they are for bytes")]
@@ -33,8 +33,8 @@ use self::cases::{asked, terms};
 const REQUESTS: usize = 88;
 const ANSWERS: usize = 29;
 
-/// What HTTP/2 forbids in any request (RFC 9113 §8.2.2, §8.5; RFC 8441 §4; RFC 9110 §8.6): h2 does not
-/// send it, or resets the stream before anybody has seen the request.
+/// Cases that HTTP/2 forbids in any request (RFC 9113 §8.2.2, §8.5; RFC 8441 §4; RFC 9110 §8.6): h2
+/// does not send them, or resets the stream before anybody has seen the request.
 const STACK_REFUSES: [&str; 14] = [
     "protocol/with-get",
     "protocol/with-post",
@@ -67,7 +67,7 @@ const DOES_NOT_ARRIVE: [(&str, &str); 9] = [
     ("answer/chunked", "not sent"),
 ];
 
-/// What the server says: its verdict in the words of the file.
+/// The channel for the server's verdicts, in the words of the file.
 type Told = UnboundedSender<String>;
 
 /// Starts a server for one connection of h2's.
@@ -115,8 +115,8 @@ async fn connect(stream: DuplexStream) -> SendRequest<Bytes> {
     requests
 }
 
-/// Sends the request of a case. Returns the server's verdict and the status of the response, or what
-/// the stack said.
+/// Sends the request of a case. Returns the server's verdict and the status of the response, or
+/// what the stack said.
 async fn ask(
     case: &Connect,
     head: Request<()>,
