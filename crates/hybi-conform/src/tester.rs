@@ -168,8 +168,8 @@ impl Tester {
         tester
     }
 
-    /// Tests a client that has sent this request. Bytes that came after it belong into
-    /// [`feed`](Self::feed).
+    /// Tests a client that has sent this request. Pass the bytes that came after it
+    /// to [`feed`](Self::feed).
     pub fn of_client(case: &Case, request: &Request) -> Self {
         let mut tester = Self::new(case, Role::Client);
         tester.log.turn_on();

@@ -161,8 +161,9 @@ pub(crate) struct Choice {
     #[arg(value_name = "CASE")]
     pub(crate) ids: Vec<String>,
 
-    /// Only cases of this group; may be given several times [default: for a server, all, but hostile
-    /// only with --hostile; otherwise autobahn, because many clients stop when a handshake fails]
+    /// Only cases of this group; may be given several times [default: list: all; server: all,
+    /// but hostile only with --hostile; client and exec: autobahn, because many clients stop when a
+    /// handshake fails]
     #[arg(long, value_name = "GROUP", value_parser = group)]
     pub(crate) only: Vec<Group>,
 
