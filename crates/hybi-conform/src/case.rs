@@ -9,7 +9,7 @@ use crate::script::Script;
 use crate::tester::{Acts, When};
 use crate::{autobahn, closing, hostile, utf8_early};
 
-/// Which end of the connection is under test.
+/// The end of the connection that is under test.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Role {
     /// A server: the tester is its client.
@@ -23,7 +23,7 @@ impl Role {
     pub const BOTH: [Self; 2] = [Self::Server, Self::Client];
 }
 
-/// What a case is about.
+/// A group of cases, by subject.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Group {
@@ -35,7 +35,7 @@ pub enum Group {
     Closing,
     /// How early an invalid byte of a text is refused.
     Utf8Early,
-    /// Floods, bombs and peers that wait. For one's own server.
+    /// Floods, bombs and peers that wait. Run them only against a server of your own.
     Hostile,
 }
 
@@ -62,15 +62,15 @@ impl fmt::Display for Group {
     }
 }
 
-/// How much room the RFC leaves (RFC 2119). It decides what it means if a case does not come out as
-/// expected: `FAILED`, `NON-STRICT` or `INFORMATIONAL`.
+/// How much room the RFC leaves (RFC 2119). If a case does not come out as expected, this decides
+/// between `FAILED`, `NON-STRICT` and `INFORMATIONAL`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Level {
-    /// What is expected is demanded.
+    /// The expected result is required.
     Must,
-    /// What is expected is recommended.
+    /// The expected result is recommended.
     Should,
-    /// What is expected is one of the things that are allowed.
+    /// The expected result is one of several that are allowed.
     May,
 }
 
@@ -96,7 +96,7 @@ pub enum Size {
     Full,
 }
 
-/// What is sent, and what must come of it.
+/// A test case: the bytes that the tester sends, and the reaction that it expects.
 #[derive(Clone)]
 pub struct Case {
     id: String,
@@ -110,13 +110,13 @@ pub struct Case {
 /// How a case is run. A group of another kind is another plan, and a stage of the tester.
 #[derive(Clone)]
 pub(crate) enum Plan {
-    /// Frames after a good handshake, made when they are needed, because some are long.
+    /// Frames after a good handshake. Made when they are needed, because some are long.
     Frames(Arc<dyn Fn() -> Script + Send + Sync>),
     /// A request to a server.
     Request(Arc<Head>),
     /// A response to a client.
     Response(Arc<Head>),
-    /// What happens one after the other, with a transport.
+    /// Acts, for cases in which the transport or the timing matters.
     Acts(Arc<Acts>),
 }
 
@@ -129,7 +129,7 @@ pub fn cases(group: Group, size: Size) -> Box<dyn Iterator<Item = Case> + Send> 
         Group::Hostile => Box::new(hostile::cases().into_iter()),
         Group::Handshake => {
             let requests = handshake::requests().into_iter();
-            // A server that tests are not written for has a policy of its own about origins.
+            // Servers have origin policies of their own, so lists of origins cannot be tested.
             let requests = requests.filter(|head| matches!(head.setting, "any" | "same"));
             let requests = requests.map(|head| Case::head("server", head, Plan::Request));
             let responses = handshake::responses().into_iter();
@@ -199,7 +199,7 @@ impl Case {
         &self.title
     }
 
-    /// Returns the section of an RFC that decides.
+    /// Returns the section of the RFC that decides.
     pub fn section(&self) -> &'static str {
         self.section
     }
@@ -227,12 +227,14 @@ impl Case {
         }
     }
 
-    /// Returns whether the implementation must serve another connection while the case runs.
+    /// Returns whether the implementation must serve another connection while the case runs, and
+    /// after it.
     pub fn wants_others_meanwhile(&self) -> bool {
         self.others() == Some(When::Meanwhile)
     }
 
-    /// Returns whether the implementation must serve another connection after the case.
+    /// Returns whether the implementation must serve another connection after the case, but not
+    /// while it runs.
     pub fn wants_others_afterwards(&self) -> bool {
         self.others() == Some(When::Afterwards)
     }
@@ -248,8 +250,8 @@ impl Case {
         matches!(self.plan, Plan::Frames(_))
     }
 
-    /// Returns the `Sec-WebSocket-Extensions` that the case needs: what a server is offered, or
-    /// what a client is answered. `None`: it needs none.
+    /// Returns the `Sec-WebSocket-Extensions` that the case needs: the offer to a server, or the
+    /// answer to a client. `None`: it needs none.
     pub fn extensions(&self, role: Role) -> Option<&'static str> {
         let Plan::Frames(make) = &self.plan else { return None };
         let compression = make().compression?;
@@ -259,7 +261,7 @@ impl Case {
         })
     }
 
-    /// Returns what the tester sends, for people.
+    /// Returns a description of what the tester sends.
     pub fn sent(&self) -> String {
         match &self.plan {
             Plan::Frames(make) => make().sent(),
@@ -269,7 +271,7 @@ impl Case {
         }
     }
 
-    /// Returns what must come back, for people.
+    /// Returns a description of what must come back.
     pub fn expected(&self) -> String {
         match &self.plan {
             Plan::Frames(make) => make().wanted(),

@@ -1,7 +1,8 @@
-//! DEFLATE (RFC 1951) as the tester's own: a compressor that is simple, and a decompressor that is
-//! strict about the window that was agreed upon.
+//! The tester's own DEFLATE (RFC 1951): a simple compressor, and a decompressor that is strict
+//! about the agreed window.
 
-/// Where each length code (257 and up) begins, and how many bits it is followed by (RFC 1951 §3.2.5).
+/// The lowest length of each length code (257 and up), and how many extra bits follow the code
+/// (RFC 1951 §3.2.5).
 const LENGTHS: [(u16, u8); 29] = [
     (3, 0),
     (4, 0),
@@ -45,11 +46,12 @@ fn distance(code: usize) -> (usize, u8) {
     }
 }
 
-/// Compresses messages with the fixed codes, looking for repeats at the last place where three bytes were the same.
+/// Compresses messages with the fixed codes. It looks for a repeat only at the last place with the
+/// same hash of three bytes.
 pub(crate) struct Deflater {
     window: usize,
     takeover: bool,
-    /// What was sent before, if it may be referred to.
+    /// The last window of earlier messages, if later ones may refer to it.
     history: Vec<u8>,
 }
 
@@ -89,7 +91,8 @@ impl Deflater {
             at += len;
         }
         bits.literal(256);
-        bits.put(0, 3); // an empty stored block, without the four bytes after its header (RFC 7692 §7.2.1)
+        // An empty stored block, without the four bytes after its header (RFC 7692 §7.2.1).
+        bits.put(0, 3);
         if self.takeover {
             self.history = data.split_off(data.len().saturating_sub(self.window));
         }
@@ -275,7 +278,8 @@ fn dynamic(bits: &mut BitReader<'_>) -> Option<(Codes, Codes)> {
     Some((Codes::new(&lens[..literals]), Codes::new(distances)))
 }
 
-/// Codes by their lengths (RFC 1951 §3.2.2): how many there are of each, and their symbols in order.
+/// Codes by their lengths (RFC 1951 §3.2.2): how many there are of each length, and their symbols
+/// in order.
 struct Codes {
     counts: [u16; 16],
     symbols: Vec<u16>,

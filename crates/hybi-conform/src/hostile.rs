@@ -1,7 +1,7 @@
 //! Group `hostile`: peers that mean harm. What they do is bounded, in bytes and in time.
 //!
-//! RFC 6455 §10.4 asks for limits, but not for which. So what a server takes is told as
-//! `INFORMATIONAL`. It has failed if others are not served.
+//! RFC 6455 §10.4 asks for limits, but not for which. So a server that takes
+//! everything is `INFORMATIONAL`. One that no longer serves others has failed.
 
 use crate::case::{Case, Group, Level, Role};
 use crate::tester::Act::{Bomb, Flood, Frame, MayRefuse, StopReading};
@@ -9,7 +9,7 @@ use crate::tester::{Act, Acts, When};
 
 const MIB: usize = 1 << 20;
 
-/// A masked frame, for a server, whose mask is zero.
+/// Returns a frame for a server, with a masking key of zero.
 fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
     let len = payload.len();
     let length = match len {
@@ -20,6 +20,7 @@ fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
     [&[first][..], &length, &[0; 4], payload].concat()
 }
 
+/// Returns a header that announces `len` bytes, and the first 100 of them.
 fn announced(len: u64) -> Vec<u8> {
     [&[0x82, 0xff][..], &len.to_be_bytes(), &[0; 4], &[0; 100]].concat()
 }
@@ -48,18 +49,17 @@ pub(crate) fn cases() -> Vec<Case> {
         Flood { unit, times }
     };
     use When::{Afterwards, Meanwhile};
+    let fragments = |fragment: Vec<u8>, bytes: usize| {
+        let last = frame(0x80, b"a");
+        vec![Frame(0x02, Vec::new()), flood(fragment, bytes), once(last), MayRefuse]
+    };
     add(
         "fragments",
         "a message of a million fragments",
         Afterwards,
         false,
         None,
-        vec![
-            Frame(0x02, Vec::new()),
-            flood(frame(0x00, b"a"), 7 * MIB),
-            once(frame(0x80, b"a")),
-            MayRefuse,
-        ],
+        fragments(frame(0x00, b"a"), 7 * MIB),
     );
     add(
         "empty-fragments",
@@ -67,12 +67,7 @@ pub(crate) fn cases() -> Vec<Case> {
         Afterwards,
         false,
         None,
-        vec![
-            Frame(0x02, Vec::new()),
-            flood(frame(0x00, b""), 6 * MIB),
-            once(frame(0x80, b"a")),
-            MayRefuse,
-        ],
+        fragments(frame(0x00, b""), 6 * MIB),
     );
     add(
         "long-message",

@@ -6,7 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use sha1::{Digest, Sha1};
 
-/// What is longer is no head.
+/// The most bytes that are searched for the end of a head.
 const HEAD_MAX: usize = 64 << 10;
 
 /// The first line of a head, and its fields.
@@ -44,12 +44,12 @@ impl Head {
         Ok(Some((Self { start, fields }, len)))
     }
 
-    /// The values of all fields of a name, which is given in lower case.
+    /// Returns the values of all fields of a name, which is given in lower case.
     pub(crate) fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
         self.fields.iter().filter(move |(other, _)| other == name).map(|(_, value)| &**value)
     }
 
-    /// The value of a field that there is once.
+    /// Returns the value of a field that must occur exactly once.
     pub(crate) fn one<'a>(&'a self, name: &'a str) -> Result<&'a str, String> {
         let mut all = self.all(name);
         match (all.next(), all.next()) {
@@ -59,19 +59,19 @@ impl Head {
         }
     }
 
-    /// Whether a list has an element, in any case.
+    /// Returns whether a list has an element, ignoring case.
     pub(crate) fn lists(&self, name: &str, element: &str) -> bool {
         let mut elements = self.all(name).flat_map(|value| value.split(','));
         elements.any(|other| other.trim().eq_ignore_ascii_case(element))
     }
 
-    /// The lines of a list, joined. `None`: there are none.
+    /// Returns the lines of a list, joined. `None`: there are none.
     pub(crate) fn joined(&self, name: &str) -> Option<String> {
         let lines: Vec<_> = self.all(name).collect();
         (!lines.is_empty()).then(|| lines.join(", "))
     }
 
-    /// The status of a response.
+    /// Returns the status of a response.
     pub(crate) fn status(&self) -> Result<u16, String> {
         let mut words = self.start.split(' ');
         let version = words.next().unwrap_or_default();
@@ -83,7 +83,7 @@ impl Head {
     }
 }
 
-/// Where a head ends: after the first empty line.
+/// Returns where a head ends: after the first empty line.
 fn head_len(bytes: &[u8]) -> Option<usize> {
     let mut at = 0;
     for line in bytes.split_inclusive(|&byte| byte == b'\n') {
@@ -95,7 +95,7 @@ fn head_len(bytes: &[u8]) -> Option<usize> {
     None
 }
 
-/// What a server answers to a key (RFC 6455 §4.2.2).
+/// Returns the `Sec-WebSocket-Accept` of a key (RFC 6455 §4.2.2).
 pub(crate) fn accept(key: &str) -> String {
     let mut sha1 = Sha1::new();
     sha1.update(key.as_bytes());
@@ -103,12 +103,12 @@ pub(crate) fn accept(key: &str) -> String {
     STANDARD.encode(sha1.finalize())
 }
 
-/// A key made of 16 bytes.
+/// Returns the key made of these 16 bytes.
 pub(crate) fn key(nonce: [u8; 16]) -> String {
     STANDARD.encode(nonce)
 }
 
-/// Whether a key is base64 of 16 bytes.
+/// Returns whether a key is base64 of 16 bytes.
 pub(crate) fn is_key(key: &str) -> bool {
     key.len() == 24 && STANDARD.decode(key).is_ok_and(|nonce| nonce.len() == 16)
 }

@@ -1,10 +1,10 @@
-//! The cases that decide whether an implementation of WebSocket (RFC 6455) does what it should, and
-//! the machine that runs one of them. The command `hybi-conform` drives it over sockets; the tests
-//! of hybi and hybi-tokio drive it in memory.
+//! Conformance cases for implementations of WebSocket (RFC 6455), and a tester that runs one of
+//! them. The command `hybi-conform` drives it over sockets; the tests of hybi and hybi-tokio drive
+//! it in memory.
 //!
-//! Nothing here does I/O, knows the time, or uses hybi: a fault of hybi's cannot hide itself. What
-//! is sent is written byte by byte, also where it is illegal. What comes back is read by a decoder
-//! of its own.
+//! Nothing here does I/O, knows the time, or uses hybi, so a fault of hybi's cannot hide itself.
+//! The tester writes frames byte by byte, including illegal ones, and reads the answers with a
+//! decoder of its own.
 //!
 //! - [`cases`] makes the cases of a [`Group`]. A [`Case`] knows its id, what it sends, what it
 //!   expects, and the section of the RFC that decides.

@@ -1,4 +1,4 @@
-//! What went over the wire in one case.
+//! The wire log of one case.
 
 use std::time::Duration;
 
@@ -22,17 +22,17 @@ pub enum Direction {
 pub struct Entry {
     /// Which way it went.
     pub direction: Direction,
-    /// When, counted from the start of the case: as the driver has told with [`Tester::at`].
+    /// The time since the start of the case, as set with [`Tester::at`].
     ///
     /// [`Tester::at`]: crate::Tester::at
     pub at: Duration,
-    /// What it is, such as `Text, final, 5 bytes`.
+    /// A description, such as `Text (5 bytes)`.
     pub event: String,
     /// The first 256 of its bytes, as they were on the wire.
     pub bytes: Vec<u8>,
     /// How many bytes it had.
     pub len: usize,
-    /// Whether the bytes begin with the header of a frame.
+    /// True if the bytes begin with the header of a frame.
     pub is_frame: bool,
 }
 

@@ -28,15 +28,15 @@ pub trait Implementation {
 
 /// An endpoint that sends every message back as it came, and answers pings and Close frames.
 pub trait Endpoint {
-    /// Takes what has arrived, and appends what is to be sent to `out`. Is called with what was on
-    /// its way after it has closed, too.
+    /// Takes bytes that have arrived, and appends the bytes to be sent to `out`. Is also called
+    /// after the endpoint has closed, with bytes that were on their way.
     fn feed(&mut self, bytes: &mut [u8], out: &mut Vec<u8>);
 
-    /// Returns what it does with its transport, now that its output has been sent.
+    /// Returns what the endpoint does with its transport, now that its output has been sent.
     fn transport(&self) -> Transport;
 }
 
-/// What an endpoint does with its transport.
+/// An endpoint's decision about its transport.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Transport {
     /// It keeps it.
@@ -47,12 +47,12 @@ pub enum Transport {
     Closed,
 }
 
-/// Runs a case of frames against one role, its input delivered in these pieces. The readings of the
-/// outcome are exact: see [`Tester::opened`].
+/// Runs a case of frames against one role, and delivers its input in these pieces. Nothing may come
+/// late: see [`Tester::opened`].
 ///
 /// # Panics
 ///
-/// The case is about the opening handshake, which such an implementation has behind it.
+/// The case needs more than frames: [`Case::is_framed`] is `false`.
 pub fn run(
     implementation: &dyn Implementation,
     role: Role,

@@ -255,7 +255,7 @@ pub(crate) fn check_response(
     Ok(head.joined("sec-websocket-extensions"))
 }
 
-/// What was agreed about permessage-deflate, read from the response.
+/// The parameters of permessage-deflate that were agreed on, read from the response.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Agreed {
     server_takeover: bool,
@@ -287,8 +287,8 @@ impl Agreed {
         Some(agreed)
     }
 
-    /// Whether a server may answer this to the first element of the offer, the one that we want
-    /// most.
+    /// Returns whether a server may answer this to the first element of the offer, which is the
+    /// preferred one.
     pub(crate) fn honours(&self, offer: &str) -> bool {
         let first = offer.split(',').next().unwrap_or_default();
         let asked_bits = first.split("server_max_window_bits=").nth(1);
@@ -297,7 +297,7 @@ impl Agreed {
         self.server_bits <= asked_bits && !(self.server_takeover && asked_no_takeover)
     }
 
-    /// What the tester compresses and decompresses with, if this role is under test.
+    /// Returns the tester's compressor and decompressor, if this role is under test.
     pub(crate) fn codec(&self, under_test: Role) -> (Deflater, Inflater) {
         let (server, client) =
             ((self.server_bits, self.server_takeover), (self.client_bits, self.client_takeover));
@@ -308,7 +308,8 @@ impl Agreed {
 }
 
 impl Compression {
-    /// What a client gets that has offered this. `None`: the case cannot be run with it.
+    /// Returns the answer to the offer of a client. `None`: the case cannot be run with that
+    /// client.
     pub(crate) fn answer_to(&self, offer: &str) -> Option<String> {
         let wants_bits = self.answer.contains("client_max_window_bits");
         // The first element that allows it.
@@ -317,7 +318,7 @@ impl Compression {
                 && (!wants_bits || element.contains("client_max_window_bits"))
         })?;
         let mut answer = self.answer.to_owned();
-        // What the client asks of the server has to be granted (RFC 7692 §7.1.1.1, §7.1.2.1).
+        // A server that accepts the offer must do what it asks for (RFC 7692 §7.1.1.1, §7.1.2.1).
         for part in element.split(';').map(str::trim) {
             if part == "server_no_context_takeover" || part.starts_with("server_max_window_bits=") {
                 answer += "; ";

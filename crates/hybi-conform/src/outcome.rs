@@ -1,4 +1,4 @@
-//! What a case has shown.
+//! The outcome of a case.
 
 use std::fmt;
 
@@ -7,11 +7,11 @@ use crate::log::WireLog;
 /// A verdict, as the Autobahn testsuite names them. A later one is worse.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Verdict {
-    /// What was expected happened.
+    /// The result is the expected one.
     Ok,
     /// The RFC leaves open what should happen; the outcome says what did.
     Informational,
-    /// What is to be tested is not there: an extension was not negotiated.
+    /// The feature under test is missing: an extension was not negotiated.
     Unimplemented,
     /// Legal, but not as it should be: late, or against a SHOULD.
     NonStrict,
@@ -42,7 +42,7 @@ impl fmt::Display for Verdict {
     }
 }
 
-/// What a case has shown, in the tolerant and in the strict reading.
+/// The outcome of a case, in the tolerant and in the strict reading.
 ///
 /// The readings differ where the RFC leaves room. The tolerant one is that of the Autobahn
 /// testsuite; the strict one is what hybi holds itself to. `docs/design.md` lists the differences.
@@ -54,21 +54,21 @@ pub struct Outcome {
     pub closing: Verdict,
     /// The strict reading of both.
     pub strict: Verdict,
-    /// What was expected.
+    /// A description of what was expected.
     pub expected: String,
-    /// What was seen.
+    /// A description of what was seen.
     pub seen: String,
     /// The reason for a verdict other than `OK`, in one of the two readings. Otherwise empty.
     pub reason: String,
     /// The code in the Close frame of the implementation under test.
     pub close_code: Option<u16>,
-    /// Whether the tester waited for something that did not come in time.
+    /// True if the tester waited for something that did not come in time.
     pub timed_out: bool,
-    /// Whether the opening handshake succeeded.
+    /// True if the opening handshake succeeded.
     pub has_opened: bool,
-    /// Whether anything came after it.
+    /// True if anything came after it.
     pub has_spoken: bool,
-    /// What went over the wire, if the log was on.
+    /// The wire log, which is empty unless it was on.
     pub log: WireLog,
 }
 

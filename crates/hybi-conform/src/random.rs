@@ -1,6 +1,6 @@
-//! Numbers that look random and are always the same, and how bytes are split with them.
+//! Reproducible pseudo-random numbers, and how they split bytes into pieces.
 
-/// How the bytes between two points of waiting are delivered.
+/// The way in which the bytes between two waits are delivered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Pieces {
     /// At once.
@@ -28,7 +28,7 @@ impl Random {
         self.0
     }
 
-    /// The length of a next piece: a few bytes, a few dozen, or up to all there is.
+    /// Returns the length of the next piece: a few bytes, a few dozen, or up to all that remain.
     pub(crate) fn piece(&mut self, len: usize) -> usize {
         let most = match self.next() % 4 {
             0 => 4,
@@ -39,7 +39,7 @@ impl Random {
     }
 }
 
-/// A seed that is the same for the same text (FNV-1a).
+/// Returns a seed that is the same for the same text (FNV-1a).
 pub(crate) fn seed(text: &str) -> u64 {
     text.bytes().fold(14_695_981_039_346_656_037, |hash: u64, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(1_099_511_628_211)

@@ -1,4 +1,4 @@
-//! What the tester does in a case with frames, and what must come of it.
+//! Scripts: the steps of a case with frames, and its expected outcome.
 
 use std::fmt::Write as _;
 
@@ -9,7 +9,7 @@ use crate::wire::{Got, describe};
 #[derive(Clone, Debug)]
 pub(crate) struct Script {
     pub(crate) steps: Vec<Step>,
-    /// What must have arrived in the end, before the Close frame.
+    /// The messages and frames that must have arrived at the end, before the Close frame.
     pub(crate) expected: Vec<Got>,
     pub(crate) end: End,
     pub(crate) pieces: Pieces,
@@ -27,8 +27,8 @@ pub(crate) enum Step {
     Payload(Vec<u8>),
     /// A message, compressed if that was negotiated, and in fragments of at most so many bytes.
     Message { binary: bool, payload: Vec<u8>, fragment: Option<usize> },
-    /// What stands above has been sent: exactly so many of the expected have arrived now, and the
-    /// connection is open.
+    /// Waits after the steps above: exactly so many of the expected must arrive, and the connection
+    /// must stay open.
     Await(usize),
     /// The connection must have failed by now; later is not strict.
     AwaitFailure,
@@ -50,18 +50,18 @@ pub(crate) enum End {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Leeway {
     No,
-    /// The outcome is open; what is expected is our reading.
+    /// The outcome is open; the expected one is our reading.
     Open,
     /// Pongs may be left out if a later one comes (RFC 6455 §5.5.3).
     FewerPongs,
 }
 
-/// What the extension negotiation is to be.
+/// The extension negotiation of a case.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Compression {
-    /// What a server under test is offered.
+    /// The offer to a server under test.
     pub(crate) offer: &'static str,
-    /// What a client under test is answered.
+    /// The answer to a client under test.
     pub(crate) answer: &'static str,
 }
 
@@ -83,12 +83,12 @@ impl Script {
         Self { compression: Some(compression), ..self }
     }
 
-    /// About how many bytes the steps are on the wire.
+    /// Returns about how many bytes the steps are on the wire.
     pub(crate) fn bytes(&self) -> usize {
         self.steps.iter().map(Step::bytes).sum()
     }
 
-    /// The payloads of its pings.
+    /// Returns the payloads of its pings.
     pub(crate) fn pings(&self) -> Vec<Vec<u8>> {
         let ping = |step: &Step| match step {
             Step::Frame(first, payload) if first & 0x0f == 9 => Some(payload.clone()),
@@ -97,7 +97,7 @@ impl Script {
         self.steps.iter().filter_map(ping).collect()
     }
 
-    /// What is sent, for people.
+    /// Returns a description of what is sent.
     pub(crate) fn sent(&self) -> String {
         let mut sent = match &self.compression {
             Some(Compression { offer, answer }) => {
@@ -119,7 +119,7 @@ impl Script {
         sent
     }
 
-    /// What is expected, for people.
+    /// Returns a description of what is expected.
     pub(crate) fn wanted(&self) -> String {
         let mut wanted = listed(self.expected.iter().map(|got| format!("{got:?}")), "");
         if !wanted.is_empty() {
@@ -171,7 +171,7 @@ impl Step {
     }
 }
 
-/// A list of at most eight, in which equal neighbours are counted.
+/// Joins at most eight items. Equal neighbours are counted as one.
 pub(crate) fn listed(all: impl Iterator<Item = String>, joint: &str) -> String {
     let (mut list, mut left_out) = (Vec::<(String, usize)>::new(), 0);
     for item in all {

@@ -1,10 +1,9 @@
-//! The machine that runs one case: bytes in, bytes out, and an outcome.
+//! The tester, which runs one case: bytes in, bytes out, and an outcome.
 //!
-//! The drivers differ in one thing: whether they know that nothing more is coming. In memory, and
-//! in an exchange with a program that says when it is done, that is known after each delivery. Over
-//! a socket it is not: there a thing that must come is waited for, and only one that must *not* come
-//! needs a clock. So the machine asks for patience, and the driver tells when it is at its end
-//! ([`Tester::quiet`]): at once where nothing can come, after a time where nobody knows.
+//! Drivers differ in one thing: whether they know that nothing more is coming. In memory, and in an
+//! exchange with a program that says when it is done, they know after each delivery. Over a socket
+//! they do not: there, a driver waits for a time. So the tester asks for patience ([`Next::Wait`]),
+//! and the driver reports when that has run out ([`Tester::quiet`]).
 
 mod acts;
 
@@ -25,43 +24,43 @@ use crate::wire::{Decoder, Encoder, Got, describe};
 
 pub(crate) use acts::{Act, Acts, When};
 
-/// What the driver is to do.
+/// The next thing for the driver to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Next {
-    /// Send what [`Tester::output`] has, and tell with [`Tester::sent`]. Also read meanwhile: the
-    /// implementation may not take more before somebody takes what it sends.
+    /// Send [`Tester::output`], and report how much was sent with [`Tester::sent`]. Read meanwhile:
+    /// the implementation may stop reading until its own output is read.
     Send,
-    /// Read, and call [`Tester::feed`] or [`Tester::end_of_input`]; or [`Tester::quiet`], if
-    /// nothing has come.
+    /// Read, and call [`Tester::feed`] or [`Tester::end_of_input`]. If nothing has come, call
+    /// [`Tester::quiet`].
     Wait(Patience),
     /// End the output: shut down the sending direction of the transport.
     Shutdown,
-    /// Nothing: [`Tester::outcome`] has the result. Close the transport.
+    /// Close the transport, and call [`Tester::outcome`].
     Done,
 }
 
 /// How long to wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Patience {
-    /// Something must come, and nothing is gained by giving up early: the whole time-out.
+    /// For the whole time-out: something must come, and giving up early gains nothing.
     Long,
-    /// It is a finding if nothing comes soon: a second.
+    /// For about a second: if nothing comes soon, that is a finding.
     Short,
 }
 
 /// Runs one case against one implementation.
 ///
-/// A driver does what [`proceed`](Self::proceed) says until that is [`Next::Done`].
+/// A driver does what [`proceed`](Self::proceed) returns, until that is [`Next::Done`].
 pub struct Tester {
     role: Role,
     stage: Stage,
-    /// Whether the driver knows at once that nothing more is coming.
+    /// True if the driver knows at once that nothing more is coming.
     is_exact: bool,
-    /// Nothing more is coming, or the patience is at its end.
+    /// True if nothing more is coming, or the patience has run out.
     is_quiet: bool,
-    /// The implementation has ended its output.
+    /// True if the implementation has ended its output.
     is_ended: bool,
-    /// Nothing more can be sent.
+    /// True if nothing more can be sent.
     is_mute: bool,
     has_shut_down: bool,
     output: Output,
@@ -69,19 +68,20 @@ pub struct Tester {
     decoder: Decoder,
     deflater: Option<Deflater>,
     script: Script,
-    /// If the case has acts instead.
+    /// The progress of a case that has acts instead of a script.
     acting: Option<acts::Acting>,
-    /// The payloads of its pings.
+    /// The payloads of the pings in the case.
     pings: Vec<Vec<u8>>,
     /// The step that comes next.
     step: usize,
     got: Vec<Got>,
-    /// How many of them have been compared.
+    /// How many of `got` have been compared.
     compared: usize,
-    /// Pings of its own, and pongs that nobody asked for.
+    /// How many pings and unsolicited pongs have come.
     unasked: usize,
+    /// How many bytes have come.
     received: usize,
-    /// More is a flood.
+    /// If more bytes come, that is a flood.
     received_max: usize,
     we_closed: bool,
     has_probed: bool,
@@ -89,43 +89,46 @@ pub struct Tester {
     timed_out: bool,
     has_opened: bool,
     level: Level,
-    /// What is expected, for people; and what was seen of a handshake.
+    /// A description of what is expected.
     wanted: String,
+    /// A description of what was seen. If it is empty, `got` is described.
     seen: String,
     log: WireLog,
 }
 
 enum Stage {
-    /// A server is to answer our request.
+    /// Waits for the response of a server.
     Asked(Box<Asked>),
-    /// A client is to refuse our response.
+    /// Waits for a client to refuse our response.
     Answered {
+        /// True if the response does not claim to open the connection. Then our output ends, too.
         is_open_ended: bool,
         bytes: Vec<u8>,
     },
-    /// Frames.
+    /// Runs the script, or the acts.
     Script,
-    /// How the connection ends.
+    /// Waits for the end of the connection.
     Closing,
     Done(Box<Outcome>),
 }
 
 struct Asked {
     key: String,
-    /// Whether the case is about the handshake, and which.
+    /// The request that is tested, if the case is about the handshake.
     case: Option<Arc<handshake::Head>>,
     /// The subprotocols that were offered.
     subprotocols: Vec<String>,
     offers_extensions: bool,
-    /// Whether the request has its end.
+    /// True if the head of the request is complete.
     is_whole: bool,
     bytes: Vec<u8>,
 }
 
-/// A text that is never part of a case. Whoever answers it has not failed the connection.
+/// The payload of a ping that is in no case. An implementation that answers it has not failed the
+/// connection.
 const PROBE: &[u8] = b"still there?";
 
-/// A flood: no implementation needs so many of its own.
+/// More control frames than this are a flood: no implementation needs so many of its own.
 const UNASKED_MAX: usize = 1000;
 
 impl Tester {
@@ -149,7 +152,7 @@ impl Tester {
             tester.begin_raw(head);
             return tester;
         }
-        // What the case makes of the request may be no request.
+        // The edited request may be malformed. Then the fields read from it are empty.
         let start = bytes.iter().position(|byte| !matches!(byte, b'\r' | b'\n')).unwrap_or(0);
         let (parsed, len) = Head::read(&bytes[start..]).ok().flatten().unwrap_or_default();
         let offered = parsed.joined("sec-websocket-protocol").unwrap_or_default();
@@ -165,7 +168,8 @@ impl Tester {
         tester
     }
 
-    /// Tests a client that has sent this request. What came after it is to be fed.
+    /// Tests a client that has sent this request. Pass the bytes that came after it
+    /// to [`feed`](Self::feed).
     pub fn of_client(case: &Case, request: &Request) -> Self {
         let mut tester = Self::new(case, Role::Client);
         tester.log.turn_on();
@@ -194,7 +198,7 @@ impl Tester {
         match &case.plan {
             Plan::Response(head) if head.verdict != "open" => {
                 if head.answers_101() {
-                    // Whoever has accepted the response sends it back.
+                    // A client that accepts the response sends this back.
                     tester.frame(0x81, b"Hello");
                 }
                 let is_open_ended = !head.answers_101();
@@ -211,8 +215,8 @@ impl Tester {
         tester
     }
 
-    /// Answers a client that asks the tester something: sends a text, if there is one, and closes.
-    /// What comes back does not matter.
+    /// Answers a client that asks the tester for something, such as the number of cases: sends a
+    /// text, if there is one, and closes. The outcome does not matter.
     pub fn telling(request: &Request, text: Option<&str>) -> Self {
         let steps = text.map(|text| Step::Frame(0x81, text.as_bytes().to_vec()));
         let steps: Vec<_> = steps.into_iter().collect();
@@ -225,8 +229,8 @@ impl Tester {
     /// the driver knows at once when nothing more is coming. `agreed` is the value of
     /// `Sec-WebSocket-Extensions` in the response.
     ///
-    /// What must have come must have come when the driver calls [`quiet`](Self::quiet), and nothing
-    /// else. There is no log unless [`logged`](Self::logged) asks for one.
+    /// When the driver calls [`quiet`](Self::quiet), all that the case expects by then must have
+    /// come, and nothing else. There is no log unless [`logged`](Self::logged) asks for one.
     pub fn opened(case: &Case, role: Role, agreed: Option<&str>) -> Self {
         let mut tester = Self::new(case, role);
         tester.is_exact = true;
@@ -300,20 +304,21 @@ impl Tester {
         self.decoder = Decoder::new(self.role, Some(inflater));
     }
 
-    /// Delivers the frames in other pieces than the case asks for. To be called at first.
+    /// Delivers the frames in these pieces instead of those that the case asks for. Call it before
+    /// [`proceed`](Self::proceed).
     pub fn in_pieces(mut self, pieces: Pieces) -> Self {
         self.output.set_pieces(pieces);
         self
     }
 
-    /// Keeps a log of what goes over the wire, which a tester of sockets does in any case. To be
-    /// called at first.
+    /// Turns on the wire log, which is always on after [`of_server`](Self::of_server) and
+    /// [`of_client`](Self::of_client). Call it before [`proceed`](Self::proceed).
     pub fn logged(mut self) -> Self {
         self.log.turn_on();
         self
     }
 
-    /// Tells the time since the case began, for the log.
+    /// Sets the time since the case began, for the log.
     pub fn at(&mut self, now: Duration) {
         self.log.set_now(now);
     }
@@ -321,13 +326,13 @@ impl Tester {
     /// Returns what the driver is to do.
     pub fn proceed(&mut self) -> Next {
         loop {
-            // A connection that has ended in an exchange is still handed what was on its way.
+            // In an exchange, a connection that has ended still gets what was on its way.
             if self.is_mute || self.is_ended && !self.is_exact {
                 self.output.clear();
             }
-            // Sent by steps: all up to a point of waiting leaves together.
+            // All steps up to the next wait are sent together.
             if self.is_about_to_wait() {
-                self.output.cut();
+                self.output.split();
                 if !self.output().is_empty() {
                     return Next::Send;
                 }
@@ -351,19 +356,17 @@ impl Tester {
         }
     }
 
-    /// Returns the bytes of the next piece. They are a prefix of what is left to be sent, to be
-    /// written at once.
+    /// Returns the next piece, to be written at once.
     pub fn output(&self) -> &[u8] {
         self.output.piece()
     }
 
-    /// Tells how many bytes of [`output`](Self::output) were sent.
+    /// Reports how many bytes of [`output`](Self::output) were sent.
     pub fn sent(&mut self, len: usize) {
         self.output.advance(len);
     }
 
-    /// Tells that nothing more can be sent, because the transport takes nothing. What it still has
-    /// for us can be read.
+    /// Reports that the transport takes no more output. Input may still come.
     pub fn cannot_send(&mut self) {
         if !self.is_mute {
             self.log.note("nothing more can be sent");
@@ -371,7 +374,7 @@ impl Tester {
         self.is_mute = true;
     }
 
-    /// Takes what has arrived.
+    /// Takes bytes that have arrived.
     pub fn feed(&mut self, bytes: &[u8]) {
         self.received += bytes.len();
         if self.received > self.received_max && !self.is_done() {
@@ -393,7 +396,7 @@ impl Tester {
         }
     }
 
-    /// Tells that the implementation has ended its output: a transport that was shut down or reset.
+    /// Reports that the implementation has ended its output: the transport was shut down or reset.
     pub fn end_of_input(&mut self) {
         if !self.is_ended {
             self.log.note("it ended the connection");
@@ -401,14 +404,14 @@ impl Tester {
         self.is_ended = true;
     }
 
-    /// Tells that nothing has come within the patience asked for; or, in an exchange, that nothing
-    /// more will.
+    /// Reports that nothing has come within the patience asked for; or, in memory and in an
+    /// exchange, that nothing more will.
     pub fn quiet(&mut self) {
         self.is_quiet = true;
     }
 
-    /// Returns the result, once [`proceed`](Self::proceed) is [`Next::Done`]. Before, the case has failed
-    /// for a reason that the driver knows, such as a connection that could not be made.
+    /// Returns the outcome, once [`proceed`](Self::proceed) has returned [`Next::Done`]. Called
+    /// earlier, it fails the case for `reason`, such as a connection that could not be made.
     pub fn outcome(mut self, reason: &str) -> Outcome {
         if !self.is_done() {
             self.fail(reason.to_owned());
@@ -418,7 +421,7 @@ impl Tester {
         *outcome
     }
 
-    /// Whether all is encoded that is to leave together.
+    /// Returns whether everything that is sent together has been encoded.
     fn is_about_to_wait(&self) -> bool {
         match self.stage {
             Stage::Script if self.acting.is_some() => {
@@ -439,7 +442,7 @@ impl Tester {
     }
 }
 
-/// What is sent.
+/// Output.
 impl Tester {
     fn send_head(&mut self, bytes: &[u8]) {
         let start = bytes.split(|&byte| byte == b'\n').next().unwrap_or_default();
@@ -465,7 +468,7 @@ impl Tester {
             first |= 0x40;
         }
         let most = fragment.unwrap_or(usize::MAX);
-        // If all fragments are full, the original ends with an empty one.
+        // If all fragments are full, the Autobahn testsuite ends with an empty one.
         let are_full = payload.len() > most && payload.len().is_multiple_of(most);
         let ends_empty = payload.is_empty() || are_full;
         let last: Option<&[u8]> = ends_empty.then_some(&[]);
@@ -501,7 +504,7 @@ impl Tester {
     }
 }
 
-/// The frames of a case.
+/// Cases with frames.
 impl Tester {
     fn read_frames(&mut self, bytes: &[u8]) {
         let before = self.got.len();
@@ -514,8 +517,8 @@ impl Tester {
         }
     }
 
-    /// Answers pings, and forgets them and the pongs that nobody asked for: both are legal at any
-    /// time (RFC 6455 §5.5.2, §5.5.3). In an exchange nothing comes by itself.
+    /// Answers pings, and drops them and unsolicited pongs: both are legal at any time (RFC 6455
+    /// §5.5.2, §5.5.3). In memory and in an exchange, nothing comes unasked.
     fn answer_pings(&mut self, before: usize) {
         let (mut kept, mut pings) = (Vec::new(), Vec::new());
         for got in self.got.drain(before..) {
@@ -539,7 +542,7 @@ impl Tester {
         }
     }
 
-    /// Fails as soon as what has come can no longer become what is expected.
+    /// Fails as soon as the input differs from what is expected, without waiting for the rest.
     fn compare_early(&mut self) {
         if self.script.leeway != Leeway::No || self.is_done() {
             return;
@@ -556,7 +559,7 @@ impl Tester {
         }
     }
 
-    /// The Close frame, and what came before it.
+    /// Returns the code of the Close frame, if one came, and what came before it.
     fn close_and_rest(&self) -> (Option<Option<u16>>, &[Got]) {
         match self.got.split_last() {
             Some((Got::Close { code, .. }, got)) => (Some(*code), got),
@@ -564,7 +567,7 @@ impl Tester {
         }
     }
 
-    /// Whether the implementation has said its last.
+    /// Returns whether nothing more can come: the output has ended, or a Close frame came.
     fn is_over(&self) -> bool {
         self.is_ended || self.decoder.is_closed()
     }
@@ -585,7 +588,7 @@ impl Tester {
         }
         let step = std::mem::replace(step, Step::Await(0));
         self.step += 1;
-        // Nobody would read what follows.
+        // The implementation would not read what follows.
         if self.is_exact || !self.is_over() {
             self.we_closed |= matches!(step, Step::Frame(0x88, _));
             self.send_step(&step);
@@ -687,7 +690,7 @@ impl Tester {
         None
     }
 
-    /// Decides about a connection that is over, or that nothing more comes of.
+    /// Concludes once the connection is over, or nothing more comes.
     fn judge(&mut self) {
         use Verdict::{Failed, Informational, NonStrict, Ok};
         if self.decoder.is_cut_off() {
@@ -745,7 +748,7 @@ impl Tester {
     }
 }
 
-/// Says where what came differs from what was expected.
+/// Describes the first difference between what came and what was expected.
 fn difference(got: &[Got], expected: &[Got]) -> String {
     let at = got.iter().zip(expected).position(|(got, want)| got != want);
     let at = at.unwrap_or(got.len().min(expected.len()));
@@ -764,14 +767,14 @@ fn difference(got: &[Got], expected: &[Got]) -> String {
     }
 }
 
-/// Whether these are some of the expected, in order, and the last is the last.
+/// Returns whether `got` is `expected` with some left out, but not the last.
 fn is_shortened(got: &[Got], expected: &[Got]) -> bool {
     let mut rest = expected.iter();
     got.last().is_some_and(|last| expected.last() == Some(last))
         && got.iter().all(|got| rest.any(|other| other == got))
 }
 
-/// A server that is asked.
+/// Servers, until they have answered the request.
 impl Tester {
     fn read_response(&mut self) {
         let Stage::Asked(asked) = &mut self.stage else { return };
@@ -874,7 +877,7 @@ impl Tester {
         None
     }
 
-    /// Decides about the answer to a request that must be refused. `None`: there was none.
+    /// Concludes from the answer to a request that must be refused. `None`: there was no answer.
     fn judge_refusal(&mut self, case: &handshake::Head, answer: Option<&Head>) {
         use Verdict::{Failed, Informational, NonStrict, Ok};
         let status = answer.and_then(|head| head.status().ok());
@@ -901,7 +904,7 @@ impl Tester {
     }
 }
 
-/// A client that is answered what it must refuse.
+/// Clients that must refuse the response.
 impl Tester {
     fn next_answered(&mut self) -> Option<Next> {
         let Stage::Answered { is_open_ended, bytes, .. } = &mut self.stage else { return None };
@@ -941,7 +944,7 @@ impl Tester {
     }
 }
 
-/// What comes of it.
+/// Conclusions.
 impl Tester {
     fn fail(&mut self, reason: String) {
         self.conclude(Verdict::Failed, Verdict::Failed, Verdict::Failed, reason);
@@ -952,7 +955,8 @@ impl Tester {
         self.conclude(verdict, Verdict::Ok, verdict, reason.to_owned());
     }
 
-    /// A handshake came out otherwise than expected.
+    /// Concludes that something else happened than was expected. The level of the case decides how
+    /// bad that is.
     fn by_level(&mut self, reason: &str) {
         let (tolerant, strict) = match self.level {
             Level::Must => (Verdict::Failed, Verdict::Failed),
@@ -991,15 +995,15 @@ impl Tester {
     }
 }
 
-/// What is to be sent, and in which pieces.
+/// The bytes to be sent, and how they are split into pieces.
 struct Output {
     bytes: Vec<u8>,
     at: usize,
-    /// Where the piece ends that is being sent.
+    /// The end of the piece that is being sent.
     piece_end: usize,
-    /// Up to here it is a head, which is sent at once.
+    /// The end of the head, which is sent in one piece.
     head_end: usize,
-    /// Where frames end.
+    /// The ends of frames.
     borders: VecDeque<usize>,
     pieces: Pieces,
     random: Random,
@@ -1037,8 +1041,8 @@ impl Output {
         &self.bytes[self.at..self.piece_end]
     }
 
-    /// Chooses the next piece, if there is none.
-    fn cut(&mut self) {
+    /// Chooses the next piece, if the last one has been sent.
+    fn split(&mut self) {
         let rest = self.bytes.len() - self.at;
         if self.at < self.piece_end || rest == 0 {
             return;
@@ -1061,7 +1065,7 @@ impl Output {
         if self.at == self.bytes.len() {
             self.clear();
         } else {
-            self.cut();
+            self.split();
         }
     }
 

@@ -1,12 +1,13 @@
-//! Group `utf8-early`: how early an invalid byte is refused. A text must be UTF-8 (RFC 6455 §8.1);
-//! when that is looked at is open. So a late refusal is `INFORMATIONAL`, and none is `FAILED`.
+//! Group `utf8-early`: how early an invalid byte is refused. A text must be UTF-8 (RFC 6455 §8.1),
+//! but the RFC does not say when to check. So a late refusal is `INFORMATIONAL`, and none is
+//! `FAILED`.
 
 use crate::case::{Case, Group, Level};
 use crate::tester::Act::{Closes, Comes, Early, Frame, Header, Payload, Refuses1007};
 use crate::tester::{Act, Acts};
 use crate::wire::Got;
 
-/// What cannot begin any UTF-8, the last byte being the first that shows it (RFC 3629 §4).
+/// Bytes that no UTF-8 begins with. The last one is the first that shows it (RFC 3629 §4).
 const IMPOSSIBLE: [(&str, &[u8]); 8] = [
     ("continuation", b"\x80"),
     ("overlong-2", b"\xc0"),
@@ -66,7 +67,7 @@ pub(crate) fn cases() -> Vec<Case> {
             add(format!("split/{name}"), "a bad sequence that two fragments share", refused, acts);
         }
     }
-    // What is good however it is split.
+    // Valid texts, however they are split.
     for (name, text) in [("2-bytes", "\u{e9}"), ("3-bytes", "\u{20ac}"), ("4-bytes", "\u{1f600}")] {
         let bytes = text.as_bytes();
         for at in 1..bytes.len() {

@@ -5,18 +5,18 @@ use crate::case::Role;
 use crate::deflate::Inflater;
 use crate::log::{Direction, WireLog};
 
-/// No case sends more in one message. What is longer can be no echo.
+/// The most bytes of a message. No case sends as many, so a longer message is no echo.
 const MESSAGE_MAX: usize = 64 << 20;
 
 /// The masking key of RFC 6455 §5.7; any would do.
 const KEY: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
 
-/// What the tester sends: encoded for the role of whoever is under test.
+/// Encodes what the tester sends, for the role under test.
 pub(crate) struct Encoder {
     masks: bool,
     /// How much of the frame in progress has been sent, for the mask.
     offset: usize,
-    /// How much of it is to follow.
+    /// How much of it remains.
     missing: usize,
 }
 
@@ -25,7 +25,7 @@ impl Encoder {
         Self { masks: under_test == Role::Server, offset: 0, missing: 0 }
     }
 
-    /// A header that announces `len` bytes. Legal or not: `first` is the whole first byte.
+    /// Appends a header that announces `len` bytes. `first` is the whole first byte, legal or not.
     pub(crate) fn header(&mut self, first: u8, len: usize, wire: &mut Vec<u8>) {
         let mask_bit = if self.masks { 0x80 } else { 0 };
         wire.push(first);
@@ -64,7 +64,7 @@ impl Encoder {
         }
     }
 
-    /// Whether a frame was announced that has not ended.
+    /// Returns whether a frame was announced that has not ended.
     pub(crate) fn is_in_frame(&self) -> bool {
         self.missing > 0
     }
@@ -87,7 +87,7 @@ pub(crate) fn describe(first: u8, len: usize) -> String {
     format!("{name}{fin}{} ({len} bytes)", bits.concat())
 }
 
-/// What the tester has received.
+/// A message or a control frame that the tester has received.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) enum Got {
     Message { binary: bool, payload: Vec<u8> },
@@ -97,7 +97,7 @@ pub(crate) enum Got {
 }
 
 impl Got {
-    /// Whether it is a binary message, and its payload. `None`: it is no message.
+    /// Returns whether the message is binary, and its payload. `None`: it is a control frame.
     pub(crate) fn message(&self) -> Option<(bool, &[u8])> {
         match self {
             Self::Message { binary, payload } => Some((*binary, payload)),
@@ -106,7 +106,7 @@ impl Got {
     }
 }
 
-/// What the tester receives is held to the same RFC.
+/// Decodes what the tester receives, and checks it against the same RFC.
 pub(crate) struct Decoder {
     from: Role,
     bytes: Vec<u8>,
@@ -130,7 +130,7 @@ impl Decoder {
         }
     }
 
-    /// Reads what the endpoint has sent. `Err`: it broke a rule itself.
+    /// Reads what the endpoint has sent. `Err`: the endpoint broke a rule.
     pub(crate) fn read(
         &mut self,
         bytes: &[u8],
@@ -155,12 +155,12 @@ impl Decoder {
         Ok(())
     }
 
-    /// Whether its Close frame has come.
+    /// Returns whether the Close frame has come.
     pub(crate) fn is_closed(&self) -> bool {
         self.closed
     }
 
-    /// Whether it has stopped in the middle of a frame.
+    /// Returns whether the input so far ends in the middle of a frame.
     pub(crate) fn is_cut_off(&self) -> bool {
         self.at < self.bytes.len()
     }

@@ -1,10 +1,10 @@
 //! The tester, driven by hand: where the tolerant and the strict reading differ, and what is no
-//! fault. There is no clock here: whoever is impatient says so.
+//! fault. There is no clock: the driver says when its patience has run out.
 
 use hybi::handshake::Key;
 use hybi_conform::{Group, Next, Outcome, Size, Target, Tester, Verdict, cases};
 
-/// What a server does each time that the tester waits.
+/// The reaction of a server each time that the tester waits.
 enum Does {
     Sends(&'static [u8]),
     Nothing,
@@ -46,7 +46,7 @@ fn run_in(id: &str, size: Size, does: &[Does]) -> Outcome {
     }
 }
 
-/// What the tester sends after its request: of each frame its first byte and its length.
+/// Returns the first byte and the length of each frame that the tester sends.
 fn frames_sent(id: &str) -> Vec<(u8, usize)> {
     let case = cases(Group::Autobahn, Size::Reduced).find(|case| case.id() == id).unwrap();
     let mut tester = Tester::of_server(&case, &Target::new("localhost", "/"));
@@ -173,7 +173,7 @@ fn what_is_wrong() {
     fails("7.1.2", &[Nothing], "did not answer our Close frame");
 }
 
-/// What was sent may come back, however long it is.
+/// A message may come back, however long it is.
 #[test]
 fn an_echo_is_no_flood() {
     let echo = [&b"\x81\x7f\0\0\0\0\x01\0\0\0"[..], &b"BAsd7&jh23".repeat(1_677_722)].concat();

@@ -1,6 +1,7 @@
 //! Categories 12 and 13: permessage-deflate (RFC 7692).
 //!
-//! The originals of the payloads belong to others; here are texts and bytes of the same kinds, made by a generator.
+//! The payloads are not those of the original, which belong to others. A generator makes texts and
+//! bytes of the same kinds.
 
 use super::{binary, text};
 use crate::case::{Case, Size};
@@ -8,7 +9,8 @@ use crate::random::Random;
 use crate::script::Step::{Await, Message};
 use crate::script::{Compression, End, Script};
 
-/// Message length (in characters) and the longest fragment (0: any), by the last number of the case.
+/// The message length in characters and the longest fragment (0: any), by the last number of the
+/// case.
 const SIZES: [(usize, usize); 18] = [
     (16, 0),
     (64, 0),
@@ -34,19 +36,22 @@ const OFFER: &str = "permessage-deflate; client_no_context_takeover; client_max_
 
 const DEFAULT: Compression = Compression { offer: OFFER, answer: "permessage-deflate" };
 
-/// What a server is offered and a client is answered, by the second number of the cases 13.
+/// The offer to a server and the answer to a client, by the second number of the cases 13.*.
 const PARAMETERS: [Compression; 7] = [
     DEFAULT,
     Compression {
-        offer: "permessage-deflate; client_no_context_takeover; client_max_window_bits; server_no_context_takeover",
+        offer: "permessage-deflate; client_no_context_takeover; client_max_window_bits; \
+            server_no_context_takeover",
         answer: "permessage-deflate; client_no_context_takeover",
     },
     Compression {
-        offer: "permessage-deflate; client_no_context_takeover; client_max_window_bits; server_max_window_bits=9",
+        offer: "permessage-deflate; client_no_context_takeover; client_max_window_bits; \
+            server_max_window_bits=9",
         answer: "permessage-deflate; client_max_window_bits=9",
     },
     Compression {
-        offer: "permessage-deflate; client_no_context_takeover; client_max_window_bits; server_max_window_bits=15",
+        offer: "permessage-deflate; client_no_context_takeover; client_max_window_bits; \
+            server_max_window_bits=15",
         answer: "permessage-deflate; client_max_window_bits=15",
     },
     Compression {
@@ -62,7 +67,8 @@ const PARAMETERS: [Compression; 7] = [
     Compression {
         offer: "permessage-deflate; client_no_context_takeover; client_max_window_bits; \
             server_no_context_takeover; server_max_window_bits=9, \
-            permessage-deflate; client_no_context_takeover; client_max_window_bits; server_no_context_takeover, \
+            permessage-deflate; client_no_context_takeover; client_max_window_bits; \
+            server_no_context_takeover, \
             permessage-deflate; client_no_context_takeover; client_max_window_bits",
         answer: "permessage-deflate; client_no_context_takeover; client_max_window_bits=9",
     },
@@ -100,7 +106,7 @@ pub(super) fn cases(size: Size) -> impl Iterator<Item = Case> + Send {
     })
 }
 
-/// What [`Size`] explains.
+/// Returns the length and the fragment as [`Size`] limits them.
 fn of(size: Size, (len, fragment): (usize, usize)) -> (usize, usize) {
     match size {
         Size::Full => (len, fragment),

@@ -10,7 +10,8 @@ const SECTION: &str = "RFC 6455 §8.1";
 
 const NOT_UTF8: End = End::Fails(&[1007]);
 
-/// Payloads of unfragmented messages by subcategory, in hex: `+` before valid ones, `-` before others.
+/// Payloads of unfragmented messages by subcategory, in hex: `+` before valid ones, `-` before
+/// others.
 const SEQUENCES: &[(u8, &str, &str)] = &[
     (
         5,
@@ -33,13 +34,16 @@ const SEQUENCES: &[(u8, &str, &str)] = &[
         12,
         "continuation bytes alone",
         "-80 -bf -80bf -80bf80 -80bf80bf -80bf80bf80 -80bf80bf80bf \
-         -808182838485868788898a8b8c8d8e8f909192939495969798999a9b9c9d9e9fa0a1a2a3a4a5a6a7a8a9aaabacadaeafb0b1b2b3b4b5b6b7b8b9babbbcbdbe",
+         -808182838485868788898a8b8c8d8e8f909192939495969798999a9b9c9d9e9f\
+         a0a1a2a3a4a5a6a7a8a9aaabacadaeafb0b1b2b3b4b5b6b7b8b9babbbcbdbe",
     ),
     (
         13,
         "first bytes alone",
-        "-c020c120c220c320c420c520c620c720c820c920ca20cb20cc20cd20ce20cf20d020d120d220d320d420d520d620d720d820d920da20db20dc20dd20de20 \
-         -e020e120e220e320e420e520e620e720e820e920ea20eb20ec20ed20ee20 -f020f120f220f320f420f520f620 \
+        "-c020c120c220c320c420c520c620c720c820c920ca20cb20cc20cd20ce20cf20\
+         d020d120d220d320d420d520d620d720d820d920da20db20dc20dd20de20 \
+         -e020e120e220e320e420e520e620e720e820e920ea20eb20ec20ed20ee20 \
+         -f020f120f220f320f420f520f620 \
          -f820f920fa20 -fc20",
     ),
     (
@@ -62,10 +66,11 @@ const SEQUENCES: &[(u8, &str, &str)] = &[
     (
         22,
         "non-characters, which are valid",
-        "+efbfbe +efbfbf +f09fbfbe +f09fbfbf +f0afbfbe +f0afbfbf +f0bfbfbe +f0bfbfbf +f18fbfbe +f18fbfbf \
-         +f19fbfbe +f19fbfbf +f1afbfbe +f1afbfbf +f1bfbfbe +f1bfbfbf +f28fbfbe +f28fbfbf +f29fbfbe \
-         +f29fbfbf +f2afbfbe +f2afbfbf +f2bfbfbe +f2bfbfbf +f38fbfbe +f38fbfbf +f39fbfbe +f39fbfbf \
-         +f3afbfbe +f3afbfbf +f3bfbfbe +f3bfbfbf +f48fbfbe +f48fbfbf",
+        "+efbfbe +efbfbf +f09fbfbe +f09fbfbf +f0afbfbe +f0afbfbf +f0bfbfbe +f0bfbfbf \
+         +f18fbfbe +f18fbfbf +f19fbfbe +f19fbfbf +f1afbfbe +f1afbfbf +f1bfbfbe +f1bfbfbf \
+         +f28fbfbe +f28fbfbf +f29fbfbe +f29fbfbf +f2afbfbe +f2afbfbf +f2bfbfbe +f2bfbfbf \
+         +f38fbfbe +f38fbfbf +f39fbfbe +f39fbfbf +f3afbfbe +f3afbfbf +f3bfbfbe +f3bfbfbf \
+         +f48fbfbe +f48fbfbf",
     ),
     (
         23,
@@ -140,7 +145,8 @@ const GREETING: &str = "Hello-\u{b5}@\u{df}\u{f6}\u{e4}\u{fc}\u{e0}\u{e1}-UTF-8!
 const KOSME: &[u8] = b"\xce\xba\xe1\xbd\xb9\xcf\x83\xce\xbc\xce\xb5";
 
 /// 6.4: a text that becomes impossible at the second byte of what would be U+110000, in fragments
-/// and in one frame that is not yet complete. The failure may not wait for anything after that byte.
+/// and in one frame that is not yet complete. The failure must not wait for anything after that
+/// byte.
 fn fail_fast() -> Vec<Case> {
     let whole = [KOSME, b"\xf4\x90\x80\x80edited"].concat();
     let parts = |at: [usize; 2]| [&whole[..at[0]], &whole[at[0]..at[1]], &whole[at[1]..]];
@@ -198,7 +204,7 @@ fn bytes(hex: &str) -> Vec<u8> {
     (0..hex.len()).step_by(2).map(|at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap()).collect()
 }
 
-/// What the table says of each is what the standard library says.
+/// The table agrees with the standard library.
 #[test]
 fn the_table_of_sequences_is_right() {
     let mut count = 0;

@@ -9,7 +9,7 @@ use crate::script::{End, Script};
 const KIB: usize = 1 << 10;
 const MIB: usize = 1 << 20;
 
-/// What a case sends, and the number of the case within its subcategory.
+/// A case: its number within its subcategory, and the messages that it sends.
 #[derive(Clone, Copy)]
 struct Row {
     subcategory: u8,
@@ -58,7 +58,7 @@ pub(super) fn cases(size: Size) -> impl Iterator<Item = Case> + Send {
 }
 
 impl Row {
-    /// What [`Size`] explains.
+    /// Shrinks the case as [`Size`] says.
     fn of(self, size: Size) -> Self {
         if size == Size::Full {
             return self;

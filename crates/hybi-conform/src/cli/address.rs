@@ -9,11 +9,11 @@ pub(crate) struct Address {
     /// Without brackets.
     pub(crate) host: String,
     pub(crate) port: u16,
-    /// As it stands in the URI: the value of `Host`.
+    /// The host and the port as the URI has them: the value of `Host`.
     pub(crate) authority: String,
     /// The path and query.
     pub(crate) resource: String,
-    /// All of it.
+    /// The whole URI.
     pub(crate) uri: String,
 }
 

@@ -56,7 +56,12 @@ pub(crate) struct ServerOptions {
     pub(crate) hostile: bool,
 
     /// How many cases run at once
-    #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 8,
+        value_parser = clap::value_parser!(u16).range(1..)
+    )]
     pub(crate) jobs: u16,
 
     /// Waits for the server to come up, at most so many seconds
@@ -149,15 +154,16 @@ pub(crate) struct CompareOptions {
     pub(crate) html: Option<PathBuf>,
 }
 
-/// Which cases.
+/// The choice of cases.
 #[derive(Debug, Args)]
 pub(crate) struct Choice {
     /// The cases to run, by id; "6.4.*" is every id that begins so [default: those of the groups]
     #[arg(value_name = "CASE")]
     pub(crate) ids: Vec<String>,
 
-    /// Only cases of this group; may be given several times [default: all that a server can be
-    /// tested with; for a client, autobahn, because many stop when a handshake fails]
+    /// Only cases of this group; may be given several times [default: list: all; server: all,
+    /// but hostile only with --hostile; client and exec: autobahn, because many clients stop when a
+    /// handshake fails]
     #[arg(long, value_name = "GROUP", value_parser = group)]
     pub(crate) only: Vec<Group>,
 
@@ -166,18 +172,18 @@ pub(crate) struct Choice {
     pub(crate) full: bool,
 }
 
-/// How they run, and what counts.
+/// The way the cases run, and where the results go.
 #[derive(Debug, Args)]
 pub(crate) struct Manner {
-    /// How long something that must come is waited for, in seconds
+    /// How long to wait for something that must come, in seconds
     #[arg(long, value_name = "SECONDS", default_value = "5", value_parser = seconds)]
     pub(crate) timeout: Duration,
 
-    /// Splits what is sent at places chosen with this number, not as the cases ask for
+    /// Splits the output at random places, chosen with this number, not as the cases ask for
     #[arg(long, value_name = "NUMBER")]
     pub(crate) seed: Option<u64>,
 
-    /// Fails what is not OK in the strict reading, too
+    /// Also fails what is FAILED or NON-STRICT in the strict reading
     #[arg(long)]
     pub(crate) strict: bool,
 

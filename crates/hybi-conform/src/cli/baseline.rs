@@ -30,7 +30,7 @@ pub(crate) struct Baseline {
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Line {
     verdict: Verdict,
-    /// Why, for people. May be empty.
+    /// The reason. May be empty.
     comment: String,
 }
 
@@ -77,8 +77,8 @@ impl Baseline {
         self.lines.get(id).map(|line| line.verdict)
     }
 
-    /// Makes the baseline by which these results are as expected. The lines of `self` about cases
-    /// that have not run stay, and so do its comments.
+    /// Returns the baseline by which these results are as expected. Lines of cases that have not
+    /// run stay, and so do comments.
     pub(crate) fn renewed(&self, results: &Results<'_>) -> Self {
         let mut lines = self.lines.clone();
         for record in &results.records {
@@ -95,7 +95,7 @@ impl Baseline {
         Self { lines }
     }
 
-    /// Writes the file, whole or not at all.
+    /// Writes the file, or leaves the old one as it was.
     pub(crate) fn write(&self, path: &Path) -> Result<(), String> {
         files::replace(path, self.text().as_bytes())
             .map_err(|error| format!("the baseline {} cannot be written: {error}", path.display()))
@@ -115,7 +115,7 @@ impl Baseline {
     }
 }
 
-/// All cases, in their order.
+/// Returns the ids of all cases, in order.
 fn ids() -> Vec<String> {
     let all = Group::ALL.iter().flat_map(|group| cases(*group, Size::Reduced));
     all.map(|case| case.id().to_owned()).collect()

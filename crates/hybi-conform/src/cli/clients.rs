@@ -30,7 +30,7 @@ use crate::results::{Record, Results};
 use crate::selection::select;
 use crate::summary;
 
-/// What all connections share.
+/// The state that all connections share.
 struct Bench {
     cases: Vec<Case>,
     patiences: Patiences,
@@ -46,19 +46,21 @@ struct Bench {
     keep_running: bool,
 }
 
-/// What is known of a client.
+/// A client, and its results so far.
 struct Agent {
-    /// By the number of the case.
+    /// By the index of the case.
     records: BTreeMap<usize, Record>,
+    /// How many cases are running.
     running: usize,
-    /// Whether not all was as expected, once that has been told.
+    /// `None` until the summary is printed. Then `true` if the run has failed, or an error if the
+    /// results could not be written.
     told: Option<Result<bool, String>>,
     progress: Option<Progress>,
     began: Instant,
     ended: Instant,
 }
 
-/// What a client asks for.
+/// The address that a client asks for.
 struct Query<'a> {
     path: &'a str,
     parameters: Vec<(&'a str, String)>,
@@ -95,13 +97,13 @@ pub(crate) async fn run(options: &ClientOptions) -> Result<ExitCode, String> {
                         }
                     });
                 }
-                // The system is out of something that comes back.
+                // The system lacks a resource, such as file descriptors, for now.
                 Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
             },
             () = bench.finished.notified() => break,
         }
     }
-    // One that has not asked for its report gets it now.
+    // Clients that have not asked for their report get it now.
     for name in bench.untold() {
         bench.finish(&name);
     }
@@ -190,7 +192,7 @@ impl Bench {
         self.changed.notify_waiters();
     }
 
-    /// Changes what is known of a client.
+    /// Changes the state of a client, and adds the client if it is new.
     fn change<T>(&self, name: &str, change: impl FnOnce(&mut Agent) -> T) -> T {
         let mut agents = self.agents.lock().unwrap_or_else(PoisonError::into_inner);
         let agent = agents.entry(name.to_owned()).or_insert_with(|| Agent {
@@ -204,7 +206,7 @@ impl Bench {
         change(agent)
     }
 
-    /// The case that is meant, and its number from 0 on.
+    /// Returns the case that is asked for, and its index.
     fn case(&self, query: &Query<'_>) -> Result<(usize, &Case), String> {
         let number = query.get("case").and_then(|number| number.parse::<usize>().ok());
         let mut all = self.cases.iter().enumerate();
@@ -216,7 +218,7 @@ impl Bench {
         found.ok_or_else(|| "asked for a case that there is not".into())
     }
 
-    /// Waits for the end of a case, if it is running, and tells its verdict.
+    /// Returns the verdict of a case. Waits for it while cases of the client are running.
     async fn status(&self, query: &Query<'_>) -> Result<String, String> {
         let (i, _) = self.case(query)?;
         let agent = query.agent()?;
@@ -235,7 +237,7 @@ impl Bench {
         }
     }
 
-    /// Waits for the end of what is running, and prints the summary.
+    /// Waits for the cases that are running, and prints the summary.
     async fn report(&self, query: &Query<'_>) -> Result<(), String> {
         let name = query.agent()?;
         loop {
@@ -249,14 +251,14 @@ impl Bench {
         Ok(())
     }
 
-    /// The clients that have not been told what came out.
+    /// Returns the clients whose summary has not been printed.
     fn untold(&self) -> Vec<String> {
         let agents = self.agents.lock().unwrap_or_else(PoisonError::into_inner);
         let untold = agents.iter().filter(|(_, agent)| agent.told.is_none());
         untold.map(|(name, _)| name.clone()).collect()
     }
 
-    /// Prints the summary of a client, and writes the report about all.
+    /// Prints the summary of a client, and writes the report about all clients.
     fn finish(&self, name: &str) {
         let mut agents = self.agents.lock().unwrap_or_else(PoisonError::into_inner);
         let is_alone = agents.len() == 1;
@@ -318,7 +320,8 @@ impl<'a> Query<'a> {
     }
 }
 
-/// A value of a query without `+` and `%`, and without what could deceive a terminal.
+/// Decodes `+` and `%` in a value of a query, and removes control characters, which could deceive a
+/// terminal.
 fn decoded(value: &str) -> String {
     let mut bytes = Vec::new();
     let mut rest = value.bytes();
@@ -342,7 +345,8 @@ fn decoded(value: &str) -> String {
     String::from_utf8_lossy(&bytes).chars().filter(|char| !char.is_control()).collect()
 }
 
-/// Reads a request, and returns what came after it. `None`: the connection ended before.
+/// Reads a request, and returns it with the bytes that came after it. `None`: the connection ended
+/// first.
 async fn request(stream: &mut TcpStream) -> Result<Option<(Request, Vec<u8>)>, String> {
     let mut bytes = Vec::new();
     loop {

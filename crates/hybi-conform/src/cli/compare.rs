@@ -31,19 +31,23 @@ struct Comparison {
     /// The groups, all of them first, and the counts of each implementation.
     tables: Vec<(&'static str, Vec<(String, Counts)>)>,
     differences: Vec<Difference>,
-    /// How many cases there are in all, and how many of them somebody has not run.
+    /// How many cases there are in all.
     cases: usize,
+    /// The implementations that have not run all cases, and how many each has not run.
     missing: Vec<(String, usize)>,
 }
 
-/// A case that has not come out alike where it has run.
+/// A case with different verdicts.
 struct Difference {
     id: String,
     title: String,
-    /// From the worst to the best, and who has it. `None`: the case has not run.
+    /// The verdicts, from the worst to the best, and the implementations that have each. `None`:
+    /// the case has not run.
     verdicts: Vec<(Option<Verdict>, Vec<String>)>,
 }
 
+/// Compares reports, and prints and writes the comparison.
+///
 /// # Errors
 ///
 /// A report cannot be read, or the comparison cannot be written.
@@ -111,7 +115,7 @@ fn parse(text: &str, is_strict: bool) -> Result<Vec<Subject>, String> {
     Ok(subjects)
 }
 
-/// Gives those of one name another: two runs of one implementation can be compared, too.
+/// Makes the names unique, because two runs of one implementation can be compared, too.
 fn tell_apart(subjects: &mut [Subject]) {
     let mut taken = BTreeSet::new();
     for subject in subjects {
@@ -183,7 +187,8 @@ impl Comparison {
         }
     }
 
-    /// Who has not run all cases. The names are made safe with this.
+    /// Returns sentences about the implementations that have not run all cases. `name` escapes
+    /// their names.
     fn missing(&self, name: impl Fn(&str) -> String) -> String {
         let told = |(who, count): &(String, usize)| format!("{} has not run {count}.", name(who));
         self.missing.iter().map(told).collect::<Vec<_>>().join(" ")
@@ -280,7 +285,7 @@ fn name(verdict: Option<Verdict>) -> &'static str {
 mod tests {
     use super::*;
 
-    /// What the Autobahn testsuite writes.
+    /// A report in the form that the Autobahn testsuite writes.
     #[test]
     fn a_report_of_autobahn() {
         let text = r#"{"a": {

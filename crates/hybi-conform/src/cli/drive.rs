@@ -1,4 +1,4 @@
-//! One case over one stream. Here, and nowhere else, time passes.
+//! The driver for sockets: runs one case over one stream, with time-outs.
 
 use std::pin::pin;
 use std::time::Duration;
@@ -14,27 +14,29 @@ use crate::transport::Stream;
 pub(crate) struct Patiences {
     /// For what must come ([`Patience::Long`]).
     pub(crate) long: Duration,
-    /// For what must not ([`Patience::Short`]).
+    /// For what should come soon, or not at all ([`Patience::Short`]).
     pub(crate) short: Duration,
 }
 
 impl Patiences {
-    /// A second is enough for what should come at once, and what Autobahn waits.
+    /// Waits at most a second for what should come soon, as Autobahn does.
     pub(crate) fn new(long: Duration) -> Self {
         Self { long, short: long.min(Duration::from_secs(1)) }
     }
 
-    /// For all of a case: a peer that says a word now and then would else keep it for ever.
+    /// Returns the limit for a whole case. Without one, a peer that sends a byte now and then could
+    /// keep it going forever.
     fn whole(self) -> Duration {
         self.long * 60
     }
 }
 
-/// What was waited for.
+/// The event that ended a wait.
 enum Happened {
     Wrote(std::io::Result<usize>),
     Flushed(std::io::Result<()>),
     Read(std::io::Result<usize>),
+    /// The patience has run out.
     Time,
 }
 
@@ -57,7 +59,7 @@ pub(crate) async fn drive(
         let reads = is_open && tester.reads();
         let patience = match next {
             Next::Wait(Patience::Short) => patiences.short,
-            // It may take nothing more while nobody reads.
+            // While we do not read, the peer may stop reading, too.
             _ if !tester.reads() => patiences.short,
             _ => patiences.long,
         };
@@ -98,7 +100,7 @@ pub(crate) async fn drive(
                 is_flushed = false;
             }
             Happened::Flushed(Ok(())) => is_flushed = true,
-            // What it has sent before it closed can still be read.
+            // Bytes that the peer sent before it closed can still be read.
             Happened::Wrote(_) | Happened::Flushed(Err(_)) => {
                 tester.cannot_send();
                 is_flushed = true;

@@ -1,4 +1,4 @@
-//! Where results go besides the terminal: a baseline and a report.
+//! The files that results go to: a baseline and a report.
 
 use std::path::PathBuf;
 
@@ -7,7 +7,7 @@ use crate::baseline::Baseline;
 use crate::report::Report;
 use crate::results::Results;
 
-/// What the command line asks for.
+/// The baseline and the report that the command line asks for.
 pub(crate) struct Ending {
     pub(crate) baseline: Baseline,
     write_baseline: Option<PathBuf>,
@@ -15,11 +15,12 @@ pub(crate) struct Ending {
 }
 
 impl Ending {
-    /// Reads the baseline, and makes the directory of the report.
+    /// Reads the baseline, and makes the directory for the report. Call it before any case runs, so
+    /// that an error costs nothing.
     ///
     /// # Errors
     ///
-    /// One of them cannot be used. No case has run yet.
+    /// The baseline cannot be read, or the directory cannot be written to.
     pub(crate) fn new(manner: &Manner) -> Result<Self, String> {
         let baseline = manner.baseline.as_deref().map(Baseline::read).transpose()?;
         let report = manner.report.as_deref().map(Report::begin).transpose()?;
@@ -27,7 +28,7 @@ impl Ending {
         Ok(Self { baseline, write_baseline: manner.write_baseline.clone(), report })
     }
 
-    /// Writes a new baseline, if one is asked for. The results are then compared with that.
+    /// Writes a new baseline, if one is asked for, and compares the results with it from then on.
     ///
     /// # Errors
     ///
@@ -48,7 +49,7 @@ impl Ending {
         self.report.as_ref().map_or(Ok(()), |report| report.write(all))
     }
 
-    /// Whether a new baseline is asked for.
+    /// Returns whether a new baseline is asked for.
     pub(crate) fn renews(&self) -> bool {
         self.write_baseline.is_some()
     }

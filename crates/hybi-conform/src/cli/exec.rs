@@ -16,13 +16,13 @@ use crate::results::{Record, Results};
 use crate::selection::select;
 use crate::summary;
 
-/// A message is no longer. The longest echo has 16 MiB and its headers.
+/// The most bytes of one message. The longest echo has 16 MiB and its headers.
 const MESSAGE_MAX: usize = 64 << 20;
-/// So much may come in one reply, whatever was sent.
+/// The most bytes of one reply, whatever was sent.
 const REPLY_MAX: usize = 256 << 20;
-/// So many messages may be in one reply.
+/// The most messages in one reply.
 const REPLIES_MAX: usize = 1_000_000;
-/// After so many cases in a row in which the program ended or broke the rules, no more are run.
+/// The run stops after so many cases in a row in which the program ended or broke the rules.
 const LOST_MAX: usize = 5;
 
 pub(crate) fn run(options: &ExecOptions) -> Result<ExitCode, String> {
@@ -57,13 +57,13 @@ pub(crate) fn run(options: &ExecOptions) -> Result<ExitCode, String> {
     }
 }
 
-/// What has come out in one role.
+/// The results of one role.
 struct Run {
     role: Role,
     records: Vec<Record>,
     missing: usize,
     duration: Duration,
-    /// Why not all cases have run.
+    /// The reason why not all cases have run.
     lost: Option<String>,
 }
 
@@ -71,7 +71,7 @@ impl Run {
     fn results<'a>(&'a self, options: &ExecOptions, ending: &Ending) -> Results<'a> {
         let command = options.command.join(" ");
         Results {
-            // Reports keep one set of results for a name.
+            // Each name has one set of results in a report.
             subject: match (options.role, self.role) {
                 (None, Role::Server) => format!("{command}, as server"),
                 (None, Role::Client) => format!("{command}, as client"),
@@ -91,7 +91,7 @@ impl Run {
 ///
 /// # Errors
 ///
-/// The program does not keep to the rules of the exchange in the first case.
+/// The program cannot be started, or breaks the rules of the exchange in the first case.
 fn run_role(options: &ExecOptions, role: Role, cases: Vec<Case>) -> Result<Run, String> {
     let began = Instant::now();
     let count = cases.len();
@@ -103,7 +103,7 @@ fn run_role(options: &ExecOptions, role: Role, cases: Vec<Case>) -> Result<Run, 
         let (record, worked) = bench.case(case);
         match worked {
             Ok(()) => in_a_row = 0,
-            // There is nothing to be tested.
+            // There is nothing to test.
             Err(why) if records.is_empty() => return Err(why),
             Err(why) => {
                 in_a_row += 1;
@@ -125,18 +125,18 @@ fn run_role(options: &ExecOptions, role: Role, cases: Vec<Case>) -> Result<Run, 
 struct Bench<'a> {
     options: &'a ExecOptions,
     role: Role,
-    /// `None`: it is to be started.
+    /// `None`: the next case starts it.
     program: Option<Program>,
 }
 
 impl Bench<'_> {
-    /// Runs one case. The second: whether the program has kept to the rules of the exchange.
+    /// Runs one case. The second value is an error if the program broke the rules of the exchange.
     fn case(&mut self, case: Case) -> (Record, Result<(), String>) {
         let began = Instant::now();
         let (outcome, worked) = match self.exchange(&case, began) {
             Ok(outcome) => (outcome, Ok(())),
             Err((tester, why)) => {
-                // What it would say next belongs to no case.
+                // Its next messages would belong to no case.
                 self.program = None;
                 (tester.outcome(&why), Err(why))
             }
@@ -196,17 +196,17 @@ impl Bench<'_> {
     }
 }
 
-/// What the program says in answer to one message, apart from its bytes.
+/// The program's reply to one message, apart from its bytes.
 #[derive(Default)]
 struct Reply {
     agreed: Option<String>,
     is_closed: bool,
 }
 
-/// What the thread that reads has read: a message, or why there are no more.
+/// A message of the program, or the reason why there are no more.
 type Said = Result<(u8, Vec<u8>), String>;
 
-/// A program that is running. Dropped, it is ended.
+/// A running program, which is killed when dropped.
 struct Program {
     child: Child,
     asked: SyncSender<Vec<u8>>,
@@ -228,9 +228,9 @@ impl Program {
         let pipes = child.stdin.take().zip(child.stdout.take());
         let (mut stdin, stdout) = pipes.ok_or("the program has no standard input")?;
         let (asked, to_ask) = sync_channel::<Vec<u8>>(1);
-        // Few, so that a flood waits where it comes from.
+        // A short queue, so that a program that sends a flood has to wait.
         let (say, said) = sync_channel(16);
-        // A program may write before it has read everything, so neither waits for the other.
+        // Two threads, because a program may write before it has read everything.
         thread::spawn(move || {
             for message in to_ask {
                 if stdin.write_all(&message).and_then(|()| stdin.flush()).is_err() {
@@ -251,7 +251,7 @@ impl Program {
         Ok(Self { child, asked, said, patience })
     }
 
-    /// Sends one message, and reads what the program says until it is ready for another.
+    /// Sends one message, and reads the reply, which ends when the program is ready for another.
     fn ask(
         &mut self,
         kind: u8,
@@ -260,7 +260,7 @@ impl Program {
     ) -> Result<Reply, String> {
         let len = u32::try_from(payload.len()).map_err(|_| "too much to be sent at once")?;
         let message = [&[kind][..], &len.to_be_bytes(), payload].concat();
-        // Whoever reads nothing says nothing either, which is noticed below.
+        // If the program does not read, it does not reply either, which is an error below.
         let _ = self.asked.try_send(message);
         let (mut reply, mut bytes) = (Reply::default(), 0);
         for _ in 0..REPLIES_MAX {
@@ -301,9 +301,9 @@ impl Program {
         Err("the program sent a million messages without 'R', which is a flood".into())
     }
 
-    /// Adds how the program ended, if it did.
+    /// Adds the exit status, if the program has ended.
     fn with_status(&mut self, why: String) -> String {
-        // Its output has ended, so it is about to end, or it has said nonsense and goes on.
+        // If its output has ended, the program is about to end. If it sent nonsense, it may go on.
         let began = Instant::now();
         while began.elapsed() < self.patience.min(Duration::from_secs(1)) {
             match self.child.try_wait() {

@@ -5,11 +5,11 @@
 //! | `arguments` | the command line |
 //! | `selection` | which cases run |
 //! | `address`, `transport` | URIs; TCP and TLS |
-//! | `drive` | one case over one stream: the only place that waits |
+//! | `drive` | one case over one stream, with its time-outs |
 //! | `servers`, `clients`, `exec` | the three modes |
-//! | `progress`, `summary` | what is seen while it runs, and at the end |
-//! | `results`, `baseline` | what has come out, and what is expected to fail |
-//! | `ending` | where they go besides the terminal |
+//! | `progress`, `summary` | the output while cases run, and at the end |
+//! | `results`, `baseline` | the results, and the failures that are expected |
+//! | `ending` | where results go besides the terminal |
 //! | `report`, `compare` | results as files, and several of them side by side |
 #![forbid(unsafe_code)]
 

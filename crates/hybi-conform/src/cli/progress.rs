@@ -1,4 +1,4 @@
-//! What is seen while the cases run: a bar on a terminal, and otherwise a line now and then.
+//! The output while cases run: a bar on a terminal, otherwise a line for each tenth of them.
 
 use std::io::{IsTerminal, Write, stderr};
 
@@ -12,12 +12,12 @@ pub(crate) struct Progress {
     is_strict: bool,
     total: usize,
     done: usize,
-    /// As many as [`Verdict::ALL`].
+    /// In the order of [`Verdict::ALL`].
     counts: [usize; 5],
 }
 
 impl Progress {
-    /// Begins to tell about so many cases, on standard error.
+    /// Begins to show the progress through so many cases, on standard error.
     pub(crate) fn new(total: usize, is_strict: bool) -> Self {
         let bar = stderr().is_terminal().then(|| {
             let bar = ProgressBar::new(total as u64);

@@ -1,4 +1,4 @@
-//! What has come out, for the summary and for reports.
+//! The results of a run, for the summary and for reports.
 
 use std::cmp::Reverse;
 use std::time::Duration;
@@ -15,13 +15,13 @@ pub(crate) struct Record {
 }
 
 impl Record {
-    /// Returns the verdict in the reading that was asked for.
+    /// Returns the verdict. In the strict reading, it is the worse of both.
     pub(crate) fn verdict(&self, is_strict: bool) -> Verdict {
         let tolerant = self.outcome.verdict();
         if is_strict { tolerant.max(self.outcome.strict) } else { tolerant }
     }
 
-    /// Returns whether it makes the run fail, unless it is expected to.
+    /// Returns whether the case makes the run fail, if the baseline does not mention it.
     pub(crate) fn has_failed(&self, is_strict: bool) -> bool {
         let verdict = self.verdict(is_strict);
         verdict == Verdict::Failed || is_strict && verdict == Verdict::NonStrict
@@ -38,13 +38,13 @@ pub(crate) struct Results<'a> {
     /// How many cases have not run.
     pub(crate) missing: usize,
     pub(crate) duration: Duration,
-    /// Whether the strict reading counts.
+    /// True if the strict reading counts.
     pub(crate) is_strict: bool,
-    /// What is expected to fail.
+    /// The failures that are expected.
     pub(crate) baseline: Baseline,
 }
 
-/// What a verdict means for the run.
+/// The meaning of a verdict for the run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Standing {
     /// It does not make the run fail.
@@ -53,7 +53,7 @@ pub(crate) enum Standing {
     Expected,
     /// It makes the run fail.
     Failed,
-    /// It makes the run fail, because the baseline says this.
+    /// It makes the run fail, because the baseline expects this verdict instead.
     Changed(Verdict),
 }
 
@@ -86,12 +86,12 @@ impl<'a> Results<'a> {
         }
     }
 
-    /// Returns whether not all is as expected.
+    /// Returns whether the run has failed: a case has not run, or is not as expected.
     pub(crate) fn have_failed(&self) -> bool {
         self.missing > 0 || self.unexpected().next().is_some()
     }
 
-    /// The cases that make the run fail.
+    /// Returns the cases that make the run fail.
     pub(crate) fn unexpected(&self) -> impl Iterator<Item = &'a Record> {
         let is_meant = |record: &&Record| {
             matches!(self.standing(record), Standing::Failed | Standing::Changed(_))
@@ -99,7 +99,7 @@ impl<'a> Results<'a> {
         self.records.iter().copied().filter(is_meant)
     }
 
-    /// The cases that are not as the baseline says, and what it says.
+    /// Returns the cases that are not as the baseline says, and the verdicts that it has for them.
     pub(crate) fn changed(&self) -> impl Iterator<Item = (&'a Record, Verdict)> {
         self.records.iter().filter_map(|record| match self.standing(record) {
             Standing::Changed(expected) => Some((*record, expected)),
@@ -107,19 +107,20 @@ impl<'a> Results<'a> {
         })
     }
 
-    /// How many cases are as the baseline says.
+    /// Returns how many cases are as the baseline says.
     pub(crate) fn expected(&self) -> usize {
         let is_meant = |record: &&&Record| self.standing(record) == Standing::Expected;
         self.records.iter().filter(is_meant).count()
     }
 
-    /// The case to be looked at first. What most depend on comes first in the order of the cases.
+    /// Returns the case to look at first: the first failure of a MUST, or else the first failure.
+    /// Later cases depend on what earlier ones test.
     pub(crate) fn first(&self) -> Option<&'a Record> {
         let failed = || self.unexpected().filter(|record| record.has_failed(self.is_strict));
         failed().find(|record| record.case.level() == Level::Must).or_else(|| failed().next())
     }
 
-    /// The counts for each kind of cases, and for all.
+    /// Returns the counts for each kind of cases, and for all.
     pub(crate) fn table(&self) -> Vec<(String, Counts)> {
         let mut rows: Vec<(String, Counts)> = Vec::new();
         let mut sum = Counts::default();
@@ -137,7 +138,7 @@ impl<'a> Results<'a> {
         rows
     }
 
-    /// The kinds of findings that the baseline does not expect, the worst first.
+    /// Returns the kinds of findings that the baseline does not expect, the worst first.
     pub(crate) fn findings(&self) -> Vec<Finding<'a>> {
         let mut kinds: Vec<Finding<'a>> = Vec::new();
         for &record in &self.records {
@@ -156,7 +157,7 @@ impl<'a> Results<'a> {
     }
 }
 
-/// The name of a kind of cases: the category of Autobahn, or the group.
+/// Returns the name of a kind of cases: the category of Autobahn, or the group.
 fn kind(case: &Case) -> String {
     const CATEGORIES: [(u8, &str); 11] = [
         (1, "messages"),
@@ -178,7 +179,7 @@ fn kind(case: &Case) -> String {
     }
 }
 
-/// The name of a role.
+/// Returns the name of a role.
 pub(crate) fn role(role: Role) -> &'static str {
     match role {
         Role::Server => "server",

@@ -1,14 +1,14 @@
-//! Which cases run.
+//! The choice of the cases that run.
 
 use hybi_conform::{Case, Group, Role, Size, cases};
 
 use crate::arguments::Choice;
 
-/// Makes the cases that were asked for, in their order.
+/// Returns the cases that were asked for, in the order in which they run.
 ///
 /// # Errors
 ///
-/// An id is none, or none of this role, or nothing is left.
+/// An id matches no case of this role in the groups asked for.
 pub(crate) fn select(
     choice: &Choice,
     role: Option<Role>,

@@ -17,10 +17,10 @@ use crate::selection::select;
 use crate::summary;
 use crate::transport::Connector;
 
-/// After so many connections in a row that could not be made, the server is gone.
+/// The server counts as gone after so many failed connections in a row.
 const LOST_MAX: usize = 5;
 
-/// What all cases share.
+/// The settings that all cases share.
 struct Bench {
     connector: Connector,
     target: Target,
@@ -95,7 +95,8 @@ pub(crate) async fn run(options: &ServerOptions) -> Result<ExitCode, String> {
     Ok(if has_failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
-/// Runs the cases, and returns what has run, in their order. The second: why not all.
+/// Runs the cases, and returns the records of those that ran, in order. The second value is the
+/// reason why not all ran.
 async fn run_all(
     bench: &Arc<Bench>,
     cases: Vec<Case>,
@@ -131,7 +132,7 @@ async fn run_all(
 }
 
 impl Bench {
-    /// Waits until somebody listens.
+    /// Waits until the server accepts a connection, or the time is over.
     async fn wait(&self, time: Duration) {
         let began = Instant::now();
         while self.connector.connect().await.is_err() && began.elapsed() < time {
@@ -139,7 +140,7 @@ impl Bench {
         }
     }
 
-    /// Looks whether there is a server that a test makes sense with.
+    /// Checks that there is a server to test: that it opens a connection, and says anything.
     async fn probe(&self, uri: &str) -> Result<(), String> {
         let text = hybi_conform::cases(Group::Autobahn, hybi_conform::Size::Reduced).nth(1);
         let Some(text) = text else { return Ok(()) };
@@ -159,7 +160,7 @@ impl Bench {
         Ok(())
     }
 
-    /// Looks whether the server answers another connection.
+    /// Checks that the server serves another connection.
     async fn serves_another(&self, patiences: Patiences) -> Result<(), String> {
         let text = hybi_conform::cases(Group::Autobahn, hybi_conform::Size::Reduced).nth(1);
         let Some(text) = text else { return Ok(()) };
@@ -172,7 +173,7 @@ impl Bench {
         }
     }
 
-    /// Runs one case. The second: whether there was a connection.
+    /// Runs one case. The second value is an error if there was no connection.
     async fn case(&self, case: Case) -> (Record, Result<(), String>) {
         let began = Instant::now();
         let mut tester = Tester::of_server(&case, &self.target);
@@ -182,7 +183,7 @@ impl Bench {
         let (outcome, connected) = match self.connector.connect().await {
             Ok(stream) if case.wants_others_meanwhile() => {
                 let driven = drive(stream, tester, self.patiences);
-                // They must be served before the case gives up.
+                // The other connection must be served before the case gives up.
                 let patiences = Patiences::new(self.patiences.long / 2);
                 let (mut outcome, others) = tokio::join!(driven, self.serves_another(patiences));
                 note_others(&mut outcome, others, "meanwhile");
@@ -209,7 +210,7 @@ impl Bench {
 
 const NOT_SERVED: &str = "another connection was not served";
 
-/// Whatever became of a case: a server that others cannot reach has failed.
+/// Fails a case, whatever its own outcome, if another connection was not served.
 fn note_others(outcome: &mut Outcome, others: Result<(), String>, when: &str) {
     if let (Err(why), false) = (others, outcome.reason.starts_with(NOT_SERVED)) {
         outcome.behavior = Verdict::Failed;

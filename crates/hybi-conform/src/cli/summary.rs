@@ -1,4 +1,4 @@
-//! What is seen at the end: a screen, which ends with what to look at first.
+//! The output at the end: one screen, whose last lines are the case to look at first.
 
 use std::fmt::Write as _;
 use std::io::{self, Write as _};
@@ -9,14 +9,14 @@ use crate::results::{Counts, Finding, Results, role};
 
 /// How many kinds of findings are listed.
 const FINDINGS_MAX: usize = 6;
-/// How many columns a line has.
+/// How many columns a line of findings has.
 const COLUMNS: usize = 100;
 
 /// Prints the summary.
 ///
 /// # Errors
 ///
-/// Nobody reads it, or there is no room for it.
+/// It cannot be written to standard output.
 pub(crate) fn print(results: &Results<'_>) -> Result<(), String> {
     let mut out = io::stdout().lock();
     let printed = out.write_all(summary(results).as_bytes()).and_then(|()| out.flush());
@@ -61,7 +61,7 @@ pub(crate) fn table(text: &mut String, rows: &[(String, Counts)]) {
     }
 }
 
-/// What differs from the baseline, the kinds of findings, and one of them in full.
+/// Writes the changes against the baseline, the kinds of findings, and one of them in full.
 fn findings(text: &mut String, results: &Results<'_>) {
     if results.missing > 0 {
         let _ = writeln!(text, "\n{} cases have not run.", results.missing);

@@ -1,4 +1,4 @@
-//! Connections to a server: TCP, and TLS above it.
+//! Connections to a server, over TCP or TLS.
 
 use std::io;
 use std::path::Path;
@@ -25,7 +25,7 @@ use tokio_rustls::rustls::{
 
 use crate::address::Address;
 
-/// A stream of bytes, of TCP or TLS.
+/// A byte stream over TCP or TLS.
 pub(crate) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {
     /// Makes the stream reset its connection when it is dropped.
     fn reset(&self);
@@ -60,9 +60,11 @@ pub(crate) struct Connector {
 }
 
 impl Connector {
+    /// Prepares for connections to this server.
+    ///
     /// # Errors
     ///
-    /// The certificates cannot be read, or the host cannot be a name of TLS.
+    /// The certificates cannot be read, or the host is no valid name for TLS.
     pub(crate) fn new(
         address: &Address,
         ca: Option<&Path>,
@@ -85,7 +87,7 @@ impl Connector {
     pub(crate) async fn connect(&self) -> io::Result<Box<dyn Stream>> {
         let connecting = async {
             let stream = TcpStream::connect((&*self.address.host, self.address.port)).await?;
-            // Pieces are to leave as they are written.
+            // Each piece must leave as it is written.
             stream.set_nodelay(true)?;
             Ok(match &self.tls {
                 None => Box::new(stream) as Box<dyn Stream>,

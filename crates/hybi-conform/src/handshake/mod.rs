@@ -1,21 +1,24 @@
-//! The cases of the opening handshake: what clients and servers send, and the verdict about it.
+//! The cases of the opening handshake: heads that clients and servers send, and the verdict about
+//! each.
 //!
 //! The files `server.txt`, `client.txt` and `connect.txt` have one case a line, and explain their
-//! columns. They are read here into bytes and lists of fields. hybi's own tests run every one of
-//! them through each of its doors. The command runs those that can be sent over a socket.
+//! columns. This module reads them into bytes and lists of fields. hybi's own tests hand every case
+//! to each of its interfaces. The command runs those that can be sent over a socket.
 
 use std::collections::BTreeSet;
 
 use crate::Level;
 
 /// The example request of RFC 6455 §1.2, which the cases of servers edit.
-pub const REQUEST: &str = "GET /chat HTTP/1.1\r\nHost: server.example.com\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+pub const REQUEST: &str = "GET /chat HTTP/1.1\r\n\
+    Host: server.example.com\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
     Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nOrigin: http://example.com\r\n\
     Sec-WebSocket-Protocol: chat, superchat\r\nSec-WebSocket-Version: 13\r\n\r\n";
 
 /// The example response of RFC 6455 §1.3 with the subprotocol of §1.2, which the cases of clients
 /// edit.
-pub const RESPONSE: &str = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+pub const RESPONSE: &str = "HTTP/1.1 101 Switching Protocols\r\n\
+    Upgrade: websocket\r\nConnection: Upgrade\r\n\
     Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\nSec-WebSocket-Protocol: chat\r\n\r\n";
 
 /// The extended CONNECT of RFC 8441 §5.1, which those cases edit.
@@ -40,7 +43,7 @@ pub const CONNECT_RESPONSE: [(&str, &str); 2] =
 pub struct Head {
     /// The id within its file, such as `host/twice`.
     pub id: &'static str,
-    /// The heading that it stands below, such as `Host`.
+    /// The heading above it in the file, such as `Host`.
     pub about: &'static str,
     /// The value of the last `policy:` line (for servers) or `offers:` line (for clients).
     pub setting: &'static str,
@@ -77,9 +80,10 @@ pub type Fields = Vec<(Vec<u8>, Vec<u8>)>;
 pub struct Connect {
     /// The id within its file.
     pub id: &'static str,
-    /// The heading that it stands below.
+    /// The heading above it in the file.
     pub about: &'static str,
-    /// The last `policy:` line (for servers) or `offers:` line (for clients), cut at its colon.
+    /// The last `policy:` line (for servers) or `offers:` line (for clients), split at its
+    /// colon.
     pub setting: (&'static str, &'static str),
     /// The edits, as they stand in the file.
     pub edits: &'static str,
@@ -93,22 +97,22 @@ pub struct Connect {
     pub level: Level,
 }
 
-/// Returns what clients send to a server, in the order of `server.txt`.
+/// Returns the requests of clients, in the order of `server.txt`.
 pub fn requests() -> Vec<Head> {
     heads(include_str!("server.txt"), REQUEST, "Host")
 }
 
-/// Returns what servers answer to a client, in the order of `client.txt`.
+/// Returns the responses of servers, in the order of `client.txt`.
 pub fn responses() -> Vec<Head> {
     heads(include_str!("client.txt"), RESPONSE, "Upgrade")
 }
 
-/// Returns what clients send to a server over HTTP/2 and HTTP/3, in the order of `connect.txt`.
+/// Returns the requests of clients over HTTP/2 and HTTP/3, in the order of `connect.txt`.
 pub fn connect_requests() -> Vec<Connect> {
     connects("policy")
 }
 
-/// Returns what servers answer to a client over HTTP/2 and HTTP/3, in the order of `connect.txt`.
+/// Returns the responses of servers over HTTP/2 and HTTP/3, in the order of `connect.txt`.
 pub fn connect_responses() -> Vec<Connect> {
     connects("offers")
 }
@@ -123,7 +127,7 @@ impl Head {
 }
 
 impl Head {
-    /// What is expected, for people.
+    /// Returns a description of what is expected.
     pub(crate) fn expected(&self) -> String {
         match (self.verdict, self.verdict.split_once(' ')) {
             ("open", _) => "an open connection".into(),
@@ -133,7 +137,7 @@ impl Head {
         }
     }
 
-    /// Whether a response claims to open the connection.
+    /// Returns whether a response claims to open the connection.
     pub(crate) fn answers_101(&self) -> bool {
         self.verdict != "more" && !self.verdict.starts_with(|char: char| char.is_ascii_digit())
     }

@@ -1,4 +1,4 @@
-//! Acts: what the tester does in cases where the transport matters, or when something happens.
+//! Acts: the steps of cases in which the transport or the timing matters.
 
 use super::{Patience, Stage, Tester};
 use crate::case::Role;
@@ -8,10 +8,10 @@ use crate::script::Leeway;
 use crate::tester::Next;
 use crate::wire::{Got, describe};
 
-/// What is encoded of a flood at once.
+/// About how many bytes of a flood are encoded at once.
 const CHUNK: usize = 64 << 10;
 
-/// One of the things that happen in a case, in order.
+/// A step of a case.
 #[derive(Clone)]
 pub(crate) enum Act {
     /// Send a frame with this first byte.
@@ -22,25 +22,26 @@ pub(crate) enum Act {
     Payload(Vec<u8>),
     /// Send a compressed message of so many zeros.
     Bomb(usize),
-    /// Send bytes as they are, so many times, until it has had enough.
+    /// Send bytes as they are, so many times, or until the connection is over.
     Flood { unit: Vec<u8>, times: usize },
     /// Read nothing from now on.
     StopReading,
     /// End our output.
     Shutdown,
-    /// Reset the connection. The last act.
+    /// Reset the connection. This must be the last act.
     Reset,
-    /// This comes next.
+    /// Expect this next.
     Comes(Got),
-    /// A Close frame comes next, with one of these codes, or without one.
+    /// Expect a Close frame next, with one of these codes or without a code.
     Closes(&'static [u16]),
-    /// It ends its output, and nothing else comes first.
+    /// Expect the end of its output next. Only a Close frame may come first.
     Ends,
-    /// It can have refused the connection by now: at this place.
+    /// Look whether it has failed the connection by now. The text names this place.
     Early(&'static str),
-    /// It has refused the connection because of this byte, at the latest now.
+    /// Expect that it has failed the connection by now, with 1007 or without a code.
     Refuses1007,
-    /// It may refuse what came, with a Close frame or without; or it may not.
+    /// Report whether it refuses what was sent. Both are allowed, but a flood in a head should be
+    /// refused.
     MayRefuse,
 }
 
@@ -50,18 +51,20 @@ pub(crate) struct Acts {
     pub(crate) acts: Vec<Act>,
     /// The role that is tested. `None`: both.
     pub(crate) role: Option<Role>,
-    /// What is sent instead of a request. Then nothing is read as frames.
+    /// The bytes that are sent instead of a request. Then the input is not read as frames.
     pub(crate) head: Option<Vec<u8>>,
     pub(crate) deflates: bool,
     pub(crate) expected: String,
-    /// Whether others must be served meanwhile; or only afterwards.
+    /// When another connection must be served, if that is part of the case.
     pub(crate) others: Option<When>,
 }
 
-/// When another connection must be served.
+/// The time at which another connection must be served.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum When {
+    /// During the case, and after it.
     Meanwhile,
+    /// After the case.
     Afterwards,
 }
 
@@ -89,7 +92,7 @@ impl Acts {
         crate::script::listed(list.into_iter(), "then ")
     }
 
-    /// The payloads of its pings.
+    /// Returns the payloads of the pings.
     pub(crate) fn pings(&self) -> Vec<Vec<u8>> {
         let ping = |act: &Act| match act {
             Act::Frame(first, payload) if first & 0x0f == 9 => Some(payload.clone()),
@@ -99,17 +102,18 @@ impl Acts {
     }
 }
 
-/// Where a tester is in the acts.
+/// The progress through the acts of a case.
 pub(super) struct Acting {
     acts: std::vec::IntoIter<Act>,
+    /// The act in progress, if it goes on after a wait.
     now: Option<Act>,
-    /// How many places have passed where it could have refused the connection.
+    /// How many [`Act::Early`] have passed without a failed connection.
     early: usize,
-    /// What has been sent of a flood.
+    /// How many bytes of a flood have been encoded.
     flooded: usize,
     pub(super) is_deaf: bool,
     pub(super) resets: bool,
-    /// What came, if it is no sequence of frames.
+    /// The input, if it is not read as frames.
     pub(super) raw: Option<Vec<u8>>,
 }
 
@@ -126,7 +130,7 @@ impl Acting {
         }
     }
 
-    /// Whether all must have been sent before the next act.
+    /// Returns whether all output must be sent before the next act.
     pub(super) fn is_about_to_wait(&self) -> bool {
         let next = self.now.as_ref().or(self.acts.as_slice().first());
         !matches!(next, Some(Act::Frame(..) | Act::Header(..) | Act::Payload(_) | Act::Bomb(_)))
@@ -134,17 +138,17 @@ impl Acting {
 }
 
 impl Tester {
-    /// Whether the driver is to read: some cases are about a peer that does not.
+    /// Returns whether the driver may read. Some cases are about a peer that does not.
     pub fn reads(&self) -> bool {
         self.acting.as_ref().is_none_or(|acting| !acting.is_deaf)
     }
 
-    /// Whether the transport is to be reset instead of closed, in the end.
+    /// Returns whether the driver must reset the transport at the end, instead of closing it.
     pub fn resets(&self) -> bool {
         self.acting.as_ref().is_some_and(|acting| acting.resets)
     }
 
-    /// The next step of a case of acts.
+    /// Runs the next act, or goes on with the one in progress.
     pub(super) fn next_act(&mut self) -> Option<Next> {
         let acting = self.acting.as_mut()?;
         let act = acting.now.take().or_else(|| acting.acts.next());
@@ -182,6 +186,7 @@ impl Tester {
         None
     }
 
+    /// Waits, and goes on with this act afterwards.
     fn again(&mut self, act: Act, patience: Patience) -> Option<Next> {
         if let Some(acting) = &mut self.acting {
             acting.now = Some(act);
@@ -213,8 +218,8 @@ impl Tester {
             None if self.is_quiet => {
                 self.timed_out = true;
                 let why = format!("{want} did not come");
-                // A Close frame is answered, and a violation ends the connection (§5.5.1, §7.1.7):
-                // how may be open, but not whether.
+                // Whatever the level: a Close frame must be answered, and a violation must end the
+                // connection (RFC 6455 §5.5.1, §7.1.7).
                 match act {
                     Act::Closes(_) => self.fail(why),
                     _ => self.by_level(&why),
@@ -227,7 +232,7 @@ impl Tester {
 
     fn next_end(&mut self, act: Act) -> Option<Next> {
         match self.got.get(self.compared) {
-            // What it says before it ends is no answer to be judged here.
+            // A Close frame before the end is no finding here, whatever its code.
             Some(Got::Close { .. }) => self.compared += 1,
             Some(got) => {
                 let why = format!("{got:?} came instead of the end");
@@ -324,7 +329,7 @@ impl Tester {
             }
             return None;
         }
-        // It takes nothing while nobody reads what it says.
+        // It stopped reading, because its output was not read.
         if is_mute {
             self.seen = format!("it took no more{taken}");
             self.conclude(Verdict::Ok, Verdict::Ok, Verdict::Ok, String::new());
@@ -334,7 +339,7 @@ impl Tester {
             return self.again(act, if self.reads() { Patience::Long } else { Patience::Short });
         }
         if raw.is_some() && flooded > 0 {
-            // No request needs so much (RFC 9110 §15.5.15, RFC 6585 §5).
+            // No request needs such a head (RFC 9110 §15.5.15, RFC 6585 §5).
             self.seen = format!("no answer{taken}");
             self.by_level("it took all of the head, and did not refuse it");
             return None;
@@ -348,13 +353,13 @@ impl Tester {
         None
     }
 
-    /// Begins with what is sent instead of a request.
+    /// Sends these bytes instead of a request.
     pub(super) fn begin_raw(&mut self, head: &[u8]) {
         self.stage = Stage::Script;
         self.send_head(head);
     }
 
-    /// Prepares for acts: nothing is compared but what they ask for.
+    /// Prepares for acts, which alone decide what is compared.
     pub(super) fn prepare(&mut self, acts: &Acts) {
         self.acting = Some(Acting::new(acts));
         self.pings = acts.pings();

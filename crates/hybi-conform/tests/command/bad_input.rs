@@ -1,4 +1,4 @@
-//! What is no WebSocket server, and what is no command line: a clear error, and no hang.
+//! Servers that do not speak WebSocket, and wrong command lines: a clear error, and no hang.
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -78,7 +78,7 @@ fn a_server_that_says_nothing() {
     refuses(&["server", &url], "ended the connection without an answer");
 }
 
-/// What has run until then is told.
+/// The results until then are printed.
 #[test]
 fn a_server_that_goes_away() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();

@@ -54,7 +54,7 @@ impl Fault {
             };
             match first {
                 0x88 if self == Self::EchoesLate && !has_closed => {
-                    // What comes late has come with it.
+                    // The late message arrived together with the Close frame.
                     if let [0x81, len, late @ ..] = input.buffer() {
                         send(0x81, &late[..usize::from(*len)]);
                     }

@@ -25,14 +25,14 @@ pub(crate) fn start(arguments: &[&str]) -> (Child, String) {
     (child, url)
 }
 
-/// The end of the command: its status, and the summary.
+/// Waits for the end of the command, and returns its status and the summary.
 pub(crate) fn end(mut child: Child) -> (Option<i32>, String) {
     let mut text = String::new();
     child.stdout.take().unwrap().read_to_string(&mut text).unwrap();
     (child.wait().unwrap().code(), text)
 }
 
-/// What clients for a fuzzing server do with each address: echo until the connection is over.
+/// Does what clients of a fuzzing server do with each address: echoes until the connection is over.
 /// Returns the first message.
 pub(crate) fn converse(uri: &str, change: fn(Message) -> Message) -> Option<Message> {
     let uri = Uri::parse(uri).unwrap();
@@ -93,7 +93,7 @@ fn the_protocol_of_the_fuzzing_server() {
     let status = |case| ask(&format!("{url}/getCaseStatus?case={case}&agent=b"));
     assert_eq!(status(2), "{\"behavior\": \"OK\"}");
     assert_eq!(status(5), "{\"behavior\": \"INFORMATIONAL\"}");
-    // What there is not.
+    // Cases, clients and addresses that do not exist.
     for nothing in
         ["/runCase?case=6&agent=b", "/runCase?case=1", "/else", "/getCaseStatus?case=3&agent=b"]
     {

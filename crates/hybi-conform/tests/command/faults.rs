@@ -1,16 +1,15 @@
 //! More servers that are broken on purpose, for the groups that Autobahn does not have. The faults
 //! come from the RFC and from advisories, not from the cases.
 
-use std::io::{ErrorKind, Read, Result, Write};
+use std::io::{ErrorKind, Result};
 use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
-use hybi::connection::Transport;
-use hybi::handshake::{Acceptance, HeadLimits};
-use hybi::{Connection, Event, Input, Outbox, Server, ServerHandshake};
+use hybi::handshake::HeadLimits;
 
+use crate::echo::{self, echo};
 use crate::{conform, told};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,11 +50,12 @@ fn serve(fault: Fault) -> String {
             }
             let is_dead = Arc::clone(&is_dead);
             let serving = move || {
-                // Its end is not seen before the death of the server is.
+                // Kept, so that the client does not see the end of the connection before the
+                // server is dead.
                 let stream = stream.unwrap();
-                if fault.serve(stream.try_clone().unwrap()).is_err() {
+                if echo(fault, stream.try_clone().unwrap()).is_err() {
                     is_dead.store(true, Ordering::SeqCst);
-                    // Whoever waits in accept is to see it.
+                    // Wakes the thread that waits in `accept`.
                     let _ = TcpStream::connect(address);
                 }
             };
@@ -89,78 +89,34 @@ fn frames(mut bytes: &[u8]) -> Vec<Frame> {
     frames
 }
 
-impl Fault {
-    /// An error: the server is to end.
-    fn serve(self, mut stream: TcpStream) -> Result<()> {
-        let limits = match self {
+impl echo::Fault for Fault {
+    fn limits(self) -> HeadLimits {
+        match self {
             Self::EndlessHead => {
                 HeadLimits::default().head_bytes_max(64 << 20).fields_max(u16::MAX)
             }
             _ => HeadLimits::default(),
-        };
-        let mut handshake = ServerHandshake::new(limits);
-        let mut connection: Option<Connection<Server>> = None;
-        let (mut out, mut bytes) = (Outbox::new(), vec![0; 64 << 10]);
-        loop {
-            let read = match stream.read(&mut bytes) {
-                Ok(0) if self == Self::KeepsEnded => loop {
-                    thread::park();
-                },
-                Ok(0) => return Ok(()),
-                Ok(len) => bytes[..len].to_vec(),
-                Err(error) => return self.lost(error.kind()),
-            };
-            let mut read = if connection.is_some() { self.incoming(read)? } else { read };
-            let mut input = Input::new(&mut read);
-            let mut is_over = false;
-            if connection.is_none() {
-                match handshake.receive(&mut input, &mut out) {
-                    Ok(None) => continue,
-                    Ok(Some(request)) => {
-                        let terms = Acceptance::from_any_origin();
-                        connection = handshake.accept(&request, &terms, &mut out).ok();
-                        is_over = connection.is_none();
-                    }
-                    Err(_) => is_over = true,
-                }
-            }
-            if let Some(connection) = &mut connection {
-                loop {
-                    match connection.receive(&mut input, &mut out) {
-                        Ok(Some(Event::Text(text))) => connection.send(&text, &mut out).unwrap(),
-                        Ok(Some(Event::Binary(data))) => connection.send(&data, &mut out).unwrap(),
-                        Ok(Some(_)) | Err(_) => {}
-                        Ok(None) => break,
-                    }
-                }
-                is_over = connection.transport() == Transport::Close;
-            }
-            let mut written = out.take();
-            self.outgoing(&mut written, input_had_two_closes(&bytes));
-            if let Err(error) = stream.write_all(&written) {
-                return self.lost(error.kind());
-            }
-            if is_over {
-                return Ok(());
-            }
         }
     }
 
     fn lost(self, kind: ErrorKind) -> Result<()> {
         match self {
+            Self::KeepsEnded if kind == ErrorKind::UnexpectedEof => loop {
+                thread::park();
+            },
             Self::DiesOfReset if kind == ErrorKind::ConnectionReset => Err(kind.into()),
             _ => Ok(()),
         }
     }
 
-    fn incoming(self, read: Vec<u8>) -> Result<Vec<u8>> {
-        let frames = frames(&read);
+    fn incoming(self, bytes: &mut Vec<u8>) -> Result<()> {
+        let frames = frames(bytes);
         let is_close = |frame: &Frame| frame.first == 0x88;
         let close = frames.iter().position(is_close);
         let wires = |frames: &[Frame]| -> Vec<u8> {
             frames.iter().flat_map(|frame| frame.wire.clone()).collect()
         };
-        Ok(match (self, close) {
+        *bytes = match (self, close) {
             (Self::EchoesLate, Some(at))
                 if frames.get(at + 1).is_some_and(|frame| frame.first == 0x81) =>
             {
@@ -178,24 +134,27 @@ impl Fault {
                 // A text that is not UTF-8.
                 b"\x81\x81\0\0\0\0\xff".to_vec()
             }
-            (Self::NoFragmentedText, _) if read[0] == 0x01 => [&[0x02], &read[1..]].concat(),
-            (Self::DiesOfLength, _) if read.starts_with(b"\x82\xff") => {
+            (Self::NoFragmentedText, _) if bytes[0] == 0x01 => [&[0x02], &bytes[1..]].concat(),
+            (Self::DiesOfLength, _) if bytes.starts_with(b"\x82\xff") => {
                 return Err(ErrorKind::OutOfMemory.into());
             }
-            _ => read,
-        })
+            _ => return Ok(()),
+        };
+        Ok(())
     }
 
-    fn outgoing(self, written: &mut Vec<u8>, had_two_closes: bool) {
-        match (self, &mut written[..]) {
-            (Self::TwoCloses, [0x88, ..]) if had_two_closes => written.extend(b"\x88\x02\x03\xe9"),
+    fn outgoing(self, read: &[u8], bytes: &mut Vec<u8>) {
+        match (self, &mut bytes[..]) {
+            (Self::TwoCloses, [0x88, ..]) if has_two_closes(read) => {
+                bytes.extend(b"\x88\x02\x03\xe9");
+            }
             (Self::NoFragmentedText, [first @ 0x82, ..]) => *first = 0x81,
             _ => {}
         }
     }
 }
 
-fn input_had_two_closes(read: &[u8]) -> bool {
+fn has_two_closes(read: &[u8]) -> bool {
     frames(read).iter().filter(|frame| frame.first == 0x88).count() > 1
 }
 

@@ -1,13 +1,10 @@
-//! Servers that are broken on purpose, each in one way. The core of hybi does the rest.
+//! Servers that are broken on purpose, each in one way.
 
-use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::io::Result;
+use std::net::TcpListener;
 use std::thread;
 
-use hybi::connection::Transport;
-use hybi::handshake::{Acceptance, HeadLimits};
-use hybi::{Connection, Event, Input, Outbox, Server, ServerHandshake};
-
+use crate::echo::{self, echo};
 use crate::{conform, told};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,73 +36,17 @@ pub(crate) fn serve(fault: Fault) -> String {
     let url = format!("ws://{}/", listener.local_addr().unwrap());
     thread::spawn(move || {
         for stream in listener.incoming() {
-            thread::spawn(move || fault.serve(stream.unwrap()));
+            thread::spawn(move || echo(fault, stream.unwrap()));
         }
     });
     url
 }
 
-impl Fault {
-    fn serve(self, mut stream: TcpStream) -> std::io::Result<()> {
-        let mut handshake = ServerHandshake::new(HeadLimits::default());
-        let mut connection: Option<Connection<Server>> = None;
-        let (mut out, mut bytes) = (Outbox::new(), vec![0; 64 << 10]);
-        loop {
-            let len = stream.read(&mut bytes)?;
-            if len == 0 {
-                return Ok(());
-            }
-            let mut read = bytes[..len].to_vec();
-            let mut is_over = false;
-            let is_opening = connection.is_none();
-            if is_opening {
-                read = self.request(&read);
-            } else {
-                self.incoming(&mut read);
-            }
-            let mut input = Input::new(&mut read);
-            if is_opening {
-                match handshake.receive(&mut input, &mut out) {
-                    Ok(None) => continue,
-                    Ok(Some(request)) => {
-                        let terms = Acceptance::from_any_origin();
-                        connection = handshake.accept(&request, &terms, &mut out).ok();
-                        is_over = connection.is_none();
-                    }
-                    Err(_) => is_over = true,
-                }
-            }
-            if let Some(connection) = &mut connection {
-                loop {
-                    match connection.receive(&mut input, &mut out) {
-                        Ok(Some(Event::Text(text))) => connection.send(&text, &mut out).unwrap(),
-                        Ok(Some(Event::Binary(data))) => connection.send(&data, &mut out).unwrap(),
-                        Ok(Some(_)) | Err(_) => {}
-                        Ok(None) => break,
-                    }
-                }
-                is_over = connection.transport() == Transport::Close;
-            }
-            let mut written = out.take();
-            if is_opening {
-                self.response(&mut written)
-            } else {
-                self.outgoing(&mut written)
-            }
-            stream.write_all(&written)?;
-            if is_over && self != Self::KeepsTransport {
-                return Ok(());
-            }
-        }
-    }
-
-    fn request(self, bytes: &[u8]) -> Vec<u8> {
-        match self {
-            Self::AnyVersion => {
-                let text = String::from_utf8_lossy(bytes);
-                text.replace("Sec-WebSocket-Version: 8", "Sec-WebSocket-Version: 13").into()
-            }
-            _ => bytes.to_vec(),
+impl echo::Fault for Fault {
+    fn request(self, bytes: &mut Vec<u8>) {
+        if self == Self::AnyVersion {
+            let text = String::from_utf8_lossy(bytes);
+            *bytes = text.replace("Sec-WebSocket-Version: 8", "Sec-WebSocket-Version: 13").into();
         }
     }
 
@@ -117,8 +58,8 @@ impl Fault {
     }
 
     /// Cases that show such a fault send their frames at once, so a read begins with one.
-    fn incoming(self, bytes: &mut [u8]) {
-        match (self, &mut *bytes) {
+    fn incoming(self, bytes: &mut Vec<u8>) -> Result<()> {
+        match (self, &mut bytes[..]) {
             (Self::ReservedBits, [first, ..]) => *first &= 0x8f,
             (Self::AnyText, [first @ 0x81, ..]) => *first = 0x82,
             // Any code becomes 1000: the masks of both bytes stay.
@@ -128,9 +69,14 @@ impl Fault {
             }
             _ => {}
         }
+        Ok(())
     }
 
-    fn outgoing(self, bytes: &mut Vec<u8>) {
+    fn ends_transport(self) -> bool {
+        self != Self::KeepsTransport
+    }
+
+    fn outgoing(self, _read: &[u8], bytes: &mut Vec<u8>) {
         let is_long = bytes.len() > 60_000;
         match (self, &mut bytes[..]) {
             (Self::AnyText, [first @ 0x82, ..]) => *first = 0x81,

@@ -1,9 +1,10 @@
-//! The command against servers and clients: hybi's own, which pass everything, and such that are
-//! broken on purpose.
+//! The command against servers and clients: hybi's own, which pass everything, and others that
+//! are broken on purpose.
 
 mod bad_input;
 mod client_faults;
 mod clients;
+mod echo;
 mod faults;
 mod faulty;
 mod reports;
@@ -22,7 +23,7 @@ fn command(arguments: &[&str]) -> Command {
     command
 }
 
-/// What it has printed, and its status.
+/// Returns the status of a command, and all its output.
 fn told(output: &Output) -> (Option<i32>, String) {
     let text = [&output.stdout[..], &output.stderr].concat();
     (output.status.code(), String::from_utf8(text).unwrap())

@@ -1,4 +1,4 @@
-//! What the command writes: reports, baselines and comparisons.
+//! The files that the command writes: reports, baselines and comparisons.
 
 use std::fs;
 use std::io::{Read, Write};
@@ -84,7 +84,7 @@ fn page(text: &str) -> (String, usize) {
     let texts = read.descendants().filter(|node| node.is_text()).filter_map(|node| node.text());
     let ids: Vec<_> = read.descendants().filter_map(|node| node.attribute("id")).collect();
     for node in read.descendants().filter(|node| node.is_element()) {
-        // What is loaded, and what can run.
+        // Nothing is loaded, and no attribute is a script.
         let handlers = node.attributes().filter(|it| it.name().starts_with("on")).count();
         assert_eq!((node.attribute("src"), handlers), (None, 0));
         if let Some(name) = node.attribute("aria-labelledby") {
@@ -254,7 +254,7 @@ fn a_directory_that_cannot_be_made() {
     expect(&[&["server", &url, "1.1.1"], &more[..]].concat(), 2, &words);
 }
 
-/// What has run is in the report, and what has not is an error there.
+/// The report has the cases that ran, and an error for those that did not.
 #[test]
 fn a_server_that_goes_away() {
     let scratch = Scratch::new("gone");
@@ -340,7 +340,7 @@ fn a_baseline_lets_changes_fail() {
     change("1.1.1 FAILED\n3.1 FAILED # known\n3.5 FAILED\n2.1 FAILED # elsewhere\n");
     let words = ["1.1.1 is OK, and was FAILED", "the baseline is to be brought up to date"];
     run(&["--baseline", &file], 1, &words);
-    // What has not run stays, and so do comments.
+    // Lines of cases that have not run stay, and so do comments.
     run(&["--baseline", &file, "--write-baseline", &file], 0, &[]);
     let written = scratch.read("expected.txt");
     assert!(written.contains("\n2.1 FAILED  # elsewhere\n3.1 FAILED  # known\n"), "{written}");

@@ -63,7 +63,7 @@ fn reports_and_baselines() {
     assert!(status == Some(2) && text.contains("add --role"), "{text}");
 }
 
-/// What cannot be tested ends with status 2, and says why.
+/// A program that cannot be tested ends the command with status 2 and the reason.
 fn programs_that_break_the_rules() {
     for (shell, why) in [
         ("exit 3", "has ended (exit status: 3)"),

@@ -46,7 +46,7 @@ pub(super) fn index(entries: &[Entry<'_>], all: &[Results<'_>], now: &str) -> St
     document(&title, &page, Some(SCRIPT))
 }
 
-/// What is above the list, for one implementation.
+/// Writes the part above the list, for one implementation.
 fn overview(page: &mut String, results: &Results<'_>, entries: &[Entry<'_>], now: &str) {
     let (role, count) = (role(results.role), results.records.len());
     let _ = write!(page, "<h1>hybi-conform: {role} {}</h1>\n<p>", E(&results.subject));

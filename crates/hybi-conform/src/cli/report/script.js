@@ -22,7 +22,7 @@ function filter() {
     count += row.hidden ? 0 : 1;
   }
   shown.value = count + " of " + rows.length + " cases";
-  // What was chosen is still there when the reader comes back from a case.
+  // Keep the choice in the address, for when the reader comes back from a case.
   const chosen = new URLSearchParams(names.map((name) => [name, form.elements[name].value]));
   history.replaceState(null, "", "#" + chosen);
 }

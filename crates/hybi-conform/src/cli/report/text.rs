@@ -1,4 +1,4 @@
-//! How texts are written into reports. Much of them comes from a peer, who may be hostile.
+//! Texts for reports. Much of them comes from a peer, which may be hostile.
 
 use std::fmt;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -27,7 +27,7 @@ impl fmt::Display for Escaped<'_> {
     }
 }
 
-/// Whether a character is not to be written as it is.
+/// Returns whether a character must be escaped.
 fn deceives(char: char) -> bool {
     // The non-characters are forbidden in XML; the others change the direction of a text, or have
     // no width.

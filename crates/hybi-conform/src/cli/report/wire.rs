@@ -1,6 +1,6 @@
 //! The header of a frame (RFC 6455 §5.2), for people.
 
-/// What a header says.
+/// The fields of a header.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Header {
     pub(super) fin: bool,
@@ -16,7 +16,7 @@ pub(super) struct Header {
 }
 
 impl Header {
-    /// Reads a header. `None`: it is not whole.
+    /// Reads a header. `None`: it is incomplete.
     pub(super) fn read(bytes: &[u8]) -> Option<Self> {
         let [first, second, rest @ ..] = bytes else { return None };
         let (len_bits, len_bytes) = match second & 0x7f {
@@ -44,7 +44,7 @@ impl Header {
         })
     }
 
-    /// The name of the opcode (RFC 6455 §11.8).
+    /// Returns the name of the opcode (RFC 6455 §11.8).
     pub(super) fn kind(&self) -> &'static str {
         match self.opcode {
             0 => "continuation",
