@@ -79,6 +79,7 @@ fn no_line_is_wider_than_100_columns() {
     files.extend(sources("examples"));
     files.extend(sources("crates/hybi-tokio/src"));
     files.extend(sources("crates/hybi-tokio/examples"));
+    files.extend(sources("crates/hybi-conform/src"));
     files.extend(pages());
     let mut wide = Vec::new();
     for file in files {
