@@ -12,6 +12,7 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
+use std::pin::pin;
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -24,7 +25,7 @@ use tokio::time::timeout;
 
 use crate::arguments::ClientOptions;
 use crate::drive::{Patiences, drive};
-use crate::ending::Ending;
+use crate::ending::{Ending, interrupted};
 use crate::progress::Progress;
 use crate::results::{Record, Results};
 use crate::selection::select;
@@ -86,6 +87,7 @@ pub(crate) async fn run(options: &ClientOptions) -> Result<ExitCode, String> {
         finished: Notify::new(),
         keep_running: options.keep_running,
     });
+    let mut interrupted = pin!(interrupted());
     loop {
         tokio::select! {
             accepted = listener.accept() => match accepted {
@@ -101,6 +103,7 @@ pub(crate) async fn run(options: &ClientOptions) -> Result<ExitCode, String> {
                 Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
             },
             () = bench.finished.notified() => break,
+            () = &mut interrupted => break,
         }
     }
     // Clients that have not asked for their report get it now.
@@ -275,7 +278,7 @@ impl Bench {
                     true => Err("a baseline is of one client, and several have run cases".into()),
                     false => self.ending.renew(&mut results),
                 };
-                told = summary::print(&results).and(renewed);
+                told = summary::print(&results, self.ending.has_report()).and(renewed);
                 has_failed = results.have_failed();
             }
             all.push(results);

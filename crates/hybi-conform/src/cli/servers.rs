@@ -1,6 +1,7 @@
 //! `hybi-conform server`: the cases as a client, several at once.
 
 use std::io::{self, Write};
+use std::pin::pin;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -10,7 +11,7 @@ use tokio::task::JoinSet;
 
 use crate::arguments::{Manner, ServerOptions};
 use crate::drive::{Patiences, drive};
-use crate::ending::Ending;
+use crate::ending::{Ending, interrupted};
 use crate::progress::Progress;
 use crate::results::{Record, Results};
 use crate::selection::select;
@@ -83,7 +84,7 @@ pub(crate) async fn run(options: &ServerOptions) -> Result<ExitCode, String> {
         baseline: ending.baseline.clone(),
     };
     let renewed = ending.renew(&mut results);
-    let told = summary::print(&results);
+    let told = summary::print(&results, ending.has_report());
     let has_failed = results.have_failed();
     let reported = ending.report(&[results]);
     let lost = lost.map(|why| format!("the server is gone, and not all cases have run: {why}"));
@@ -95,8 +96,8 @@ pub(crate) async fn run(options: &ServerOptions) -> Result<ExitCode, String> {
     Ok(if has_failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
-/// Runs the cases, and returns the records of those that ran, in order. The second value is the
-/// reason why not all ran.
+/// Runs the cases until they are done, the server is gone, or Ctrl-C is pressed. Returns the
+/// records of those that ran, in order. The second value is the reason if the server is gone.
 async fn run_all(
     bench: &Arc<Bench>,
     cases: Vec<Case>,
@@ -105,6 +106,7 @@ async fn run_all(
 ) -> (Vec<Record>, Option<String>) {
     let mut waiting = cases.into_iter().enumerate();
     let mut running = JoinSet::new();
+    let mut interrupted = pin!(interrupted());
     let (mut done, mut lost) = (Vec::new(), Vec::new());
     loop {
         while running.len() < jobs && lost.len() < LOST_MAX {
@@ -112,7 +114,12 @@ async fn run_all(
             let bench = Arc::clone(bench);
             running.spawn(async move { (i, bench.case(case).await) });
         }
-        match running.join_next().await {
+        // Cases in progress count as not run.
+        let ended = tokio::select! {
+            ended = running.join_next() => ended,
+            () = &mut interrupted => break,
+        };
+        match ended {
             None => break,
             Some(Ok((i, (record, connected)))) => {
                 match connected {

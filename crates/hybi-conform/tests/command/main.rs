@@ -7,7 +7,9 @@ mod clients;
 mod echo;
 mod faults;
 mod faulty;
+mod interrupt;
 mod reports;
+mod selection;
 mod servers;
 
 use std::process::{Command, Output};
