@@ -33,6 +33,7 @@ mod deflate;
 pub mod handshake;
 mod hostile;
 mod http;
+pub mod http2;
 mod log;
 pub mod memory;
 mod opening;

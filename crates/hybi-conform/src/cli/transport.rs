@@ -28,35 +28,53 @@ use crate::address::Address;
 /// A byte stream over TCP or TLS.
 pub(crate) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {
     /// Makes the stream reset its connection when it is dropped.
-    fn reset(&self);
+    fn reset(&mut self);
+}
+
+impl<S: Stream + ?Sized> Stream for &mut S {
+    fn reset(&mut self) {
+        (**self).reset();
+    }
 }
 
 impl Stream for TcpStream {
     // `set_zero_linger` is newer than the oldest tokio that is accepted.
     #[allow(deprecated)]
-    fn reset(&self) {
+    fn reset(&mut self) {
         // If the system cannot, the connection ends in another way.
         let _ = self.set_linger(Some(Duration::ZERO));
     }
 }
 
 impl Stream for TlsStream<TcpStream> {
-    fn reset(&self) {
-        self.get_ref().0.reset();
+    fn reset(&mut self) {
+        self.get_mut().0.reset();
     }
 }
 
 impl Stream for Box<dyn Stream> {
-    fn reset(&self) {
+    fn reset(&mut self) {
         (**self).reset();
     }
+}
+
+/// The version of HTTP for which a connection is opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Version {
+    Http1,
+    Http2,
 }
 
 /// Connects to one server again and again.
 pub(crate) struct Connector {
     address: Address,
-    tls: Option<(TlsConnector, ServerName<'static>)>,
+    tls: Option<Tls>,
     timeout: Duration,
+}
+
+struct Tls {
+    config: ClientConfig,
+    name: ServerName<'static>,
 }
 
 impl Connector {
@@ -77,21 +95,22 @@ impl Connector {
                 let name = ServerName::try_from(address.host.clone());
                 let name = name.map_err(|error| format!("{}: {error}", address.host))?;
                 let config = config(ca, is_insecure)?;
-                Some((TlsConnector::from(Arc::new(config)), name))
+                Some(Tls { config, name })
             }
         };
         Ok(Self { address: address.clone(), tls, timeout })
     }
 
-    /// Connects within the time-out.
-    pub(crate) async fn connect(&self) -> io::Result<Box<dyn Stream>> {
+    /// Connects within the time-out. Over TLS, the server must agree to the version of HTTP, or not
+    /// know ALPN.
+    pub(crate) async fn connect(&self, version: Version) -> io::Result<Box<dyn Stream>> {
         let connecting = async {
             let stream = TcpStream::connect((&*self.address.host, self.address.port)).await?;
             // Each piece must leave as it is written.
             stream.set_nodelay(true)?;
             Ok(match &self.tls {
                 None => Box::new(stream) as Box<dyn Stream>,
-                Some((tls, name)) => Box::new(tls.connect(name.clone(), stream).await?),
+                Some(tls) => Box::new(tls.connect(stream, version).await?),
             })
         };
         timeout(self.timeout, connecting).await.unwrap_or_else(|_| {
@@ -99,6 +118,30 @@ impl Connector {
             let why = format!("no connection within {seconds} s");
             Err(io::Error::new(io::ErrorKind::TimedOut, why))
         })
+    }
+}
+
+impl Tls {
+    async fn connect(
+        &self,
+        stream: TcpStream,
+        version: Version,
+    ) -> io::Result<TlsStream<TcpStream>> {
+        let mut config = self.config.clone();
+        let protocol: &[u8] = match version {
+            // An upgrade over HTTP/2 would fail.
+            Version::Http1 => b"http/1.1",
+            Version::Http2 => b"h2",
+        };
+        config.alpn_protocols = vec![protocol.to_vec()];
+        let stream =
+            TlsConnector::from(Arc::new(config)).connect(self.name.clone(), stream).await?;
+        let agreed = stream.get_ref().1.alpn_protocol();
+        if version == Version::Http2 && agreed != Some(protocol) {
+            let why = "it did not agree to h2 in ALPN";
+            return Err(io::Error::new(io::ErrorKind::Unsupported, why));
+        }
+        Ok(stream)
     }
 }
 
@@ -125,10 +168,7 @@ fn config(ca: Option<&Path>, is_insecure: bool) -> Result<ClientConfig, String> 
     } else {
         builder.with_platform_verifier().map_err(|error| error.to_string())?
     };
-    let mut config = builder.with_no_client_auth();
-    // An upgrade over HTTP/2 would fail.
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    Ok(config)
+    Ok(builder.with_no_client_auth())
 }
 
 /// Trusts any certificate (`--insecure`), but not any signature.

@@ -7,6 +7,7 @@ mod clients;
 mod echo;
 mod faults;
 mod faulty;
+mod http2;
 mod interrupt;
 mod reports;
 mod selection;

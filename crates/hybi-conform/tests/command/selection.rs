@@ -1,5 +1,7 @@
 //! The choice of cases, which `list` shows.
 
+use hybi_conform::{Group, Role, Size, cases};
+
 use crate::servers::blocking_echo;
 use crate::{conform, told};
 
@@ -42,4 +44,28 @@ fn what_is_left_out_does_not_run() {
     let (status, text) = told(&conform(&["server", &url, "1.1.*", "--except", "1.1.8"]));
     assert_eq!(status, Some(0), "{text}");
     assert!(text.contains(": 7 cases in"), "{text}");
+}
+
+/// The README has a table of the groups, and the number of cases in each.
+#[test]
+fn the_readme_counts_right() {
+    let readme = include_str!("../../README.md");
+    for group in Group::ALL {
+        let of_role = |role| cases(*group, Size::Reduced).filter(|case| case.tests(role)).count();
+        let (servers, clients) = (of_role(Role::Server), of_role(Role::Client));
+        let all = cases(*group, Size::Reduced).count();
+        let count = match (*group, clients) {
+            (Group::Closing, _) => format!("{servers} for each role"),
+            (_, 0) => format!("{servers}, for a server"),
+            _ => all.to_string(),
+        };
+        let row = format!("| `{group}` | {count} | ");
+        assert!(readme.contains(&row), "{row}");
+    }
+    let text = "517 cases of the Autobahn testsuite, 299\nopening handshakes (193 for servers, 106 \
+                for clients)";
+    assert!(readme.contains(text));
+    let [servers, clients] = Role::BOTH
+        .map(|role| cases(Group::Handshake, Size::Reduced).filter(|case| case.tests(role)).count());
+    assert_eq!((servers, clients), (193, 106));
 }
