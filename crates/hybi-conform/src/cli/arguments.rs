@@ -92,6 +92,14 @@ pub(crate) struct ClientOptions {
     #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:9001")]
     pub(crate) listen: SocketAddr,
 
+    /// Speaks TLS, with the certificates in this file (PEM): that for the server first
+    #[arg(long, value_name = "FILE", requires = "key")]
+    pub(crate) cert: Option<PathBuf>,
+
+    /// The private key of the certificate (PEM)
+    #[arg(long, value_name = "FILE", requires = "cert")]
+    pub(crate) key: Option<PathBuf>,
+
     #[command(flatten)]
     pub(crate) choice: Choice,
 

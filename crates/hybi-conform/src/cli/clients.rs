@@ -30,10 +30,12 @@ use crate::progress::Progress;
 use crate::results::{Record, Results};
 use crate::selection::select;
 use crate::summary;
+use crate::transport::{Acceptor, Stream};
 
 /// The state that all connections share.
 struct Bench {
     cases: Vec<Case>,
+    acceptor: Acceptor,
     patiences: Patiences,
     seed: Option<u64>,
     is_strict: bool,
@@ -70,13 +72,19 @@ struct Query<'a> {
 pub(crate) async fn run(options: &ClientOptions) -> Result<ExitCode, String> {
     let cases = select(&options.choice, Some(Role::Client), &[Group::Autobahn])?;
     let ending = Ending::new(&options.manner)?;
+    let files = options.cert.as_deref().zip(options.key.as_deref());
+    let acceptor = Acceptor::new(files, options.manner.timeout)?;
     let listener = TcpListener::bind(options.listen).await;
     let listener = listener.map_err(|error| format!("{}: {error}", options.listen))?;
     let address = listener.local_addr().map_err(|error| error.to_string())?;
-    let count = cases.len();
-    let _ = writeln!(io::stderr(), "{count} cases for clients of ws://{address}; waiting for one");
+    let (count, scheme) = (cases.len(), acceptor.scheme());
+    let _ = writeln!(
+        io::stderr(),
+        "{count} cases for clients of {scheme}://{address}; waiting for one"
+    );
     let bench = Arc::new(Bench {
         cases,
+        acceptor,
         patiences: Patiences::new(options.manner.timeout),
         seed: options.manner.seed,
         is_strict: options.manner.strict,
@@ -120,8 +128,9 @@ pub(crate) async fn run(options: &ClientOptions) -> Result<ExitCode, String> {
 }
 
 impl Bench {
-    async fn serve(&self, mut stream: TcpStream) -> Result<(), String> {
-        stream.set_nodelay(true).map_err(|error| error.to_string())?;
+    async fn serve(&self, stream: TcpStream) -> Result<(), String> {
+        let accepted = self.acceptor.accept(stream).await;
+        let mut stream = accepted.map_err(|error| format!("could not connect: {error}"))?;
         let reading = timeout(self.patiences.long, request(&mut stream)).await;
         let Some((request, rest)) = reading.map_err(|_| "sent no request in time")?? else {
             return Ok(());
@@ -169,7 +178,7 @@ impl Bench {
 
     async fn run_case(
         &self,
-        stream: TcpStream,
+        stream: impl Stream,
         (i, case): (usize, &Case),
         agent: &str,
         request: &Request,
@@ -350,7 +359,7 @@ fn decoded(value: &str) -> String {
 
 /// Reads a request, and returns it with the bytes that came after it. `None`: the connection ended
 /// first.
-async fn request(stream: &mut TcpStream) -> Result<Option<(Request, Vec<u8>)>, String> {
+async fn request(stream: &mut impl Stream) -> Result<Option<(Request, Vec<u8>)>, String> {
     let mut bytes = Vec::new();
     loop {
         let read = Request::read(&bytes)?;

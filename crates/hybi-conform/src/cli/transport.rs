@@ -1,4 +1,4 @@
-//! Connections to a server, over TCP or TLS.
+//! Connections to a server and from clients, over TCP or TLS.
 
 use std::io;
 use std::path::Path;
@@ -9,7 +9,6 @@ use rustls_platform_verifier::BuilderVerifierExt;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
-use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use tokio_rustls::rustls::client::danger::{
     HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier,
@@ -18,10 +17,11 @@ use tokio_rustls::rustls::crypto::{
     CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature,
 };
 use tokio_rustls::rustls::pki_types::pem::PemObject;
-use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use tokio_rustls::rustls::{
-    self, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme,
+    self, ClientConfig, DigitallySignedStruct, RootCertStore, ServerConfig, SignatureScheme,
 };
+use tokio_rustls::{TlsAcceptor, TlsConnector, server};
 
 use crate::address::Address;
 
@@ -47,6 +47,12 @@ impl Stream for TcpStream {
 }
 
 impl Stream for TlsStream<TcpStream> {
+    fn reset(&mut self) {
+        self.get_mut().0.reset();
+    }
+}
+
+impl Stream for server::TlsStream<TcpStream> {
     fn reset(&mut self) {
         self.get_mut().0.reset();
     }
@@ -143,6 +149,59 @@ impl Tls {
         }
         Ok(stream)
     }
+}
+
+/// Makes streams of the connections of clients.
+pub(crate) struct Acceptor {
+    tls: Option<TlsAcceptor>,
+    timeout: Duration,
+}
+
+impl Acceptor {
+    /// Prepares for clients, with TLS if there are files with a certificate and its key.
+    ///
+    /// # Errors
+    ///
+    /// The files cannot be read, or do not belong together.
+    pub(crate) fn new(files: Option<(&Path, &Path)>, timeout: Duration) -> Result<Self, String> {
+        let tls = files.map(|(cert, key)| server_config(cert, key)).transpose()?;
+        let tls = tls.map(|config| TlsAcceptor::from(Arc::new(config)));
+        Ok(Self { tls, timeout })
+    }
+
+    /// Returns the scheme of the URIs that clients use.
+    pub(crate) fn scheme(&self) -> &'static str {
+        if self.tls.is_some() { "wss" } else { "ws" }
+    }
+
+    /// Does what is to be done before a client is read from, within the time-out.
+    pub(crate) async fn accept(&self, stream: TcpStream) -> io::Result<Box<dyn Stream>> {
+        // Each piece must leave as it is written.
+        stream.set_nodelay(true)?;
+        let Some(tls) = &self.tls else { return Ok(Box::new(stream)) };
+        match timeout(self.timeout, tls.accept(stream)).await {
+            Ok(accepted) => Ok(Box::new(accepted?)),
+            Err(_) => Err(io::Error::new(io::ErrorKind::TimedOut, "no handshake in time")),
+        }
+    }
+}
+
+fn server_config(cert: &Path, key: &Path) -> Result<ServerConfig, String> {
+    let told = |file: &Path, why: String| format!("{}: {why}", file.display());
+    let certificates = CertificateDer::pem_file_iter(cert).and_then(Iterator::collect);
+    let certificates: Vec<_> = certificates.map_err(|error| told(cert, error.to_string()))?;
+    if certificates.is_empty() {
+        return Err(told(cert, "there is no certificate in it".into()));
+    }
+    let secret = PrivateKeyDer::from_pem_file(key).map_err(|error| told(key, error.to_string()))?;
+    let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .map_err(|error| error.to_string())?
+        .with_no_client_auth()
+        .with_single_cert(certificates, secret)
+        .map_err(|error| told(key, error.to_string()))?;
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Ok(config)
 }
 
 fn config(ca: Option<&Path>, is_insecure: bool) -> Result<ClientConfig, String> {

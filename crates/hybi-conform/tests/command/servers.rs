@@ -13,7 +13,8 @@ use hybi::handshake::Acceptance;
 use hybi_tokio::tokio_rustls::TlsAcceptor;
 use hybi_tokio::tokio_rustls::rustls::ServerConfig;
 use hybi_tokio::tokio_rustls::rustls::crypto::ring;
-use hybi_tokio::tokio_rustls::rustls::pki_types::PrivatePkcs8KeyDer;
+use hybi_tokio::tokio_rustls::rustls::pki_types::pem::PemObject;
+use hybi_tokio::tokio_rustls::rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer};
 
 use crate::{conform, told};
 
@@ -126,12 +127,17 @@ fn how_the_cases_are_run_makes_no_difference() {
     }
 }
 
-/// A file with a certificate for `localhost`, which is removed in the end.
+/// A file with a certificate for `localhost`, and with its key, which is removed in the end.
 pub(crate) struct Certificate(PathBuf);
 
 impl Certificate {
     pub(crate) fn path(&self) -> &str {
         self.0.to_str().unwrap()
+    }
+
+    /// Returns the certificate.
+    pub(crate) fn read(&self) -> CertificateDer<'static> {
+        CertificateDer::from_pem_file(&self.0).unwrap()
     }
 }
 
@@ -156,7 +162,7 @@ pub(crate) fn tls(protocol: &str) -> (Certificate, TlsAcceptor) {
     let number = COUNT.fetch_add(1, Ordering::Relaxed);
     let name = format!("hybi-conform-{}-{number}.pem", std::process::id());
     let file = std::env::temp_dir().join(name);
-    std::fs::write(&file, made.cert.pem()).unwrap();
+    std::fs::write(&file, made.cert.pem() + &made.signing_key.serialize_pem()).unwrap();
     (Certificate(file), TlsAcceptor::from(Arc::new(config)))
 }
 
