@@ -51,8 +51,13 @@ fn echo(text: &str) -> Act {
     Comes(Got::Message { binary: false, payload: text.into() })
 }
 
-fn close() -> [Act; 3] {
-    [Frame(0x88, 1000_u16.to_be_bytes().to_vec()), Closes(&[1000]), Ends]
+fn close() -> Act {
+    Frame(0x88, 1000_u16.to_be_bytes().to_vec())
+}
+
+/// Adds Close frames. The end of the stream is left to the cases that are about it.
+fn closed(before: Vec<Act>) -> Vec<Act> {
+    [before, vec![close(), Closes(&[1000])]].concat()
 }
 
 fn acts(acts: Vec<Act>, expected: &str) -> Acts {
@@ -74,7 +79,7 @@ pub fn neighbour() -> [Case; 2] {
         let acts = acts(list, "an echo");
         Case::acts(Group::Http2, id, "another stream", "RFC 9113 §5", Level::Must, acts)
     };
-    let after = [vec![text("after"), echo("after")], close().to_vec()].concat();
+    let after = closed(vec![text("after"), echo("after")]);
     [case("neighbour-before", vec![text("before"), echo("before")]), case("neighbour-after", after)]
 }
 
@@ -89,31 +94,34 @@ fn streams() -> Vec<Case> {
     let mut add = |id: &str, title: &str, section: &'static str, level, acts: Acts| {
         cases.push(Case::acts(Group::Http2, id, title, section, level, acts));
     };
-    let closed = |before: Vec<Act>| [before, close().to_vec()].concat();
     let beside = |list: Vec<Act>, expected: &str| Acts {
         others: Some(When::Meanwhile),
         ..acts(list, expected)
     };
     let binary = |byte: u8| Got::Message { binary: true, payload: vec![byte; LONG] };
     let zeros = Got::Message { binary: true, payload: vec![0; ZEROS] };
-    let ending = "the messages, Close 1000, then END_STREAM";
+    let ending = "the messages, then Close 1000";
 
     add(
         "echo",
-        "messages over a stream, and its end after the Close frames",
+        "messages over a stream",
         "RFC 8441 §5",
         Must,
         acts(closed(vec![text("a"), echo("a"), text("b"), echo("b")]), ending),
+    );
+    add(
+        "end",
+        "a Close frame is answered, and the server ends the stream",
+        "RFC 8441 §5",
+        Must,
+        acts(vec![close(), Closes(&[1000]), Ends], "Close 1000, then END_STREAM"),
     );
     add(
         "half-closed",
         "a Close frame is answered also if END_STREAM comes with it",
         "RFC 8441 §5",
         Must,
-        acts(
-            vec![Frame(0x88, 1000_u16.to_be_bytes().to_vec()), Shutdown, Closes(&[1000]), Ends],
-            "Close 1000, then END_STREAM",
-        ),
+        acts(vec![close(), Shutdown, Closes(&[1000]), Ends], "Close 1000, then END_STREAM"),
     );
     add(
         "end-without-close",
@@ -128,8 +136,8 @@ fn streams() -> Vec<Case> {
         "RFC 6455 §7.1.7",
         Must,
         beside(
-            vec![Frame(0x83, Vec::new()), Closes(&[1002]), Ends],
-            "Close 1002, then END_STREAM; another stream goes on",
+            vec![Frame(0x83, Vec::new()), Closes(&[1002])],
+            "Close 1002; another stream goes on",
         ),
     );
     let split = acts(closed(vec![text("split"), echo("split")]), ending);
@@ -157,7 +165,7 @@ fn streams() -> Vec<Case> {
         Must,
         Acts { deflates: true, ..acts(closed(vec![Act::Bomb(ZEROS), Comes(zeros)]), ending) },
     );
-    let other = "the messages, Close 1000, then END_STREAM; another stream goes on";
+    let other = "the messages, then Close 1000; another stream goes on";
     add(
         "two-streams",
         "two WebSockets on one connection",

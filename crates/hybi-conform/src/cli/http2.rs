@@ -76,7 +76,10 @@ impl Connection {
         let request = tester.stream_request().map(request)?;
         let responding = timeout(self.patience, async {
             let mut requests = self.requests.clone().ready().await?;
-            let (response, outgoing) = requests.send_request(request?, false)?;
+            let request = request?;
+            // A server may wait for the body of any other request.
+            let is_whole = request.method() != Method::CONNECT;
+            let (response, outgoing) = requests.send_request(request, is_whole)?;
             Ok::<_, Error>((response.await?, outgoing))
         });
         match responding.await {

@@ -35,7 +35,7 @@ enum Fault {
     Subprotocol,
     /// It leaves the stream open after the Close frames.
     NoEnd,
-    /// It resets the stream instead of ending it.
+    /// It resets the stream instead of ending it. h2 then forgets the Close frame.
     Resets,
     /// It takes a DATA frame for a frame of WebSocket.
     FrameIsData,
@@ -222,7 +222,7 @@ fn the_server_of_hybi_tokio_passes_everything() {
     ] {
         let (status, text) = run(&url, more);
         assert_eq!(status, Some(0), "{text}");
-        assert!(text.contains(": 66 cases") && text.contains("\nAll is as expected.\n"), "{text}");
+        assert!(text.contains(": 67 cases") && text.contains("\nAll is as expected.\n"), "{text}");
     }
 }
 
@@ -239,7 +239,7 @@ const FOUND: [(Fault, &str); 9] = [
     (Fault::AnyProtocol, "protocol/other"),
     (Fault::AnyVersion, "version/missing"),
     (Fault::Subprotocol, "echo"),
-    (Fault::NoEnd, "echo"),
+    (Fault::NoEnd, "end"),
     (Fault::Resets, "echo"),
     (Fault::FrameIsData, "split"),
     (Fault::NoWindow, "window"),
@@ -274,8 +274,22 @@ fn a_server_without_it_is_told_at_once() {
     ] {
         let (status, text) = run(&url, &["--insecure"]);
         assert_eq!(status, Some(0), "{text}");
-        assert!(text.contains(&format!("UNIMPLEMENTED, 66 times: {why}")), "{text}");
+        assert!(text.contains(&format!("UNIMPLEMENTED, 67 times: {why}")), "{text}");
     }
+}
+
+#[test]
+fn a_server_that_waits_for_a_request() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("ws://{}/", listener.local_addr().unwrap());
+    thread::spawn(move || {
+        // Nothing is read or sent, and nothing is closed.
+        let _connections: Vec<_> = listener.incoming().collect();
+    });
+    let (status, text) = run(&url, &["--timeout", "0.5"]);
+    assert_eq!(status, Some(0), "{text}");
+    let why = "it does not speak HTTP/2: it did not answer the preface in time";
+    assert!(text.contains(&format!("UNIMPLEMENTED, 67 times: {why}")), "{text}");
 }
 
 #[test]
