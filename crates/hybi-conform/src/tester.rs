@@ -408,8 +408,8 @@ impl Tester {
         }
     }
 
-    /// Reports that the transport has failed, or that the implementation has reset it. `why` is what
-    /// the transport says.
+    /// Reports that the transport has failed, or that the implementation has reset it. `why` is
+    /// what the transport says.
     pub fn broken(&mut self, why: &str) {
         self.broken.get_or_insert_with(|| why.to_owned());
         self.end_of_input();

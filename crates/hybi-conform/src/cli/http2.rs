@@ -43,7 +43,7 @@ impl Connection {
         let lacks = |why: String| Failed::Lacks(format!("it does not speak HTTP/2: {why}"));
         let stream = match connector.connect(transport::Version::Http2).await {
             Ok(stream) => stream,
-            Err(error) if is_about_alpn(&error) => return Err(lacks(error.to_string())),
+            Err(error) if transport::lacks_version(&error) => return Err(lacks(error.to_string())),
             Err(error) => return Err(Failed::Io(error)),
         };
         let mut builder = h2::client::Builder::new();
@@ -106,14 +106,6 @@ impl Drop for Connection {
 }
 
 type Error = Box<dyn std::error::Error + Send + Sync>;
-
-/// Returns whether a server has refused to speak HTTP/2, rather than the connection.
-fn is_about_alpn(error: &io::Error) -> bool {
-    use tokio_rustls::rustls::{AlertDescription, Error};
-    let told = error.get_ref().and_then(|error| error.downcast_ref::<Error>());
-    error.kind() == io::ErrorKind::Unsupported
-        || matches!(told, Some(Error::AlertReceived(AlertDescription::NoApplicationProtocol)))
-}
 
 /// Makes a request of a list whose pseudo-header fields come first.
 fn request(list: &Fields) -> Result<Request<()>, Error> {

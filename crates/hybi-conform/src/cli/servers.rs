@@ -18,7 +18,7 @@ use crate::progress::Progress;
 use crate::results::{Record, Results};
 use crate::selection::select;
 use crate::summary;
-use crate::transport::{Connector, Version};
+use crate::transport::{self, Connector, Version};
 
 /// The server counts as gone after so many failed connections in a row.
 const LOST_MAX: usize = 5;
@@ -160,7 +160,10 @@ impl Bench {
     /// Waits until the server accepts a connection, or the time is over.
     async fn wait(&self, time: Duration, version: Version) {
         let began = Instant::now();
-        while self.connector.connect(version).await.is_err() && began.elapsed() < time {
+        while let Err(error) = self.connector.connect(version).await
+            && !transport::lacks_version(&error)
+            && began.elapsed() < time
+        {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }

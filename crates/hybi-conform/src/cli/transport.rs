@@ -151,6 +151,14 @@ impl Tls {
     }
 }
 
+/// Returns whether a server is there, but does not speak the version of HTTP.
+pub(crate) fn lacks_version(error: &io::Error) -> bool {
+    use rustls::{AlertDescription, Error};
+    let told = error.get_ref().and_then(|error| error.downcast_ref::<Error>());
+    error.kind() == io::ErrorKind::Unsupported
+        || matches!(told, Some(Error::AlertReceived(AlertDescription::NoApplicationProtocol)))
+}
+
 /// Makes streams of the connections of clients.
 pub(crate) struct Acceptor {
     tls: Option<TlsAcceptor>,

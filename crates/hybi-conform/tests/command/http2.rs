@@ -243,7 +243,7 @@ const FOUND: [(Fault, &str); 9] = [
     (Fault::Resets, "echo"),
     (Fault::FrameIsData, "split"),
     (Fault::NoWindow, "window"),
-    (Fault::OneAtATime, "violation"),
+    (Fault::OneAtATime, "two-streams"),
     (Fault::DiesOfReset, "reset"),
 ];
 
@@ -272,7 +272,7 @@ fn a_server_without_it_is_told_at_once() {
         (blocking_echo(), "it does not speak HTTP/2: "),
         (serve(Fault::None, Some(acceptor)), "it does not speak HTTP/2: "),
     ] {
-        let (status, text) = run(&url, &["--insecure"]);
+        let (status, text) = run(&url, &["--insecure", "--wait", "3600"]);
         assert_eq!(status, Some(0), "{text}");
         assert!(text.contains(&format!("UNIMPLEMENTED, 67 times: {why}")), "{text}");
     }
