@@ -3,11 +3,11 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::handshake::{self, Head};
+use crate::handshake::{self, Connect, Head};
 use crate::random::{Pieces, seed};
 use crate::script::Script;
 use crate::tester::{Acts, When};
-use crate::{autobahn, closing, hostile, utf8_early};
+use crate::{autobahn, closing, hostile, http2, utf8_early};
 
 /// The end of the connection that is under test.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -35,14 +35,22 @@ pub enum Group {
     Closing,
     /// How early an invalid byte of a text is refused.
     Utf8Early,
+    /// WebSocket over HTTP/2 (RFC 8441), for servers that have it.
+    Http2,
     /// Floods, bombs and peers that wait. Run them only against a server of your own.
     Hostile,
 }
 
 impl Group {
     /// All groups, in the order in which they run.
-    pub const ALL: &[Self] =
-        &[Self::Autobahn, Self::Handshake, Self::Closing, Self::Utf8Early, Self::Hostile];
+    pub const ALL: &[Self] = &[
+        Self::Autobahn,
+        Self::Handshake,
+        Self::Closing,
+        Self::Utf8Early,
+        Self::Http2,
+        Self::Hostile,
+    ];
 
     /// Returns the name that the command line uses.
     pub fn name(self) -> &'static str {
@@ -51,6 +59,7 @@ impl Group {
             Self::Handshake => "handshake",
             Self::Closing => "closing",
             Self::Utf8Early => "utf8-early",
+            Self::Http2 => "http2",
             Self::Hostile => "hostile",
         }
     }
@@ -118,6 +127,10 @@ pub(crate) enum Plan {
     Response(Arc<Head>),
     /// Acts, for cases in which the transport or the timing matters.
     Acts(Arc<Acts>),
+    /// An extended CONNECT to a server.
+    Connect(Arc<Connect>),
+    /// A look at the settings of a server's HTTP/2.
+    Settings,
 }
 
 /// Returns the cases of a group, in the order in which they run.
@@ -126,6 +139,7 @@ pub fn cases(group: Group, size: Size) -> Box<dyn Iterator<Item = Case> + Send> 
         Group::Autobahn => Box::new(autobahn::cases(size)),
         Group::Closing => Box::new(closing::cases().into_iter()),
         Group::Utf8Early => Box::new(utf8_early::cases().into_iter()),
+        Group::Http2 => Box::new(http2::cases()),
         Group::Hostile => Box::new(hostile::cases().into_iter()),
         Group::Handshake => {
             let requests = handshake::requests().into_iter();
@@ -166,6 +180,29 @@ impl Case {
     ) -> Self {
         let (id, title) = (format!("{group}/{id}"), title.to_owned());
         Self { id, group, title, section, level, plan: Plan::Acts(Arc::new(acts)) }
+    }
+
+    pub(crate) fn connect(head: Connect) -> Self {
+        let what = head.id.split_once('/').map_or(head.id, |(_, what)| what).replace('-', " ");
+        Self {
+            id: format!("http2/{}", head.id),
+            group: Group::Http2,
+            title: format!("{}: {what}", head.about),
+            section: head.section,
+            level: head.level,
+            plan: Plan::Connect(Arc::new(head)),
+        }
+    }
+
+    pub(crate) fn settings() -> Self {
+        Self {
+            id: "http2/settings".into(),
+            group: Group::Http2,
+            title: "the settings allow extended CONNECT".into(),
+            section: "RFC 8441 §3",
+            level: Level::Must,
+            plan: Plan::Settings,
+        }
     }
 
     pub(crate) fn level_of(self, level: Level) -> Self {
@@ -222,13 +259,13 @@ impl Case {
         match &self.plan {
             Plan::Frames(_) => true,
             Plan::Acts(acts) => acts.role.is_none_or(|only| only == role),
-            Plan::Request(_) => role == Role::Server,
+            Plan::Request(_) | Plan::Connect(_) | Plan::Settings => role == Role::Server,
             Plan::Response(_) => role == Role::Client,
         }
     }
 
     /// Returns whether the implementation must serve another connection while the case runs, and
-    /// after it.
+    /// after it; in the group [`Http2`](Group::Http2), another stream of the connection.
     pub fn wants_others_meanwhile(&self) -> bool {
         self.others() == Some(When::Meanwhile)
     }
@@ -266,6 +303,8 @@ impl Case {
         match &self.plan {
             Plan::Frames(make) => make().sent(),
             Plan::Acts(acts) => acts.describe(),
+            Plan::Connect(head) => format!("the example of RFC 8441 §5.1 with: {}", head.edits),
+            Plan::Settings => "the preface of HTTP/2".into(),
             Plan::Request(head) => format!("the example of RFC 6455 §1.2 with: {}", head.edit),
             Plan::Response(head) => format!("the example of RFC 6455 §1.3 with: {}", head.edit),
         }
@@ -276,6 +315,8 @@ impl Case {
         match &self.plan {
             Plan::Frames(make) => make().wanted(),
             Plan::Acts(acts) => acts.expected.clone(),
+            Plan::Connect(head) => head.expected(),
+            Plan::Settings => "SETTINGS_ENABLE_CONNECT_PROTOCOL of 1".into(),
             Plan::Request(head) | Plan::Response(head) => head.expected(),
         }
     }

@@ -1,6 +1,7 @@
 //! Group `closing`: how connections end, and what becomes of the transport.
 
 use crate::case::{Case, Group, Level, Role};
+use crate::random::Pieces;
 use crate::tester::Act::{Closes, Comes, Ends, Frame, Header, Payload, Reset, Shutdown};
 use crate::tester::{Act, Acts, When};
 use crate::wire::Got;
@@ -36,6 +37,7 @@ pub(crate) fn cases() -> Vec<Case> {
                 acts: acts.clone(),
                 role: Some(role),
                 head: None,
+                pieces: Pieces::Whole,
                 deflates: false,
                 expected: expected.to_owned(),
                 others,

@@ -4,6 +4,7 @@
 //! everything is `INFORMATIONAL`. One that no longer serves others has failed.
 
 use crate::case::{Case, Group, Level, Role};
+use crate::random::Pieces;
 use crate::tester::Act::{Bomb, Flood, Frame, MayRefuse, StopReading};
 use crate::tester::{Act, Acts, When};
 
@@ -36,6 +37,7 @@ pub(crate) fn cases() -> Vec<Case> {
             acts,
             role: Some(Role::Server),
             head: head.map(|head| head.as_bytes().to_vec()),
+            pieces: Pieces::Whole,
             deflates,
             expected: expected.into(),
             others: Some(others),

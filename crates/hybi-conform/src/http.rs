@@ -44,6 +44,13 @@ impl Head {
         Ok(Some((Self { start, fields }, len)))
     }
 
+    /// Makes one of the fields of a response over HTTP/2, whose names are in lower case.
+    pub(crate) fn of_fields(fields: &[(&str, &[u8])]) -> Self {
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_owned();
+        let fields = fields.iter().map(|(name, value)| ((*name).to_owned(), text(value)));
+        Self { start: String::new(), fields: fields.collect() }
+    }
+
     /// Returns the values of all fields of a name, which is given in lower case.
     pub(crate) fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
         self.fields.iter().filter(move |(other, _)| other == name).map(|(_, value)| &**value)

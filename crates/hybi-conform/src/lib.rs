@@ -9,6 +9,7 @@
 //! - [`cases`] makes the cases of a [`Group`]. A [`Case`] knows its id, what it sends, what it
 //!   expects, and the section of the RFC that decides.
 //! - A [`Tester`] runs one case against one [`Role`]: bytes in, bytes out, and an [`Outcome`].
+//! - A stream of HTTP/2 stands for a socket in the group [`http2`]: see [`Tester::of_stream`].
 //! - [`memory`] is for implementations that do no I/O: it needs no driver.
 //!
 //! # Example
@@ -33,6 +34,7 @@ mod deflate;
 pub mod handshake;
 mod hostile;
 mod http;
+pub mod http2;
 mod log;
 pub mod memory;
 mod opening;

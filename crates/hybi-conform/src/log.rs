@@ -28,7 +28,8 @@ pub struct Entry {
     pub at: Duration,
     /// A description, such as `Text (5 bytes)`.
     pub event: String,
-    /// The first 256 of its bytes, as they were on the wire.
+    /// The first 256 of its bytes, as they were on the wire. A header list of HTTP/2, which is
+    /// compressed there, is a text with a field in each line.
     pub bytes: Vec<u8>,
     /// How many bytes it had.
     pub len: usize,

@@ -2,7 +2,7 @@
 
 use crate::case::Role;
 use crate::deflate::{Deflater, Inflater};
-use crate::handshake;
+use crate::handshake::{self, Fields};
 use crate::http::{self, Head};
 use crate::script::Compression;
 
@@ -53,6 +53,70 @@ impl Target {
 
     fn more(&self) -> String {
         self.fields.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect()
+    }
+
+    /// A good request over HTTP/2. `offer` is the value of `sec-websocket-extensions`.
+    pub(crate) fn connect(&self, is_secure: bool, offer: Option<&str>) -> Fields {
+        let mut list = self.pseudo(is_secure);
+        let mut add = |name: &str, value: &str| list.push((name.into(), value.into()));
+        if let Some(offer) = offer {
+            add("sec-websocket-extensions", offer);
+        }
+        add("sec-websocket-version", "13");
+        if let Some(origin) = &self.origin {
+            add("origin", origin);
+        }
+        for (name, value) in &self.fields {
+            add(&name.to_ascii_lowercase(), value);
+        }
+        list
+    }
+
+    fn pseudo(&self, is_secure: bool) -> Fields {
+        let scheme = if is_secure { "https" } else { "http" };
+        let list = [
+            (":method", "CONNECT"),
+            (":protocol", "websocket"),
+            (":scheme", scheme),
+            (":path", &self.resource),
+            (":authority", &self.host),
+        ];
+        list.into_iter().map(|(name, value)| (name.into(), value.into())).collect()
+    }
+
+    /// The list of a case of `connect.txt`, made for this server: its path, authority and origin
+    /// take the place of those of the example.
+    pub(crate) fn edited_connect(&self, case: &handshake::Connect, is_secure: bool) -> Fields {
+        let mut good = self.pseudo(is_secure);
+        let scheme = if is_secure { "https" } else { "http" };
+        let origin = self.origin.clone().unwrap_or_else(|| format!("{scheme}://{}", self.host));
+        for (name, value) in [
+            ("sec-websocket-protocol", "chat, superchat"),
+            ("sec-websocket-extensions", "permessage-deflate"),
+            ("sec-websocket-version", "13"),
+            ("origin", &origin),
+        ] {
+            good.push((name.into(), value.into()));
+        }
+        for (name, value) in &self.fields {
+            good.push((name.to_ascii_lowercase().into(), value.clone().into()));
+        }
+        // Without the port.
+        let name = match self.host.rsplit_once(':') {
+            Some((name, port)) if !port.contains(']') => name,
+            _ => &*self.host,
+        };
+        case.edit(good, |field, value| {
+            const EXAMPLE: &[u8] = b"server.example.com";
+            if field == ":path" {
+                return replaced(&value, b"/chat", self.resource.as_bytes(), 1);
+            }
+            match value.eq_ignore_ascii_case(EXAMPLE) {
+                true if value == EXAMPLE => self.host.clone().into(),
+                true => self.host.to_ascii_uppercase().into(),
+                false => replaced(&value, EXAMPLE, name.as_bytes(), 1),
+            }
+        })
     }
 
     /// The request of a handshake case, made for this server: its path, host and origin take the

@@ -6,6 +6,7 @@
 //! and the driver reports when that has run out ([`Tester::quiet`]).
 
 mod acts;
+mod stream;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -60,6 +61,10 @@ pub struct Tester {
     is_quiet: bool,
     /// True if the implementation has ended its output.
     is_ended: bool,
+    /// The reason if it ended otherwise than in an orderly way.
+    broken: Option<String>,
+    /// True if it runs over a stream of HTTP/2.
+    is_stream: bool,
     /// True if nothing more can be sent.
     is_mute: bool,
     has_shut_down: bool,
@@ -99,6 +104,8 @@ pub struct Tester {
 enum Stage {
     /// Waits for the response of a server.
     Asked(Box<Asked>),
+    /// Waits for the response to an extended CONNECT.
+    Connecting(Box<stream::Connecting>),
     /// Waits for a client to refuse our response.
     Answered {
         /// True if the response does not claim to open the connection. Then our output ends, too.
@@ -139,7 +146,7 @@ impl Tester {
         let offer = tester.script.compression.map(|compression| compression.offer);
         let (bytes, head) = match &case.plan {
             Plan::Request(head) => (target.edited(head), Some(Arc::clone(head))),
-            Plan::Frames(_) | Plan::Response(_) | Plan::Acts(_) => {
+            _ => {
                 let seed = seed(case.id());
                 let nonce = u128::from(seed) << 64 | u128::from(seed.rotate_left(21) ^ 0x5eed);
                 let request = target.request(&http::key(nonce.to_be_bytes()), offer);
@@ -182,7 +189,7 @@ impl Tester {
         }
         let bytes = match &case.plan {
             Plan::Response(head) => request.edited(head),
-            Plan::Frames(_) | Plan::Request(_) | Plan::Acts(_) => match tester.script.compression {
+            _ => match tester.script.compression {
                 None => Some(request.response(None).into_bytes()),
                 Some(compression) => compression
                     .answer_to(&request.offer().unwrap_or_default())
@@ -246,7 +253,9 @@ impl Tester {
     fn new(case: &Case, role: Role) -> Self {
         let script = match &case.plan {
             Plan::Frames(make) => make(),
-            Plan::Request(_) => Script::new(Vec::new(), Vec::new(), End::WeClose),
+            Plan::Request(_) | Plan::Connect(_) | Plan::Settings => {
+                Script::new(Vec::new(), Vec::new(), End::WeClose)
+            }
             Plan::Response(_) => {
                 let text = Got::Message { binary: false, payload: b"Hello".to_vec() };
                 let steps = vec![Step::Frame(0x81, b"Hello".to_vec()), Step::Await(1)];
@@ -270,6 +279,8 @@ impl Tester {
             is_exact: false,
             is_quiet: false,
             is_ended: false,
+            broken: None,
+            is_stream: false,
             is_mute: false,
             has_shut_down: false,
             output: Output::new(script.pieces),
@@ -340,6 +351,7 @@ impl Tester {
             let next = match &self.stage {
                 Stage::Done(_) => return Next::Done,
                 Stage::Asked(_) => self.next_asked(),
+                Stage::Connecting(_) => self.next_connecting(),
                 Stage::Answered { .. } => self.next_answered(),
                 Stage::Script if self.acting.is_some() => self.next_act(),
                 Stage::Script => self.next_step(),
@@ -381,7 +393,7 @@ impl Tester {
             self.fail(format!("sent {} bytes, which is a flood", self.received));
         }
         match &mut self.stage {
-            Stage::Done(_) => {}
+            Stage::Done(_) | Stage::Connecting(_) => {}
             Stage::Asked(asked) => {
                 asked.bytes.extend_from_slice(bytes);
                 self.read_response();
@@ -396,10 +408,21 @@ impl Tester {
         }
     }
 
-    /// Reports that the implementation has ended its output: the transport was shut down or reset.
+    /// Reports that the transport has failed, or that the implementation has reset it. `why` is
+    /// what the transport says.
+    pub fn broken(&mut self, why: &str) {
+        self.broken.get_or_insert_with(|| why.to_owned());
+        self.end_of_input();
+    }
+
+    /// Reports that the implementation has ended its output in an orderly way: the transport was
+    /// shut down.
     pub fn end_of_input(&mut self) {
         if !self.is_ended {
-            self.log.note("it ended the connection");
+            match &self.broken {
+                None => self.log.note("it ended the connection"),
+                Some(why) => self.log.note(&format!("the connection broke: {why}")),
+            }
         }
         self.is_ended = true;
     }

@@ -3,6 +3,7 @@
 //! `FAILED`.
 
 use crate::case::{Case, Group, Level};
+use crate::random::Pieces;
 use crate::tester::Act::{Closes, Comes, Early, Frame, Header, Payload, Refuses1007};
 use crate::tester::{Act, Acts};
 use crate::wire::Got;
@@ -26,6 +27,7 @@ pub(crate) fn cases() -> Vec<Case> {
             acts,
             role: None,
             head: None,
+            pieces: Pieces::Whole,
             deflates: false,
             expected: expected.into(),
             others: None,

@@ -189,3 +189,104 @@ fn floods() {
     let flood = run("1.1.1", &[Sends(PONGS.as_flattened())]);
     reads(&flood, Verdict::Failed, Verdict::Failed, "without end");
 }
+
+/// Opens a stream of HTTP/2 for a case.
+fn stream(id: &str) -> Tester {
+    let case = cases(Group::Http2, Size::Reduced).find(|case| case.id() == id).unwrap();
+    Tester::of_stream(&case, &Target::new("localhost", "/"), true)
+}
+
+/// The server answers the Close frame, and then the stream is over in this way.
+fn end_of_stream(end: fn(&mut Tester)) -> Outcome {
+    let mut tester = stream("http2/end");
+    assert_eq!(tester.stream_request().unwrap()[0], (":method".into(), "CONNECT".into()));
+    tester.responded(200, &[]);
+    let mut has_closed = false;
+    loop {
+        match tester.proceed() {
+            Next::Send => tester.sent(tester.output().len()),
+            Next::Wait(_) if !has_closed => {
+                has_closed = true;
+                tester.feed(b"\x88\x02\x03\xe8");
+            }
+            Next::Wait(_) => end(&mut tester),
+            Next::Shutdown => {}
+            Next::Done => return tester.outcome(""),
+        }
+    }
+}
+
+#[test]
+fn a_stream_must_end_with_end_stream() {
+    assert_eq!(end_of_stream(Tester::end_of_input).verdict(), Verdict::Ok);
+    let outcome = end_of_stream(|tester| tester.broken("CANCEL"));
+    assert_eq!(outcome.verdict(), Verdict::Failed);
+    assert_eq!(outcome.reason, "it did not end the stream with END_STREAM: CANCEL");
+    let outcome = end_of_stream(Tester::quiet);
+    assert!(outcome.verdict() == Verdict::Failed && outcome.timed_out, "{outcome}");
+}
+
+/// How a server may refuse an extended CONNECT.
+#[test]
+fn refusals_of_extended_connects() {
+    use Verdict::{Failed, Informational, NonStrict, Ok};
+    // `None`: the stream is reset.
+    let answered = |id: &str, status: Option<u16>| {
+        let mut tester = stream(id);
+        match status {
+            Some(status) => tester.responded(status, &[]),
+            None => tester.broken("PROTOCOL_ERROR"),
+        }
+        assert_eq!(tester.proceed(), Next::Done);
+        let outcome = tester.outcome("");
+        (outcome.verdict(), outcome.strict)
+    };
+    for (id, status, verdicts) in [
+        ("http2/protocol/other", Some(501), (Ok, Ok)),
+        // RFC 9220 §3 recommends 501.
+        ("http2/protocol/other", Some(400), (Ok, NonStrict)),
+        ("http2/protocol/other", Some(200), (Failed, Failed)),
+        // A request with :protocol and another method than CONNECT is malformed (RFC 8441 §4).
+        ("http2/protocol/with-get", None, (Ok, Ok)),
+        ("http2/version/missing", None, (NonStrict, NonStrict)),
+        ("http2/version/missing", Some(400), (Ok, Ok)),
+        ("http2/version/8", Some(400), (Failed, Failed)),
+        // A page.
+        ("http2/protocol/plain-get", Some(200), (Informational, NonStrict)),
+        ("http2/scheme/ws", Some(200), (Informational, Informational)),
+        ("http2/host/other", Some(200), (NonStrict, Failed)),
+        ("http2/good/example", Some(403), (Failed, Failed)),
+        ("http2/echo", Some(404), (Failed, Failed)),
+        ("http2/echo", None, (Failed, Failed)),
+    ] {
+        assert_eq!(answered(id, status), verdicts, "{id}: {status:?}");
+    }
+}
+
+#[test]
+fn what_a_server_chooses_must_be_offered() {
+    for (fields, is_good) in [
+        (&[("sec-websocket-protocol", &b"superchat"[..])][..], true),
+        (&[("sec-websocket-protocol", b"graphql-ws")], false),
+        (&[("sec-websocket-protocol", b"chat, superchat")], false),
+        (&[("sec-websocket-extensions", b"permessage-deflate")], true),
+    ] {
+        let mut tester = stream("http2/good/example");
+        tester.responded(200, fields);
+        assert_eq!(tester.proceed() != Next::Done, is_good, "{fields:?}");
+    }
+    let mut tester = stream("http2/echo");
+    tester.responded(200, &[("sec-websocket-extensions", b"permessage-deflate")]);
+    assert_eq!(tester.proceed(), Next::Done);
+    assert_eq!(tester.outcome("").reason, "it agreed to an extension that was not offered");
+}
+
+#[test]
+fn a_server_without_http2() {
+    let settings = cases(Group::Http2, Size::Reduced).next().unwrap();
+    let outcome = Tester::unsupported(&settings, "it is old");
+    assert_eq!((outcome.verdict(), &*outcome.reason), (Verdict::Unimplemented, "it is old"));
+    let mut tester = stream("http2/settings");
+    assert!(tester.stream_request().is_none() && tester.proceed() == Next::Done);
+    assert_eq!(tester.outcome("").verdict(), Verdict::Ok);
+}

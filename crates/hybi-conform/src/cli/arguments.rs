@@ -9,9 +9,9 @@ use hybi_conform::{Group, Role};
 
 use crate::address::Address;
 
-const EXIT: &str = "Exit status: 0 if all is as expected, 1 if a case has failed or differs from \
-                    the baseline, 2 if the command line is wrong, the cases could not be run, or \
-                    the results could not be written.";
+const EXIT: &str = "Exit status: 0 if all is as expected, 1 if a case has failed, has not run, or \
+                    differs from the baseline, 2 if the command line is wrong, the cases could \
+                    not be run, or the results could not be written.";
 
 /// Tests any WebSocket (RFC 6455) server or client
 #[derive(Debug, Parser)]
@@ -92,6 +92,14 @@ pub(crate) struct ClientOptions {
     #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:9001")]
     pub(crate) listen: SocketAddr,
 
+    /// Speaks TLS, with the certificates in this file (PEM): that for the server first
+    #[arg(long, value_name = "FILE", requires = "key")]
+    pub(crate) cert: Option<PathBuf>,
+
+    /// The private key of the certificate (PEM)
+    #[arg(long, value_name = "FILE", requires = "cert")]
+    pub(crate) key: Option<PathBuf>,
+
     #[command(flatten)]
     pub(crate) choice: Choice,
 
@@ -157,13 +165,18 @@ pub(crate) struct CompareOptions {
 /// The choice of cases.
 #[derive(Debug, Args)]
 pub(crate) struct Choice {
-    /// The cases to run, by id; "6.4.*" is every id that begins so [default: those of the groups]
+    /// The cases to run, by id, such as 6.4.1; "6.4.*" is every id that begins so [default: those
+    /// of the groups]
     #[arg(value_name = "CASE")]
     pub(crate) ids: Vec<String>,
 
-    /// Only cases of this group; may be given several times [default: list: all; server: all,
-    /// but hostile only with --hostile; client and exec: autobahn, because many clients stop when a
-    /// handshake fails]
+    /// Leaves out the cases with this id, or that begin so; may be given several times
+    #[arg(long, value_name = "CASE")]
+    pub(crate) except: Vec<String>,
+
+    /// Only cases of this group; may be given several times [default: list: all; server: all
+    /// but http2, and hostile only with --hostile; client and exec: autobahn, because many clients
+    /// stop when a handshake fails]
     #[arg(long, value_name = "GROUP", value_parser = group)]
     pub(crate) only: Vec<Group>,
 

@@ -12,6 +12,7 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
+use std::pin::pin;
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -24,15 +25,17 @@ use tokio::time::timeout;
 
 use crate::arguments::ClientOptions;
 use crate::drive::{Patiences, drive};
-use crate::ending::Ending;
+use crate::ending::{Ending, interrupted};
 use crate::progress::Progress;
 use crate::results::{Record, Results};
 use crate::selection::select;
 use crate::summary;
+use crate::transport::{Acceptor, Stream};
 
 /// The state that all connections share.
 struct Bench {
     cases: Vec<Case>,
+    acceptor: Acceptor,
     patiences: Patiences,
     seed: Option<u64>,
     is_strict: bool,
@@ -69,13 +72,19 @@ struct Query<'a> {
 pub(crate) async fn run(options: &ClientOptions) -> Result<ExitCode, String> {
     let cases = select(&options.choice, Some(Role::Client), &[Group::Autobahn])?;
     let ending = Ending::new(&options.manner)?;
+    let files = options.cert.as_deref().zip(options.key.as_deref());
+    let acceptor = Acceptor::new(files, options.manner.timeout)?;
     let listener = TcpListener::bind(options.listen).await;
     let listener = listener.map_err(|error| format!("{}: {error}", options.listen))?;
     let address = listener.local_addr().map_err(|error| error.to_string())?;
-    let count = cases.len();
-    let _ = writeln!(io::stderr(), "{count} cases for clients of ws://{address}; waiting for one");
+    let (count, scheme) = (cases.len(), acceptor.scheme());
+    let _ = writeln!(
+        io::stderr(),
+        "{count} cases for clients of {scheme}://{address}; waiting for one"
+    );
     let bench = Arc::new(Bench {
         cases,
+        acceptor,
         patiences: Patiences::new(options.manner.timeout),
         seed: options.manner.seed,
         is_strict: options.manner.strict,
@@ -86,6 +95,7 @@ pub(crate) async fn run(options: &ClientOptions) -> Result<ExitCode, String> {
         finished: Notify::new(),
         keep_running: options.keep_running,
     });
+    let mut interrupted = pin!(interrupted());
     loop {
         tokio::select! {
             accepted = listener.accept() => match accepted {
@@ -101,6 +111,7 @@ pub(crate) async fn run(options: &ClientOptions) -> Result<ExitCode, String> {
                 Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
             },
             () = bench.finished.notified() => break,
+            () = &mut interrupted => break,
         }
     }
     // Clients that have not asked for their report get it now.
@@ -117,8 +128,9 @@ pub(crate) async fn run(options: &ClientOptions) -> Result<ExitCode, String> {
 }
 
 impl Bench {
-    async fn serve(&self, mut stream: TcpStream) -> Result<(), String> {
-        stream.set_nodelay(true).map_err(|error| error.to_string())?;
+    async fn serve(&self, stream: TcpStream) -> Result<(), String> {
+        let accepted = self.acceptor.accept(stream).await;
+        let mut stream = accepted.map_err(|error| format!("could not connect: {error}"))?;
         let reading = timeout(self.patiences.long, request(&mut stream)).await;
         let Some((request, rest)) = reading.map_err(|_| "sent no request in time")?? else {
             return Ok(());
@@ -166,7 +178,7 @@ impl Bench {
 
     async fn run_case(
         &self,
-        stream: TcpStream,
+        stream: impl Stream,
         (i, case): (usize, &Case),
         agent: &str,
         request: &Request,
@@ -275,7 +287,7 @@ impl Bench {
                     true => Err("a baseline is of one client, and several have run cases".into()),
                     false => self.ending.renew(&mut results),
                 };
-                told = summary::print(&results).and(renewed);
+                told = summary::print(&results, self.ending.has_report()).and(renewed);
                 has_failed = results.have_failed();
             }
             all.push(results);
@@ -347,7 +359,7 @@ fn decoded(value: &str) -> String {
 
 /// Reads a request, and returns it with the bytes that came after it. `None`: the connection ended
 /// first.
-async fn request(stream: &mut TcpStream) -> Result<Option<(Request, Vec<u8>)>, String> {
+async fn request(stream: &mut impl Stream) -> Result<Option<(Request, Vec<u8>)>, String> {
     let mut bytes = Vec::new();
     loop {
         let read = Request::read(&bytes)?;

@@ -108,10 +108,13 @@ pub(crate) async fn drive(
             Happened::Read(Ok(len)) if len > 0 => {
                 tester.feed(buffer.get(..len).unwrap_or_default());
             }
-            // The end, or a reset.
-            Happened::Read(_) => {
+            Happened::Read(Ok(_)) => {
                 is_open = false;
                 tester.end_of_input();
+            }
+            Happened::Read(Err(error)) => {
+                is_open = false;
+                tester.broken(&error.to_string());
             }
             Happened::Time => match next {
                 Next::Send => tester.cannot_send(),

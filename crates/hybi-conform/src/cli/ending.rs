@@ -1,5 +1,6 @@
-//! The files that results go to: a baseline and a report.
+//! The end of a run: Ctrl-C, and the files that results go to, which are a baseline and a report.
 
+use std::io::{self, Write};
 use std::path::PathBuf;
 
 use crate::arguments::Manner;
@@ -49,8 +50,22 @@ impl Ending {
         self.report.as_ref().map_or(Ok(()), |report| report.write(all))
     }
 
+    /// Returns whether a report is asked for.
+    pub(crate) fn has_report(&self) -> bool {
+        self.report.is_some()
+    }
+
     /// Returns whether a new baseline is asked for.
     pub(crate) fn renews(&self) -> bool {
         self.write_baseline.is_some()
     }
+}
+
+/// Waits for Ctrl-C, after which a run ends with the results so far.
+pub(crate) async fn interrupted() {
+    if tokio::signal::ctrl_c().await.is_err() {
+        // The system does not say when. Then it ends the program.
+        std::future::pending::<()>().await;
+    }
+    let _ = writeln!(io::stderr(), "hybi-conform: interrupted");
 }

@@ -46,7 +46,7 @@ pub(crate) fn run(options: &ExecOptions) -> Result<ExitCode, String> {
     let mut errors: Vec<String> = runs.iter().filter_map(|run| run.lost.clone()).collect();
     for results in &mut all {
         errors.extend(ending.renew(results).err());
-        errors.extend(summary::print(results).err());
+        errors.extend(summary::print(results, ending.has_report()).err());
     }
     let has_failed = all.iter().any(Results::have_failed);
     errors.extend(ending.report(&all).err());

@@ -5,6 +5,7 @@
 //! | `arguments` | the command line |
 //! | `selection` | which cases run |
 //! | `address`, `transport` | URIs; TCP and TLS |
+//! | `http2` | HTTP/2 |
 //! | `drive` | one case over one stream, with its time-outs |
 //! | `servers`, `clients`, `exec` | the three modes |
 //! | `progress`, `summary` | the output while cases run, and at the end |
@@ -21,6 +22,7 @@ mod compare;
 mod drive;
 mod ending;
 mod exec;
+mod http2;
 mod list;
 mod progress;
 mod report;

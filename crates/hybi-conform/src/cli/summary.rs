@@ -5,25 +5,26 @@ use std::io::{self, Write as _};
 
 use hybi_conform::Verdict;
 
-use crate::results::{Counts, Finding, Results, role};
+use crate::results::{Counts, Finding, Record, Results, role};
 
 /// How many kinds of findings are listed.
 const FINDINGS_MAX: usize = 6;
 /// How many columns a line of findings has.
 const COLUMNS: usize = 100;
 
-/// Prints the summary.
+/// Prints the summary. If there is no report, the last line says how to get one.
 ///
 /// # Errors
 ///
 /// It cannot be written to standard output.
-pub(crate) fn print(results: &Results<'_>) -> Result<(), String> {
+pub(crate) fn print(results: &Results<'_>, has_report: bool) -> Result<(), String> {
     let mut out = io::stdout().lock();
-    let printed = out.write_all(summary(results).as_bytes()).and_then(|()| out.flush());
+    let text = summary(results, has_report);
+    let printed = out.write_all(text.as_bytes()).and_then(|()| out.flush());
     printed.map_err(|error| format!("the summary cannot be written: {error}"))
 }
 
-fn summary(results: &Results<'_>) -> String {
+fn summary(results: &Results<'_>, has_report: bool) -> String {
     let mut text = String::new();
     let count = results.records.len();
     let role = role(results.role);
@@ -38,7 +39,7 @@ fn summary(results: &Results<'_>) -> String {
     }
     text.push_str("\n\n");
     table(&mut text, &results.table());
-    findings(&mut text, results);
+    findings(&mut text, results, has_report);
     text
 }
 
@@ -62,7 +63,7 @@ pub(crate) fn table(text: &mut String, rows: &[(String, Counts)]) {
 }
 
 /// Writes the changes against the baseline, the kinds of findings, and one of them in full.
-fn findings(text: &mut String, results: &Results<'_>) {
+fn findings(text: &mut String, results: &Results<'_>, has_report: bool) {
     if results.missing > 0 {
         let _ = writeln!(text, "\n{} cases have not run.", results.missing);
     }
@@ -88,19 +89,16 @@ fn findings(text: &mut String, results: &Results<'_>) {
     }
     text.push('\n');
     for Finding { verdict, reason, records } in kinds.iter().take(FINDINGS_MAX) {
-        let mut line = format!("{verdict}, {} times: {reason}: ", records.len());
-        for (i, record) in records.iter().enumerate() {
-            if i > 0 && line.len() + record.case.id().len() > COLUMNS {
-                line.push_str("...");
-                break;
-            }
-            line.push_str(record.case.id());
-            line.push(' ');
-        }
-        let _ = writeln!(text, "{}", line.trim_end());
+        let line = format!("{verdict}, {} times: {reason}: ", records.len());
+        list(text, line, records);
     }
     if kinds.len() > FINDINGS_MAX {
         let _ = writeln!(text, "and {} more kinds of findings", kinds.len() - FINDINGS_MAX);
+    }
+    let late: Vec<_> = results.records.iter().copied().filter(|it| it.outcome.timed_out).collect();
+    if !late.is_empty() {
+        let line = format!("Timed out (--timeout), {} times: ", late.len());
+        list(text, line, &late);
     }
     let Some(first) = results.first() else {
         text.push_str(match changed.is_empty() {
@@ -123,4 +121,20 @@ fn findings(text: &mut String, results: &Results<'_>) {
         outcome.seen,
         outcome.reason
     );
+    if !has_report {
+        text.push_str("  more:     add --report DIR, and see what was on the wire\n");
+    }
+}
+
+/// Writes a line that ends with the ids of cases, as many as have room.
+fn list(text: &mut String, mut line: String, records: &[&Record]) {
+    for (i, record) in records.iter().enumerate() {
+        if i > 0 && line.len() + record.case.id().len() > COLUMNS {
+            line.push_str("...");
+            break;
+        }
+        line.push_str(record.case.id());
+        line.push(' ');
+    }
+    let _ = writeln!(text, "{}", line.trim_end());
 }

@@ -1,4 +1,4 @@
-//! Connections to a server, over TCP or TLS.
+//! Connections to a server and from clients, over TCP or TLS.
 
 use std::io;
 use std::path::Path;
@@ -9,7 +9,6 @@ use rustls_platform_verifier::BuilderVerifierExt;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
-use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use tokio_rustls::rustls::client::danger::{
     HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier,
@@ -18,45 +17,70 @@ use tokio_rustls::rustls::crypto::{
     CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature,
 };
 use tokio_rustls::rustls::pki_types::pem::PemObject;
-use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use tokio_rustls::rustls::{
-    self, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme,
+    self, ClientConfig, DigitallySignedStruct, RootCertStore, ServerConfig, SignatureScheme,
 };
+use tokio_rustls::{TlsAcceptor, TlsConnector, server};
 
 use crate::address::Address;
 
 /// A byte stream over TCP or TLS.
 pub(crate) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {
     /// Makes the stream reset its connection when it is dropped.
-    fn reset(&self);
+    fn reset(&mut self);
+}
+
+impl<S: Stream + ?Sized> Stream for &mut S {
+    fn reset(&mut self) {
+        (**self).reset();
+    }
 }
 
 impl Stream for TcpStream {
     // `set_zero_linger` is newer than the oldest tokio that is accepted.
     #[allow(deprecated)]
-    fn reset(&self) {
+    fn reset(&mut self) {
         // If the system cannot, the connection ends in another way.
         let _ = self.set_linger(Some(Duration::ZERO));
     }
 }
 
 impl Stream for TlsStream<TcpStream> {
-    fn reset(&self) {
-        self.get_ref().0.reset();
+    fn reset(&mut self) {
+        self.get_mut().0.reset();
+    }
+}
+
+impl Stream for server::TlsStream<TcpStream> {
+    fn reset(&mut self) {
+        self.get_mut().0.reset();
     }
 }
 
 impl Stream for Box<dyn Stream> {
-    fn reset(&self) {
+    fn reset(&mut self) {
         (**self).reset();
     }
+}
+
+/// The version of HTTP for which a connection is opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Version {
+    Http1,
+    Http2,
 }
 
 /// Connects to one server again and again.
 pub(crate) struct Connector {
     address: Address,
-    tls: Option<(TlsConnector, ServerName<'static>)>,
+    tls: Option<Tls>,
     timeout: Duration,
+}
+
+struct Tls {
+    config: ClientConfig,
+    name: ServerName<'static>,
 }
 
 impl Connector {
@@ -77,21 +101,22 @@ impl Connector {
                 let name = ServerName::try_from(address.host.clone());
                 let name = name.map_err(|error| format!("{}: {error}", address.host))?;
                 let config = config(ca, is_insecure)?;
-                Some((TlsConnector::from(Arc::new(config)), name))
+                Some(Tls { config, name })
             }
         };
         Ok(Self { address: address.clone(), tls, timeout })
     }
 
-    /// Connects within the time-out.
-    pub(crate) async fn connect(&self) -> io::Result<Box<dyn Stream>> {
+    /// Connects within the time-out. Over TLS, the server must agree to the version of HTTP, or not
+    /// know ALPN.
+    pub(crate) async fn connect(&self, version: Version) -> io::Result<Box<dyn Stream>> {
         let connecting = async {
             let stream = TcpStream::connect((&*self.address.host, self.address.port)).await?;
             // Each piece must leave as it is written.
             stream.set_nodelay(true)?;
             Ok(match &self.tls {
                 None => Box::new(stream) as Box<dyn Stream>,
-                Some((tls, name)) => Box::new(tls.connect(name.clone(), stream).await?),
+                Some(tls) => Box::new(tls.connect(stream, version).await?),
             })
         };
         timeout(self.timeout, connecting).await.unwrap_or_else(|_| {
@@ -100,6 +125,91 @@ impl Connector {
             Err(io::Error::new(io::ErrorKind::TimedOut, why))
         })
     }
+}
+
+impl Tls {
+    async fn connect(
+        &self,
+        stream: TcpStream,
+        version: Version,
+    ) -> io::Result<TlsStream<TcpStream>> {
+        let mut config = self.config.clone();
+        let protocol: &[u8] = match version {
+            // An upgrade over HTTP/2 would fail.
+            Version::Http1 => b"http/1.1",
+            Version::Http2 => b"h2",
+        };
+        config.alpn_protocols = vec![protocol.to_vec()];
+        let stream =
+            TlsConnector::from(Arc::new(config)).connect(self.name.clone(), stream).await?;
+        let agreed = stream.get_ref().1.alpn_protocol();
+        if version == Version::Http2 && agreed != Some(protocol) {
+            let why = "it did not agree to h2 in ALPN";
+            return Err(io::Error::new(io::ErrorKind::Unsupported, why));
+        }
+        Ok(stream)
+    }
+}
+
+/// Returns whether a server is there, but does not speak the version of HTTP.
+pub(crate) fn lacks_version(error: &io::Error) -> bool {
+    use rustls::{AlertDescription, Error};
+    let told = error.get_ref().and_then(|error| error.downcast_ref::<Error>());
+    error.kind() == io::ErrorKind::Unsupported
+        || matches!(told, Some(Error::AlertReceived(AlertDescription::NoApplicationProtocol)))
+}
+
+/// Makes streams of the connections of clients.
+pub(crate) struct Acceptor {
+    tls: Option<TlsAcceptor>,
+    timeout: Duration,
+}
+
+impl Acceptor {
+    /// Prepares for clients, with TLS if there are files with a certificate and its key.
+    ///
+    /// # Errors
+    ///
+    /// The files cannot be read, or do not belong together.
+    pub(crate) fn new(files: Option<(&Path, &Path)>, timeout: Duration) -> Result<Self, String> {
+        let tls = files.map(|(cert, key)| server_config(cert, key)).transpose()?;
+        let tls = tls.map(|config| TlsAcceptor::from(Arc::new(config)));
+        Ok(Self { tls, timeout })
+    }
+
+    /// Returns the scheme of the URIs that clients use.
+    pub(crate) fn scheme(&self) -> &'static str {
+        if self.tls.is_some() { "wss" } else { "ws" }
+    }
+
+    /// Does what is to be done before a client is read from, within the time-out.
+    pub(crate) async fn accept(&self, stream: TcpStream) -> io::Result<Box<dyn Stream>> {
+        // Each piece must leave as it is written.
+        stream.set_nodelay(true)?;
+        let Some(tls) = &self.tls else { return Ok(Box::new(stream)) };
+        match timeout(self.timeout, tls.accept(stream)).await {
+            Ok(accepted) => Ok(Box::new(accepted?)),
+            Err(_) => Err(io::Error::new(io::ErrorKind::TimedOut, "no handshake in time")),
+        }
+    }
+}
+
+fn server_config(cert: &Path, key: &Path) -> Result<ServerConfig, String> {
+    let told = |file: &Path, why: String| format!("{}: {why}", file.display());
+    let certificates = CertificateDer::pem_file_iter(cert).and_then(Iterator::collect);
+    let certificates: Vec<_> = certificates.map_err(|error| told(cert, error.to_string()))?;
+    if certificates.is_empty() {
+        return Err(told(cert, "there is no certificate in it".into()));
+    }
+    let secret = PrivateKeyDer::from_pem_file(key).map_err(|error| told(key, error.to_string()))?;
+    let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .map_err(|error| error.to_string())?
+        .with_no_client_auth()
+        .with_single_cert(certificates, secret)
+        .map_err(|error| told(key, error.to_string()))?;
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Ok(config)
 }
 
 fn config(ca: Option<&Path>, is_insecure: bool) -> Result<ClientConfig, String> {
@@ -125,10 +235,7 @@ fn config(ca: Option<&Path>, is_insecure: bool) -> Result<ClientConfig, String> 
     } else {
         builder.with_platform_verifier().map_err(|error| error.to_string())?
     };
-    let mut config = builder.with_no_client_auth();
-    // An upgrade over HTTP/2 would fail.
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    Ok(config)
+    Ok(builder.with_no_client_auth())
 }
 
 /// Trusts any certificate (`--insecure`), but not any signature.

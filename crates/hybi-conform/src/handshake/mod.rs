@@ -151,8 +151,17 @@ impl Connect {
             _ => &CONNECT_RESPONSE,
         };
         let bytes = |text: &str| text.as_bytes().to_vec();
-        let mut list: Fields =
-            good.iter().map(|(name, value)| (bytes(name), bytes(value))).collect();
+        let good = good.iter().map(|(name, value)| (bytes(name), bytes(value)));
+        self.edit(good.collect(), |_, value| value)
+    }
+
+    /// Applies the edits to another list, which must have the same fields. `change` may change the
+    /// values that the edits set.
+    pub(crate) fn edit(
+        &self,
+        mut list: Fields,
+        change: impl Fn(&str, Vec<u8>) -> Vec<u8>,
+    ) -> Fields {
         // A semicolon of a value has no space after it.
         for edit in self.edits.split("; ").filter(|edit| !edit.is_empty()) {
             let (name, value) = edit.split_once(" =").unwrap_or((edit, ""));
@@ -162,13 +171,21 @@ impl Connect {
                 list.retain(|(other, _)| other != name.as_bytes());
                 assert!(list.len() < before, "{}: {name}", self.id);
             } else if let Some(name) = name.strip_prefix("+ ") {
-                list.push((unescape(name), value));
+                list.push((unescape(name), change(name, value)));
             } else {
                 let field = list.iter_mut().find(|(other, _)| other == name.as_bytes());
-                field.unwrap_or_else(|| panic!("{}: {name}", self.id)).1 = value;
+                field.unwrap_or_else(|| panic!("{}: {name}", self.id)).1 = change(name, value);
             }
         }
         list
+    }
+
+    /// Returns a description of what is expected.
+    pub(crate) fn expected(&self) -> String {
+        match self.verdict.split_once(' ') {
+            Some((status, fault)) => format!("a refusal with status {status} ({fault})"),
+            None => "an open stream".into(),
+        }
     }
 }
 

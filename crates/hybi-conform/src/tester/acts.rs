@@ -4,6 +4,7 @@ use super::{Patience, Stage, Tester};
 use crate::case::Role;
 use crate::deflate::zeros;
 use crate::outcome::Verdict;
+use crate::random::Pieces;
 use crate::script::Leeway;
 use crate::tester::Next;
 use crate::wire::{Got, describe};
@@ -53,6 +54,8 @@ pub(crate) struct Acts {
     pub(crate) role: Option<Role>,
     /// The bytes that are sent instead of a request. Then the input is not read as frames.
     pub(crate) head: Option<Vec<u8>>,
+    /// How the output between two waits is split. Over HTTP/2, each piece is a DATA frame.
+    pub(crate) pieces: Pieces,
     pub(crate) deflates: bool,
     pub(crate) expected: String,
     /// When another connection must be served, if that is part of the case.
@@ -241,6 +244,11 @@ impl Tester {
             }
             None => {}
         }
+        if let (Some(why), true) = (&self.broken, self.is_stream) {
+            let why = format!("it did not end the stream with END_STREAM: {why}");
+            self.by_level(&why);
+            return None;
+        }
         if self.is_ended {
             return None;
         }
@@ -364,6 +372,7 @@ impl Tester {
         self.acting = Some(Acting::new(acts));
         self.pings = acts.pings();
         self.script.leeway = Leeway::Open;
+        self.output.set_pieces(acts.pieces);
         self.received_max = 256 << 20;
     }
 }

@@ -115,7 +115,7 @@ fn a_server_that_floods() {
 fn the_list_ends_when_nobody_reads_it() {
     let (status, text) = told(&conform(&["list", "--details"]));
     assert_eq!(status, Some(0));
-    assert_eq!(text.lines().count(), 3 * (517 + 193 + 106 + 24 + 30 + 13));
+    assert_eq!(text.lines().count(), 3 * (517 + 193 + 106 + 24 + 30 + 67 + 13));
     let (_, text) = told(&conform(&["list", "--role", "client", "--only", "handshake"]));
     assert_eq!(text.lines().count(), 106);
 }

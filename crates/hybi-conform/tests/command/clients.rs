@@ -2,14 +2,18 @@
 
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Stdio};
+use std::sync::Arc;
 use std::thread;
 
 use hybi::blocking::Connector;
 use hybi::extension::deflate::DeflateConfig;
 use hybi::handshake::ClientRequest;
 use hybi::{Config, Message, Uri};
+use hybi_tokio::tokio_rustls::rustls::crypto::ring;
+use hybi_tokio::tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
-use crate::command;
+use crate::servers::tls;
+use crate::{command, conform, told};
 
 /// Starts the command, and returns its address.
 pub(crate) fn start(arguments: &[&str]) -> (Child, String) {
@@ -20,8 +24,8 @@ pub(crate) fn start(arguments: &[&str]) -> (Child, String) {
     errors.read_line(&mut line).unwrap();
     // Somebody must read the progress.
     thread::spawn(move || std::io::copy(&mut errors, &mut std::io::sink()));
-    let start = line.find("ws://").unwrap_or_else(|| panic!("{line}"));
-    let url = line[start..].split(';').next().unwrap().to_owned();
+    let of = line.find(" of ws").unwrap_or_else(|| panic!("{line}"));
+    let url = line[of + 4..].split(';').next().unwrap().to_owned();
     (child, url)
 }
 
@@ -104,4 +108,60 @@ fn the_protocol_of_the_fuzzing_server() {
     let (status, text) = end(child);
     assert_eq!(status, Some(1), "{text}");
     assert!(text.contains("\n3 cases have not run.\n"), "{text}");
+}
+
+/// hybi-tokio's client, over TLS.
+#[tokio::test]
+async fn a_client_over_tls() {
+    let (certificate, _) = tls("http/1.1");
+    let file = certificate.path();
+    let files = ["--cert", file, "--key", file];
+    let chosen = ["--strict", "1.*", "5.*", "6.4.*", "7.*", "9.1.4", "closing/*"];
+    let (child, url) = start(&[&files[..], &chosen].concat());
+    let url = url.replace("wss://127.0.0.1", "wss://localhost");
+    let mut roots = RootCertStore::empty();
+    roots.add(certificate.read()).unwrap();
+    let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let connector = hybi_tokio::Connector::new().tls(config.into());
+    let converse = async |path: &str| {
+        let uri = Uri::parse(&format!("{url}{path}")).unwrap();
+        let mut ws = connector.connect(&ClientRequest::new(&uri)).await.unwrap();
+        let mut first = None;
+        while let Ok(Some(message)) = ws.receive().await {
+            first.get_or_insert_with(|| message.clone());
+            let _ = ws.send(&message).await;
+        }
+        first
+    };
+    let count = converse("/getCaseCount").await.unwrap();
+    let count: usize = count.as_text().unwrap().parse().unwrap();
+    for case in 1..=count {
+        converse(&format!("/runCase?case={case}&agent=tls")).await;
+    }
+    converse("/updateReports?agent=tls").await;
+    let (status, text) = end(child);
+    assert_eq!(status, Some(0), "{text}");
+    assert!(text.contains("\nAll is as expected.\n"), "{text}");
+}
+
+#[test]
+fn files_for_tls_that_are_wrong() {
+    let ((one, _), (other, _)) = (tls("http/1.1"), tls("http/1.1"));
+    let (one, other) = (one.path(), other.path());
+    for (arguments, words) in [
+        (&["--cert", one][..], "--key <FILE>"),
+        (&["--key", one], "--cert <FILE>"),
+        (&["--cert", "/no/file", "--key", one], "/no/file: "),
+        (&["--cert", one, "--key", "/dev/null"], "/dev/null: "),
+        (&["--cert", "/dev/null", "--key", one], "there is no certificate in it"),
+        (&["--cert", one, "--key", other], other),
+    ] {
+        let all = [&["client", "--listen", "127.0.0.1:0"], arguments].concat();
+        let (status, text) = told(&conform(&all));
+        assert!(status == Some(2) && text.contains(words), "{words}: {text}");
+    }
 }

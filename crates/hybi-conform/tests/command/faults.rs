@@ -200,3 +200,25 @@ fn no_fault_is_found_in_the_same_server_without_one() {
     assert_eq!(status, Some(0), "{text}");
     assert!(text.contains("\nAll is as expected.\n"), "{text}");
 }
+
+/// What was waited for, and how to see more.
+#[test]
+fn the_summary_names_the_cases_that_timed_out() {
+    let url = serve(Fault::KeepsEnded);
+    let run = |more: &[&str]| {
+        told(&conform(
+            &[&["server", "--timeout", "1", &url, "--strict", "closing/half*"], more].concat(),
+        ))
+        .1
+    };
+    let text = run(&[]);
+    assert!(
+        text.contains("\nTimed out (--timeout), 2 times: closing/half-closed/server "),
+        "{text}"
+    );
+    assert!(text.contains("\n  more:     add --report DIR, "), "{text}");
+    let dir = std::env::temp_dir().join(format!("hybi-conform-late-{}", std::process::id()));
+    let text = run(&["--report", dir.to_str().unwrap()]);
+    std::fs::remove_dir_all(dir).unwrap();
+    assert!(text.contains("\nLook first at closing/half") && !text.contains("--report"), "{text}");
+}

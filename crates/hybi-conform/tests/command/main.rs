@@ -7,7 +7,10 @@ mod clients;
 mod echo;
 mod faults;
 mod faulty;
+mod http2;
+mod interrupt;
 mod reports;
+mod selection;
 mod servers;
 
 use std::process::{Command, Output};

@@ -1,7 +1,9 @@
 //! Servers that are right.
 
 use std::net::TcpListener;
+use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 use hybi::Config;
@@ -11,11 +13,12 @@ use hybi::handshake::Acceptance;
 use hybi_tokio::tokio_rustls::TlsAcceptor;
 use hybi_tokio::tokio_rustls::rustls::ServerConfig;
 use hybi_tokio::tokio_rustls::rustls::crypto::ring;
-use hybi_tokio::tokio_rustls::rustls::pki_types::PrivatePkcs8KeyDer;
+use hybi_tokio::tokio_rustls::rustls::pki_types::pem::PemObject;
+use hybi_tokio::tokio_rustls::rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer};
 
 use crate::{conform, told};
 
-fn terms() -> Acceptance<'static> {
+pub(crate) fn terms() -> Acceptance<'static> {
     let deflate = DeflateConfig::default();
     Acceptance::from_any_origin().config(Config::default().deflate(deflate))
 }
@@ -124,27 +127,55 @@ fn how_the_cases_are_run_makes_no_difference() {
     }
 }
 
-#[test]
-fn certificates() {
+/// A file with a certificate for `localhost`, and with its key, which is removed in the end.
+pub(crate) struct Certificate(PathBuf);
+
+impl Certificate {
+    pub(crate) fn path(&self) -> &str {
+        self.0.to_str().unwrap()
+    }
+
+    /// Returns the certificate.
+    pub(crate) fn read(&self) -> CertificateDer<'static> {
+        CertificateDer::from_pem_file(&self.0).unwrap()
+    }
+}
+
+impl Drop for Certificate {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
+
+/// Makes a certificate, and TLS with it for a server that knows this protocol (ALPN).
+pub(crate) fn tls(protocol: &str) -> (Certificate, TlsAcceptor) {
+    static COUNT: AtomicUsize = AtomicUsize::new(0);
     let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
     let key = PrivatePkcs8KeyDer::from(made.signing_key.serialize_der());
-    let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+    let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()
         .unwrap()
         .with_no_client_auth()
         .with_single_cert(vec![made.cert.der().clone()], key.into())
         .unwrap();
-    let url = tokio_echo(Some(TlsAcceptor::from(Arc::new(config))));
-    let file = std::env::temp_dir().join(format!("hybi-conform-{}.pem", std::process::id()));
-    std::fs::write(&file, made.cert.pem()).unwrap();
-    let file = file.to_str().unwrap();
+    config.alpn_protocols = vec![protocol.into()];
+    let number = COUNT.fetch_add(1, Ordering::Relaxed);
+    let name = format!("hybi-conform-{}-{number}.pem", std::process::id());
+    let file = std::env::temp_dir().join(name);
+    std::fs::write(&file, made.cert.pem() + &made.signing_key.serialize_pem()).unwrap();
+    (Certificate(file), TlsAcceptor::from(Arc::new(config)))
+}
+
+#[test]
+fn certificates() {
+    let (certificate, acceptor) = tls("http/1.1");
+    let url = tokio_echo(Some(acceptor));
     let run = |more: &[&str]| {
         let chosen = ["server", &url, "1.*", "5.*", "6.4.*", "7.*", "9.5.*", "13.1.*"];
         told(&conform(&[&chosen[..], more].concat()))
     };
-    let (trusted, insecure, untrusted) = (run(&["--ca", file]), run(&["--insecure"]), run(&[]));
-    let none = run(&["--ca", "/dev/null"]);
-    std::fs::remove_file(file).unwrap();
+    let trusted = run(&["--ca", certificate.path()]);
+    let (insecure, untrusted, none) = (run(&["--insecure"]), run(&[]), run(&["--ca", "/dev/null"]));
     assert_eq!(trusted.0, Some(0), "{}", trusted.1);
     assert_eq!(insecure.0, Some(0), "{}", insecure.1);
     assert_eq!(untrusted.0, Some(2), "{}", untrusted.1);
