@@ -95,6 +95,17 @@ impl Acts {
         crate::script::listed(list.into_iter(), "then ")
     }
 
+    /// Returns about how many bytes are sent, or come out of a bomb.
+    pub(crate) fn bytes(&self) -> usize {
+        let bytes = |act: &Act| match act {
+            Act::Frame(_, payload) | Act::Payload(payload) => payload.len(),
+            Act::Bomb(len) => *len,
+            Act::Flood { unit, times } => unit.len() * times,
+            _ => 0,
+        };
+        self.acts.iter().map(bytes).sum()
+    }
+
     /// Returns the payloads of the pings.
     pub(crate) fn pings(&self) -> Vec<Vec<u8>> {
         let ping = |act: &Act| match act {
@@ -373,6 +384,7 @@ impl Tester {
         self.pings = acts.pings();
         self.script.leeway = Leeway::Open;
         self.output.set_pieces(acts.pieces);
-        self.received_max = 256 << 20;
+        // What a flood gets back.
+        self.received_max += 4 * acts.bytes();
     }
 }
