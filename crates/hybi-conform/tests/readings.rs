@@ -182,6 +182,21 @@ fn an_echo_is_no_flood() {
     reads(&outcome, Verdict::Ok, Verdict::Ok, "");
 }
 
+/// As the descriptions of the original say.
+#[test]
+fn full_sizes_of_compressed_messages() {
+    let all: Vec<_> = cases(Group::Autobahn, Size::Full).collect();
+    for (id, words) in [
+        ("12.1.1", "; 1000 texts of 16 characters, then Close 1000"),
+        ("12.2.10", "; 1000 binary messages of 131072 bytes, then"),
+        ("13.7.18", "; 1000 texts of 131072 characters, in fragments of 32768 when compressed"),
+    ] {
+        let case = all.iter().find(|case| case.id() == id).unwrap();
+        assert!(case.sent().contains(words), "{}", case.sent());
+        assert!(case.expected().starts_with("1000 "), "{}", case.expected());
+    }
+}
+
 /// A flood ends the case.
 #[test]
 fn floods() {
