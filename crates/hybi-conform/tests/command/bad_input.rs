@@ -262,6 +262,19 @@ fn results_that_cannot_be_written() {
     }
 }
 
+/// That is our own lack, and no fault of the server.
+#[cfg(unix)]
+#[test]
+fn more_jobs_than_descriptors() {
+    let output = Command::new("sh")
+        .args(["-c", "ulimit -n 40; exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_hybi-conform")])
+        .args(["server", &blocking_echo(), "--jobs", "200", "1.*", "2.*", "5.*", "6.*"])
+        .output()
+        .unwrap();
+    let (status, text) = told(&output);
+    assert_eq!(status, Some(0), "{text}");
+}
+
 /// As with `| head -1`, but sooner.
 #[test]
 fn nobody_reads_the_summary() {
