@@ -5,6 +5,10 @@
 #
 #   interop/scoreboard/run.sh              all implementations, and the table
 #   interop/scoreboard/run.sh ws aiohttp   these, without the table
+#   --only GROUP                           this group; may be given several times. The results of
+#                                          other groups from an earlier run stay
+#   --hostile                              also floods and bombs, against the servers, which run on
+#                                          this machine
 #
 # Each folder beside this file is an implementation. Its adapter.sh says in which language it is,
 # which roles it has, and how it is installed and run.
@@ -76,14 +80,21 @@ start() {
 }
 stop() { kill -- "-$1" 2>/dev/null; wait "$1" 2>/dev/null; }
 
-options=(--timeout 10)
+options=(--timeout 10) only=() groups=() hostile=()
+while [ $# -gt 0 ]; do
+  case $1 in
+    --only) only+=(--only "$2") groups+=("$2") && shift 2 ;;
+    --hostile) hostile=(--hostile) && shift ;;
+    *) break ;;
+  esac
+done
 
 test_server() {
   local port out="$1"
   port="$(free_port)"
   start bash -c 'source "$0"; run server "$1"' "$here/adapter.sh" "$port" >"$out/adapter.log" 2>&1
-  "$conform" server --wait 60 "${options[@]}" --report "$out/report" "ws://127.0.0.1:$port/" \
-    >"$out/summary.txt" 2>"$out/progress.log"
+  "$conform" server --wait 60 "${options[@]}" "${hostile[@]}" "${only[@]}" \
+    --report "$out/report" "ws://127.0.0.1:$port/" >"$out/summary.txt" 2>"$out/progress.log"
   stop "$started"
 }
 
@@ -91,7 +102,10 @@ test_client() {
   local port out="$1" line
   port="$(free_port)"
   mkfifo "$out/progress"
-  "$conform" client --listen "127.0.0.1:$port" "${options[@]}" --only autobahn --only handshake \
+  local chosen=("${only[@]}")
+  [ ${#only[@]} -gt 0 ] ||
+    chosen=(--only autobahn --only handshake --only closing --only utf8-early)
+  "$conform" client --listen "127.0.0.1:$port" "${options[@]}" "${chosen[@]}" \
     --report "$out/report" >"$out/summary.txt" 2>"$out/progress" &
   local tester=$!
   exec 3<"$out/progress"
@@ -136,7 +150,10 @@ for name in "${names[@]}"; do
     continue
   fi
   for role in $roles; do
-    out="$dir/results/$name-$role"
+    # Hostile cases are for servers.
+    [ "$role ${groups[*]}" != "client hostile" ] || continue
+    # table.py puts the parts together.
+    out="$dir/results/$name-$role$(printf '+%s' "${groups[@]}" | sed 's/^+$//')"
     rm -rf "$out"
     mkdir -p "$out"
     printf '%s\n' "$name" "$(version)" "$language" "$role" "$(date +%F)" >"$out/about"

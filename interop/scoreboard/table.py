@@ -11,7 +11,12 @@ import sys
 import textwrap
 
 VERDICTS = ["OK", "INFORMATIONAL", "UNIMPLEMENTED", "NON-STRICT", "FAILED"]
-GROUPS = {"autobahn": "the Autobahn cases", "handshake": "opening handshakes"}
+# The groups of each table, and their titles. Hostile cases are not published: some would tell an
+# attacker where to look.
+TABLES = [
+    {"autobahn": "the Autobahn cases", "handshake": "opening handshakes"},
+    {"closing": "closing", "utf8-early": "early refusal of invalid text"},
+]
 
 HEAD = """\
 # The scoreboard
@@ -51,6 +56,10 @@ Read the figures with care:
 - A FAILED case says that a rule of an RFC was not kept, not that harm follows from it. Many
   implementations accept more than the RFCs allow on purpose.
 - Where a library leaves a decision to its user, the program beside it decides.
+- In the cases about early refusal, `INFORMATIONAL` says that an invalid text was refused, but later
+  than at the byte that is invalid. RFC 6455 leaves that open.
+- Hostile cases run only with `run.sh --hostile`. Where they fail, that is for the authors to know,
+  and not for this page.
 - The machine had other work, and some verdicts depend on how bytes are split into reads, or on how
   soon a socket is closed. From run to run, up to five of a hundred verdicts differed, for most
   implementations none.
@@ -58,14 +67,16 @@ Read the figures with care:
 
 
 def load(results):
-    runs = []
+    runs = {}
     for about in sorted(results.glob("*/about")):
         name, version, language, role, day = about.read_text().splitlines()
         found = about.parent / "report" / "results.json"
         if found.exists():
             (cases,) = json.loads(found.read_text()).values()
-            runs.append((name, version, language, role, day, cases))
-    return runs
+            # Groups that were run apart.
+            before = runs[name, role][5] if (name, role) in runs else {}
+            runs[name, role] = (name, version, language, role, day, before | cases)
+    return list(runs.values())
 
 
 def verdict(case):
@@ -101,10 +112,17 @@ def short(cases):
     return ", ".join(told)
 
 
-def table(runs, role):
+def tables(runs, role):
     seen = {case["group"] for run in runs if run[3] == role for case in run[5].values()}
-    groups = [group for group in GROUPS if group in seen]
-    titles = [f"{GROUPS[group]}: OK" for group in groups]
+    for names in TABLES:
+        titles = {group: title for group, title in names.items() if group in seen}
+        if titles:
+            table(runs, role, titles)
+
+
+def table(runs, role, groups):
+    print()
+    titles = [f"{title}: OK" for title in groups.values()]
     columns = "".join(f" {title} | INF. | UNIMPL. | NON-STR. | FAILED |" for title in titles)
     print(f"| {role} | version | language |{columns}")
     print("|---|---|---|" + "--:|" * 5 * len(groups))
@@ -116,6 +134,24 @@ def table(runs, role):
 def is_named(case):
     """The others are only counted: some would tell an attacker where to look."""
     return re.match(r"\d", case) and not case.startswith(("12.", "13."))
+
+
+def by_case(runs):
+    """Counts verdicts by case, where implementations differ for reasons of their own."""
+    counted = {}
+    for run in runs:
+        for case, found in run[5].items():
+            if found["group"] in ("closing", "utf8-early"):
+                counted.setdefault(case, []).append(verdict(found))
+    if not counted:
+        return
+    print("\n## Closing and early refusal, by case\n")
+    print("How many servers and clients came out how. `hybi-conform list --details` tells what is\n"
+          "sent.\n")
+    print("| case | OK | INF. | UNIMPL. | NON-STR. | FAILED |\n|---|" + "--:|" * 5)
+    for case in sorted(counted, key=key):
+        cells = [str(counted[case].count(name) or "–") for name in VERDICTS]
+        print(f"| {case} | {' | '.join(cells)} |")
 
 
 def failures(runs, sections):
@@ -153,10 +189,11 @@ def main():
         debian=pathlib.Path("/etc/debian_version").read_text().strip(),
         skipped=f"this time:\n\n{told}" if skipped else "this time, it skipped nothing.",
     ))
-    print("## Servers\n")
-    table(runs, "server")
-    print("\n## Clients\n")
-    table(runs, "client")
+    print("## Servers")
+    tables(runs, "server")
+    print("\n## Clients")
+    tables(runs, "client")
+    by_case(runs)
     print("\n## The cases that failed\n")
     print("By the section that decides: those of Autobahn but for compression. The others are\n"
           "counted above and not named. `hybi-conform list --details` tells what is sent.\n")

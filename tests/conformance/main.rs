@@ -76,12 +76,24 @@ impl<R: hybi::Role> Endpoint for Echo<R> {
     }
 }
 
+fn is_full() -> bool {
+    std::env::var_os("CONFORMANCE").is_some_and(|value| value == "full")
+}
+
 /// The cases of some categories: in full size with `CONFORMANCE=full` in the environment.
 fn cases(categories: &[u8]) -> impl Iterator<Item = Case> {
-    let is_full = std::env::var_os("CONFORMANCE").is_some_and(|value| value == "full");
-    let size = if is_full { Size::Full } else { Size::Reduced };
+    let size = if is_full() { Size::Full } else { Size::Reduced };
     hybi_conform::cases(Group::Autobahn, size)
         .filter(|case| case.category().is_some_and(|category| categories.contains(&category)))
+}
+
+/// The ways to deliver a case. In full size, those with compression have 9 GB: one way must do.
+fn ways(case: &Case) -> Vec<Pieces> {
+    let mut ways = case.ways();
+    if is_full() && case.category().is_some_and(|category| category >= 12) {
+        ways.truncate(1);
+    }
+    ways
 }
 
 /// Every case of a category in both roles and every way is `OK`, in our strict reading.
@@ -90,7 +102,7 @@ fn check(category: u8) {
     let mut failures = Vec::new();
     for case in cases(&[category]) {
         for role in Role::BOTH {
-            for pieces in case.ways() {
+            for pieces in ways(&case) {
                 let outcome = run(&Hybi, role, &case, pieces);
                 if !is_right(&outcome) {
                     failures.push(format!("{} as {role:?}, {pieces:?}: {outcome}", case.id()));

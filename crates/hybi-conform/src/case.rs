@@ -100,8 +100,8 @@ pub enum Size {
     /// bits. 50 messages stand for 1000. In categories 12 and 13, messages have at most 4 KiB, two
     /// or more, in fragments of at most 1 KiB.
     Reduced,
-    /// The sizes of the original, but categories 12 and 13 stop after 1 MiB and at least eight
-    /// messages of each case.
+    /// The sizes of the original: up to 16 MiB, and in categories 12 and 13 a thousand messages of
+    /// up to 128 KiB for each case, 9.3 GB altogether.
     Full,
 }
 

@@ -2,7 +2,7 @@
 
 use crate::case::{Case, Group, Level, Role};
 use crate::random::Pieces;
-use crate::tester::Act::{Closes, Comes, Ends, Frame, Header, Payload, Reset, Shutdown};
+use crate::tester::Act::{Closes, Comes, Ends, Fails, Frame, Header, Payload, Reset, Shutdown};
 use crate::tester::{Act, Acts, When};
 use crate::wire::Got;
 
@@ -130,7 +130,7 @@ pub(crate) fn cases() -> Vec<Case> {
         "RFC 6455 §7.1.7",
         Must,
         "Close 1002, then the end of the transport",
-        vec![Frame(0x83, Vec::new()), Closes(&[1002]), Ends],
+        vec![Frame(0x83, Vec::new()), Fails(&[1002]), Ends],
     );
     add(
         "reset",

@@ -1,6 +1,7 @@
 //! Scripts: the steps of a case with frames, and its expected outcome.
 
 use std::fmt::Write as _;
+use std::sync::Arc;
 
 use crate::random::Pieces;
 use crate::wire::{Got, describe};
@@ -32,6 +33,37 @@ pub(crate) enum Step {
     Await(usize),
     /// The connection must have failed by now; later is not strict.
     AwaitFailure,
+    /// Messages, each of which must arrive before the next is sent. Nothing else may be expected
+    /// before them.
+    Rounds(Rounds),
+}
+
+/// Messages that are made one after another: parts of the same data, which has no end.
+#[derive(Clone, Debug)]
+pub(crate) struct Rounds {
+    pub(crate) binary: bool,
+    pub(crate) fragment: Option<usize>,
+    /// In characters, which are bytes if the messages are binary.
+    pub(crate) len: usize,
+    pub(crate) count: usize,
+    /// The data is this, again and again. It is not empty.
+    pub(crate) data: Arc<[char]>,
+    /// Where the next message begins.
+    pub(crate) at: usize,
+}
+
+impl Iterator for Rounds {
+    type Item = Vec<u8>;
+
+    fn next(&mut self) -> Option<Vec<u8>> {
+        self.count = self.count.checked_sub(1)?;
+        let characters = self.data.iter().copied().cycle().skip(self.at).take(self.len);
+        self.at = (self.at + self.len) % self.data.len();
+        Some(match self.binary {
+            true => characters.map(|character| u32::from(character) as u8).collect(),
+            false => characters.collect::<String>().into(),
+        })
+    }
 }
 
 /// How the connection ends.
@@ -121,7 +153,9 @@ impl Script {
 
     /// Returns a description of what is expected.
     pub(crate) fn wanted(&self) -> String {
-        let mut wanted = listed(self.expected.iter().map(|got| format!("{got:?}")), "");
+        let echoes = self.steps.iter().filter_map(Step::echoes);
+        let expected = self.expected.iter().map(|got| format!("{got:?}"));
+        let mut wanted = listed(echoes.chain(expected), "");
         if !wanted.is_empty() {
             wanted += ", then ";
         }
@@ -148,8 +182,18 @@ impl Step {
                 payload.len() + 14
             }
             Self::Header(..) => 14,
+            Self::Rounds(rounds) => rounds.count * (rounds.len + 14),
             Self::Await(_) | Self::AwaitFailure => 0,
         }
+    }
+
+    /// Describes the messages that must come back, if there are many.
+    fn echoes(&self) -> Option<String> {
+        let Self::Rounds(Rounds { binary, len, count, .. }) = self else { return None };
+        Some(match binary {
+            true => format!("{count} binary messages of {len} bytes"),
+            false => format!("{count} texts of {len} characters"),
+        })
     }
 
     fn describe(&self) -> Option<String> {
@@ -164,6 +208,10 @@ impl Step {
                     None => format!("a {kind} of {len} bytes"),
                     Some(most) => format!("a {kind} of {len} bytes in fragments of {most}"),
                 }
+            }
+            Self::Rounds(Rounds { fragment, .. }) => {
+                let how = fragment.map(|most| format!(", in fragments of {most} when compressed"));
+                format!("{}{}", self.echoes()?, how.unwrap_or_default())
             }
             Self::Await(_) => return None,
             Self::AwaitFailure => "(it must have failed by now)".into(),

@@ -82,6 +82,8 @@ pub struct Tester {
     got: Vec<Got>,
     /// How many of `got` have been compared.
     compared: usize,
+    /// How many messages of [`Step::Rounds`] have come back, which are in `got` no more.
+    rounds: usize,
     /// How many pings and unsolicited pongs have come.
     unasked: usize,
     /// How many bytes have come.
@@ -126,6 +128,8 @@ struct Asked {
     /// The subprotocols that were offered.
     subprotocols: Vec<String>,
     offers_extensions: bool,
+    /// How many interim responses have come.
+    interim: usize,
     /// True if the head of the request is complete.
     is_whole: bool,
     bytes: Vec<u8>,
@@ -137,6 +141,10 @@ const PROBE: &[u8] = b"still there?";
 
 /// More control frames than this are a flood: no implementation needs so many of its own.
 const UNASKED_MAX: usize = 1000;
+/// The same of interim responses.
+const INTERIM_MAX: usize = 16;
+/// The bytes that may come besides four times those that the case sends.
+const RECEIVED_EXTRA: usize = 1 << 20;
 
 impl Tester {
     /// Tests a server, from the opening handshake on.
@@ -168,6 +176,7 @@ impl Tester {
             case: head,
             subprotocols: offered.split(',').map(|name| name.trim().to_owned()).collect(),
             offers_extensions: parsed.joined("sec-websocket-extensions").is_some(),
+            interim: 0,
             is_whole: len > 0,
             bytes: Vec::new(),
         }));
@@ -287,12 +296,13 @@ impl Tester {
             encoder: Encoder::new(role),
             decoder: Decoder::new(role, None),
             deflater: None,
-            received_max: 4 * script.bytes() + (16 << 20),
+            received_max: 4 * script.bytes() + RECEIVED_EXTRA,
             pings: script.pings(),
             script,
             step: 0,
             got: Vec::new(),
             compared: 0,
+            rounds: 0,
             unasked: 0,
             received: 0,
             we_closed: false,
@@ -444,6 +454,11 @@ impl Tester {
         *outcome
     }
 
+    /// Returns whether a server has not answered the request.
+    pub fn is_opening(&self) -> bool {
+        matches!(self.stage, Stage::Asked(_))
+    }
+
     /// Returns whether everything that is sent together has been encoded.
     fn is_about_to_wait(&self) -> bool {
         match self.stage {
@@ -522,7 +537,7 @@ impl Tester {
             Step::Message { binary, payload, fragment } => {
                 self.message(*binary, payload, *fragment);
             }
-            Step::Await(_) | Step::AwaitFailure => {}
+            Step::Await(_) | Step::AwaitFailure | Step::Rounds(_) => {}
         }
     }
 }
@@ -607,6 +622,10 @@ impl Tester {
         match *step {
             Step::Await(count) => return self.next_await(count),
             Step::AwaitFailure => return self.next_failure(),
+            Step::Rounds(_) => {
+                self.next_round();
+                return None;
+            }
             _ => {}
         }
         let step = std::mem::replace(step, Step::Await(0));
@@ -617,6 +636,25 @@ impl Tester {
             self.send_step(&step);
         }
         None
+    }
+
+    /// Replaces the steps so far by the next round, and forgets the last one: together, the
+    /// messages of all rounds would take much memory.
+    fn next_round(&mut self) {
+        let Some(Step::Rounds(rounds)) = self.script.steps.get_mut(self.step) else { return };
+        self.rounds += self.got.len();
+        self.got.clear();
+        self.script.expected.clear();
+        self.compared = 0;
+        let Some(payload) = rounds.next() else {
+            self.step += 1;
+            return;
+        };
+        let (binary, fragment) = (rounds.binary, rounds.fragment);
+        self.script.expected.push(Got::Message { binary, payload: payload.clone() });
+        let round = [Step::Message { binary, payload, fragment }, Step::Await(1)];
+        self.script.steps.splice(..self.step, round);
+        self.step = 0;
     }
 
     fn next_await(&mut self, count: usize) -> Option<Next> {
@@ -804,7 +842,7 @@ impl Tester {
         let begins = &asked.bytes[..asked.bytes.len().min(5)];
         if !b"HTTP/".starts_with(begins) {
             let start = asked.bytes[..asked.bytes.len().min(16)].escape_ascii().to_string();
-            return self.fail(format!("it sent {start:?}, which is no HTTP"));
+            return self.fail(format!("it sent \"{start}\", which is no HTTP"));
         }
         let (head, len) = match Head::read(&asked.bytes) {
             Err(why) => return self.fail(format!("it {why}")),
@@ -819,8 +857,17 @@ impl Tester {
         match head.status() {
             Err(why) => self.fail(format!("it {why}")),
             // An interim response (RFC 9110 §15.2).
-            Ok(100 | 102..200) => self.read_response(),
+            Ok(100 | 102..200) => self.next_response(),
             Ok(status) => self.answered(status, &head),
+        }
+    }
+
+    fn next_response(&mut self) {
+        let Stage::Asked(asked) = &mut self.stage else { return };
+        asked.interim += 1;
+        match asked.interim > INTERIM_MAX {
+            true => self.fail("it sent interim responses without end".into()),
+            false => self.read_response(),
         }
     }
 
@@ -1000,6 +1047,9 @@ impl Tester {
             let got = listed(self.got.iter().map(|got| format!("{got:?}")), "then ");
             let end = if self.is_ended { "the end" } else { "no end" };
             seen = if got.is_empty() { end.into() } else { format!("{got}, then {end}") };
+            if self.rounds > 0 {
+                seen = format!("{} messages that were right, then {seen}", self.rounds);
+            }
         }
         self.output.clear();
         self.stage = Stage::Done(Box::new(Outcome {

@@ -19,7 +19,8 @@ fn run(id: &str, does: &[Does]) -> Outcome {
 }
 
 fn run_in(id: &str, size: Size, does: &[Does]) -> Outcome {
-    let case = cases(Group::Autobahn, size).find(|case| case.id() == id).unwrap();
+    let mut all = Group::ALL.iter().flat_map(|group| cases(*group, size));
+    let case = all.find(|case| case.id() == id).unwrap();
     let mut tester = Tester::of_server(&case, &Target::new("localhost", "/"));
     let mut request = Vec::new();
     let mut does = does.iter();
@@ -180,6 +181,32 @@ fn an_echo_is_no_flood() {
     let echo = Vec::leak(echo).split_at(10 + (16 << 20)).0;
     let outcome = run_in("9.1.6", Size::Full, &[Sends(echo), CLOSE, Ends]);
     reads(&outcome, Verdict::Ok, Verdict::Ok, "");
+}
+
+/// RFC 6455 §7.1.7 leaves it open whether a Close frame comes first.
+#[test]
+fn a_failed_connection_needs_no_close_frame_over_sockets_either() {
+    let without = run("closing/unanswered/server", &[Ends]);
+    reads(&without, Verdict::Ok, Verdict::NonStrict, "without a Close frame");
+    let wrong = run("closing/unanswered/server", &[CLOSE, Ends]);
+    reads(&wrong, Verdict::Failed, Verdict::Failed, "instead of Close 1002");
+    let right = run("closing/unanswered/server", &[CLOSE_1002, Ends]);
+    reads(&right, Verdict::Ok, Verdict::Ok, "");
+}
+
+/// As the descriptions of the original say.
+#[test]
+fn full_sizes_of_compressed_messages() {
+    let all: Vec<_> = cases(Group::Autobahn, Size::Full).collect();
+    for (id, words) in [
+        ("12.1.1", "; 1000 texts of 16 characters, then Close 1000"),
+        ("12.2.10", "; 1000 binary messages of 131072 bytes, then"),
+        ("13.7.18", "; 1000 texts of 131072 characters, in fragments of 32768 when compressed"),
+    ] {
+        let case = all.iter().find(|case| case.id() == id).unwrap();
+        assert!(case.sent().contains(words), "{}", case.sent());
+        assert!(case.expected().starts_with("1000 "), "{}", case.expected());
+    }
 }
 
 /// A flood ends the case.

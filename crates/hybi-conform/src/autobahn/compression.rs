@@ -3,11 +3,11 @@
 //! The payloads are not those of the original, which belong to others. A generator makes texts and
 //! bytes of the same kinds.
 
-use super::{binary, text};
+use std::sync::{Arc, OnceLock};
+
 use crate::case::{Case, Size};
 use crate::random::Random;
-use crate::script::Step::{Await, Message};
-use crate::script::{Compression, End, Script};
+use crate::script::{Compression, End, Rounds, Script, Step};
 
 /// The message length in characters and the longest fragment (0: any), by the last number of the
 /// case.
@@ -31,6 +31,10 @@ const SIZES: [(usize, usize); 18] = [
     (131_072, 4096),
     (131_072, 32_768),
 ];
+
+/// How many characters are made. Then they repeat. The files of the original have 194,056 to
+/// 1,042,328 bytes. No message divides this, so the messages differ.
+const DATA_LEN: usize = 262_147;
 
 const OFFER: &str = "permessage-deflate; client_no_context_takeover; client_max_window_bits";
 
@@ -91,8 +95,10 @@ pub(super) fn cases(size: Size) -> impl Iterator<Item = Case> + Send {
         parameters.map(|(number, parameters)| (format!("13.{number}"), Data::Json, parameters));
     let all: Vec<_> = payloads.chain(parameters).collect();
     all.into_iter().flat_map(move |(prefix, data, compression)| {
-        (1..).zip(SIZES).map(move |(number, sizes)| {
-            let row = Row { number, data, compression, sizes: of(size, sizes), size };
+        let source = Source::default();
+        (1_u8..).zip(SIZES).map(move |(number, sizes)| {
+            let (source, sizes) = (Arc::clone(&source), of(size, sizes));
+            let row = Row { data, source, compression, sizes, size };
             let id = format!("{prefix}.{number}");
             let (len, fragment) = row.sizes;
             let how = if fragment > 0 { format!(" in fragments of {fragment}") } else { "".into() };
@@ -114,10 +120,12 @@ fn of(size: Size, (len, fragment): (usize, usize)) -> (usize, usize) {
     }
 }
 
-#[derive(Clone, Copy)]
+/// The data of a subcategory, made when it is needed first.
+type Source = Arc<OnceLock<Arc<[char]>>>;
+
 struct Row {
-    number: u64,
     data: Data,
+    source: Source,
     compression: Compression,
     sizes: (usize, usize),
     size: Size,
@@ -127,25 +135,20 @@ impl Row {
     fn script(&self) -> Script {
         let (len, fragment) = self.sizes;
         let count = match self.size {
-            Size::Full => ((1 << 20) / len).clamp(8, 1000),
+            Size::Full => 1000,
             Size::Reduced => (4096 / len).clamp(2, 50),
         };
-        let is_binary = matches!(self.data, Data::Bitmap | Data::Incompressible);
-        let mut source = self.data.characters(self.number);
-        let (mut steps, mut expected) = (Vec::new(), Vec::new());
-        for count in 1..=count {
-            let payload: Vec<u8> = match is_binary {
-                true => {
-                    source.by_ref().take(len).map(|character| u32::from(character) as u8).collect()
-                }
-                false => source.by_ref().take(len).collect::<String>().into(),
-            };
-            expected.push(if is_binary { binary(payload.clone()) } else { text(payload.clone()) });
-            let fragment = Some(fragment).filter(|&fragment| fragment > 0);
-            steps.push(Message { binary: is_binary, payload, fragment });
-            steps.push(Await(count));
-        }
-        Script::new(steps, expected, End::WeClose).compression(self.compression)
+        let data = || self.data.characters().take(DATA_LEN).collect();
+        let rounds = Rounds {
+            binary: matches!(self.data, Data::Bitmap | Data::Poem | Data::Incompressible),
+            fragment: Some(fragment).filter(|&fragment| fragment > 0),
+            len,
+            count,
+            data: Arc::clone(self.source.get_or_init(data)),
+            at: 0,
+        };
+        Script::new(vec![Step::Rounds(rounds)], Vec::new(), End::WeClose)
+            .compression(self.compression)
     }
 }
 
@@ -161,7 +164,7 @@ impl Data {
     }
 
     /// Characters without an end; those of binary data are below U+0100.
-    fn characters(self, seed: u64) -> Box<dyn Iterator<Item = char>> {
+    fn characters(self) -> Box<dyn Iterator<Item = char>> {
         const WORDS: [&str; 12] = [
             "und",
             "der",
@@ -176,7 +179,7 @@ impl Data {
             "Stern",
             "ihr",
         ];
-        let mut random = Random::new(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        let mut random = Random::new(0x9e37_79b9_7f4a_7c15);
         let pieces = move || -> Option<String> {
             let (a, b) = (random.next() as usize, random.next());
             Some(match self {

@@ -95,10 +95,27 @@ impl Baseline {
         Self { lines }
     }
 
+    /// Checks that a file can be there.
+    ///
+    /// # Errors
+    ///
+    /// A directory is there, or there is no directory for it.
+    pub(crate) fn check_place(path: &Path) -> Result<(), String> {
+        if path.is_dir() {
+            return Err(not_written(path, "it is a directory"));
+        }
+        match path.parent() {
+            Some(parent) if !parent.as_os_str().is_empty() && !parent.is_dir() => {
+                Err(not_written(path, &format!("there is no directory {}", parent.display())))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Writes the file, or leaves the old one as it was.
     pub(crate) fn write(&self, path: &Path) -> Result<(), String> {
         files::replace(path, self.text().as_bytes())
-            .map_err(|error| format!("the baseline {} cannot be written: {error}", path.display()))
+            .map_err(|error| not_written(path, &error.to_string()))
     }
 
     fn text(&self) -> String {
@@ -113,6 +130,10 @@ impl Baseline {
         }
         text
     }
+}
+
+fn not_written(path: &Path, why: &str) -> String {
+    format!("the baseline {} cannot be written: {why}", path.display())
 }
 
 /// Returns the ids of all cases, in order.

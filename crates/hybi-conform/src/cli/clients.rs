@@ -85,7 +85,7 @@ pub(crate) async fn run(options: &ClientOptions) -> Result<ExitCode, String> {
     let bench = Arc::new(Bench {
         cases,
         acceptor,
-        patiences: Patiences::new(options.manner.timeout),
+        patiences: Patiences::new(options.manner.timeout, options.choice.full),
         seed: options.manner.seed,
         is_strict: options.manner.strict,
         ending,

@@ -16,18 +16,23 @@ pub(crate) struct Patiences {
     pub(crate) long: Duration,
     /// For what should come soon, or not at all ([`Patience::Short`]).
     pub(crate) short: Duration,
+    /// For a whole case. Without this limit, a peer that sends a byte now and then could keep it
+    /// going forever.
+    pub(crate) whole: Duration,
 }
 
 impl Patiences {
-    /// Waits at most a second for what should come soon, as Autobahn does.
-    pub(crate) fn new(long: Duration) -> Self {
-        Self { long, short: long.min(Duration::from_secs(1)) }
+    /// Waits at most a second for what should come soon, as Autobahn does. Messages in full size
+    /// take longer.
+    pub(crate) fn new(long: Duration, are_full: bool) -> Self {
+        let times = if are_full { 100 } else { 10 };
+        Self { long, short: long.min(Duration::from_secs(1)), whole: long * times }
     }
 
-    /// Returns the limit for a whole case. Without one, a peer that sends a byte now and then could
-    /// keep it going forever.
-    fn whole(self) -> Duration {
-        self.long * 60
+    /// Returns these with half the time for what must come.
+    pub(crate) fn halved(self) -> Self {
+        let long = self.long / 2;
+        Self { long, short: self.short.min(long), whole: self.whole / 2 }
     }
 }
 
@@ -52,8 +57,10 @@ pub(crate) async fn drive(
     let (mut is_open, mut is_flushed) = (true, true);
     loop {
         tester.at(began.elapsed());
-        if began.elapsed() > patiences.whole() {
-            return tester.outcome("it took too long altogether");
+        if began.elapsed() > patiences.whole {
+            let mut outcome = tester.outcome("it took too long altogether");
+            outcome.timed_out = true;
+            return outcome;
         }
         let next = tester.proceed();
         let reads = is_open && tester.reads();
@@ -62,6 +69,11 @@ pub(crate) async fn drive(
             // While we do not read, the peer may stop reading, too.
             _ if !tester.reads() => patiences.short,
             _ => patiences.long,
+        };
+        // The answer to a request must be whole by then, not only have another byte.
+        let patience = match tester.is_opening() {
+            true => patience.min(patiences.long.saturating_sub(began.elapsed())),
+            false => patience,
         };
         let happened = match next {
             Next::Done => {

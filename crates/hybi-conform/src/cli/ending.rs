@@ -21,9 +21,11 @@ impl Ending {
     ///
     /// # Errors
     ///
-    /// The baseline cannot be read, or the directory cannot be written to.
+    /// The baseline cannot be read, there is no place for a new one, or the directory cannot be
+    /// written to.
     pub(crate) fn new(manner: &Manner) -> Result<Self, String> {
         let baseline = manner.baseline.as_deref().map(Baseline::read).transpose()?;
+        manner.write_baseline.as_deref().map_or(Ok(()), Baseline::check_place)?;
         let report = manner.report.as_deref().map(Report::begin).transpose()?;
         let baseline = baseline.unwrap_or_default();
         Ok(Self { baseline, write_baseline: manner.write_baseline.clone(), report })

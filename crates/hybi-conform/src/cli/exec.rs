@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use hybi_conform::{Case, Group, Next, Outcome, Pieces, Role, Tester};
 
 use crate::arguments::ExecOptions;
+use crate::drive::Patiences;
 use crate::ending::Ending;
 use crate::progress::Progress;
 use crate::results::{Record, Results};
@@ -147,10 +148,10 @@ impl Bench<'_> {
     fn exchange(&mut self, case: &Case, began: Instant) -> Result<Outcome, (Box<Tester>, String)> {
         let role = self.role;
         let unopened = |why| (Box::new(Tester::opened(case, role, None)), why);
-        let patience = self.options.manner.timeout;
+        let patiences = Patiences::new(self.options.manner.timeout, self.options.choice.full);
         let mut program = match self.program.take() {
             Some(program) => program,
-            None => Program::start(&self.options.command, patience).map_err(unopened)?,
+            None => Program::start(&self.options.command, patiences).map_err(unopened)?,
         };
         let name = if role == Role::Server { "server" } else { "client" };
         let extensions = case.extensions(role);
@@ -164,7 +165,7 @@ impl Bench<'_> {
         let mut is_closed = opened.is_closed;
         loop {
             tester.at(began.elapsed());
-            if began.elapsed() > patience * 60 {
+            if began.elapsed() > patiences.whole {
                 return Err((Box::new(tester), "it took too long altogether".into()));
             }
             let (kind, bytes) = match tester.proceed() {
@@ -211,11 +212,11 @@ struct Program {
     child: Child,
     asked: SyncSender<Vec<u8>>,
     said: Receiver<Said>,
-    patience: Duration,
+    patiences: Patiences,
 }
 
 impl Program {
-    fn start(command: &[String], patience: Duration) -> Result<Self, String> {
+    fn start(command: &[String], patiences: Patiences) -> Result<Self, String> {
         let Some((name, arguments)) = command.split_first() else {
             return Err("there is no command".into());
         };
@@ -248,7 +249,7 @@ impl Program {
                 }
             }
         });
-        Ok(Self { child, asked, said, patience })
+        Ok(Self { child, asked, said, patiences })
     }
 
     /// Sends one message, and reads the reply, which ends when the program is ready for another.
@@ -263,15 +264,19 @@ impl Program {
         // If the program does not read, it does not reply either, which is an error below.
         let _ = self.asked.try_send(message);
         let (mut reply, mut bytes) = (Reply::default(), 0);
+        let (began, patience) = (Instant::now(), self.patiences.long);
         for _ in 0..REPLIES_MAX {
-            let (said, payload) = match self.said.recv_timeout(self.patience) {
+            if began.elapsed() > self.patiences.whole {
+                return Err("the program took too long altogether".into());
+            }
+            let (said, payload) = match self.said.recv_timeout(patience) {
                 Ok(Ok(message)) => message,
                 Ok(Err(why)) => return Err(self.with_status(why)),
                 Err(RecvTimeoutError::Disconnected) => {
                     return Err(self.with_status("the program has ended".into()));
                 }
                 Err(RecvTimeoutError::Timeout) => {
-                    let (kind, seconds) = (char::from(kind), self.patience.as_secs_f64());
+                    let (kind, seconds) = (char::from(kind), patience.as_secs_f64());
                     return Err(format!(
                         "the program did not end its answer to {kind:?} with 'R' within {seconds} s"
                     ));
@@ -305,7 +310,7 @@ impl Program {
     fn with_status(&mut self, why: String) -> String {
         // If its output has ended, the program is about to end. If it sent nonsense, it may go on.
         let began = Instant::now();
-        while began.elapsed() < self.patience.min(Duration::from_secs(1)) {
+        while began.elapsed() < self.patiences.short {
             match self.child.try_wait() {
                 Ok(Some(status)) => return format!("{why} ({status})"),
                 Ok(None) if why.ends_with("ended") => thread::sleep(Duration::from_millis(5)),

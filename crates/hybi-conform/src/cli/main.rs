@@ -36,6 +36,7 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::Parser;
+use tokio::runtime::Runtime;
 
 use arguments::{Arguments, Command};
 
@@ -47,12 +48,19 @@ fn main() -> ExitCode {
         (Command::List(options), _) => list::run(&options).map(|()| ExitCode::SUCCESS),
         (Command::Compare(options), _) => compare::run(&options).map(|()| ExitCode::SUCCESS),
         (Command::Exec(options), _) => exec::run(&options),
-        (Command::Server(options), Ok(runtime)) => runtime.block_on(servers::run(&options)),
-        (Command::Client(options), Ok(runtime)) => runtime.block_on(clients::run(&options)),
+        (Command::Server(options), Ok(runtime)) => run(runtime, servers::run(&options)),
+        (Command::Client(options), Ok(runtime)) => run(runtime, clients::run(&options)),
         (_, Err(error)) => Err(format!("the event loop cannot be started: {error}")),
     };
     ran.unwrap_or_else(|error| {
         let _ = writeln!(io::stderr(), "hybi-conform: {error}");
         ExitCode::from(2)
     })
+}
+
+/// Runs a future to its end. The look-up of a name, which cannot be stopped, is not waited for.
+fn run<T>(runtime: Runtime, future: impl Future<Output = T>) -> T {
+    let output = runtime.block_on(future);
+    runtime.shutdown_background();
+    output
 }

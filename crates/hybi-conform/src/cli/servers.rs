@@ -20,7 +20,8 @@ use crate::selection::select;
 use crate::summary;
 use crate::transport::{self, Connector, Version};
 
-/// The server counts as gone after so many failed connections in a row.
+/// After so many cases in a row in which the server did not open a connection, or said nothing, the
+/// tester looks whether it is still there.
 const LOST_MAX: usize = 5;
 
 /// The settings that all cases share.
@@ -28,6 +29,8 @@ struct Bench {
     connector: Connector,
     target: Target,
     is_secure: bool,
+    /// True if not all cases are over HTTP/2.
+    has_others: bool,
     /// The reason if no case over HTTP/2 can run.
     lacks_http2: Option<String>,
     patiences: Patiences,
@@ -59,9 +62,13 @@ pub(crate) async fn run(options: &ServerOptions) -> Result<ExitCode, String> {
         }
         _ => {}
     }
+    let address = &options.url;
+    let for_tls = [(options.insecure, "--insecure"), (options.ca.is_some(), "--ca")];
+    if let Some((_, name)) = for_tls.iter().find(|(is_given, _)| *is_given && !address.is_secure) {
+        return Err(format!("{name} is for wss: only; take it out, or begin the URL with wss:"));
+    }
     let ending = Ending::new(&options.manner)?;
     let Manner { timeout, seed, strict, .. } = options.manner;
-    let address = &options.url;
     let mut target = Target::new(&address.authority, &address.resource);
     if let Some(origin) = &options.origin {
         target = target.origin(origin);
@@ -70,19 +77,23 @@ pub(crate) async fn run(options: &ServerOptions) -> Result<ExitCode, String> {
         target = target.field(name, value);
     }
     let connector = Connector::new(address, options.ca.as_deref(), options.insecure, timeout)?;
-    let patiences = Patiences::new(timeout);
+    let patiences = Patiences::new(timeout, options.choice.full);
     let is_secure = address.is_secure;
-    let mut bench = Bench { connector, target, is_secure, lacks_http2: None, patiences, seed };
     let is_http2 = |case: &Case| case.group() == Group::Http2;
     let (has_http2, has_others) = (cases.iter().any(is_http2), !cases.iter().all(is_http2));
+    let lacks_http2 = None;
+    let mut bench =
+        Bench { connector, target, is_secure, has_others, lacks_http2, patiences, seed };
     if let Some(time) = options.wait {
         bench.wait(time, if has_others { Version::Http1 } else { Version::Http2 }).await;
     }
     if has_others {
-        bench.probe(&address.uri).await?;
+        let probed = bench.probe("; start it before, or add --wait SECONDS").await;
+        probed.map_err(|why| format!("{}: {why}", address.uri))?;
     }
     if has_http2 {
-        bench.probe_http2(&address.uri).await?;
+        let probed = bench.probe_http2().await;
+        bench.lacks_http2 = probed.map_err(|why| format!("{}: {why}", address.uri))?;
     }
     let bench = Arc::new(bench);
 
@@ -105,7 +116,6 @@ pub(crate) async fn run(options: &ServerOptions) -> Result<ExitCode, String> {
     let told = summary::print(&results, ending.has_report());
     let has_failed = results.have_failed();
     let reported = ending.report(&[results]);
-    let lost = lost.map(|why| format!("the server is gone, and not all cases have run: {why}"));
     let errors = [lost, told.err(), renewed.err(), reported.err()];
     let errors: Vec<String> = errors.into_iter().flatten().collect();
     if !errors.is_empty() {
@@ -125,7 +135,10 @@ async fn run_all(
     let mut waiting = cases.into_iter().enumerate();
     let mut running = JoinSet::new();
     let mut interrupted = pin!(interrupted());
-    let (mut done, mut lost) = (Vec::new(), Vec::new());
+    let mut done = Vec::new();
+    // The ids of the last cases, if they all had no answer.
+    let mut lost: Vec<String> = Vec::new();
+    let mut why = None;
     loop {
         while running.len() < jobs && lost.len() < LOST_MAX {
             let Some((i, case)) = waiting.next() else { break };
@@ -138,22 +151,65 @@ async fn run_all(
             () = &mut interrupted => break,
         };
         match ended {
-            None => break,
-            Some(Ok((i, (record, connected)))) => {
-                match connected {
-                    Ok(()) => lost.clear(),
-                    Err(why) => lost.push(why),
+            Some(Ok((i, record))) => {
+                match is_lost(&record) {
+                    true => lost.push(record.case.id().to_owned()),
+                    false => lost.clear(),
                 }
                 progress.add(&record);
                 done.push((i, record));
             }
             Some(Err(error)) => lost.push(error.to_string()),
+            // The probe runs alone: the server may serve few connections at once.
+            None if lost.len() >= LOST_MAX && waiting.len() > 0 => {
+                if let Err(error) = bench.probe_again().await {
+                    let first = lost.swap_remove(0);
+                    why = Some(format!(
+                        "the server is gone, and not all cases have run: it has not answered \
+                         since {first} or a case at the same time (--jobs 1 tells which), and \
+                         now: {error}"
+                    ));
+                    break;
+                }
+                lost.clear();
+            }
+            None => break,
         }
     }
     done.sort_by_key(|(i, _)| *i);
-    let is_gone = lost.len() >= LOST_MAX;
-    let why = lost.pop().filter(|_| is_gone);
     (done.into_iter().map(|(_, record)| record).collect(), why)
+}
+
+/// Returns whether a case looks as if the server were gone. Hostile cases may keep it busy.
+fn is_lost(record: &Record) -> bool {
+    let Record { case, outcome, .. } = record;
+    let is_silent = !outcome.has_opened || outcome.timed_out && !outcome.has_spoken;
+    let is_bad = matches!(outcome.verdict(), Verdict::NonStrict | Verdict::Failed);
+    // Over HTTP/2, a stream may be refused by itself.
+    let counts = match case.group() {
+        Group::Hostile => false,
+        Group::Http2 => outcome.reason.starts_with(UNCONNECTED),
+        _ => true,
+    };
+    is_silent && is_bad && counts
+}
+
+/// Returns advice about an opening handshake that failed, if there is any.
+fn advice(reason: &str) -> &'static str {
+    let status = reason.split_once("failed with status ").map_or("", |(_, status)| status);
+    match status {
+        "400" => "; if the server wants TLS, use wss:",
+        "401" | "403" => "; if it checks credentials or origins, --header or --origin sends them",
+        "404" | "405" => "; the address needs the path of the echo",
+        "429" | "503" => "; if it limits how many connections there are, try --jobs 1",
+        _ if status.starts_with('2') || status == "426" => "; is WebSocket spoken at this path?",
+        _ if status.starts_with('3') => "; redirects are not followed: give the address meant",
+        _ if reason.starts_with("it sent \"\\x15\\x03") => "; for TLS, use wss:",
+        _ if reason.contains("answer the request in time") => {
+            "; if it needs longer, there is --timeout, and for TLS use wss:"
+        }
+        _ => "",
+    }
 }
 
 impl Bench {
@@ -169,34 +225,52 @@ impl Bench {
     }
 
     /// Checks that there is a server to test: that it opens a connection, and says anything.
-    async fn probe(&self, uri: &str) -> Result<(), String> {
+    ///
+    /// # Errors
+    ///
+    /// It does not. The text says what to do; if nobody listens, that is `if_refused`.
+    async fn probe(&self, if_refused: &str) -> Result<(), String> {
         let text = hybi_conform::cases(Group::Autobahn, hybi_conform::Size::Reduced).nth(1);
         let Some(text) = text else { return Ok(()) };
-        let (Record { outcome, .. }, connected) = self.case(text).await;
-        connected.map_err(|why| format!("{uri}: {why}"))?;
+        let stream = self.connector.connect(Version::Http1).await.map_err(|error| {
+            let advice = match error.kind() {
+                io::ErrorKind::ConnectionRefused => if_refused,
+                io::ErrorKind::InvalidData => "; if the server speaks no TLS, use ws:",
+                _ => "",
+            };
+            format!("{error}{advice}")
+        })?;
+        let outcome = drive(stream, Tester::of_server(&text, &self.target), self.patiences).await;
         let Outcome { has_opened, has_spoken, timed_out, reason, .. } = &outcome;
         if !has_opened {
-            return Err(format!("{uri}: {reason}"));
+            return Err(format!("{reason}{}", advice(reason)));
         }
         if *timed_out && !has_spoken {
             let seconds = self.patiences.long.as_secs_f64();
             return Err(format!(
-                "{uri}: the server opens the connection, and then says nothing for {seconds} s; \
+                "the server opens the connection, and then says nothing for {seconds} s; \
                  it must send every message back"
             ));
         }
         Ok(())
     }
 
-    /// Looks whether the server allows WebSocket over HTTP/2. If it does not, that is the verdict
-    /// about all cases of the group.
-    async fn probe_http2(&mut self, uri: &str) -> Result<(), String> {
-        match http2::Connection::open(&self.connector, self.patiences.long).await {
-            Ok(_) => {}
-            Err(Failed::Lacks(why)) => self.lacks_http2 = Some(why),
-            Err(Failed::Io(error)) => return Err(format!("{uri}: {error}")),
+    /// Looks whether the server is still there.
+    async fn probe_again(&self) -> Result<(), String> {
+        match self.has_others {
+            true => self.probe("").await,
+            false => self.probe_http2().await.map(|_| ()),
         }
-        Ok(())
+    }
+
+    /// Looks whether the server allows WebSocket over HTTP/2. If it does not, returns the reason,
+    /// which is the verdict about all cases of the group.
+    async fn probe_http2(&self) -> Result<Option<String>, String> {
+        match http2::Connection::open(&self.connector, self.patiences.long).await {
+            Ok(_) => Ok(None),
+            Err(Failed::Lacks(why)) => Ok(Some(why)),
+            Err(Failed::Io(error)) => Err(error.to_string()),
+        }
     }
 
     /// Checks that the server serves another connection.
@@ -209,28 +283,28 @@ impl Bench {
         served(drive(stream, tester, patiences).await)
     }
 
-    /// Runs one case. The second value is an error if there was no connection.
-    async fn case(&self, case: Case) -> (Record, Result<(), String>) {
+    /// Runs one case.
+    async fn case(&self, case: Case) -> Record {
         let began = Instant::now();
-        let (outcome, connected) = match case.group() {
+        let outcome = match case.group() {
             Group::Http2 => self.over_http2(&case).await,
             _ => self.over_http1(&case).await,
         };
-        (Record { case, outcome, duration: began.elapsed() }, connected)
+        Record { case, outcome, duration: began.elapsed() }
     }
 
-    async fn over_http1(&self, case: &Case) -> (Outcome, Result<(), String>) {
+    async fn over_http1(&self, case: &Case) -> Outcome {
         let tester = self.split(Tester::of_server(case, &self.target));
         match self.connector.connect(Version::Http1).await {
             Ok(stream) if case.wants_others_meanwhile() => {
                 let driven = drive(stream, tester, self.patiences);
                 // The other connection must be served before the case gives up.
-                let patiences = Patiences::new(self.patiences.long / 2);
+                let patiences = self.patiences.halved();
                 let (mut outcome, others) = tokio::join!(driven, self.serves_another(patiences));
                 note_others(&mut outcome, others, "meanwhile");
                 let others = self.serves_another(self.patiences).await;
                 note_others(&mut outcome, others, "afterwards");
-                (outcome, Ok(()))
+                outcome
             }
             Ok(stream) => {
                 let mut outcome = drive(stream, tester, self.patiences).await;
@@ -238,37 +312,30 @@ impl Bench {
                     let others = self.serves_another(self.patiences).await;
                     note_others(&mut outcome, others, "afterwards");
                 }
-                (outcome, Ok(()))
+                outcome
             }
-            Err(error) => {
-                let why = error.to_string();
-                (tester.outcome(&format!("there was no connection: {why}")), Err(why))
-            }
+            Err(error) => tester.outcome(&format!("{UNCONNECTED}: {error}")),
         }
     }
 
-    async fn over_http2(&self, case: &Case) -> (Outcome, Result<(), String>) {
+    async fn over_http2(&self, case: &Case) -> Outcome {
         if let Some(why) = &self.lacks_http2 {
-            return (Tester::unsupported(case, why), Ok(()));
+            return Tester::unsupported(case, why);
         }
         let mut tester = self.split(Tester::of_stream(case, &self.target, self.is_secure));
         let connection = match http2::Connection::open(&self.connector, self.patiences.long).await {
             Ok(connection) => connection,
-            Err(Failed::Lacks(why)) => return (tester.outcome(&why), Ok(())),
-            Err(Failed::Io(error)) => {
-                let why = error.to_string();
-                return (tester.outcome(&format!("there was no connection: {why}")), Err(why));
-            }
+            Err(Failed::Lacks(why)) => return tester.outcome(&why),
+            Err(Failed::Io(error)) => return tester.outcome(&format!("{UNCONNECTED}: {error}")),
         };
-        let outcome = if case.wants_others_meanwhile() {
+        if case.wants_others_meanwhile() {
             self.beside_another(&connection, tester).await
         } else {
             match connection.stream(&mut tester).await {
                 Some(stream) => drive(stream, tester, self.patiences).await,
                 None => tester.outcome(""),
             }
-        };
-        (outcome, Ok(()))
+        }
     }
 
     /// Runs a case between the two halves of a conversation on another stream.
@@ -299,6 +366,7 @@ impl Bench {
     }
 }
 
+const UNCONNECTED: &str = "there was no connection";
 const NOT_SERVED: &str = "another WebSocket was not served";
 
 /// Returns the reason if a WebSocket was not served.

@@ -8,7 +8,7 @@ use std::time::Duration;
 use rustls_platform_verifier::BuilderVerifierExt;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
-use tokio::time::timeout;
+use tokio::time::{Instant, sleep, timeout};
 use tokio_rustls::client::TlsStream;
 use tokio_rustls::rustls::client::danger::{
     HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier,
@@ -108,8 +108,21 @@ impl Connector {
     }
 
     /// Connects within the time-out. Over TLS, the server must agree to the version of HTTP, or not
-    /// know ALPN.
+    /// know ALPN. If this process has too many files open, waits until other cases have ended.
     pub(crate) async fn connect(&self, version: Version) -> io::Result<Box<dyn Stream>> {
+        let began = Instant::now();
+        loop {
+            let tried = self.try_connect(version).await;
+            match &tried {
+                Err(error) if is_full(error) && began.elapsed() < self.timeout * 10 => {
+                    sleep(Duration::from_millis(50)).await;
+                }
+                _ => return tried,
+            }
+        }
+    }
+
+    async fn try_connect(&self, version: Version) -> io::Result<Box<dyn Stream>> {
         let connecting = async {
             let stream = TcpStream::connect((&*self.address.host, self.address.port)).await?;
             // Each piece must leave as it is written.
@@ -210,6 +223,11 @@ fn server_config(cert: &Path, key: &Path) -> Result<ServerConfig, String> {
         .map_err(|error| told(key, error.to_string()))?;
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(config)
+}
+
+/// Returns whether the process, or the system, has no more file descriptors: EMFILE, ENFILE.
+fn is_full(error: &io::Error) -> bool {
+    cfg!(unix) && matches!(error.raw_os_error(), Some(23 | 24))
 }
 
 fn config(ca: Option<&Path>, is_insecure: bool) -> Result<ClientConfig, String> {

@@ -35,6 +35,9 @@ pub(crate) enum Act {
     Comes(Got),
     /// Expect a Close frame next, with one of these codes or without a code.
     Closes(&'static [u16]),
+    /// Expect that it fails the connection next, with one of these codes, without a code or, which
+    /// is not strict, without a Close frame.
+    Fails(&'static [u16]),
     /// Expect the end of its output next. Only a Close frame may come first.
     Ends,
     /// Look whether it has failed the connection by now. The text names this place.
@@ -93,6 +96,17 @@ impl Acts {
         });
         list.extend(all);
         crate::script::listed(list.into_iter(), "then ")
+    }
+
+    /// Returns about how many bytes are sent, or come out of a bomb.
+    pub(crate) fn bytes(&self) -> usize {
+        let bytes = |act: &Act| match act {
+            Act::Frame(_, payload) | Act::Payload(payload) => payload.len(),
+            Act::Bomb(len) => *len,
+            Act::Flood { unit, times } => unit.len() * times,
+            _ => 0,
+        };
+        self.acts.iter().map(bytes).sum()
     }
 
     /// Returns the payloads of the pings.
@@ -172,7 +186,12 @@ impl Tester {
                 let want = want.clone();
                 return self.wait_for(act, |got| *got == want, &format!("{want:?}"));
             }
-            Act::Closes(codes) => {
+            // RFC 6455 §7.1.7: it should send one.
+            Act::Fails(_) if self.is_ended && self.got.len() == self.compared => {
+                let why = "it failed the connection without a Close frame";
+                self.conclude(Verdict::Ok, Verdict::Ok, Verdict::NonStrict, why.into());
+            }
+            Act::Closes(codes) | Act::Fails(codes) => {
                 let is_one = |got: &Got| match got {
                     Got::Close { code: Some(code), .. } => codes.contains(code),
                     Got::Close { code: None, .. } => true,
@@ -224,7 +243,7 @@ impl Tester {
                 // Whatever the level: a Close frame must be answered, and a violation must end the
                 // connection (RFC 6455 §5.5.1, §7.1.7).
                 match act {
-                    Act::Closes(_) => self.fail(why),
+                    Act::Closes(_) | Act::Fails(_) => self.fail(why),
                     _ => self.by_level(&why),
                 }
             }
@@ -373,6 +392,7 @@ impl Tester {
         self.pings = acts.pings();
         self.script.leeway = Leeway::Open;
         self.output.set_pieces(acts.pieces);
-        self.received_max = 256 << 20;
+        // What a flood gets back.
+        self.received_max += 4 * acts.bytes();
     }
 }

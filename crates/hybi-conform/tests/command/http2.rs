@@ -272,7 +272,8 @@ fn a_server_without_it_is_told_at_once() {
         (blocking_echo(), "it does not speak HTTP/2: "),
         (serve(Fault::None, Some(acceptor)), "it does not speak HTTP/2: "),
     ] {
-        let (status, text) = run(&url, &["--insecure", "--wait", "3600"]);
+        let insecure: &[&str] = if url.starts_with("wss:") { &["--insecure"] } else { &[] };
+        let (status, text) = run(&url, &[&["--wait", "3600"], insecure].concat());
         assert_eq!(status, Some(0), "{text}");
         assert!(text.contains(&format!("UNIMPLEMENTED, 67 times: {why}")), "{text}");
     }

@@ -92,7 +92,7 @@ fn passes_everything(url: &str) {
 #[test]
 fn hostile_peers_do_no_harm() {
     for url in [blocking_echo(), tokio_echo(None)] {
-        let chosen = ["server", &url, "--hostile", "--only", "hostile", "--timeout", "3"];
+        let chosen = ["server", &url, "--hostile", "--only", "hostile", "--timeout", "6"];
         let (status, text) = told(&conform(&chosen));
         assert_eq!(status, Some(0), "{text}");
         assert!(text.contains("Warning: hostile cases send floods"), "{text}");

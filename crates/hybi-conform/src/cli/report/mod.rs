@@ -47,6 +47,10 @@ impl Report {
     ///
     /// Nothing can be written there.
     pub(crate) fn begin(dir: &Path) -> Result<Self, String> {
+        if dir.is_file() {
+            let why = "it is a file; give the name of a directory";
+            return Err(failed(dir, &std::io::Error::other(why)));
+        }
         let tried = Staged::new(dir).and_then(|mut staged| staged.write("index.json", b"{}"));
         tried.map_err(|error| failed(dir, &error))?;
         Ok(Self { dir: dir.to_owned() })
