@@ -142,6 +142,7 @@ pub mod connection;
 mod copy;
 mod error;
 mod escaped;
+pub mod export;
 pub mod extension;
 pub mod frame;
 pub mod handshake;
@@ -223,6 +224,9 @@ pub mod docs {
     #[cfg(any(doc, all(feature = "deflate", feature = "rand")))]
     #[doc = include_str!("../docs/compression.md")]
     pub mod compression {}
+
+    #[doc = include_str!("../docs/export.md")]
+    pub mod export {}
 
     /// [Design]: design
     #[doc = include_str!("../docs/errors.md")]

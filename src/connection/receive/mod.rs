@@ -12,6 +12,7 @@
 
 mod assemble;
 mod control;
+mod export;
 mod header;
 mod in_place;
 mod limits;
