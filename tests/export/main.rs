@@ -1,9 +1,19 @@
 //! Connections that are exported and imported go on as if nothing had happened, and bytes that are no export are
 //! refused or do no harm.
 
-#[path = "../common/mod.rs"]
-mod common;
+#[path = "../../fuzz/src/lib.rs"]
+#[allow(dead_code, unreachable_pub, reason = "a crate of its own elsewhere")]
+mod bodies;
+#[path = "../common/corpus.rs"]
+mod corpus;
 mod cuts;
+#[cfg(feature = "deflate")]
+mod deflate;
+mod format;
+mod hostile;
+mod keepalive;
+mod limits;
+mod states;
 
 use hybi::connection::{Chunk, ChunkData, ChunkEvent};
 use hybi::export::ExportError;
