@@ -309,8 +309,10 @@ impl<R: Role> Connection<R> {
         self.reader.is_idle()
     }
 
-    #[cfg(feature = "std")]
-    pub(crate) fn is_in_chunks(&self) -> bool {
+    /// Returns whether a part of the message in progress has been returned as a
+    /// [chunk](Self::receive_chunk), so that the next chunk is not the first.
+    #[must_use]
+    pub fn is_in_chunks(&self) -> bool {
         self.reader.is_in_chunks()
     }
 

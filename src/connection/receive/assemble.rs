@@ -275,7 +275,6 @@ impl MessageInProgress {
         if self.chunked { self.kept() < received } else { self.kept() == received }
     }
 
-    #[cfg(feature = "std")]
     pub(super) const fn is_chunked(&self) -> bool {
         self.chunked
     }
