@@ -228,29 +228,44 @@ fn halves_make_the_same_records() {
 /// A message in chunks may have a limit of its own. It goes along, and another process may give it another.
 #[test]
 fn a_message_beyond_the_limits_in_chunks_goes_on() {
-    let tight =
-        Config::default().limits(Limits::default().message_bytes_max(10).frame_bytes_max(5));
-    let wire = incoming::<Server>(0x82, 300, &[7; 300]);
-    for at in 0..wire.len() {
-        let (mut original, mut out) = (Connection::server(tight), Outbox::new());
-        let (mut front, mut back) = (wire[..at].to_vec(), wire[at..].to_vec());
-        let mut input = hybi::Input::new(&mut front);
-        while original.receive_chunk_within(300, &mut input, &mut out).unwrap().is_some() {}
-        let mut bytes = Vec::new();
-        original.export(&mut bytes).unwrap();
-        let mut ws = Connection::import(Server, &tight, &mut &bytes[..]).unwrap();
-        let mut input = hybi::Input::new(&mut back);
-        let mut last = false;
-        while let Some(event) = ws.receive_chunk_within(300, &mut input, &mut out).unwrap() {
+    let text = "\u{20ac}".repeat(100);
+    for max in [0, 2, 10] {
+        let limits = Limits::default().message_bytes_max(max).frame_bytes_max(max / 2);
+        let tight = Config::default().limits(limits);
+        goes_on_in_chunks(tight, &incoming::<Server>(0x82, 300, &[7; 300]));
+        goes_on_in_chunks(tight, &incoming::<Server>(0x81, 300, text.as_bytes()));
+    }
+}
+
+fn goes_on_in_chunks(tight: Config, wire: &[u8]) {
+    let receive = |ws: &mut Connection<Server>, piece: &[u8]| {
+        let (mut piece, mut bytes, mut last) = (piece.to_vec(), Vec::new(), false);
+        let mut input = hybi::Input::new(&mut piece);
+        while let Some(event) =
+            ws.receive_chunk_within(300, &mut input, &mut Outbox::new()).unwrap()
+        {
             let ChunkEvent::Chunk(chunk) = event else { panic!("{event:?}") };
+            bytes.extend_from_slice(chunk.data.as_bytes());
             last = chunk.last;
         }
-        assert!(last, "cut at {at}");
+        (bytes, last)
+    };
+    let (whole, _) = receive(&mut Connection::server(tight), wire);
+    for at in 0..wire.len() {
+        let mut original = Connection::server(tight);
+        let (front, back) = wire.split_at(at);
+        let (mut bytes, _) = receive(&mut original, front);
+        let mut exported = Vec::new();
+        original.export(&mut exported).unwrap();
+        let mut import = Connection::import(Server, &tight, &mut &exported[..]).unwrap();
+        let (rest, last) = receive(&mut import, back);
+        bytes.extend(rest);
+        assert!(last && bytes == whole, "cut at {at}");
 
         // If it is received whole from there on, that is as before, too.
-        let mut import = Connection::import(Server, &tight, &mut &bytes[..]).unwrap();
+        let mut import = Connection::import(Server, &tight, &mut &exported[..]).unwrap();
         let received = [&mut original, &mut import].map(|ws| {
-            let mut back = wire[at..].to_vec();
+            let mut back = back.to_vec();
             let received = ws.receive(&mut hybi::Input::new(&mut back), &mut Outbox::new());
             received.map(|event| event.map(Event::into_owned))
         });

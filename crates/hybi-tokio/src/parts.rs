@@ -38,7 +38,8 @@ impl<S, R: Role> Parts<S, R> {
     /// Makes the parts of a WebSocket, for [`WebSocket::from_parts`]: of a connection that another
     /// process has [exported](hybi::export), and of what belongs to it.
     ///
-    /// If the peer's last word had been received, set [`closed`](Self::closed).
+    /// If the peer's last word had been received, set [`closed`](Self::closed). The keep-alive
+    /// begins anew.
     ///
     /// [`WebSocket::from_parts`]: crate::WebSocket::from_parts
     #[must_use]

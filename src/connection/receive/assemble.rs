@@ -26,6 +26,9 @@ const NEAR: usize = 16 << 10;
 /// code point.
 const INFLATED_CHUNK_BYTES_MAX: usize = (64 << 10) + 3;
 
+/// The longest start of a split code point.
+const CODE_POINT_START_BYTES_MAX: u64 = 3;
+
 /// A message whose last frame has not ended.
 #[derive(Debug)]
 pub(super) struct MessageInProgress {
@@ -248,8 +251,9 @@ impl MessageInProgress {
         }
         let kept = body.bytes()?;
         body.check(kept.len() as u64 <= announced)?;
-        // Whatever the limit of a message in chunks: chunks are not kept.
-        if kept.len() as u64 > limits.message_bytes_max {
+        // Whatever the limit of a message in chunks: of those, only a split code point is kept.
+        let kept_max = limits.message_bytes_max.max(CODE_POINT_START_BYTES_MAX);
+        if kept.len() as u64 > kept_max {
             return Err(too_big);
         }
         let assembly = if opcode == OpCode::TEXT {
