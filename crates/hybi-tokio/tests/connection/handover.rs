@@ -21,7 +21,7 @@ type Ws = WebSocket<TcpStream, Server>;
 
 fn config(number: usize) -> Config {
     #[cfg(feature = "deflate")]
-    if number % 3 == 0 {
+    if number.is_multiple_of(3) {
         return Config::default().deflate(hybi::extension::deflate::DeflateConfig::default());
     }
     let _ = number;
