@@ -13,7 +13,7 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 targets=(header server client pair negotiate inflate server_handshake client_handshake handshake_pair
-  request_fields response_fields)
+  request_fields response_fields export)
 profile=release built=release
 [ "${1:-}" != short ] || { profile=dev built=debug; }
 

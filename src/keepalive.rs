@@ -1,12 +1,15 @@
 //! Keep-alive with the caller's clock: pings, deadlines for their pongs and for closing, and the
 //! round-trip time (RFC 6455 §5.5.2, §7.1.1).
 
+use alloc::vec::Vec;
 use core::time::Duration;
 
 use crate::buffers::Outbox;
 pub use crate::buffers::Progress;
 use crate::connection::{Connection, Event, ReadyState};
 pub use crate::error::KeepaliveError;
+use crate::export::{ImportError, Kind, push_optional, read_record, write_record};
+use crate::length::in_memory;
 use crate::role::Role;
 
 /// When to ping and how long to wait. Each setting may be `None`, which means never.
@@ -146,6 +149,77 @@ impl Keepalive {
             is_stuck: false,
             late: None,
         }
+    }
+
+    /// Appends its state to `to`, as bytes that another process can [import](Self::import): see
+    /// [`export`](crate::export). `output` is as in [`due`](Self::due).
+    ///
+    /// Times go along as ages: so long ago, seen from `now`. The other process sees them from a
+    /// `now` of its own, so the clocks need not agree, and the time between does not count. Times
+    /// before the moment that its `now` counts from count as that moment: let it be at least as
+    /// long ago as your deadlines, such as an hour before the program began.
+    pub fn export(&self, now: Duration, output: Progress, to: &mut Vec<u8>) {
+        let age = |then: Duration| nanoseconds(now.saturating_sub(then));
+        let taken = output.taken.saturating_sub(self.output.taken);
+        let (number, sent) = self.newest;
+        write_record(Kind::Keepalive, to, |to| {
+            to.extend_from_slice(&age(self.alive).to_be_bytes());
+            push_optional(self.pinged.map(age), to);
+            to.extend_from_slice(&number.to_be_bytes());
+            push_optional(sent.map(age), to);
+            // How many bytes are unsent up to the end of the ping, and of those at the last call.
+            to.extend_from_slice(&self.ping_end.saturating_sub(output.taken).to_be_bytes());
+            let backlog = (self.output.backlog as u64).saturating_sub(taken);
+            to.extend_from_slice(&backlog.to_be_bytes());
+            to.push(self.is_stuck.into());
+            push_optional(self.round_trip.map(nanoseconds), to);
+            push_optional(self.closing_since.map(age), to);
+        });
+    }
+
+    /// Takes an [exported](Self::export) keep-alive off the front of `from`. `output` is the
+    /// progress of the output that the connection has from now on, with what was unsent in it.
+    ///
+    /// A deadline that had passed is an error at the second [`poll`](Self::poll), as always: read
+    /// what has arrived before.
+    ///
+    /// # Errors
+    ///
+    /// The bytes are no export of a keep-alive, or one of another version. `from` is as it was.
+    pub fn import(
+        config: KeepaliveConfig,
+        now: Duration,
+        output: Progress,
+        from: &mut &[u8],
+    ) -> Result<Self, ImportError> {
+        let since = |age| now.saturating_sub(Duration::from_nanos(age));
+        read_record(Kind::Keepalive, from, |body| {
+            let alive = since(body.u64()?);
+            let pinged = body.optional()?.map(since);
+            let newest = (body.u64()?, body.optional()?.map(since));
+            let ping_left = body.u64()?;
+            let ping_end = match ping_left {
+                0 => 0,
+                left => output.taken.saturating_add(left),
+            };
+            let backlog = in_memory(body.u64()?);
+            let is_stuck = body.flag()?;
+            let round_trip = body.optional()?.map(Duration::from_nanos);
+            let closing_since = body.optional()?.map(since);
+            let output = Progress { taken: output.taken, backlog };
+            Ok(Self {
+                config,
+                alive,
+                pinged,
+                newest,
+                ping_end,
+                round_trip,
+                closing_since,
+                output,
+                is_stuck,
+                late: None,
+            })
+        })
     }
 
     /// Notes that bytes of any kind have arrived, so the peer is alive. Call it after each read.
@@ -363,6 +437,11 @@ pub struct Due {
     /// The latest time at which to call [`due`](Keepalive::due) again. `None`: there is nothing to
     /// wait for.
     pub wake: Option<Duration>,
+}
+
+/// Returns a time in nanoseconds: at most 584 years.
+fn nanoseconds(time: Duration) -> u64 {
+    time.as_nanos().try_into().unwrap_or(u64::MAX)
 }
 
 /// Returns when a deadline will pass, or `Some(None)` if never. Returns `None` if it has passed.

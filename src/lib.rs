@@ -84,7 +84,7 @@
 //! - [Architecture](docs::architecture): the layers, and how a byte becomes an event.
 //! - [Design](docs::design): decisions and their reasons, what is absent, every dependency.
 //! - [Security](docs::security), [compression](docs::compression), [names of
-//!   errors](docs::errors),
+//!   errors](docs::errors), [format of exports](docs::export),
 //!   [conformance](docs::conformance), [interoperation](docs::interop),
 //!   [performance](docs::performance), and [what comes from other systems](docs::systems).
 //!
@@ -95,6 +95,7 @@
 //! | [`frame`] | headers, masks and close codes as values; builds any frame, legal or not | §5.2, §5.3, §7.4 |
 //! | [`connection`] | the established connection: messages, fragments, control frames, closing | §5 to §8 |
 //! | [`keepalive`] | pings and deadlines, by a clock of yours | §5.5.2 |
+//! | [`export`] | connections that move to another process: the state as bytes, and back | |
 //! | [`extension`] | the extensions that a peer names; permessage-deflate (RFC 7692) | §9 |
 //! | [`handshake`] | the opening handshake, both roles; HTTP `CONNECT` through a proxy | §4 |
 //! | [`uri`] | `ws:` and `wss:` URIs | §3 |
@@ -142,6 +143,7 @@ pub mod connection;
 mod copy;
 mod error;
 mod escaped;
+pub mod export;
 pub mod extension;
 pub mod frame;
 pub mod handshake;
@@ -181,6 +183,7 @@ pub mod docs {
     // documentation: the first definition wins.
 
     /// [design]: design
+    /// [`export`]: crate::export
     /// [architecture]: architecture
     /// [compression]: compression
     /// [HTTP stack]: http
@@ -203,10 +206,12 @@ pub mod docs {
     pub mod http {}
 
     /// [Design]: design
+    /// [format]: export
     #[doc = include_str!("../docs/architecture.md")]
     pub mod architecture {}
 
     /// [guide]: guide
+    /// [format]: export
     /// [architecture]: architecture
     /// [interop]: interop
     /// [Performance]: performance
@@ -214,6 +219,7 @@ pub mod docs {
     pub mod design {}
 
     /// [guide]: guide
+    /// [imported]: export
     /// [compression]: compression
     /// [conformance]: conformance
     #[doc = include_str!("../docs/security.md")]
@@ -223,6 +229,10 @@ pub mod docs {
     #[cfg(any(doc, all(feature = "deflate", feature = "rand")))]
     #[doc = include_str!("../docs/compression.md")]
     pub mod compression {}
+
+    /// [`export`]: crate::export
+    #[doc = include_str!("../docs/export.md")]
+    pub mod export {}
 
     /// [Design]: design
     #[doc = include_str!("../docs/errors.md")]

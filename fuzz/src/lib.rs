@@ -9,6 +9,7 @@
 pub mod common;
 #[cfg(feature = "deflate")]
 pub mod deflate;
+pub mod export;
 pub mod fields;
 pub mod handshake;
 

@@ -80,7 +80,8 @@ impl<S: Stream, R: Role> WebSocket<S, R> {
     }
 
     /// Makes a WebSocket of the parts of one: the reverse of [`into_parts`](Self::into_parts), over
-    /// the same stream or another. If nothing is unsent, [`new`](Self::new) is shorter.
+    /// the same stream or another, also in [another process](crate::export). If nothing is unsent,
+    /// [`new`](Self::new) is shorter.
     #[must_use]
     pub fn from_parts(parts: Parts<S, R>) -> Self {
         let Parts { stream, connection, inbox, out, chunk, subprotocol, closed } = parts;

@@ -3,6 +3,7 @@
 use alloc::vec::Vec;
 use core::fmt;
 
+use crate::export::{ImportError, Kind, read_record, write_record};
 use crate::frame::Header;
 use crate::input::Input;
 use crate::length::in_memory;
@@ -206,6 +207,25 @@ impl Inbox {
         self.end = self.buffer.len();
         self.unread = self.unread.saturating_add(bytes.len());
         self.room = 0;
+    }
+
+    /// Appends the unread bytes to `to`, as bytes that another process can
+    /// [import](Self::import): see [`export`](crate::export).
+    pub fn export(&self, to: &mut Vec<u8>) {
+        write_record(Kind::Inbox, to, |to| to.extend_from_slice(self.unread()));
+    }
+
+    /// Takes an [exported](Self::export) inbox off the front of `from`. It belongs to the
+    /// connection that was exported with it, which may have left part of a message in it. Set
+    /// [`in_place_up_to`](Self::in_place_up_to) again, if you had.
+    ///
+    /// # Errors
+    ///
+    /// The bytes are no export of an inbox, or one of another version. `from` is as it was.
+    pub fn import(from: &mut &[u8]) -> Result<Self, ImportError> {
+        let mut inbox = Self::new();
+        inbox.append(read_record(Kind::Inbox, from, |body| Ok(body.all()))?);
+        Ok(inbox)
     }
 
     /// Returns the unread bytes as input. The inbox loses the bytes that are taken from it, and

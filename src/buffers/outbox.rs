@@ -9,6 +9,7 @@ use bytes::Bytes;
 
 use super::queue::{MASKED_AT_ONCE, Queue, SHARED_BYTES_MIN};
 use super::room::Room;
+use crate::export::{ImportError, Kind, read_record, write_record};
 use crate::frame::Mask;
 
 /// A queue of bytes to be written to the peer.
@@ -303,6 +304,26 @@ impl Outbox {
                 bytes
             }
         }
+    }
+
+    /// Appends the unsent bytes to `to`, as bytes that another process can
+    /// [import](Self::import): see [`export`](crate::export). A client's are masked.
+    ///
+    /// Bytes that wait [elsewhere](Self::set_elsewhere) are not among them.
+    pub fn export(&self, to: &mut Vec<u8>) {
+        write_record(Kind::Outbox, to, |to| to.extend_from_slice(&self.contents()));
+    }
+
+    /// Takes an [exported](Self::export) outbox off the front of `from`. The first byte may be the
+    /// middle of a frame. Its [progress](Self::progress) begins at zero.
+    ///
+    /// # Errors
+    ///
+    /// The bytes are no export of an outbox, or one of another version. `from` is as it was.
+    pub fn import(from: &mut &[u8]) -> Result<Self, ImportError> {
+        let mut out = Self::new();
+        out.append(read_record(Kind::Outbox, from, |body| Ok(body.all()))?);
+        Ok(out)
     }
 
     /// Drops all unsent bytes. Keeps the memory for others; see [`shrink_to`](Self::shrink_to).

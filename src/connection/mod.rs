@@ -25,8 +25,11 @@ pub use prepared::Prepared;
 pub use receive::Reader;
 pub use send::Writer;
 
+use alloc::vec::Vec;
+
 use crate::buffers::Outbox;
 use crate::error::{EndOfInputError, ProtocolError, UsageError};
+use crate::export::{ExportError, ImportError};
 use crate::extension::deflate::{self, Agreed, DeflateConfig};
 use crate::frame::CloseCode;
 use crate::input::Input;
@@ -306,8 +309,10 @@ impl<R: Role> Connection<R> {
         self.reader.is_idle()
     }
 
-    #[cfg(feature = "std")]
-    pub(crate) fn is_in_chunks(&self) -> bool {
+    /// Returns whether a part of the message in progress has been returned as a
+    /// [chunk](Self::receive_chunk), so that the next chunk is not the first.
+    #[must_use]
+    pub fn is_in_chunks(&self) -> bool {
         self.reader.is_in_chunks()
     }
 
@@ -544,6 +549,66 @@ impl<R: Role> Connection<R> {
     #[must_use]
     pub fn join(reader: Reader<R>, writer: Writer<R>) -> Self {
         Self { reader, writer }
+    }
+
+    /// Appends the state of the connection to `to`, as bytes that another process can
+    /// [import](Self::import). See [`export`](crate::export) for what else to hand over, and for an
+    /// example.
+    ///
+    /// This connection stays as it is, in case the other process does not get the bytes. Only one
+    /// of the two may go on: do nothing with this one until you know that the other will not be
+    /// used.
+    ///
+    /// The bytes are as many as the connection has in memory, and a few more: the message in
+    /// progress, a window of at most 32 KiB if messages are decompressed, and less than 400 others.
+    ///
+    /// # Errors
+    ///
+    /// [`ExportError::InCompressedMessage`] while a compressed message is being received. Nothing
+    /// was appended. Try again after the message.
+    pub fn export(&self, to: &mut Vec<u8>) -> Result<(), ExportError> {
+        self.reader.export(to)?;
+        self.writer.export(to);
+        Ok(())
+    }
+
+    /// Takes an [exported](Self::export) connection off the front of `from`.
+    ///
+    /// The bytes may be anybody's: whatever they are, the result is a connection that its peer
+    /// could have brought about, or an error.
+    ///
+    /// `config` has the limits from now on, the length of fragments, and the settings of
+    /// compression, which must be allowed if it was agreed on. It cannot change what was agreed. A
+    /// client's role has its masking keys.
+    ///
+    /// ```
+    /// use hybi::export::ImportError;
+    /// use hybi::{Config, Connection, Limits, Server};
+    ///
+    /// let mut bytes = Vec::new();
+    /// Connection::server(Config::default()).export(&mut bytes)?; // in another process
+    ///
+    /// let config = Config::default().limits(Limits::default().message_bytes_max(1 << 20));
+    /// let from = &mut &bytes[..];
+    /// let ws = Connection::import(Server, &config, from)?;
+    /// assert!(from.is_empty()); // there could be more records
+    /// # drop(ws);
+    ///
+    /// let error = Connection::import(Server, &config, &mut &bytes[1..]).unwrap_err();
+    /// assert_eq!(error, ImportError::Foreign);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// The bytes are no export, or one of another version; or the state is beyond what `config`
+    /// allows. `from` is as it was.
+    pub fn import(role: R, config: &Config, from: &mut &[u8]) -> Result<Self, ImportError> {
+        let mut rest = *from;
+        let reader = Reader::import(config, &mut rest)?;
+        let writer = Writer::import(role, config, &mut rest)?;
+        *from = rest;
+        Ok(Self { reader, writer })
     }
 
     pub(crate) fn new(role: R, config: &Config) -> Self {

@@ -4,6 +4,8 @@
 //! what, which [`Event::reply`] and [`ProtocolError::reply`](crate::ProtocolError::reply) say, and
 //! how frames are encoded and wait to be written (`buffers/outbox.rs`).
 
+mod export;
+
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::num::NonZeroU32;

@@ -9,6 +9,7 @@ use core::fmt;
 use bytes::Bytes;
 
 use crate::error::ProtocolError;
+use crate::export::{Body, ImportError};
 use crate::extension::Offer;
 
 type Push<'p> = dyn FnMut(Cow<'_, [u8]>) -> Result<(), ProtocolError> + 'p;
@@ -17,6 +18,18 @@ type Push<'p> = dyn FnMut(Cow<'_, [u8]>) -> Result<(), ProtocolError> + 'p;
 pub(crate) enum Inflater {}
 
 impl Inflater {
+    pub(crate) fn export(&self, _: &mut Vec<u8>) {
+        match *self {}
+    }
+
+    pub(crate) fn import(
+        _: bool,
+        config: &DeflateConfig,
+        _: &mut Body<'_>,
+    ) -> Result<Self, ImportError> {
+        match *config {}
+    }
+
     pub(crate) const fn limit(&self) -> u64 {
         match *self {}
     }
@@ -42,6 +55,17 @@ impl Inflater {
 pub(crate) enum Deflater {}
 
 impl Deflater {
+    pub(crate) fn export(&self, _: &mut Vec<u8>) {
+        match *self {}
+    }
+
+    pub(crate) fn import(
+        config: &DeflateConfig,
+        _: &mut Body<'_>,
+    ) -> Result<Option<Self>, ImportError> {
+        match *config {}
+    }
+
     pub(crate) fn wants(&self, _: Option<usize>) -> bool {
         match *self {}
     }

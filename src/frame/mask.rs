@@ -77,6 +77,12 @@ impl Mask {
         copy_short_xored(self.key, payload, to);
     }
 
+    /// Returns the key of a mask that is at the start of a payload and does what this one does.
+    #[inline]
+    pub(crate) const fn key(&self) -> [u8; 4] {
+        self.key
+    }
+
     /// Moves on by `n` bytes, as if they had been masked.
     #[inline]
     pub fn skip(&mut self, n: usize) {

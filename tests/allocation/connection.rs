@@ -337,3 +337,32 @@ fn a_long_message_that_is_given_away_costs_no_memory_of_its_own() {
         assert_eq!(LIVE.get(), kept, "{side:?}: it kept memory, {before} before");
     }
 }
+
+/// Whatever lengths it claims.
+#[test]
+fn an_import_takes_no_more_memory_than_its_record() {
+    let config = Config::default();
+    let (mut ws, mut out) = (Connection::server(config), Outbox::new());
+    let mut wire = Side::Server.incoming_part(0x01, 100_000, &[b'x'; 50_000]);
+    assert_eq!(ws.receive(&mut Input::new(&mut wire), &mut out), Ok(None));
+    let mut record = Vec::new();
+    ws.export(&mut record).unwrap();
+    let import = |record: &[u8]| Connection::import(Server, &config, &mut &record[..]).is_ok();
+    let (_, bytes, is_good) = allocations(|| import(&record));
+    assert!(is_good && bytes == 50_000, "{bytes} bytes");
+
+    // Each of the numbers is made as large as can be.
+    for at in 0..200 {
+        for value in [[0xff; 8], [0x7f; 8], [0, 0, 0, 0x7f, 0xff, 0xff, 0xff, 0xff]] {
+            let mut record = record.clone();
+            record[at..at + 8].copy_from_slice(&value);
+            let (_, bytes, _) = allocations(|| import(&record));
+            assert!(bytes <= record.len(), "{bytes} bytes with {value:02x?} at {at}");
+        }
+    }
+    for record in [&b"hybi\x01\x03"[..], b"hybi\x01\x04"] {
+        let record = [record, &[0x7f; 8], b"a little"].concat();
+        assert_allocates_nothing(|| hybi::Inbox::import(&mut &record[..]).is_err());
+        assert_allocates_nothing(|| Outbox::import(&mut &record[..]).is_err());
+    }
+}

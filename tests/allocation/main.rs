@@ -25,7 +25,7 @@ use hybi::connection::Prepared;
 use hybi::handshake::{Acceptance, Answer, ClientRequest, HeadLimits};
 use hybi::keepalive::{Keepalive, KeepaliveConfig};
 use hybi::{
-    ClientHandshake, Config, Connection, Event, Input, Limits, Outbox, ProtocolError,
+    ClientHandshake, Config, Connection, Event, Input, Limits, Outbox, ProtocolError, Server,
     ServerHandshake, Uri,
 };
 

@@ -6,9 +6,25 @@ use std::time::Duration;
 use hybi::blocking::{self, Error, Parts, ReadyState, WebSocket};
 use hybi::frame::OpCode;
 use hybi::handshake::Acceptance;
-use hybi::{CloseCode, Config, Connection, Event, Inbox, Message, Server, UsageError};
+use hybi::{CloseCode, Config, Connection, Event, Inbox, Message, Outbox, Server, UsageError};
 
 use crate::stream::*;
+
+/// Hands it to another process: what belongs to it goes there as bytes.
+fn elsewhere(ws: WebSocket<Script, Server>) -> WebSocket<Script, Server> {
+    let parts = ws.into_parts();
+    let mut exported = Vec::new();
+    parts.connection.export(&mut exported).unwrap();
+    parts.inbox.export(&mut exported);
+    parts.out.export(&mut exported);
+    let from = &mut &exported[..];
+    WebSocket::from_parts(Parts {
+        connection: Connection::import(Server, &Config::default(), from).unwrap(),
+        inbox: Inbox::import(from).unwrap(),
+        out: Outbox::import(from).unwrap(),
+        ..parts
+    })
+}
 
 /// Takes it apart and puts it together.
 fn again(ws: WebSocket<Script, Server>) -> WebSocket<Script, Server> {
@@ -27,7 +43,7 @@ fn nothing_that_was_received_is_lost_wherever_it_is_taken_apart() {
     ]
     .concat();
     let expected = [Message::from("one"), "t€w".into(), (&[7; 300]).into()];
-    for cut in 1..wire.len() {
+    for (cut, moved) in (1..wire.len()).flat_map(|cut| [(cut, false), (cut, true)]) {
         let (front, back) = wire.split_at(cut);
         let stream = Script::new([
             In::Bytes(front.to_vec()),
@@ -42,7 +58,8 @@ fn nothing_that_was_received_is_lost_wherever_it_is_taken_apart() {
                 Ok(None) => break,
                 Err(error) => timed_out::<()>(Err(error)),
             }
-            ws = again(ws); // after each message, and in the middle of one
+            // After each message, and in the middle of one.
+            ws = if moved { elsewhere(ws) } else { again(ws) };
         }
         assert_eq!(messages, expected, "cut at {cut}");
         assert_eq!(ws.closed().unwrap().code(), 1000);

@@ -9,7 +9,7 @@ use std::fs;
 use std::hash::Hash;
 use std::path::Path;
 
-use hybi::{adapter, blocking, connection, extension, frame, handshake, keepalive, uri};
+use hybi::{adapter, blocking, connection, export, extension, frame, handshake, keepalive, uri};
 
 /// Notes a type, and checks that it has the traits that each public type must have.
 fn note<T: Send + Sync + Unpin + Debug>(seen: &mut BTreeSet<String>) {
@@ -96,6 +96,8 @@ fn every_public_type_can_be_sent_shared_and_printed() {
     note_data::<keepalive::Due>(all);
     note_data::<keepalive::KeepaliveConfig>(all);
     note::<keepalive::Keepalive>(all);
+    note_error::<export::ExportError>(all);
+    note_error::<export::ImportError>(all);
     note_error::<keepalive::KeepaliveError>(all);
     note_data::<keepalive::Progress>(all);
 

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use hybi::connection::Closed;
-use hybi::{Connection, Inbox, Outbox};
+use hybi::{Connection, Inbox, Outbox, Role};
 
 use hybi::adapter::Opening;
 
@@ -32,6 +32,43 @@ pub struct Parts<S, R> {
     pub(crate) output_has_ended: bool,
     /// The stream of messages has returned its last error or its end.
     pub(crate) is_terminated: bool,
+}
+
+impl<S, R: Role> Parts<S, R> {
+    /// Makes the parts of a WebSocket, for [`WebSocket::from_parts`]: of a connection that another
+    /// process has [exported](hybi::export), and of what belongs to it.
+    ///
+    /// If the peer's last word had been received, set [`closed`](Self::closed). The keep-alive
+    /// begins anew.
+    ///
+    /// [`WebSocket::from_parts`]: crate::WebSocket::from_parts
+    #[must_use]
+    pub fn new(stream: S, connection: Connection<R>, inbox: Inbox, out: Outbox) -> Self {
+        let is_in_chunks = connection.is_in_chunks();
+        Self {
+            stream,
+            connection,
+            inbox,
+            out,
+            closed: None,
+            opening: Opening::Plain,
+            is_in_chunks,
+            output_has_ended: false,
+            is_terminated: false,
+        }
+    }
+
+    /// Sets the subprotocol that the handshake had agreed on.
+    #[must_use]
+    pub fn with_subprotocol(self, name: &str) -> Self {
+        Self { opening: Opening::Subprotocol(name.into()), ..self }
+    }
+
+    /// Returns the subprotocol that the handshake had agreed on.
+    #[must_use]
+    pub fn subprotocol(&self) -> Option<&str> {
+        self.opening.subprotocol()
+    }
 }
 
 /// Prints no bytes: they may be a user's data.

@@ -531,13 +531,44 @@ impl<S, R: Role> WebSocket<S, R> {
         self.driver.io()
     }
 
-    /// Returns everything that the WebSocket consists of, to drive the connection yourself. Nothing
-    /// is lost of what was received and sent: unread and unsent bytes are in it, and the peer's
-    /// last word.
+    /// Returns everything that the WebSocket consists of, to drive the connection yourself, or to
+    /// hand it to another process. Nothing is lost of what was received and sent: unread and unsent
+    /// bytes are in it, and the peer's last word.
     ///
     /// [`set_keepalive`](Self::set_keepalive), [`set_linger`](Self::set_linger),
     /// [`set_backlog_max`](Self::set_backlog_max) and
     /// [`set_chunked_bytes_max`](Self::set_chunked_bytes_max) are settings: set them again.
+    ///
+    /// For another process, [export](hybi::export) the connection and its buffers, and pass the
+    /// stream by means of the system. [`Parts::new`] takes all of it there. A connection over TLS
+    /// or HTTP/2 cannot be handed over: [close](Self::close) it with 1001.
+    ///
+    /// ```
+    /// use hybi::export::{ExportError, ImportError};
+    /// use hybi::{Config, Connection, Inbox, Outbox, Server};
+    /// use hybi_tokio::{Parts, WebSocket};
+    /// use tokio::net::TcpStream;
+    ///
+    /// type Ws = WebSocket<TcpStream, Server>;
+    ///
+    /// /// Cancel the call of `receive` first, which loses nothing. After an error, go on with
+    /// /// `WebSocket::from_parts`, and try again after the next message.
+    /// fn export(parts: &Parts<TcpStream, Server>) -> Result<Vec<u8>, ExportError> {
+    ///     let mut bytes = Vec::new();
+    ///     parts.connection.export(&mut bytes)?;
+    ///     parts.inbox.export(&mut bytes);
+    ///     parts.out.export(&mut bytes);
+    ///     Ok(bytes)
+    /// }
+    ///
+    /// fn import(stream: TcpStream, mut bytes: &[u8]) -> Result<Ws, ImportError> {
+    ///     let from = &mut bytes;
+    ///     let connection = Connection::import(Server, &Config::default(), from)?;
+    ///     let (inbox, out) = (Inbox::import(from)?, Outbox::import(from)?);
+    ///     Ok(WebSocket::from_parts(Parts::new(stream, connection, inbox, out)))
+    /// }
+    /// # let _ = (export, import);
+    /// ```
     #[must_use]
     pub fn into_parts(self) -> Parts<S, R> {
         self.driver.into_parts(self.opening, self.is_terminated)

@@ -8,10 +8,12 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::{fmt, mem};
 
+use super::limits::ReaderLimits;
 use super::unmask::PeerMask;
 use crate::connection::event::{ChunkData, Event};
 use crate::copy::append_text;
 use crate::error::ProtocolError;
+use crate::export::{Body, ImportError, push_bytes};
 use crate::frame::{HEADER_BYTES_MAX, Header, OpCode, Reserved};
 use crate::role::Role;
 use crate::utf8::{self, Checked, CutCodePoint};
@@ -23,6 +25,9 @@ const NEAR: usize = 16 << 10;
 /// The longest chunk of a compressed message: what is decompressed at once, after the start of a
 /// code point.
 const INFLATED_CHUNK_BYTES_MAX: usize = (64 << 10) + 3;
+
+/// The longest start of a split code point.
+const CODE_POINT_START_BYTES_MAX: u64 = 3;
 
 /// A message whose last frame has not ended.
 #[derive(Debug)]
@@ -212,7 +217,68 @@ impl MessageInProgress {
         matches!(self.assembly, Assembly::Binary(_)) && !self.compressed
     }
 
-    #[cfg(feature = "std")]
+    /// Appends it. It is not compressed.
+    pub(super) fn export(&self, to: &mut Vec<u8>) {
+        let (opcode, kept) = match &self.assembly {
+            Assembly::Text { text, cut } => (OpCode::TEXT, [text.as_bytes(), cut.bytes()]),
+            Assembly::Binary(bytes) => (OpCode::BINARY, [&**bytes, &[]]),
+        };
+        to.extend_from_slice(&[opcode.number(), self.chunked.into()]);
+        to.extend_from_slice(&self.announced.to_be_bytes());
+        to.extend_from_slice(&self.fragments.to_be_bytes());
+        push_bytes(kept, to);
+    }
+
+    /// Reads what [`export`](Self::export) has written. A message that `has_own_limit` is received
+    /// in chunks, and may be longer than others.
+    pub(super) fn import(
+        limits: &ReaderLimits,
+        has_own_limit: bool,
+        body: &mut Body<'_>,
+    ) -> Result<Self, ImportError> {
+        let opcode = OpCode::new(body.u8()?).ok_or(body.malformed())?;
+        body.check(matches!(opcode, OpCode::TEXT | OpCode::BINARY))?;
+        let chunked = body.flag()?;
+        let announced = body.u64()?;
+        let too_big = ImportError::MessageTooBig { len: announced };
+        if announced > limits.message_bytes_max && !has_own_limit {
+            return Err(too_big);
+        }
+        let fragments = body.u32()?;
+        body.check(fragments > 0)?;
+        if fragments > limits.fragments_max {
+            return Err(ImportError::TooManyFragments { fragments });
+        }
+        let kept = body.bytes()?;
+        body.check(kept.len() as u64 <= announced)?;
+        // Whatever the limit of a message in chunks: of those, only a split code point is kept.
+        let kept_max = limits.message_bytes_max.max(CODE_POINT_START_BYTES_MAX);
+        if kept.len() as u64 > kept_max {
+            return Err(too_big);
+        }
+        let assembly = if opcode == OpCode::TEXT {
+            let Checked::Possible(valid, cut) = utf8::check(kept) else {
+                return Err(body.malformed());
+            };
+            let mut text = String::new();
+            text.try_reserve_exact(valid.len()).map_err(|_| too_big)?;
+            text.push_str(valid);
+            Assembly::Text { text, cut }
+        } else {
+            let mut bytes = Vec::new();
+            bytes.try_reserve_exact(kept.len()).map_err(|_| too_big)?;
+            bytes.extend_from_slice(kept);
+            Assembly::Binary(bytes)
+        };
+        Ok(Self { assembly, announced, fragments, chunked, compressed: false })
+    }
+
+    /// Returns whether it can have kept what it has, if this many bytes of it have arrived: all of
+    /// them, unless some were returned as a chunk.
+    pub(super) fn may_have_received(&self, received: u64) -> bool {
+        if self.chunked { self.kept() < received } else { self.kept() == received }
+    }
+
     pub(super) const fn is_chunked(&self) -> bool {
         self.chunked
     }

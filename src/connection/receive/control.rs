@@ -2,12 +2,14 @@
 
 use alloc::borrow::Cow;
 use alloc::boxed::Box;
+use alloc::vec::Vec;
 use core::str;
 
 use super::partial::Partial;
 use super::unmask::PeerMask;
 use crate::connection::event::Event;
 use crate::error::ProtocolError;
+use crate::export::{Body, ImportError};
 use crate::frame::{CONTROL_PAYLOAD_MAX, CloseCode, CloseReason, Header, OpCode};
 use crate::input::Input;
 use crate::role::Role;
@@ -59,6 +61,28 @@ impl<R: Role> ControlFrame<R> {
     /// Returns whether reading needs more input than there is.
     pub(super) fn needs_input(&self, input: &Input<'_>) -> bool {
         self.remaining > 0 && input.is_empty()
+    }
+
+    /// Appends what there is of it.
+    pub(super) fn export(&self, to: &mut Vec<u8>) {
+        to.extend_from_slice(&[self.opcode.number(), self.remaining]);
+        self.mask.export(to);
+        self.start.as_deref().unwrap_or(&Partial::EMPTY).export(to);
+    }
+
+    /// Reads what [`export`](Self::export) has written.
+    pub(super) fn import(body: &mut Body<'_>) -> Result<Self, ImportError> {
+        let opcode = OpCode::new(body.u8()?)
+            .filter(|opcode| opcode.is_control() && !opcode.is_reserved())
+            .ok_or(body.malformed())?;
+        let remaining = body.u8()?;
+        body.check(remaining > 0)?; // it would have been read to its end
+        let mask = PeerMask::import(body)?;
+        let start = Partial::import(body)?;
+        let len = start.bytes().len().saturating_add(remaining.into());
+        body.check(len <= CONTROL_PAYLOAD_MAX)?;
+        let start = (!start.is_empty()).then(|| Box::new(start));
+        Ok(Self { opcode, remaining, mask, start })
     }
 
     pub(super) const fn opcode(&self) -> OpCode {

@@ -7,13 +7,16 @@
 //! needs one check, costs less.
 
 use alloc::borrow::Cow;
+use alloc::vec::Vec;
 use core::marker::PhantomData;
 use core::mem;
 
+use super::partial::Partial;
 use super::rules::Rules;
 use super::unmask::PeerMask;
 use crate::connection::event::Event;
-use crate::frame::{Header, OpCode};
+use crate::export::{Body, ImportError};
+use crate::frame::{HEADER_BYTES_MAX, Header, OpCode};
 use crate::input::Input;
 use crate::length::in_memory;
 use crate::role::Role;
@@ -140,6 +143,37 @@ impl<R: Role> InPlace<R> {
         }
         self.mask().apply(payload.get_mut(..self.unmasked).unwrap_or_default());
         true
+    }
+
+    /// Appends what there is of it. The bytes themselves are in the caller's buffer.
+    pub(super) fn export(&self, to: &mut Vec<u8>) {
+        let header = self.header.encode();
+        to.push(header.len() as u8); // at most HEADER_BYTES_MAX
+        to.extend_from_slice(&header);
+        for number in [self.received, self.unmasked, self.valid] {
+            to.extend_from_slice(&(number as u64).to_be_bytes());
+        }
+    }
+
+    /// Reads what [`export`](Self::export) has written.
+    pub(super) fn import(rules: &Rules<'_>, body: &mut Body<'_>) -> Result<Self, ImportError> {
+        let bytes = Partial::<HEADER_BYTES_MAX>::import(body)?;
+        let checked = rules.check::<R>(bytes.bytes());
+        let checked = checked.map_err(|violation| rules.import_error(violation, body))?;
+        let (header, header_len) = checked.ok_or(body.malformed())?;
+        let is_message = matches!(header.opcode, OpCode::TEXT | OpCode::BINARY)
+            && header.fin
+            && header.reserved.is_none();
+        body.check(is_message && header_len == bytes.bytes().len())?;
+
+        let received = body.usize()?;
+        body.check((received as u64) < header.payload_len)?;
+        let unmasked = body.usize()?;
+        let is_text = header.opcode == OpCode::TEXT;
+        body.check(if is_text { unmasked == received } else { unmasked <= received })?;
+        let valid = body.usize()?;
+        body.check(valid <= if is_text { received } else { 0 })?;
+        Ok(Self { header, header_len, received, unmasked, valid, role: PhantomData })
     }
 
     /// Returns how many bytes of the payload have arrived.

@@ -12,6 +12,7 @@
 
 mod assemble;
 mod control;
+mod export;
 mod header;
 mod in_place;
 mod limits;
@@ -156,7 +157,6 @@ impl<R: Role> Reader<R> {
     }
 
     /// Returns whether some of the message in progress has been returned as a chunk.
-    #[cfg(feature = "std")]
     pub(crate) fn is_in_chunks(&self) -> bool {
         self.state.message().is_some_and(MessageInProgress::is_chunked)
     }

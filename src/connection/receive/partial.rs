@@ -1,6 +1,9 @@
 //! Something short that reads have split.
 
+use alloc::vec::Vec;
 use core::fmt;
+
+use crate::export::{Body, ImportError};
 
 /// The bytes of something short that have arrived so far, `N` at most.
 #[derive(Clone, Copy)]
@@ -31,6 +34,21 @@ impl<const N: usize> Partial<N> {
 
     pub(super) fn bytes(&self) -> &[u8] {
         self.bytes.get(..usize::from(self.len)).unwrap_or_default()
+    }
+
+    /// Appends it as a length and bytes.
+    pub(super) fn export(&self, to: &mut Vec<u8>) {
+        to.push(self.len);
+        to.extend_from_slice(self.bytes());
+    }
+
+    /// Reads what [`export`](Self::export) has written.
+    pub(super) fn import(body: &mut Body<'_>) -> Result<Self, ImportError> {
+        let len = usize::from(body.u8()?);
+        body.check(len <= N)?;
+        let mut partial = Self::EMPTY;
+        partial.push(body.take(len)?);
+        Ok(partial)
     }
 
     #[inline]

@@ -2,11 +2,13 @@
 //! arrive. Compressed ones are decompressed on the way (RFC 7692 §7.2.2).
 
 use alloc::borrow::Cow;
+use alloc::vec::Vec;
 
 use super::assemble::{Assembly, MessageInProgress};
 use super::unmask::PeerMask;
 use crate::connection::event::{Chunk, ChunkData, Event};
 use crate::error::ProtocolError;
+use crate::export::{Body, ImportError};
 use crate::extension::deflate::Inflater;
 use crate::frame::Header;
 use crate::input::Input;
@@ -119,6 +121,25 @@ impl<R: Role> DataFrame<R> {
     #[inline]
     pub(super) fn new(header: &Header) -> Self {
         Self { remaining: header.payload_len, mask: PeerMask::of(header), fin: header.fin }
+    }
+
+    /// Appends what there is of it.
+    pub(super) fn export(&self, to: &mut Vec<u8>) {
+        to.push(self.fin.into());
+        to.extend_from_slice(&self.remaining.to_be_bytes());
+        self.mask.export(to);
+    }
+
+    /// Reads what [`export`](Self::export) has written: a frame of this message.
+    pub(super) fn import(
+        message: &MessageInProgress,
+        body: &mut Body<'_>,
+    ) -> Result<Self, ImportError> {
+        let fin = body.flag()?;
+        let remaining = body.u64()?;
+        // Without a byte to come, it would have been read to its end (RFC 6455 §5.2: 63 bits).
+        body.check((1..1 << 63).contains(&remaining) && remaining <= message.announced())?;
+        Ok(Self { remaining, mask: PeerMask::import(body)?, fin })
     }
 
     /// Returns whether reading needs more input than there is.

@@ -12,6 +12,7 @@
 use super::assemble::MessageInProgress;
 use super::limits::ReaderLimits;
 use crate::error::ProtocolError;
+use crate::export::{Body, ImportError};
 use crate::frame::{Header, LengthForm, OpCode, Reserved};
 use crate::role::Role;
 
@@ -64,6 +65,20 @@ impl Rules<'_> {
         let length_form = LengthForm::shortest(payload_len);
         let header = Header { fin, reserved, opcode, masking_key, payload_len, length_form };
         Ok(Some((header, bytes.len().saturating_sub(rest.len()))))
+    }
+
+    /// Returns why a header cannot be imported that breaks a rule: it exceeds a limit, or no
+    /// connection would have exported it.
+    pub(super) fn import_error(&self, violation: ProtocolError, body: &Body<'_>) -> ImportError {
+        match violation {
+            ProtocolError::FrameTooBig { len } => ImportError::FrameTooBig { len },
+            ProtocolError::MessageTooBig { len } => ImportError::MessageTooBig { len },
+            ProtocolError::TooManyFragments => {
+                let before = self.message.map_or(0, MessageInProgress::fragments);
+                ImportError::TooManyFragments { fragments: before.saturating_add(1) }
+            }
+            _ => body.malformed(),
+        }
     }
 
     /// Bits and opcodes without a meaning fail the connection (§5.2). permessage-deflate gives RSV1

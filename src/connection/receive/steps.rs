@@ -334,7 +334,7 @@ impl<R: Role> Reader<R> {
     }
 
     #[inline]
-    fn rules(&self, within: Option<u64>) -> Rules<'_> {
+    pub(super) fn rules(&self, within: Option<u64>) -> Rules<'_> {
         Rules {
             limits: &self.limits,
             within,

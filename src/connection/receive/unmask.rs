@@ -3,6 +3,7 @@
 use alloc::vec::Vec;
 use core::marker::PhantomData;
 
+use crate::export::{Body, ImportError};
 use crate::frame::{Header, Mask};
 use crate::role::Role;
 
@@ -47,6 +48,18 @@ impl<R: Role> PeerMask<R> {
         } else {
             out.extend_from_slice(piece);
         }
+    }
+
+    /// Appends the key at the next byte, if the peer masks.
+    pub(super) fn export(&self, to: &mut Vec<u8>) {
+        if R::IS_SERVER {
+            to.extend_from_slice(&self.mask.key());
+        }
+    }
+
+    /// Reads what [`export`](Self::export) has written.
+    pub(super) fn import(body: &mut Body<'_>) -> Result<Self, ImportError> {
+        Ok(Self::new(if R::IS_SERVER { body.array()? } else { [0; 4] }))
     }
 
     /// Moves on as if `n` bytes had been unmasked.

@@ -8,14 +8,19 @@ use std::sync::OnceLock;
 use bytes::Bytes;
 use zlib_rs::{Deflate, DeflateFlush, Status};
 
+use crate::export::{Body, ImportError};
 use crate::length::in_memory;
 
 use super::inflate::TAIL;
+use super::negotiate::WINDOW_BITS_MAX;
 use super::{Compression, DeflateConfig};
 
 /// A message that compresses to nothing: an empty stored block without its tail (RFC 7692
 /// §7.2.3.6).
 const EMPTY: [u8; 1] = [0x00];
+
+/// The smallest window that the backend can compress with.
+const WINDOW_BITS_MIN: u8 = 9;
 
 /// The compressed form of a message for many connections, and the window that it needs. It is made
 /// for the first connection that can use it. Clones share it.
@@ -39,7 +44,7 @@ impl Deflater {
     /// Returns `None` for a window that the backend cannot compress with. All messages are then
     /// sent uncompressed, which is always allowed (RFC 7692 §6).
     pub(super) fn new(window_bits: u8, takeover: bool, config: &DeflateConfig) -> Option<Self> {
-        if window_bits < 9 {
+        if window_bits < WINDOW_BITS_MIN {
             return None;
         }
         let backend = zlib_rs::DeflateConfig {
@@ -58,6 +63,38 @@ impl Deflater {
             compress_from: config.compress_from,
             compression: Compression::Auto,
         })
+    }
+
+    /// Appends what the peer was promised, and which messages are compressed. What it remembers of
+    /// earlier messages stays here.
+    pub(crate) fn export(&self, to: &mut Vec<u8>) {
+        let compression = match self.compression {
+            Compression::Auto => 0,
+            Compression::Always => 1,
+            Compression::Never => 2,
+        };
+        to.extend_from_slice(&[self.window_bits, self.takeover.into(), compression]);
+    }
+
+    /// Reads what [`export`](Self::export) has written. Returns `None` as [`new`](Self::new): the
+    /// configuration may allow less than was promised.
+    pub(crate) fn import(
+        config: &DeflateConfig,
+        body: &mut Body<'_>,
+    ) -> Result<Option<Self>, ImportError> {
+        let window_bits = body.u8()?;
+        body.check((WINDOW_BITS_MIN..=WINDOW_BITS_MAX).contains(&window_bits))?;
+        let takeover = body.flag()?;
+        let compression = match body.u8()? {
+            0 => Compression::Auto,
+            1 => Compression::Always,
+            2 => Compression::Never,
+            _ => return Err(body.malformed()),
+        };
+        let wishes = config.wishes;
+        let window_bits = window_bits.min(wishes.outgoing_window_bits);
+        let deflater = Self::new(window_bits, takeover && wishes.outgoing_context_takeover, config);
+        Ok(deflater.map(|deflater| Self { compression, ..deflater }))
     }
 
     /// Sets which messages are compressed from now on. Returns what was set before.

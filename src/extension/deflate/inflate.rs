@@ -10,6 +10,7 @@ use zlib_rs::{Inflate, InflateFlush, Status};
 use super::window::Window;
 use super::{Agreed, DeflateConfig};
 use crate::error::ProtocolError;
+use crate::export::{Body, ImportError, push_bytes};
 use crate::length::in_memory;
 
 /// The end of every compressed message, which the sender omits and the receiver adds.
@@ -95,6 +96,31 @@ impl Inflater {
             window: Window::new(1 << window_bits),
             message: Message::default(),
         }
+    }
+
+    /// Appends what it needs between messages: the agreed parameters, and the last window if the
+    /// next message may refer to it.
+    pub(crate) fn export(&self, to: &mut Vec<u8>) {
+        self.agreed.export(to);
+        push_bytes(if self.takeover { self.window.parts() } else { [&[], &[]] }, to);
+    }
+
+    /// Reads what [`export`](Self::export) has written.
+    pub(crate) fn import(
+        is_server: bool,
+        config: &DeflateConfig,
+        body: &mut Body<'_>,
+    ) -> Result<Self, ImportError> {
+        let agreed = Agreed::import(body)?;
+        let (window_bits, takeover) = agreed.incoming(is_server);
+        let mut inflater = Self::new(agreed, window_bits, takeover, config);
+        let window = body.bytes()?;
+        let bytes_max = if takeover { inflater.window.bytes_max() } else { 0 };
+        body.check(window.len() <= bytes_max)?;
+        inflater.window.copy(window);
+        // As after a final block: the next message gets a new stream with this window.
+        inflater.ended = !window.is_empty();
+        Ok(inflater)
     }
 
     pub(crate) const fn agreed(&self) -> &Agreed {
@@ -281,11 +307,10 @@ impl Inflater {
     #[cold]
     fn restart(&mut self) -> Result<(), ProtocolError> {
         self.ended = false;
-        if let Some(stream) = &mut self.stream {
-            stream.reset(false);
-            for part in self.window.parts() {
-                stream.set_dictionary(part).map_err(|_| ProtocolError::NotDeflate)?;
-            }
+        let stream = self.stream.get_or_insert_with(|| Inflate::new(false, WINDOW_BITS));
+        stream.reset(false);
+        for part in self.window.parts() {
+            stream.set_dictionary(part).map_err(|_| ProtocolError::NotDeflate)?;
         }
         Ok(())
     }

@@ -25,9 +25,7 @@ pub(crate) fn transform(
     agreed: &Agreed,
     config: &DeflateConfig,
 ) -> (Option<Inflater>, Option<Deflater>) {
-    let server = (agreed.server_max_window_bits(), !agreed.server_no_context_takeover());
-    let client = (agreed.client_max_window_bits(), !agreed.client_no_context_takeover());
-    let (mut ours, theirs) = if is_server { (server, client) } else { (client, server) };
+    let (mut ours, theirs) = (agreed.incoming(!is_server), agreed.incoming(is_server));
     // We may use less than was agreed: a smaller window, and no context takeover. A client has
     // promised that with its offer (RFC 7692 §7.1.1.2, §7.1.2.2). The response does not say which
     // one it answers, so every promise holds that the server may rely on.

@@ -5,9 +5,11 @@ use core::fmt::{self, Write};
 
 use alloc::borrow::Cow;
 use alloc::string::String;
+use alloc::vec::Vec;
 
 use super::DeflateConfig;
 use super::config::Wishes;
+use crate::export::{Body, ImportError};
 use crate::extension::Offer;
 
 /// The name under which the extension is registered (RFC 7692 §9.1).
@@ -73,6 +75,42 @@ impl Agreed {
             Some(bits) => bits,
             None => WINDOW_BITS_MAX,
         }
+    }
+}
+
+impl Agreed {
+    /// Returns the window and the context takeover of the messages that this role receives.
+    pub(super) const fn incoming(&self, is_server: bool) -> (u8, bool) {
+        if is_server {
+            (self.client_max_window_bits(), !self.client_no_context_takeover)
+        } else {
+            (self.server_max_window_bits(), !self.server_no_context_takeover)
+        }
+    }
+
+    /// Appends the parameters in three bytes: the flags, and the windows, zero without a parameter.
+    pub(super) fn export(&self, to: &mut Vec<u8>) {
+        let client = u8::from(self.client_no_context_takeover);
+        to.push((client << 1) | u8::from(self.server_no_context_takeover));
+        to.push(self.server_max_window_bits.unwrap_or_default());
+        to.push(self.client_max_window_bits.unwrap_or_default());
+    }
+
+    /// Reads what [`export`](Self::export) has written.
+    pub(super) fn import(body: &mut Body<'_>) -> Result<Self, ImportError> {
+        let flags = body.u8()?;
+        body.check(flags <= 0b11)?;
+        let mut bits = || match body.u8()? {
+            0 => Ok(None),
+            bits @ WINDOW_BITS_MIN..=WINDOW_BITS_MAX => Ok(Some(bits)),
+            _ => Err(body.malformed()),
+        };
+        Ok(Self {
+            server_no_context_takeover: flags & 0b01 != 0,
+            client_no_context_takeover: flags & 0b10 != 0,
+            server_max_window_bits: bits()?,
+            client_max_window_bits: bits()?,
+        })
     }
 }
 

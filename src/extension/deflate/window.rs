@@ -62,6 +62,11 @@ impl Window {
         }
     }
 
+    /// Returns how many bytes it holds at most.
+    pub(super) const fn bytes_max(&self) -> usize {
+        self.bytes_max
+    }
+
     /// Returns the content in two parts, the oldest first.
     pub(super) fn parts(&self) -> [&[u8]; 2] {
         let (latest, oldest) = self.ring.split_at_checked(self.next).unwrap_or_default();

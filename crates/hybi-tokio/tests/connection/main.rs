@@ -8,6 +8,7 @@ mod closing;
 mod common;
 mod endings;
 mod fairness;
+mod handover;
 mod parts;
 mod replies;
 mod sending;
