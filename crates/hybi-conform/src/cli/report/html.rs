@@ -215,6 +215,9 @@ pub(super) fn case(
     item(name, &E(&results.subject));
     item("Sent", &E(&case.sent()));
     item("Expected", &E(&outcome.expected));
+    if let Some(rule) = case.rule() {
+        item("Because", &E(rule));
+    }
     item("Seen", &E(&outcome.seen));
     if !outcome.reason.is_empty() {
         item("So", &E(&outcome.reason));
@@ -333,7 +336,7 @@ fn meaning(verdict: Verdict) -> &'static str {
     match verdict {
         Verdict::Ok => "As expected.",
         Verdict::Informational => "The RFC leaves it open.",
-        Verdict::Unimplemented => "What is to be tested was not negotiated.",
+        Verdict::Unimplemented => "An extension was not negotiated, or a message exceeds a limit.",
         Verdict::NonStrict => "Allowed, but late or against a SHOULD.",
         Verdict::Failed => "A rule was broken.",
     }
