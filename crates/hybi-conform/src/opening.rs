@@ -273,7 +273,9 @@ impl Request {
                 break;
             }
         }
-        if case.verdict == "open" && self.subprotocol().as_deref() != Some("chat") {
+        // A client would refuse a subprotocol that it has not offered, whatever the case is about.
+        let is_about_it = case.id.starts_with("subprotocol/") && case.verdict != "open";
+        if !is_about_it && self.subprotocol().as_deref() != Some("chat") {
             let line = self.subprotocol();
             let line = line.map(|name| format!("Sec-WebSocket-Protocol: {name}\r\n"));
             let line = line.unwrap_or_default();

@@ -2,7 +2,7 @@
 //! fault. There is no clock: the driver says when its patience has run out.
 
 use hybi::handshake::Key;
-use hybi_conform::{Group, Next, Outcome, Request, Size, Target, Tester, Verdict, cases};
+use hybi_conform::{Group, Next, Outcome, Request, Role, Size, Target, Tester, Verdict, cases};
 
 /// The reaction of a server each time that the tester waits.
 enum Does {
@@ -358,6 +358,26 @@ fn a_client_may_refuse_what_it_may_refuse() {
     let lf = |does: &[Does]| run_client("client/start/lf", does, &[]);
     reads(&lf(&[close, Ends]), Informational, Informational, refused);
     reads(&lf(&[Nothing]), Informational, Informational, "did not send the message back");
+}
+
+/// A client that offers no subprotocol would refuse the one in the example, and hide what the case
+/// is about.
+#[test]
+fn a_case_has_no_other_fault_than_its_own() {
+    let request = b"GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+        Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
+    let (request, _) = Request::read(request).unwrap().unwrap();
+    for case in cases(Group::Handshake, Size::Reduced) {
+        if !case.tests(Role::Client) || case.id().starts_with("client/subprotocol/") {
+            continue;
+        }
+        let log = Tester::of_client(&case, &request).outcome("").log;
+        let names = |entry: &hybi_conform::Entry| {
+            let text = String::from_utf8_lossy(&entry.bytes).to_ascii_lowercase();
+            text.contains("sec-websocket-protocol")
+        };
+        assert!(!log.entries.iter().any(names), "{}", case.id());
+    }
 }
 
 /// These heads have no end, so a client that reads lines waits for the rest (RFC 9112 §2.1). How
