@@ -282,6 +282,16 @@ impl Request {
             let old = b"Sec-WebSocket-Protocol: chat\r\n";
             bytes = replaced(&bytes, old, line.as_bytes(), 1);
         }
+        // What the client of the example has not offered, this one may have.
+        match case.id {
+            "extension/not-offered" if self.offer().is_some() => {
+                bytes = replaced(&bytes, b"permessage-deflate", b"x-not-offered", 1);
+            }
+            "subprotocol/not-offered" if self.subprotocol().is_some() => {
+                bytes = replaced(&bytes, b": chat\r\n", b": x-not-offered\r\n", 1);
+            }
+            _ => {}
+        }
         Some(bytes)
     }
 }

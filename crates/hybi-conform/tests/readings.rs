@@ -380,6 +380,25 @@ fn a_case_has_no_other_fault_than_its_own() {
     }
 }
 
+/// The names in the examples may be among those that a client has offered.
+#[test]
+fn what_was_not_offered_was_not() {
+    let request = b"GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+        Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: chat\r\n\
+        Sec-WebSocket-Extensions: permessage-deflate\r\nSec-WebSocket-Version: 13\r\n\r\n";
+    let (request, _) = Request::read(request).unwrap().unwrap();
+    for (id, name) in [
+        ("client/extension/not-offered", "Sec-WebSocket-Extensions: x-not-offered\r\n"),
+        ("client/subprotocol/not-offered", "Sec-WebSocket-Protocol: x-not-offered\r\n"),
+    ] {
+        let case = cases(Group::Handshake, Size::Reduced).find(|case| case.id() == id).unwrap();
+        let log = Tester::of_client(&case, &request).outcome("").log;
+        let text = log.entries.iter().map(|it| String::from_utf8_lossy(&it.bytes).into_owned());
+        let text: String = text.collect();
+        assert!(text.contains(name), "{text}");
+    }
+}
+
 /// These heads have no end, so a client that reads lines waits for the rest (RFC 9112 §2.1). How
 /// long is its own affair. At the end of the transport there is no rest (§8).
 #[test]
