@@ -68,6 +68,8 @@ pub struct Outcome {
     pub has_opened: bool,
     /// True if anything came after it.
     pub has_spoken: bool,
+    /// True if a message came that is not what was sent.
+    pub has_differed: bool,
     /// The wire log, which is empty unless it was on.
     pub log: WireLog,
 }

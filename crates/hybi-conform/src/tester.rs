@@ -97,6 +97,7 @@ pub struct Tester {
     is_late: bool,
     timed_out: bool,
     has_opened: bool,
+    has_differed: bool,
     /// True if the case is a response that a client may accept. Its level decides if it does not.
     answers: bool,
     level: Level,
@@ -327,6 +328,7 @@ impl Tester {
             is_late: false,
             timed_out: false,
             has_opened: false,
+            has_differed: false,
             acting: None,
             log: WireLog::default(),
         };
@@ -610,7 +612,11 @@ impl Tester {
         let new = self.compared..got.len();
         match self.script.expected.get(new.clone()) {
             Some(want) if want == &got[new.clone()] => self.compared = new.end,
-            _ => self.fail(difference(got, &self.script.expected)),
+            _ => {
+                self.has_differed = got.last().is_some_and(|got| got.message().is_some());
+                let (_, got) = self.close_and_rest();
+                self.fail(difference(got, &self.script.expected));
+            }
         }
     }
 
@@ -1129,6 +1135,7 @@ impl Tester {
             timed_out: self.timed_out,
             has_opened: self.has_opened,
             has_spoken: !self.got.is_empty(),
+            has_differed: self.has_differed,
             log: WireLog::default(),
         }));
     }

@@ -31,6 +31,8 @@ struct Bench {
     is_secure: bool,
     /// True if not all cases are over HTTP/2.
     has_others: bool,
+    /// True if some cases want messages back.
+    needs_echo: bool,
     /// The reason if no case over HTTP/2 can run.
     lacks_http2: Option<String>,
     patiences: Patiences,
@@ -81,9 +83,18 @@ pub(crate) async fn run(options: &ServerOptions) -> Result<ExitCode, String> {
     let is_secure = address.is_secure;
     let is_http2 = |case: &Case| case.group() == Group::Http2;
     let (has_http2, has_others) = (cases.iter().any(is_http2), !cases.iter().all(is_http2));
-    let lacks_http2 = None;
-    let mut bench =
-        Bench { connector, target, is_secure, has_others, lacks_http2, patiences, seed };
+    let needs_echo =
+        cases.iter().any(|case| !matches!(case.group(), Group::Handshake | Group::Http2));
+    let mut bench = Bench {
+        connector,
+        target,
+        is_secure,
+        has_others,
+        needs_echo,
+        lacks_http2: None,
+        patiences,
+        seed,
+    };
     if let Some(time) = options.wait {
         bench.wait(time, if has_others { Version::Http1 } else { Version::Http2 }).await;
     }
@@ -224,7 +235,8 @@ impl Bench {
         }
     }
 
-    /// Checks that there is a server to test: that it opens a connection, and says anything.
+    /// Checks that there is a server to test: that it opens a connection and, if the cases need
+    /// that, sends a text back.
     ///
     /// # Errors
     ///
@@ -232,6 +244,7 @@ impl Bench {
     async fn probe(&self, if_refused: &str) -> Result<(), String> {
         let text = hybi_conform::cases(Group::Autobahn, hybi_conform::Size::Reduced).nth(1);
         let Some(text) = text else { return Ok(()) };
+        let sent = text.sent().split(", ").next().unwrap_or_default().to_owned();
         let stream = self.connector.connect(Version::Http1).await.map_err(|error| {
             let advice = match error.kind() {
                 io::ErrorKind::ConnectionRefused => if_refused,
@@ -241,9 +254,19 @@ impl Bench {
             format!("{error}{advice}")
         })?;
         let outcome = drive(stream, Tester::of_server(&text, &self.target), self.patiences).await;
-        let Outcome { has_opened, has_spoken, timed_out, reason, .. } = &outcome;
+        let Outcome { has_opened, has_spoken, has_differed, timed_out, reason, seen, .. } =
+            &outcome;
         if !has_opened {
             return Err(format!("{reason}{}", advice(reason)));
+        }
+        if !self.needs_echo {
+            return Ok(());
+        }
+        if *has_differed {
+            return Err(format!(
+                "the server does not send back what it gets: to {sent} it answered {seen}; \
+                 it must send every message back as it came, and no other messages"
+            ));
         }
         if *timed_out && !has_spoken {
             let seconds = self.patiences.long.as_secs_f64();

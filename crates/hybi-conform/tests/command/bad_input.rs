@@ -173,6 +173,30 @@ fn a_server_that_falls_silent() {
     }
 }
 
+/// Nearly all cases would fail, and none would say why.
+#[test]
+fn a_server_that_is_no_echo() {
+    let serve = |stream: TcpStream, greeting: Option<&str>, change: fn(&str) -> String| {
+        let pending = hybi::blocking::receive_request(stream).ok()?;
+        let mut ws = pending.accept(&Acceptance::from_any_origin()).ok()?;
+        greeting.map(|text| ws.send(text)).transpose().ok()?;
+        while let Ok(Some(message)) = ws.receive() {
+            ws.send(change(message.as_text()?).as_str()).ok()?;
+        }
+        Some(())
+    };
+    let words = "the server does not send back what it gets: to Text ";
+    let doubling = server(move |stream| drop(serve(stream, None, |text| text.repeat(2))));
+    refuses(&["server", &doubling], words);
+    let greeting = server(move |stream| drop(serve(stream, Some("Hi"), str::to_owned)));
+    refuses(&["server", &greeting], "it answered Text \"Hi\" (2 bytes)");
+    let changing = server(move |stream| drop(serve(stream, None, |text| text.replace('*', "+"))));
+    refuses(&["server", &changing], words);
+    // The opening handshake can be tested without an echo.
+    let (status, text) = told(&conform(&["server", &changing, "server/version/*"]));
+    assert_eq!(status, Some(0), "{text}");
+}
+
 /// The results until then are printed.
 #[test]
 fn a_server_that_goes_away() {

@@ -145,7 +145,7 @@ fn a_report() {
 const EVIL: &str = "</script><script>alert(1)</script><img src=x onerror=alert(2)> ]]> & \" ' | ` \
                     <!-- @somebody \u{202e}\u{7f}";
 
-/// The first connection is the probe.
+/// The first connection is the probe, whose text comes back.
 fn hostile() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("ws://{}/", listener.local_addr().unwrap());
@@ -162,8 +162,11 @@ fn hostile() -> String {
             );
             let head = if i == 0 { head.replace(['\u{1}', '\u{1b}'], "") } else { head };
             let kind = if i % 2 == 0 { 0x81 } else { 0x88 };
-            let text =
-                if kind == 0x81 { EVIL.into() } else { format!("\u{3}\u{fffd}{EVIL}\0\u{1b}") };
+            let text = match (i, kind) {
+                (0, _) => "*".repeat(125),
+                (_, 0x81) => EVIL.into(),
+                _ => format!("\u{3}\u{fffd}{EVIL}\0\u{1b}"),
+            };
             let len = u8::try_from(text.len().min(125)).unwrap();
             let frame = [&[kind, len], &text.as_bytes()[..len.into()]].concat();
             let _ = stream.write_all(&[head.as_bytes(), &frame].concat());
