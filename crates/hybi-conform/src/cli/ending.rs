@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 
 use crate::arguments::Manner;
-use crate::baseline::Baseline;
+use crate::baseline::{self, Baseline};
 use crate::report::Report;
 use crate::results::Results;
 
@@ -16,18 +16,18 @@ pub(crate) struct Ending {
 }
 
 impl Ending {
-    /// Reads the baseline, and makes the directory for the report. Call it before any case runs, so
+    /// Reads the baseline, and tries the files that will be written. Call it before any case runs, so
     /// that an error costs nothing.
     ///
     /// # Errors
     ///
-    /// The baseline cannot be read, there is no place for a new one, or the directory cannot be
-    /// written to.
+    /// The baseline cannot be read, or the baseline or the report cannot be written.
     pub(crate) fn new(manner: &Manner) -> Result<Self, String> {
-        let baseline = manner.baseline.as_deref().map(Baseline::read).transpose()?;
-        manner.write_baseline.as_deref().map_or(Ok(()), Baseline::check_place)?;
+        let read = |path| Baseline::read(path, manner.strict);
+        let baseline = manner.baseline.as_deref().map(read).transpose()?;
+        manner.write_baseline.as_deref().map(baseline::check).transpose()?;
         let report = manner.report.as_deref().map(Report::begin).transpose()?;
-        let baseline = baseline.unwrap_or_default();
+        let baseline = baseline.unwrap_or_else(|| Baseline::new(manner.strict));
         Ok(Self { baseline, write_baseline: manner.write_baseline.clone(), report })
     }
 
