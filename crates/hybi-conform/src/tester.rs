@@ -147,8 +147,8 @@ struct Asked {
 const PROBE: &[u8] = b"still there?";
 
 /// The finding if a message was refused because of its length.
-const LIMITED: &str = "it has a limit that this message exceeds (Close 1009); to test it, raise the \
-                       limit";
+const LIMITED: &str =
+    "it has a limit that this message exceeds (Close 1009); raise it for this test";
 
 /// Every endpoint takes control frames of so many bytes (RFC 6455 §5.5), so a limit below that is
 /// none.

@@ -16,8 +16,8 @@ pub(crate) struct Ending {
 }
 
 impl Ending {
-    /// Reads the baseline, and tries the files that will be written. Call it before any case runs, so
-    /// that an error costs nothing.
+    /// Reads the baseline, and tries the files that will be written. Call it before any case runs,
+    /// so that an error costs nothing.
     ///
     /// # Errors
     ///

@@ -45,13 +45,14 @@ fn summary(results: &Results<'_>, has_report: bool) -> String {
 
 /// Writes a table of counts.
 pub(crate) fn table(text: &mut String, rows: &[(String, Counts)]) {
-    let _ = write!(text, "{:26}", "");
+    let width = rows.iter().map(|(name, _)| name.chars().count() + 2).max().unwrap_or(0).max(26);
+    let _ = write!(text, "{:width$}", "");
     for verdict in Verdict::ALL {
         let _ = write!(text, "{verdict:>15}");
     }
     text.push('\n');
     for (name, counts) in rows {
-        let mut line = format!("{name:26}");
+        let mut line = format!("{name:width$}");
         for count in counts {
             let _ = match count {
                 0 => write!(line, "{:>15}", "-"),

@@ -2,8 +2,9 @@
 //! each.
 //!
 //! The files `server.txt`, `client.txt` and `connect.txt` have one case a line, and explain their
-//! columns; `rules.txt` has the reasons. This module reads them into bytes and lists of fields. hybi's own tests hand every case
-//! to each of its interfaces. The command runs those that can be sent over a socket.
+//! columns; `rules.txt` has the reasons. This module reads them into bytes and lists of fields.
+//! hybi's own tests hand every case to each of its interfaces. The command runs those that can be
+//! sent over a socket.
 
 use std::collections::BTreeSet;
 

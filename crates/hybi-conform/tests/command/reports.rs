@@ -399,18 +399,35 @@ fn a_comparison() {
     let text = expect(
         &["compare", &good, &bad, "--html", &html, "--markdown", &markdown],
         0,
-        &["2 implementations; 2 of 4 cases came out differently. good has not run 1."],
+        &["2 implementations; 2 of 4 cases came out differently.", "good has not run 1."],
     );
-    let verdicts = "  FAILED         <bad|one>\n  OK             good\n";
+    let verdicts = "  FAILED         <bad|one>: something came back that was not expected\n  \
+                    OK             good\n";
     assert!(text.contains("\n3.1 ") && text.contains(verdicts), "{text}");
     assert!(!text.contains("\n2.1 "), "{text}");
-    let (shown, scripts) = page(&scratch.read("all.html"));
+    // Which way the second is different.
+    assert!(text.contains("<bad|one> is worse than good in 2, and better in none."), "{text}");
+    let text = expect(&["compare", &bad, &good], 0, &[]);
+    assert!(text.contains("good is worse than <bad|one> in none, and better in 2."), "{text}");
+    let html = scratch.read("all.html");
+    let (shown, scripts) = page(&html);
     assert!(shown.contains("<bad|one>") && scripts == 0, "{shown}");
+    assert!(shown.contains("something came back that was not expected"), "{shown}");
+    // Each verdict leads to its page, if there is one.
+    let start = html.find("href=\"bad/cases/").unwrap_or_else(|| panic!("{html}")) + 6;
+    let link = html[start..].split('"').next().unwrap();
+    assert!(scratch.0.join(link).exists(), "{link}");
     let written = scratch.read("all.md");
     assert!(written.contains("| `<bad\\|one>` |"), "{written}");
+    assert!(written.contains("something came back that was not expected"), "{written}");
 
-    // Those of one name are told apart.
-    expect(&["compare", &good, &good], 0, &["good (2)", "each of 3 cases came out alike"]);
+    // Those of one name are told apart, and no name is cut.
+    let long = scratch.path("long");
+    run(&blocking_echo(), "an implementation with a long name, as server", &long, &[]);
+    let names = ["good (2)", "  an implementation with a long name, as server  "];
+    let text = expect(&["compare", &good, &good, &long], 0, &names);
+    assert!(text.contains("each of 3 cases came out alike"), "{text}");
+    expect(&["compare", &good], 2, &["one implementation alone"]);
     expect(&["compare", "/no/report"], 2, &["/no/report/index.json: "]);
     fs::write(scratch.path("index.json"), "{").unwrap();
     expect(&["compare", scratch.0.to_str().unwrap()], 2, &["index.json: EOF"]);
