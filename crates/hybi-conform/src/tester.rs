@@ -275,6 +275,11 @@ impl Tester {
         tester
     }
 
+    /// Returns the outcome of a case that has failed before its first frame, for this reason.
+    pub fn failed(case: &Case, role: Role, why: &str) -> Outcome {
+        Self::new(case, role).outcome(why)
+    }
+
     fn new(case: &Case, role: Role) -> Self {
         let script = match &case.plan {
             Plan::Frames(make) => make(),
