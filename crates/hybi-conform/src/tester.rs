@@ -424,7 +424,7 @@ impl Tester {
     pub fn feed(&mut self, bytes: &[u8]) {
         self.received += bytes.len();
         if self.received > self.received_max && !self.is_done() {
-            self.fail(format!("sent {} bytes, which is a flood", self.received));
+            self.fail(format!("it sent {} bytes, which is a flood", self.received));
         }
         match &mut self.stage {
             Stage::Done(_) | Stage::Connecting(_) => {}
@@ -571,7 +571,7 @@ impl Tester {
         let before = self.got.len();
         if let Err(why) = self.decoder.read(bytes, &mut self.got, &mut self.log) {
             self.seen = "a frame that breaks a rule".into();
-            return self.fail(why);
+            return self.fail(format!("it {why}"));
         }
         if !self.is_exact {
             self.answer_pings(before);
@@ -595,7 +595,7 @@ impl Tester {
         self.got.extend(kept);
         self.unasked += pings.len();
         if self.unasked > UNASKED_MAX {
-            return self.fail("sent control frames without end".into());
+            return self.fail("it sent control frames without end".into());
         }
         for payload in pings {
             if !self.encoder.is_in_frame() && !self.we_closed && !self.is_mute {

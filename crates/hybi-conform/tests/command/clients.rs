@@ -108,6 +108,7 @@ fn the_protocol_of_the_fuzzing_server() {
     let (status, text) = end(child);
     assert_eq!(status, Some(1), "{text}");
     assert!(text.contains("\n3 cases have not run.\n"), "{text}");
+    assert!(text.ends_with("\nNothing has failed, but not all cases have run.\n"), "{text}");
 }
 
 /// hybi-tokio's client, over TLS.

@@ -76,6 +76,6 @@ fn a_server_in_the_middle_of_a_case() {
     let mut text = String::new();
     child.stdout.take().unwrap().read_to_string(&mut text).unwrap();
     assert_eq!(child.wait().unwrap().code(), Some(1), "{text}{errors}");
-    assert!(text.contains(": 1 cases in") && text.contains("\n7 cases have not run.\n"), "{text}");
+    assert!(text.contains(": 1 case in") && text.contains("\n7 cases have not run.\n"), "{text}");
     assert!(errors.contains("hybi-conform: interrupted"), "{errors}");
 }

@@ -93,7 +93,7 @@ fn a_crash_fails_one_case() {
     let (status, text) = exec(&["--role", "server", "1.1.*"], &[&own(), "peer", "crash"]);
     assert_eq!(status, Some(1), "{text}");
     assert!(
-        text.contains("FAILED, 1 times: the program has ended (exit status: 7): 1.1.3"),
+        text.contains("FAILED, 1 time: the program has ended (exit status: 7): 1.1.3"),
         "{text}"
     );
 }

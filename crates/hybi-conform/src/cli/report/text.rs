@@ -42,6 +42,12 @@ pub(crate) fn counted(count: usize, what: &str) -> String {
     format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }
 
+/// Writes how many cases have not run.
+pub(crate) fn not_run(count: usize) -> String {
+    let have = if count == 1 { "has" } else { "have" };
+    format!("{} {have} not run", counted(count, "case"))
+}
+
 /// Writes a path for a link.
 pub(crate) fn href(path: &str) -> String {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte);
