@@ -106,6 +106,10 @@ pub(crate) struct ClientOptions {
     #[command(flatten)]
     pub(crate) manner: Manner,
 
+    /// Ends when no client has asked for anything for so many seconds
+    #[arg(long, value_name = "SECONDS", default_value = "300", value_parser = seconds)]
+    pub(crate) idle: Duration,
+
     /// Goes on after a client has asked for its report, until /stopServer is asked for
     #[arg(long)]
     pub(crate) keep_running: bool,
