@@ -99,6 +99,7 @@ pub(crate) async fn run(options: &ClientOptions) -> Result<ExitCode, String> {
     let mut interrupted = pin!(interrupted());
     let mut serving = JoinSet::new();
     loop {
+        let is_idle = serving.is_empty() && !options.keep_running;
         tokio::select! {
             accepted = listener.accept() => match accepted {
                 Ok((stream, _)) => {
@@ -116,7 +117,7 @@ pub(crate) async fn run(options: &ClientOptions) -> Result<ExitCode, String> {
             () = &mut interrupted => break,
             // Begins anew whenever a connection has begun or ended.
             Some(_) = serving.join_next() => {}
-            () = tokio::time::sleep(options.idle), if serving.is_empty() && !options.keep_running => {
+            () = tokio::time::sleep(options.idle), if is_idle => {
                 let seconds = options.idle.as_secs_f64();
                 let why = format!("no client has asked for anything for {seconds} s (--idle)");
                 let _ = writeln!(io::stderr(), "hybi-conform: {why}");

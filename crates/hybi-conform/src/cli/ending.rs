@@ -1,5 +1,6 @@
 //! The end of a run: Ctrl-C, and the files that results go to, which are a baseline and a report.
 
+use std::future::pending;
 use std::io::{self, Write};
 use std::path::PathBuf;
 
@@ -63,11 +64,34 @@ impl Ending {
     }
 }
 
-/// Waits for Ctrl-C, after which a run ends with the results so far.
+/// Waits for Ctrl-C or a request to end, as CI sends it. After that, a run ends with the results so
+/// far.
 pub(crate) async fn interrupted() {
-    if tokio::signal::ctrl_c().await.is_err() {
-        // The system does not say when. Then it ends the program.
-        std::future::pending::<()>().await;
+    tokio::select! {
+        () = ctrl_c() => {}
+        () = terminated() => {}
     }
     let _ = writeln!(io::stderr(), "hybi-conform: interrupted");
+}
+
+// If the system does not tell of such an event, the event ends the program.
+
+async fn ctrl_c() {
+    if tokio::signal::ctrl_c().await.is_err() {
+        pending().await
+    }
+}
+
+#[cfg(unix)]
+async fn terminated() {
+    use tokio::signal::unix::{SignalKind, signal};
+    match signal(SignalKind::terminate()) {
+        Ok(mut signal) => drop(signal.recv().await),
+        Err(_) => pending().await,
+    }
+}
+
+#[cfg(not(unix))]
+async fn terminated() {
+    pending().await
 }

@@ -200,7 +200,7 @@ fn certificates_that_are_not_trusted() {
     let ca = "with -addext basicConstraints=critical,CA:FALSE and use --ca, or use --insecure";
     let unknown = "--ca FILE trusts the certificates in a file, and --insecure any";
     for (is_ca, words) in [(IsCa::Ca(BasicConstraints::Unconstrained), ca), (IsCa::NoCa, unknown)] {
-        let (certificate, acceptor) = tls_with("http/1.1", is_ca.clone());
+        let (certificate, acceptor) = tls_with("http/1.1", is_ca);
         let url = tokio_echo(Some(acceptor));
         let run = |more: &[&str]| told(&conform(&[&["server", &url, "1.1.1"], more].concat()));
         let (status, text) = run(&[]);
