@@ -327,6 +327,7 @@ impl Bench {
             subject: name.to_owned(),
             role: Role::Client,
             missing: self.cases.len() - agent.records.len(),
+            is_gone: false,
             records: agent.records.values().collect(),
             duration: agent.ended.saturating_duration_since(agent.began),
             is_strict: self.is_strict,

@@ -80,6 +80,7 @@ impl Run {
             },
             role: self.role,
             missing: self.missing,
+            is_gone: self.lost.is_some(),
             records: self.records.iter().collect(),
             duration: self.duration,
             is_strict: options.manner.strict,

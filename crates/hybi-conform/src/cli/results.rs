@@ -38,6 +38,8 @@ pub(crate) struct Results<'a> {
     pub(crate) records: Vec<&'a Record>,
     /// How many cases have not run.
     pub(crate) missing: usize,
+    /// True if not all have run because the implementation is gone.
+    pub(crate) is_gone: bool,
     pub(crate) duration: Duration,
     /// True if the strict reading counts.
     pub(crate) is_strict: bool,

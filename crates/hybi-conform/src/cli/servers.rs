@@ -99,7 +99,11 @@ pub(crate) async fn run(options: &ServerOptions) -> Result<ExitCode, String> {
         bench.wait(time, if has_others { Version::Http1 } else { Version::Http2 }).await;
     }
     if has_others {
-        let probed = bench.probe("; start it before, or add --wait SECONDS").await;
+        let if_refused = match options.wait {
+            None => "; start it before, or add --wait SECONDS".into(),
+            Some(time) => format!(", and nobody listened for {} s (--wait)", time.as_secs_f64()),
+        };
+        let probed = bench.probe(&if_refused).await;
         probed.map_err(|why| format!("{}: {why}", address.uri))?;
     }
     if has_http2 {
@@ -118,6 +122,7 @@ pub(crate) async fn run(options: &ServerOptions) -> Result<ExitCode, String> {
         subject: options.agent.clone().unwrap_or_else(|| address.uri.clone()),
         role: Role::Server,
         missing: count - records.len(),
+        is_gone: lost.is_some(),
         records: records.iter().collect(),
         duration: began.elapsed(),
         is_strict: strict,
@@ -174,6 +179,8 @@ async fn run_all(
             // The probe runs alone: the server may serve few connections at once.
             None if lost.len() >= LOST_MAX && waiting.len() > 0 => {
                 if let Err(error) = bench.probe_again().await {
+                    // These have not been run: they say nothing about the server.
+                    done.truncate(done.len().saturating_sub(lost.len()));
                     let first = lost.swap_remove(0);
                     why = Some(format!(
                         "the server is gone, and not all cases have run: it has not answered \
@@ -206,16 +213,24 @@ fn is_lost(record: &Record) -> bool {
 }
 
 /// Returns advice about an opening handshake that failed, if there is any.
-fn advice(reason: &str) -> &'static str {
+fn advice(reason: &str, is_secure: bool) -> &'static str {
     let status = reason.split_once("failed with status ").map_or("", |(_, status)| status);
     match status {
-        "400" => "; if the server wants TLS, use wss:",
+        "400" if is_secure => {
+            "; if it wants a subprotocol, --header \"Sec-WebSocket-Protocol: NAME\" offers one"
+        }
+        "400" => {
+            "; if it wants a subprotocol, --header \"Sec-WebSocket-Protocol: NAME\" offers one; if \
+             it wants TLS, use wss:"
+        }
         "401" | "403" => "; if it checks credentials or origins, --header or --origin sends them",
         "404" | "405" => "; the address needs the path of the echo",
         "429" | "503" => "; if it limits how many connections there are, try --jobs 1",
         _ if status.starts_with('2') || status == "426" => "; is WebSocket spoken at this path?",
         _ if status.starts_with('3') => "; redirects are not followed: give the address meant",
+        _ if is_secure => "",
         _ if reason.starts_with("it sent \"\\x15\\x03") => "; for TLS, use wss:",
+        _ if reason.ends_with("without an answer") => "; if it wants TLS, use wss:",
         _ if reason.contains("answer the request in time") => {
             "; if it needs longer, there is --timeout, and for TLS use wss:"
         }
@@ -248,7 +263,9 @@ impl Bench {
         let stream = self.connector.connect(Version::Http1).await.map_err(|error| {
             let advice = match error.kind() {
                 io::ErrorKind::ConnectionRefused => if_refused,
-                io::ErrorKind::InvalidData => "; if the server speaks no TLS, use ws:",
+                io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof if self.is_secure => {
+                    "; if the server speaks no TLS, use ws:"
+                }
                 _ => "",
             };
             format!("{error}{advice}")
@@ -257,7 +274,7 @@ impl Bench {
         let Outcome { has_opened, has_spoken, has_differed, timed_out, reason, seen, .. } =
             &outcome;
         if !has_opened {
-            return Err(format!("{reason}{}", advice(reason)));
+            return Err(format!("{reason}{}", advice(reason, self.is_secure)));
         }
         if !self.needs_echo {
             return Ok(());

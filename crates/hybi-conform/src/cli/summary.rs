@@ -115,6 +115,10 @@ fn findings(text: &mut String, results: &Results<'_>, has_report: bool) {
         });
         return;
     };
+    if results.is_gone {
+        let role = role(results.role);
+        let _ = writeln!(text, "\nThe {role} is gone: that may be all that the last failures say.");
+    }
     let (case, outcome) = (&first.case, &first.outcome);
     let level = case.level();
     let _ = writeln!(

@@ -177,7 +177,7 @@ fn advised(error: io::Error) -> io::Error {
         }
         _ => format!("{error}; --ca FILE trusts the certificates in a file, and --insecure any"),
     };
-    io::Error::new(error.kind(), text)
+    io::Error::other(text)
 }
 
 /// Returns whether a server is there, but does not speak the version of HTTP.

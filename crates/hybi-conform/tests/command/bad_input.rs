@@ -81,6 +81,12 @@ fn wrong_usage() {
     refuses(&["client", "--listen", "nowhere"], "--listen");
     refuses(&["server", "ws://127.0.0.1:1/", "--insecure"], "--insecure is for wss:");
     refuses(&["server", "ws://127.0.0.1:1/", "--ca", "/dev/null"], "--ca is for wss:");
+    for origin in ["foo", "https://", "https://a/", "https://a b"] {
+        refuses(
+            &["server", "ws://127.0.0.1:1/", "--origin", origin],
+            "such as https://example.com",
+        );
+    }
 }
 
 #[test]
@@ -90,7 +96,7 @@ fn nobody_listens() {
     drop(listener);
     refuses(&["server", &format!("ws://{address}/")], "refused");
     refuses(&["server", &format!("ws://{address}/")], "start it before, or add --wait");
-    refuses(&["server", &format!("ws://{address}/"), "--wait", "0.1"], "refused");
+    refuses(&["server", &format!("ws://{address}/"), "--wait", "0.1"], "listened for 0.1 s");
     refuses(&["server", "ws://no.such.host.invalid/", "--timeout", "60"], "no.such.host.invalid");
     // Addresses that are not routed (RFC 6666).
     refuses(&["server", "ws://[100::1]/", "--timeout", "0.5"], "ws://[100::1]/: ");
@@ -105,6 +111,8 @@ fn a_server_that_speaks_http_only() {
     refuses(&["server", &url], "status 403; if it checks credentials or origins, --header");
     let url = server(|stream| answers(stream, b"HTTP/1.1 426 x\r\n\r\n"));
     refuses(&["server", &url], "status 426");
+    let url = server(|stream| answers(stream, b"HTTP/1.1 400 x\r\n\r\n"));
+    refuses(&["server", &url], "status 400; if it wants a subprotocol, --header \"Sec-WebSocket-");
     let url = server(|stream| answers(stream, b"HTTP/1.1 301 x\r\nLocation: https://a/\r\n\r\n"));
     refuses(&["server", &url], "status 301; redirects are not followed");
 }
@@ -132,7 +140,9 @@ fn a_server_that_says_nothing() {
     let url = server(holds);
     refuses(&["server", &url, "--timeout", "0.5"], "did not answer the request in time");
     let url = server(|_| {});
-    refuses(&["server", &url], "ended the connection without an answer");
+    refuses(&["server", &url], "ended the connection without an answer; if it wants TLS, use wss:");
+    let words = "if the server speaks no TLS, use ws:";
+    refuses(&["server", &url.replace("ws:", "wss:"), "--insecure"], words);
 }
 
 /// Each byte comes in time, but the answer does not.
@@ -224,6 +234,8 @@ fn a_server_that_goes_away() {
     assert_eq!(status, Some(2), "{text}");
     assert!(text.contains("\n 1 messages                            16 "), "{text}");
     assert!(text.contains("the server is gone") && text.contains(" cases have not run"), "{text}");
+    // Cases that found nobody say nothing about the server.
+    assert!(text.contains("\nNothing has failed, but not all cases have run.\n"), "{text}");
 }
 
 /// The end of the flood is the end of the case.
