@@ -263,7 +263,11 @@ impl Bench {
         let stream = self.connector.connect(Version::Http1).await.map_err(|error| {
             let advice = match error.kind() {
                 io::ErrorKind::ConnectionRefused => if_refused,
-                io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof if self.is_secure => {
+                io::ErrorKind::InvalidData
+                | io::ErrorKind::UnexpectedEof
+                | io::ErrorKind::ConnectionReset
+                    if self.is_secure =>
+                {
                     "; if the server speaks no TLS, use ws:"
                 }
                 _ => "",
