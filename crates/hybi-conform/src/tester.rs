@@ -233,7 +233,7 @@ impl Tester {
                     tester.frame(0x81, b"Hello");
                 }
                 let is_open_ended = !head.answers_101();
-                let is_whole = matches!(Head::read(&bytes), Ok(Some(_)));
+                let is_whole = !matches!(Head::read(&bytes), Ok(None));
                 tester.stage = Stage::Answered { is_open_ended, is_whole, bytes: Vec::new() };
             }
             _ => {
