@@ -988,11 +988,11 @@ impl Tester {
                 self.seen = "no answer".into();
                 self.conclude(Verdict::Ok, Verdict::Ok, Verdict::Ok, String::new());
             }
-            (refused, true) => {
+            (_, true) => {
                 self.timed_out = true;
                 self.seen = "no answer".into();
                 let why = "it did not answer the request in time";
-                if refused.is_some() { self.by_level(why) } else { self.fail(why.into()) }
+                if case.is_some() { self.by_level(why) } else { self.fail(why.into()) }
             }
         }
         None

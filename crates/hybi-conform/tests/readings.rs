@@ -343,6 +343,36 @@ fn a_server_without_http2() {
     assert_eq!(tester.outcome("").verdict(), Verdict::Ok);
 }
 
+/// Whatever a server does instead, the level decides: also if it does nothing.
+#[test]
+fn a_server_may_leave_unanswered_what_it_may_refuse() {
+    use Verdict::{Failed, Informational, NonStrict};
+    for (group, id, verdict) in [
+        (Group::Handshake, "server/start/target-8192", Informational),
+        (Group::Handshake, "server/start/leading-empty-line", NonStrict),
+        (Group::Handshake, "server/header/no-space", Failed),
+        (Group::Http2, "http2/key/ignored", NonStrict),
+        (Group::Http2, "http2/good/example", Failed),
+    ] {
+        let case = cases(group, Size::Reduced).find(|case| case.id() == id).unwrap();
+        let target = Target::new("localhost", "/");
+        let mut tester = match group {
+            Group::Http2 => Tester::of_stream(&case, &target, true),
+            _ => Tester::of_server(&case, &target),
+        };
+        loop {
+            match tester.proceed() {
+                Next::Send => tester.sent(tester.output().len()),
+                Next::Wait(_) => tester.quiet(),
+                Next::Shutdown => {}
+                Next::Done => break,
+            }
+        }
+        let outcome = tester.outcome("");
+        assert_eq!(outcome.verdict(), verdict, "{id}: {outcome}");
+    }
+}
+
 /// RFC 9112 §2.2 and §5.1 let a recipient accept this. A client that does not breaks no rule.
 #[test]
 fn a_client_may_refuse_what_it_may_refuse() {
