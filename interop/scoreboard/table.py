@@ -43,7 +43,7 @@ Autobahn cases have their default, smaller sizes. What the verdicts mean:
 |---|---|
 | `OK` | as expected |
 | `INFORMATIONAL` | the RFC leaves it open |
-| `UNIMPLEMENTED` | permessage-deflate, or one of its parameters, was not negotiated |
+| `UNIMPLEMENTED` | permessage-deflate, or one of its parameters, was not negotiated; or a message exceeds a limit |
 | `NON-STRICT` | allowed, but late or against a SHOULD |
 | `FAILED` | a rule was broken |
 

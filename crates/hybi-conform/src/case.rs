@@ -246,6 +246,15 @@ impl Case {
         self.level
     }
 
+    /// Returns why the case has its expectation, in a sentence or two. `None`: the section alone
+    /// says it.
+    pub fn rule(&self) -> Option<&'static str> {
+        match &self.plan {
+            Plan::Request(_) | Plan::Response(_) => handshake::rule(&self.id),
+            _ => None,
+        }
+    }
+
     /// Returns the first number of an Autobahn id. `None`: it is of another group.
     pub fn category(&self) -> Option<u8> {
         match self.group {
@@ -303,10 +312,10 @@ impl Case {
         match &self.plan {
             Plan::Frames(make) => make().sent(),
             Plan::Acts(acts) => acts.describe(),
-            Plan::Connect(head) => format!("the example of RFC 8441 §5.1 with: {}", head.edits),
+            Plan::Connect(head) => head.sent(),
             Plan::Settings => "the preface of HTTP/2".into(),
-            Plan::Request(head) => format!("the example of RFC 6455 §1.2 with: {}", head.edit),
-            Plan::Response(head) => format!("the example of RFC 6455 §1.3 with: {}", head.edit),
+            Plan::Request(head) => head.sent("a good request"),
+            Plan::Response(head) => head.sent("a good response"),
         }
     }
 

@@ -273,12 +273,24 @@ impl Request {
                 break;
             }
         }
-        if case.verdict == "open" && self.subprotocol().as_deref() != Some("chat") {
+        // A client would refuse a subprotocol that it has not offered, whatever the case is about.
+        let is_about_it = case.id.starts_with("subprotocol/") && case.verdict != "open";
+        if !is_about_it && self.subprotocol().as_deref() != Some("chat") {
             let line = self.subprotocol();
             let line = line.map(|name| format!("Sec-WebSocket-Protocol: {name}\r\n"));
             let line = line.unwrap_or_default();
             let old = b"Sec-WebSocket-Protocol: chat\r\n";
             bytes = replaced(&bytes, old, line.as_bytes(), 1);
+        }
+        // What the client of the example has not offered, this one may have.
+        match case.id {
+            "extension/not-offered" if self.offer().is_some() => {
+                bytes = replaced(&bytes, b"permessage-deflate", b"x-not-offered", 1);
+            }
+            "subprotocol/not-offered" if self.subprotocol().is_some() => {
+                bytes = replaced(&bytes, b": chat\r\n", b": x-not-offered\r\n", 1);
+            }
+            _ => {}
         }
         Some(bytes)
     }

@@ -11,7 +11,7 @@ pub enum Verdict {
     Ok,
     /// The RFC leaves open what should happen; the outcome says what did.
     Informational,
-    /// The feature under test is missing: an extension was not negotiated.
+    /// What is tested is missing: an extension was not negotiated, or a message exceeds a limit.
     Unimplemented,
     /// Legal, but not as it should be: late, or against a SHOULD.
     NonStrict,
@@ -68,6 +68,8 @@ pub struct Outcome {
     pub has_opened: bool,
     /// True if anything came after it.
     pub has_spoken: bool,
+    /// True if a message came that is not what was sent.
+    pub has_differed: bool,
     /// The wire log, which is empty unless it was on.
     pub log: WireLog,
 }

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 
 use crate::random::Pieces;
-use crate::wire::{Got, describe};
+use crate::wire::{Got, counted, describe, describe_header};
 
 /// A sequence of frames, and its only right outcome.
 #[derive(Clone, Debug)]
@@ -120,6 +120,18 @@ impl Script {
         self.steps.iter().map(Step::bytes).sum()
     }
 
+    /// Returns the length of its longest message or fragment.
+    pub(crate) fn message_max(&self) -> usize {
+        let len = |step: &Step| match step {
+            Step::Frame(first, payload) if first & 0x08 == 0 => payload.len(),
+            Step::Header(first, len) if first & 0x08 == 0 => *len,
+            Step::Message { payload, .. } => payload.len(),
+            Step::Rounds(rounds) => rounds.len,
+            _ => 0,
+        };
+        self.steps.iter().map(len).max().unwrap_or_default()
+    }
+
     /// Returns the payloads of its pings.
     pub(crate) fn pings(&self) -> Vec<Vec<u8>> {
         let ping = |step: &Step| match step {
@@ -198,15 +210,15 @@ impl Step {
 
     fn describe(&self) -> Option<String> {
         Some(match self {
-            Self::Frame(first, payload) => describe(*first, payload.len()),
-            Self::Header(first, len) => format!("the header of {}", describe(*first, *len)),
-            Self::Payload(payload) => format!("{} bytes of it", payload.len()),
+            Self::Frame(first, payload) => describe(*first, payload),
+            Self::Header(first, len) => describe_header(*first, *len),
+            Self::Payload(payload) => format!("{} of it", counted(payload.len(), "byte")),
             Self::Message { binary, payload, fragment } => {
                 let kind = if *binary { "binary message" } else { "text" };
-                let len = payload.len();
+                let len = counted(payload.len(), "byte");
                 match fragment {
-                    None => format!("a {kind} of {len} bytes"),
-                    Some(most) => format!("a {kind} of {len} bytes in fragments of {most}"),
+                    None => format!("a {kind} of {len}"),
+                    Some(most) => format!("a {kind} of {len} in fragments of {most}"),
                 }
             }
             Self::Rounds(Rounds { fragment, .. }) => {

@@ -21,7 +21,7 @@ use crate::opening::{Agreed, Request, Target, check_response};
 use crate::outcome::{Outcome, Verdict};
 use crate::random::{Pieces, Random, seed};
 use crate::script::{Compression, End, Leeway, Script, Step, listed};
-use crate::wire::{Decoder, Encoder, Got, describe};
+use crate::wire::{Decoder, Encoder, Got, describe, describe_header};
 
 pub(crate) use acts::{Act, Acts, When};
 
@@ -77,6 +77,8 @@ pub struct Tester {
     acting: Option<acts::Acting>,
     /// The payloads of the pings in the case.
     pings: Vec<Vec<u8>>,
+    /// The length of the longest message in the case.
+    message_max: usize,
     /// The step that comes next.
     step: usize,
     got: Vec<Got>,
@@ -95,6 +97,9 @@ pub struct Tester {
     is_late: bool,
     timed_out: bool,
     has_opened: bool,
+    has_differed: bool,
+    /// True if the case is a response that a client may accept. Its level decides if it does not.
+    answers: bool,
     level: Level,
     /// A description of what is expected.
     wanted: String,
@@ -112,6 +117,8 @@ enum Stage {
     Answered {
         /// True if the response does not claim to open the connection. Then our output ends, too.
         is_open_ended: bool,
+        /// True if the head of the response is complete.
+        is_whole: bool,
         bytes: Vec<u8>,
     },
     /// Runs the script, or the acts.
@@ -138,6 +145,14 @@ struct Asked {
 /// The payload of a ping that is in no case. An implementation that answers it has not failed the
 /// connection.
 const PROBE: &[u8] = b"still there?";
+
+/// The finding if a message was refused because of its length.
+const LIMITED: &str =
+    "it has a limit that this message exceeds (Close 1009); raise it for this test";
+
+/// Every endpoint takes control frames of so many bytes (RFC 6455 §5.5), so a limit below that is
+/// none.
+const LIMIT_MIN: usize = 125;
 
 /// More control frames than this are a flood: no implementation needs so many of its own.
 const UNASKED_MAX: usize = 1000;
@@ -218,7 +233,8 @@ impl Tester {
                     tester.frame(0x81, b"Hello");
                 }
                 let is_open_ended = !head.answers_101();
-                tester.stage = Stage::Answered { is_open_ended, bytes: Vec::new() };
+                let is_whole = !matches!(Head::read(&bytes), Ok(None));
+                tester.stage = Stage::Answered { is_open_ended, is_whole, bytes: Vec::new() };
             }
             _ => {
                 let response = Head::read(&bytes).ok().flatten().unwrap_or_default().0;
@@ -259,6 +275,11 @@ impl Tester {
         tester
     }
 
+    /// Returns the outcome of a case that has failed before its first frame, for this reason.
+    pub fn failed(case: &Case, role: Role, why: &str) -> Outcome {
+        Self::new(case, role).outcome(why)
+    }
+
     fn new(case: &Case, role: Role) -> Self {
         let script = match &case.plan {
             Plan::Frames(make) => make(),
@@ -282,6 +303,7 @@ impl Tester {
         let mut tester = Self {
             role,
             stage: if case.tests(role) { Stage::Script } else { Stage::Closing },
+            answers: matches!(case.plan, Plan::Response(_)),
             level: case.level(),
             wanted: case.expected(),
             seen: String::new(),
@@ -298,6 +320,7 @@ impl Tester {
             deflater: None,
             received_max: 4 * script.bytes() + RECEIVED_EXTRA,
             pings: script.pings(),
+            message_max: script.message_max(),
             script,
             step: 0,
             got: Vec::new(),
@@ -310,6 +333,7 @@ impl Tester {
             is_late: false,
             timed_out: false,
             has_opened: false,
+            has_differed: false,
             acting: None,
             log: WireLog::default(),
         };
@@ -400,7 +424,7 @@ impl Tester {
     pub fn feed(&mut self, bytes: &[u8]) {
         self.received += bytes.len();
         if self.received > self.received_max && !self.is_done() {
-            self.fail(format!("sent {} bytes, which is a flood", self.received));
+            self.fail(format!("it sent {} bytes, which is a flood", self.received));
         }
         match &mut self.stage {
             Stage::Done(_) | Stage::Connecting(_) => {}
@@ -495,7 +519,7 @@ impl Tester {
         self.encoder.payload(payload, &mut self.output.bytes);
         self.output.border();
         let wire = &self.output.bytes[start..];
-        self.log.frame(Direction::Sent, wire, || describe(first, payload.len()));
+        self.log.frame(Direction::Sent, wire, || describe(first, payload));
     }
 
     fn message(&mut self, binary: bool, payload: &[u8], fragment: Option<usize>) {
@@ -525,8 +549,7 @@ impl Tester {
                 let start = self.output.bytes.len();
                 self.encoder.header(*first, *len, &mut self.output.bytes);
                 let wire = &self.output.bytes[start..];
-                let what = || format!("the header of {}", describe(*first, *len));
-                self.log.frame(Direction::Sent, wire, what);
+                self.log.frame(Direction::Sent, wire, || describe_header(*first, *len));
             }
             Step::Payload(payload) => {
                 let start = self.output.bytes.len();
@@ -547,7 +570,8 @@ impl Tester {
     fn read_frames(&mut self, bytes: &[u8]) {
         let before = self.got.len();
         if let Err(why) = self.decoder.read(bytes, &mut self.got, &mut self.log) {
-            return self.fail(why);
+            self.seen = "a frame that breaks a rule".into();
+            return self.fail(format!("it {why}"));
         }
         if !self.is_exact {
             self.answer_pings(before);
@@ -571,7 +595,7 @@ impl Tester {
         self.got.extend(kept);
         self.unasked += pings.len();
         if self.unasked > UNASKED_MAX {
-            return self.fail("sent control frames without end".into());
+            return self.fail("it sent control frames without end".into());
         }
         for payload in pings {
             if !self.encoder.is_in_frame() && !self.we_closed && !self.is_mute {
@@ -593,7 +617,11 @@ impl Tester {
         let new = self.compared..got.len();
         match self.script.expected.get(new.clone()) {
             Some(want) if want == &got[new.clone()] => self.compared = new.end,
-            _ => self.fail(difference(got, &self.script.expected)),
+            _ => {
+                self.has_differed = got.last().is_some_and(|got| got.message().is_some());
+                let (_, got) = self.close_and_rest();
+                self.fail(difference(got, &self.script.expected));
+            }
         }
     }
 
@@ -603,6 +631,17 @@ impl Tester {
             Some((Got::Close { code, .. }, got)) => (Some(*code), got),
             _ => (None, &self.got),
         }
+    }
+
+    /// Returns whether a message that should have been taken was refused with 1009. RFC 6455 §10.4
+    /// allows limits. What came before must be right.
+    fn is_limited(&self) -> bool {
+        let (close, got) = self.close_and_rest();
+        close == Some(Some(1009))
+            && !matches!(self.script.end, End::Fails(_))
+            && self.message_max > LIMIT_MIN
+            && got.len() < self.script.expected.len()
+            && self.script.expected.starts_with(got)
     }
 
     /// Returns whether nothing more can come: the output has ended, or a Close frame came.
@@ -662,7 +701,11 @@ impl Tester {
             return Some(Next::Wait(Patience::Long));
         }
         if self.is_over() {
-            self.fail("it closed the connection too early".into());
+            match self.is_limited() {
+                true => self.unimplemented(LIMITED),
+                false if self.answers => self.by_level("it refused the response"),
+                false => self.fail("it closed the connection too early".into()),
+            }
             return None;
         }
         let expected = &self.script.expected;
@@ -684,7 +727,12 @@ impl Tester {
             return Some(Next::Wait(Patience::Long));
         }
         self.timed_out = !self.is_exact;
-        self.fail("not all that should have come by now has come, and nothing else".into());
+        match self.answers {
+            true => self.by_level("it did not send the message back, after a response like this"),
+            false => {
+                self.fail("not all that should have come by now has come, and nothing else".into());
+            }
+        }
         None
     }
 
@@ -756,6 +804,9 @@ impl Tester {
         use Verdict::{Failed, Informational, NonStrict, Ok};
         if self.decoder.is_cut_off() {
             return self.fail("it stopped in the middle of a frame".into());
+        }
+        if self.is_limited() {
+            return self.unimplemented(LIMITED);
         }
         let mut reasons = Vec::new();
         let mut found = |tolerant: Verdict, strict: Verdict, reason: &str| {
@@ -937,11 +988,11 @@ impl Tester {
                 self.seen = "no answer".into();
                 self.conclude(Verdict::Ok, Verdict::Ok, Verdict::Ok, String::new());
             }
-            (refused, true) => {
+            (_, true) => {
                 self.timed_out = true;
                 self.seen = "no answer".into();
                 let why = "it did not answer the request in time";
-                if refused.is_some() { self.by_level(why) } else { self.fail(why.into()) }
+                if case.is_some() { self.by_level(why) } else { self.fail(why.into()) }
             }
         }
         None
@@ -977,7 +1028,11 @@ impl Tester {
 /// Clients that must refuse the response.
 impl Tester {
     fn next_answered(&mut self) -> Option<Next> {
-        let Stage::Answered { is_open_ended, bytes, .. } = &mut self.stage else { return None };
+        let Stage::Answered { is_open_ended, is_whole, bytes } = &mut self.stage else {
+            return None;
+        };
+        // A client may wait for the rest of a head, as long as there can be one.
+        let may_wait = !*is_whole && !*is_open_ended;
         let is_open_ended = *is_open_ended;
         let bytes = std::mem::take(bytes);
         if b"GET ".starts_with(&bytes[..bytes.len().min(4)]) && !bytes.is_empty() {
@@ -990,6 +1045,13 @@ impl Tester {
         {
             self.seen = "an open connection".into();
             self.by_level("it accepted the response");
+            return None;
+        }
+        if self.is_ended && may_wait && self.has_shut_down {
+            self.seen = "the end of the connection, after that of ours".into();
+            let verdict = Verdict::Informational;
+            let why = "it waited for the rest of the head";
+            self.conclude(verdict, Verdict::Ok, verdict, why.into());
             return None;
         }
         if self.is_ended {
@@ -1005,7 +1067,11 @@ impl Tester {
             return Some(Next::Shutdown);
         }
         if !self.is_quiet {
-            return Some(Next::Wait(Patience::Long));
+            let is_short = may_wait && !self.has_shut_down;
+            return Some(Next::Wait(if is_short { Patience::Short } else { Patience::Long }));
+        }
+        if may_wait && !self.has_shut_down {
+            return Some(Next::Shutdown);
         }
         self.timed_out = true;
         self.seen = "nothing".into();
@@ -1016,6 +1082,19 @@ impl Tester {
 
 /// Conclusions.
 impl Tester {
+    /// Describes what has come, and whether more could have: a verdict may need no more.
+    fn describe_input(&self) -> String {
+        let got = listed(self.got.iter().map(|got| format!("{got:?}")), "then ");
+        match (got.is_empty(), self.is_ended, self.is_quiet) {
+            (true, true, _) => "the end of the connection".into(),
+            (true, false, true) => "nothing, and the connection stayed open".into(),
+            (true, false, false) => "nothing".into(),
+            (false, true, _) => format!("{got}, then the end of the connection"),
+            (false, false, true) => format!("{got}, and the connection stayed open"),
+            (false, false, false) => got,
+        }
+    }
+
     fn fail(&mut self, reason: String) {
         self.conclude(Verdict::Failed, Verdict::Failed, Verdict::Failed, reason);
     }
@@ -1044,9 +1123,7 @@ impl Tester {
         let close_code = close_code.flatten();
         let mut seen = std::mem::take(&mut self.seen);
         if seen.is_empty() || !self.got.is_empty() {
-            let got = listed(self.got.iter().map(|got| format!("{got:?}")), "then ");
-            let end = if self.is_ended { "the end" } else { "no end" };
-            seen = if got.is_empty() { end.into() } else { format!("{got}, then {end}") };
+            seen = self.describe_input();
             if self.rounds > 0 {
                 seen = format!("{} messages that were right, then {seen}", self.rounds);
             }
@@ -1063,6 +1140,7 @@ impl Tester {
             timed_out: self.timed_out,
             has_opened: self.has_opened,
             has_spoken: !self.got.is_empty(),
+            has_differed: self.has_differed,
             log: WireLog::default(),
         }));
     }

@@ -70,8 +70,34 @@ impl Encoder {
     }
 }
 
-/// Names a frame by its first byte and its length.
-pub(crate) fn describe(first: u8, len: usize) -> String {
+/// Names a frame by its first byte and its payload.
+pub(crate) fn describe(first: u8, payload: &[u8]) -> String {
+    let kind = kind(first);
+    match (first & 0x0f, payload) {
+        (8, []) => format!("{kind} without a code"),
+        (8, [_]) => format!("{kind} with a body of 1 byte"),
+        (8, [a, b, reason @ ..]) => {
+            let code = u16::from_be_bytes([*a, *b]);
+            match reason.len() {
+                0 => format!("{kind} {code}"),
+                len => format!("{kind} {code} with a reason of {}", counted(len, "byte")),
+            }
+        }
+        _ => format!("{kind} ({})", counted(payload.len(), "byte")),
+    }
+}
+
+/// Names a frame by its header alone.
+pub(crate) fn describe_header(first: u8, len: usize) -> String {
+    format!("the header of {} ({})", kind(first), counted(len, "byte"))
+}
+
+/// Writes how many there are of something.
+pub(crate) fn counted(count: usize, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
+}
+
+fn kind(first: u8) -> String {
     let name = match first & 0x0f {
         0 => "Continuation".into(),
         1 => "Text".into(),
@@ -84,7 +110,7 @@ pub(crate) fn describe(first: u8, len: usize) -> String {
     let fin = if first & 0x80 == 0 { " without FIN" } else { "" };
     let bits: Vec<_> =
         (1..=3).filter(|bit| first & 0x80 >> bit != 0).map(|bit| format!(" RSV{bit}")).collect();
-    format!("{name}{fin}{} ({len} bytes)", bits.concat())
+    format!("{name}{fin}{}", bits.concat())
 }
 
 /// A message or a control frame that the tester has received.
@@ -146,7 +172,7 @@ impl Decoder {
             let start = self.at;
             let Some((first, payload)) = self.frame()? else { break };
             let wire = &self.bytes[start..self.at];
-            log.frame(Direction::Received, wire, || describe(first, payload.len()));
+            log.frame(Direction::Received, wire, || describe(first, &payload));
             if self.closed {
                 return Err(format!("sent a frame ({first:#04x}) after its Close frame"));
             }
@@ -288,10 +314,11 @@ impl Decoder {
 
 impl std::fmt::Debug for Got {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let short = |bytes: &[u8]| {
-            let start = bytes[..bytes.len().min(24)].escape_ascii();
-            format!("\"{start}\" ({} bytes)", bytes.len())
+        let start = |bytes: &[u8]| {
+            let more = if bytes.len() > 24 { "..." } else { "" };
+            format!("\"{}{more}\"", bytes[..bytes.len().min(24)].escape_ascii())
         };
+        let short = |bytes: &[u8]| format!("{} ({})", start(bytes), counted(bytes.len(), "byte"));
         match self {
             Self::Message { binary: true, payload } => write!(f, "Binary {}", short(payload)),
             Self::Message { binary: false, payload } => write!(f, "Text {}", short(payload)),
@@ -302,7 +329,8 @@ impl std::fmt::Debug for Got {
                 write!(f, "Close {code}")
             }
             Self::Close { code: Some(code), reason } => {
-                write!(f, "Close {code} {}", short(reason))
+                let len = counted(reason.len(), "byte");
+                write!(f, "Close {code} {} (a reason of {len})", start(reason))
             }
         }
     }

@@ -2,7 +2,7 @@
 //! fault. There is no clock: the driver says when its patience has run out.
 
 use hybi::handshake::Key;
-use hybi_conform::{Group, Next, Outcome, Size, Target, Tester, Verdict, cases};
+use hybi_conform::{Group, Next, Outcome, Request, Role, Size, Target, Tester, Verdict, cases};
 
 /// The reaction of a server each time that the tester waits.
 enum Does {
@@ -42,6 +42,31 @@ fn run_in(id: &str, size: Size, does: &[Does]) -> Outcome {
                 Nothing => tester.quiet(),
             },
             Next::Shutdown => {}
+            Next::Done => return tester.outcome(""),
+        }
+    }
+}
+
+/// Runs a case of the opening handshake against a client that has sent its request and then does
+/// this. Once our output has ended, it goes on with `after`.
+#[track_caller]
+fn run_client(id: &str, does: &[Does], after: &[Does]) -> Outcome {
+    let case = cases(Group::Handshake, Size::Reduced).find(|case| case.id() == id).unwrap();
+    let request = b"GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+        Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: chat\r\n\
+        Sec-WebSocket-Version: 13\r\n\r\n";
+    let (request, _) = Request::read(request).unwrap().unwrap();
+    let mut tester = Tester::of_client(&case, &request);
+    let mut does = does.iter();
+    loop {
+        match tester.proceed() {
+            Next::Send => tester.sent(tester.output().len()),
+            Next::Wait(_) => match does.next().unwrap_or(&Nothing) {
+                Sends(bytes) => tester.feed(bytes),
+                Ends => tester.end_of_input(),
+                Nothing => tester.quiet(),
+            },
+            Next::Shutdown => does = after.iter(),
             Next::Done => return tester.outcome(""),
         }
     }
@@ -316,4 +341,235 @@ fn a_server_without_http2() {
     let mut tester = stream("http2/settings");
     assert!(tester.stream_request().is_none() && tester.proceed() == Next::Done);
     assert_eq!(tester.outcome("").verdict(), Verdict::Ok);
+}
+
+/// Whatever a server does instead, the level decides: also if it does nothing.
+#[test]
+fn a_server_may_leave_unanswered_what_it_may_refuse() {
+    use Verdict::{Failed, Informational, NonStrict};
+    for (group, id, verdict) in [
+        (Group::Handshake, "server/start/target-8192", Informational),
+        (Group::Handshake, "server/start/leading-empty-line", NonStrict),
+        (Group::Handshake, "server/header/no-space", Failed),
+        (Group::Http2, "http2/key/ignored", NonStrict),
+        (Group::Http2, "http2/good/example", Failed),
+    ] {
+        let case = cases(group, Size::Reduced).find(|case| case.id() == id).unwrap();
+        let target = Target::new("localhost", "/");
+        let mut tester = match group {
+            Group::Http2 => Tester::of_stream(&case, &target, true),
+            _ => Tester::of_server(&case, &target),
+        };
+        loop {
+            match tester.proceed() {
+                Next::Send => tester.sent(tester.output().len()),
+                Next::Wait(_) => tester.quiet(),
+                Next::Shutdown => {}
+                Next::Done => break,
+            }
+        }
+        let outcome = tester.outcome("");
+        assert_eq!(outcome.verdict(), verdict, "{id}: {outcome}");
+    }
+}
+
+/// RFC 9112 §2.2 and §5.1 let a recipient accept this. A client that does not breaks no rule.
+#[test]
+fn a_client_may_refuse_what_it_may_refuse() {
+    use Verdict::{Failed, Informational, NonStrict};
+    let refused = "it refused the response";
+    for id in ["client/start/lf", "client/header/lf", "client/header/space-before-colon"] {
+        reads(&run_client(id, &[Ends], &[]), Informational, Informational, refused);
+    }
+    reads(&run_client("client/start/odd-reason", &[Ends], &[]), NonStrict, Failed, refused);
+    reads(&run_client("client/header/folded", &[Ends], &[]), Failed, Failed, refused);
+    // It says so with a Close frame, or does not send the message back.
+    let close = Sends(b"\x88\x82\0\0\0\0\x03\xea");
+    let lf = |does: &[Does]| run_client("client/start/lf", does, &[]);
+    reads(&lf(&[close, Ends]), Informational, Informational, refused);
+    reads(&lf(&[Nothing]), Informational, Informational, "did not send the message back");
+}
+
+/// A client that offers no subprotocol would refuse the one in the example, and hide what the case
+/// is about.
+#[test]
+fn a_case_has_no_other_fault_than_its_own() {
+    let request = b"GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+        Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
+    let (request, _) = Request::read(request).unwrap().unwrap();
+    for case in cases(Group::Handshake, Size::Reduced) {
+        if !case.tests(Role::Client) || case.id().starts_with("client/subprotocol/") {
+            continue;
+        }
+        let log = Tester::of_client(&case, &request).outcome("").log;
+        let names = |entry: &hybi_conform::Entry| {
+            let text = String::from_utf8_lossy(&entry.bytes).to_ascii_lowercase();
+            text.contains("sec-websocket-protocol")
+        };
+        assert!(!log.entries.iter().any(names), "{}", case.id());
+    }
+}
+
+/// The names in the examples may be among those that a client has offered.
+#[test]
+fn what_was_not_offered_was_not() {
+    let request = b"GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+        Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: chat\r\n\
+        Sec-WebSocket-Extensions: permessage-deflate\r\nSec-WebSocket-Version: 13\r\n\r\n";
+    let (request, _) = Request::read(request).unwrap().unwrap();
+    for (id, name) in [
+        ("client/extension/not-offered", "Sec-WebSocket-Extensions: x-not-offered\r\n"),
+        ("client/subprotocol/not-offered", "Sec-WebSocket-Protocol: x-not-offered\r\n"),
+    ] {
+        let case = cases(Group::Handshake, Size::Reduced).find(|case| case.id() == id).unwrap();
+        let log = Tester::of_client(&case, &request).outcome("").log;
+        let text = log.entries.iter().map(|it| String::from_utf8_lossy(&it.bytes).into_owned());
+        let text: String = text.collect();
+        assert!(text.contains(name), "{text}");
+    }
+}
+
+/// These heads have no end, so a client that reads lines waits for the rest (RFC 9112 §2.1). How
+/// long is its own affair. At the end of the transport there is no rest (§8).
+#[test]
+fn a_client_may_wait_for_the_rest_of_a_head() {
+    use Verdict::{Failed, Informational, Ok};
+    for id in ["client/start/tls-alert", "client/start/request"] {
+        reads(&run_client(id, &[Ends], &[]), Ok, Ok, "");
+        let waits = run_client(id, &[Nothing], &[Ends]);
+        reads(&waits, Informational, Informational, "it waited for the rest of the head");
+        reads(&run_client(id, &[Nothing], &[Nothing]), Failed, Failed, "did not end");
+    }
+    // These are whole, even if they are wrong.
+    let stays = |id| run_client(id, &[Nothing], &[Ends]);
+    let why = "did not end the connection in time";
+    reads(&stays("client/accept/missing"), Failed, Failed, why);
+    reads(&stays("client/header/no-colon"), Verdict::NonStrict, Failed, why);
+}
+
+/// RFC 6455 §10.4 allows a limit, and §7.4.1 has the code for it.
+#[test]
+fn a_limit_is_no_broken_rule() {
+    use Verdict::{Failed, Unimplemented};
+    let too_big = || Sends(b"\x88\x02\x03\xf1");
+    let limited = "it has a limit that this message exceeds (Close 1009)";
+    for id in ["1.1.6", "1.2.3", "9.1.1", "9.3.1", "10.1.1"] {
+        reads(&run(id, &[too_big(), Ends]), Unimplemented, Unimplemented, limited);
+    }
+    // Control frames have up to 125 bytes (§5.5), so less is no limit.
+    reads(&run("1.1.1", &[too_big(), Ends]), Failed, Failed, "too early");
+    reads(&run("2.4", &[too_big(), Ends]), Failed, Failed, "too early");
+    // What was sent back is wrong.
+    reads(&run("1.1.6", &[Sends(b"\x81\x01x"), too_big(), Ends]), Failed, Failed, "differs");
+}
+
+/// A Close frame is a control frame, so it may stand between fragments (RFC 6455 §5.4). Answering
+/// it with 1002 calls that a violation, whichever case finds it.
+#[test]
+fn a_close_frame_within_a_message_is_one_rule() {
+    let case = |group, id| cases(group, Size::Reduced).find(|case| case.id() == id).unwrap();
+    let of = |group, id| (case(group, id).section(), case(group, id).level());
+    let rule = ("RFC 6455 §5.4", hybi_conform::Level::Must);
+    assert_eq!(of(Group::Autobahn, "7.1.5"), rule);
+    assert_eq!(of(Group::Closing, "closing/in-fragments/server"), rule);
+    assert_eq!(of(Group::Closing, "closing/in-fragments/client"), rule);
+}
+
+/// What was seen says whether the connection stayed open, or nobody looked any longer.
+#[test]
+fn what_was_seen() {
+    let seen = |id, does: &[Does]| run(id, does).seen;
+    assert_eq!(seen("1.1.1", &[Sends(b"\x81\x01x")]), "Text \"x\" (1 byte)");
+    let open = [Sends(b"\x81\x00"), CLOSE, Nothing];
+    let told = "Text \"\" (0 bytes), then Close 1000, and the connection stayed open";
+    assert_eq!(seen("1.1.1", &open), told);
+    assert_eq!(seen("1.1.1", &[Ends]), "the end of the connection");
+    assert_eq!(seen("1.1.1", &[Nothing]), "nothing, and the connection stayed open");
+    assert_eq!(seen("1.1.1", &[Sends(b"\x81\x80....")]), "a frame that breaks a rule");
+    // The length of a reason is without the code, and what is left out is marked.
+    let reason = Sends(b"\x88\x1f\x03\xeaincomplete fragmented message");
+    let told = "Close 1002 \"incomplete fragmented me...\" (a reason of 29 bytes), then the end of \
+                the connection";
+    assert_eq!(seen("3.1", &[reason, Ends]), told);
+}
+
+#[test]
+fn what_is_sent_is_in_words() {
+    let sent = |group, id: &str| {
+        let case = cases(group, Size::Reduced).find(|case| case.id() == id).unwrap();
+        (case.sent(), case.expected())
+    };
+    let frames = |id| sent(Group::Autobahn, id).0;
+    assert_eq!(frames("7.3.3"), "Close 1000");
+    assert_eq!(frames("7.3.4"), "Close 1000 with a reason of 12 bytes");
+    assert_eq!(frames("7.3.1"), "Close without a code");
+    assert_eq!(frames("7.3.2"), "Close with a body of 1 byte");
+    assert_eq!(frames("3.7"), "Close RSV1 RSV2 RSV3 without a code");
+    assert_eq!(frames("2.2"), "Ping (13 bytes), then Close 1000");
+
+    let head = |id, told, expected| {
+        assert_eq!(sent(Group::Handshake, id), (String::from(told), String::from(expected)));
+    };
+    head(
+        "server/upgrade/one-of-two",
+        "a good request with this line for Upgrade: uPGRADE: h2c, WebSocket\\r\\n",
+        "an open connection",
+    );
+    head(
+        "server/host/missing",
+        "a good request without Host",
+        "a refusal with status 400 (host missing)",
+    );
+    head(
+        "server/start/asterisk",
+        "a good request with this first line: GET * HTTP/1.1\\r\\n",
+        "a refusal with status 400 (target form)",
+    );
+    head(
+        "server/key/twice",
+        "a good request, and after Host: Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\\r\\n",
+        "a refusal with status 400 (key repeated)",
+    );
+    head(
+        "server/not-http/nul",
+        "these bytes alone: \\0",
+        "a refusal with status 400 (request line)",
+    );
+    head(
+        "client/upgrade/missing",
+        "a good response without Upgrade",
+        "a failed handshake (upgrade missing)",
+    );
+    head(
+        "client/deflate/bits-7",
+        "a good response with this line for Sec-WebSocket-Protocol: Sec-WebSocket-Extensions: \
+         permessage-deflate; server_max_window_bits=7\\r\\n",
+        "a failed handshake (deflate: value)",
+    );
+    head(
+        "client/start/http1.0",
+        "a good response with this first line: HTTP/1.0 101 x\\r\\n",
+        "a failed handshake (HTTP/1.0)",
+    );
+    head("client/more/nothing", "nothing", "no connection, as the head has no end");
+    head(
+        "client/subprotocol/not-offered",
+        "a good response",
+        "a failed handshake (subprotocol not offered)",
+    );
+}
+
+/// Each case of the opening handshake says why, in a sentence.
+#[test]
+fn every_case_of_the_handshake_has_its_rule_in_words() {
+    let missing: Vec<_> = cases(Group::Handshake, Size::Reduced)
+        .filter(|case| case.rule().is_none_or(|rule| !rule.ends_with('.')))
+        .map(|case| case.id().to_owned())
+        .collect();
+    assert_eq!(missing, [""; 0]);
+    let case = |id: &str| cases(Group::Handshake, Size::Reduced).find(|it| it.id() == id).unwrap();
+    let upgrade = case("server/upgrade/one-of-two");
+    assert!(upgrade.rule().unwrap().contains("§4.2.1"), "{:?}", upgrade.rule());
+    let extension = case("server/extension/no-value");
+    assert!(extension.rule().unwrap().contains("no extension"), "{:?}", extension.rule());
 }

@@ -323,7 +323,7 @@ fn closing() -> Vec<Case> {
         case(
             "7.1.5",
             "a Close frame within a fragmented text",
-            CLOSING,
+            "RFC 6455 §5.4",
             normal(vec![f(FIRST_TEXT, "fragment1"), bye(), f(LAST, "fragment2")]),
         ),
         // Our reading: what came before the Close frame is answered before it.

@@ -77,7 +77,7 @@ pub(crate) struct ServerOptions {
     pub(crate) ca: Option<PathBuf>,
 
     /// Sends this Origin with every request
-    #[arg(long, value_name = "ORIGIN")]
+    #[arg(long, value_name = "ORIGIN", value_parser = origin)]
     pub(crate) origin: Option<String>,
 
     /// Adds a field to every request, such as "Authorization: Bearer x"; may be given several times
@@ -105,6 +105,10 @@ pub(crate) struct ClientOptions {
 
     #[command(flatten)]
     pub(crate) manner: Manner,
+
+    /// Ends when no client has asked for anything for so many seconds
+    #[arg(long, value_name = "SECONDS", default_value = "300", value_parser = seconds)]
+    pub(crate) idle: Duration,
 
     /// Goes on after a client has asked for its report, until /stopServer is asked for
     #[arg(long)]
@@ -245,6 +249,21 @@ fn seconds(text: &str) -> Result<Duration, String> {
     let seconds = text.parse().ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
     let is_sensible = |time: &Duration| (1..=3_600_000).contains(&time.as_millis());
     seconds.filter(is_sensible).ok_or_else(|| "from 0.001 to 3600 seconds".into())
+}
+
+/// Reads an origin (RFC 6454 §6.1): a scheme, a host and perhaps a port, or `null`.
+fn origin(text: &str) -> Result<String, String> {
+    let is_token = |part: &str| part.bytes().all(|byte| byte.is_ascii_graphic());
+    let is_origin = text.split_once("://").is_some_and(|(scheme, host)| {
+        let is_scheme = scheme.starts_with(|char: char| char.is_ascii_alphabetic());
+        is_scheme && !host.is_empty() && is_token(text) && !host.contains(['/', '?', '#', '@'])
+    });
+    match is_origin || text == "null" {
+        true => Ok(text.to_owned()),
+        false => Err("an origin is a scheme, a host and perhaps a port, such as \
+                      https://example.com, or null"
+            .into()),
+    }
 }
 
 fn field(text: &str) -> Result<(String, String), String> {

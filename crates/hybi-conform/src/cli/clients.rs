@@ -21,6 +21,7 @@ use hybi_conform::{Case, Group, Pieces, Request, Role, Tester};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
+use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use crate::arguments::ClientOptions;
@@ -96,12 +97,14 @@ pub(crate) async fn run(options: &ClientOptions) -> Result<ExitCode, String> {
         keep_running: options.keep_running,
     });
     let mut interrupted = pin!(interrupted());
+    let mut serving = JoinSet::new();
     loop {
+        let is_idle = serving.is_empty() && !options.keep_running;
         tokio::select! {
             accepted = listener.accept() => match accepted {
                 Ok((stream, _)) => {
                     let bench = Arc::clone(&bench);
-                    tokio::spawn(async move {
+                    serving.spawn(async move {
                         if let Err(why) = bench.serve(stream).await {
                             let _ = writeln!(io::stderr(), "hybi-conform: a client {why}");
                         }
@@ -112,6 +115,14 @@ pub(crate) async fn run(options: &ClientOptions) -> Result<ExitCode, String> {
             },
             () = bench.finished.notified() => break,
             () = &mut interrupted => break,
+            // Begins anew whenever a connection has begun or ended.
+            Some(_) = serving.join_next() => {}
+            () = tokio::time::sleep(options.idle), if is_idle => {
+                let seconds = options.idle.as_secs_f64();
+                let why = format!("no client has asked for anything for {seconds} s (--idle)");
+                let _ = writeln!(io::stderr(), "hybi-conform: {why}");
+                break;
+            }
         }
     }
     // Clients that have not asked for their report get it now.
@@ -249,9 +260,14 @@ impl Bench {
         }
     }
 
-    /// Waits for the cases that are running, and prints the summary.
+    /// Waits for the cases that are running, and prints the summary. A client that does not name
+    /// itself is the one that has run cases.
     async fn report(&self, query: &Query<'_>) -> Result<(), String> {
-        let name = query.agent()?;
+        let alone = self.alone();
+        let name = match query.agent() {
+            Ok(name) => name,
+            Err(why) => alone.as_deref().ok_or(why)?,
+        };
         loop {
             let changed = self.changed.notified();
             if self.change(name, |agent| agent.running) == 0 {
@@ -261,6 +277,13 @@ impl Bench {
         }
         self.finish(name);
         Ok(())
+    }
+
+    /// Returns the client that has run cases, if there is one alone.
+    fn alone(&self) -> Option<String> {
+        let agents = self.agents.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut names = agents.keys().cloned();
+        names.next().filter(|_| names.next().is_none())
     }
 
     /// Returns the clients whose summary has not been printed.
@@ -304,6 +327,7 @@ impl Bench {
             subject: name.to_owned(),
             role: Role::Client,
             missing: self.cases.len() - agent.records.len(),
+            is_gone: false,
             records: agent.records.values().collect(),
             duration: agent.ended.saturating_duration_since(agent.began),
             is_strict: self.is_strict,

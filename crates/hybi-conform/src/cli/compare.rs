@@ -5,13 +5,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::io::{self, Write as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use hybi_conform::{Case, Group, Size, Verdict, cases};
 use serde_json::Value;
 
 use crate::arguments::CompareOptions;
-use crate::report::text::{Escaped as E, cell, code, plain};
+use crate::report::text::{Escaped as E, cell, code, counted, href, plain};
 use crate::report::{files, html, markdown};
 use crate::results::{Counts, count};
 use crate::summary;
@@ -19,11 +19,21 @@ use crate::summary;
 /// How many differences are printed. The HTML has them all.
 const DIFFERENCES_MAX: usize = 30;
 
-/// The verdicts of one implementation, by case.
+/// The results of one implementation, by case.
 #[derive(Debug)]
 struct Subject {
     name: String,
-    verdicts: BTreeMap<String, Verdict>,
+    results: BTreeMap<String, Found>,
+}
+
+/// The result of a case.
+#[derive(Clone, Debug)]
+struct Found {
+    verdict: Verdict,
+    /// Empty for a good verdict, and in Autobahn's reports.
+    reason: String,
+    /// The page of the case, within the report.
+    page: Option<PathBuf>,
 }
 
 struct Comparison {
@@ -41,9 +51,15 @@ struct Comparison {
 struct Difference {
     id: String,
     title: String,
-    /// The verdicts, from the worst to the best, and the implementations that have each. `None`:
-    /// the case has not run.
-    verdicts: Vec<(Option<Verdict>, Vec<String>)>,
+    /// The verdicts and reasons, from the worst to the best, and the implementations that have
+    /// each. `None`: the case has not run.
+    verdicts: Vec<(Option<Verdict>, String, Vec<Who>)>,
+}
+
+/// An implementation, and its page about a case.
+struct Who {
+    name: String,
+    page: Option<PathBuf>,
 }
 
 /// Compares reports, and prints and writes the comparison.
@@ -55,6 +71,9 @@ pub(crate) fn run(options: &CompareOptions) -> Result<(), String> {
     let mut subjects = Vec::new();
     for dir in &options.reports {
         subjects.extend(read(dir, options.strict)?);
+    }
+    if subjects.len() < 2 {
+        return Err("there is one implementation alone; name a report of another one".into());
     }
     tell_apart(&mut subjects);
     let comparison = Comparison::new(subjects);
@@ -68,7 +87,8 @@ pub(crate) fn run(options: &CompareOptions) -> Result<(), String> {
         written(path, comparison.markdown())?;
     }
     if let Some(path) = &options.html {
-        written(path, comparison.html())?;
+        let dir = path.parent().unwrap_or(Path::new(""));
+        written(path, comparison.html(dir))?;
     }
     match printed {
         // The reader, such as `head`, has seen enough.
@@ -83,16 +103,16 @@ fn read(dir: &Path, is_strict: bool) -> Result<Vec<Subject>, String> {
     let path = if ours.exists() { ours } else { dir.join("index.json") };
     let told = |why: &dyn std::fmt::Display| format!("{}: {why}", path.display());
     let text = std::fs::read_to_string(&path).map_err(|error| told(&error))?;
-    parse(&text, is_strict).map_err(|why| told(&why))
+    parse(&text, dir, is_strict).map_err(|why| told(&why))
 }
 
-fn parse(text: &str, is_strict: bool) -> Result<Vec<Subject>, String> {
+fn parse(text: &str, dir: &Path, is_strict: bool) -> Result<Vec<Subject>, String> {
     let value: Value = serde_json::from_str(text).map_err(|error| error.to_string())?;
     let agents = value.as_object().ok_or("it is no object of agents")?;
     let mut subjects = Vec::new();
     for (name, all) in agents {
         let all = all.as_object().ok_or_else(|| format!("{name:?} has no cases"))?;
-        let mut verdicts = BTreeMap::new();
+        let mut results = BTreeMap::new();
         for (id, fields) in all {
             let verdict = |field: &str| {
                 let text = fields.get(field).and_then(Value::as_str).unwrap_or_default();
@@ -105,9 +125,14 @@ fn parse(text: &str, is_strict: bool) -> Result<Vec<Subject>, String> {
             let closing = verdict("behaviorClose").unwrap_or(Verdict::Failed);
             let strict = verdict("strict").filter(|_| is_strict);
             let worst = behavior.max(closing).max(strict.unwrap_or(Verdict::Ok));
-            verdicts.insert(plain(id), worst);
+            let text = |field: &str| fields.get(field).and_then(Value::as_str);
+            let is_good = worst <= Verdict::Informational;
+            let reason = text("reason").filter(|_| !is_good).map(plain).unwrap_or_default();
+            let page = text("reportfile").map(|file| dir.join(file).with_extension("html"));
+            let page = page.filter(|page| page.exists());
+            results.insert(plain(id), Found { verdict: worst, reason, page });
         }
-        subjects.push(Subject { name: plain(name), verdicts });
+        subjects.push(Subject { name: plain(name), results });
     }
     if subjects.is_empty() {
         return Err("there is nobody in it".into());
@@ -133,7 +158,7 @@ impl Comparison {
         let known = Group::ALL.iter().flat_map(|group| cases(*group, Size::Reduced));
         let known: Vec<Case> = known.collect();
         // Cases of another version come last.
-        let ids: BTreeSet<&String> = subjects.iter().flat_map(|it| it.verdicts.keys()).collect();
+        let ids: BTreeSet<&String> = subjects.iter().flat_map(|it| it.results.keys()).collect();
         let mut all: Vec<(&str, String, String)> = Vec::new();
         for case in &known {
             if ids.iter().any(|id| *id == case.id()) {
@@ -156,35 +181,59 @@ impl Comparison {
                 tables.push((group, empty()));
             }
             let Some((_, rows)) = tables.last_mut() else { continue };
-            let mut by_verdict: BTreeMap<Option<Verdict>, Vec<String>> = BTreeMap::new();
+            let mut by_verdict: BTreeMap<(Option<Verdict>, String), Vec<Who>> = BTreeMap::new();
             for (i, subject) in subjects.iter().enumerate() {
-                let verdict = subject.verdicts.get(&id).copied();
-                by_verdict.entry(verdict).or_default().push(subject.name.clone());
+                let found = subject.results.get(&id);
+                let verdict = found.map(|found| found.verdict);
+                let reason = found.map(|found| found.reason.clone()).unwrap_or_default();
+                let page = found.and_then(|found| found.page.clone());
+                let who = Who { name: subject.name.clone(), page };
+                by_verdict.entry((verdict, reason)).or_default().push(who);
                 for rows in [&mut *rows, &mut sum] {
                     if let (Some(verdict), Some((_, counts))) = (verdict, rows.get_mut(i)) {
                         count(counts, verdict);
                     }
                 }
             }
-            if by_verdict.keys().flatten().count() > 1 {
-                let verdicts = by_verdict.into_iter().rev().collect();
+            let all: BTreeSet<_> = by_verdict.keys().filter_map(|(verdict, _)| *verdict).collect();
+            if all.len() > 1 {
+                let told = by_verdict.into_iter().rev();
+                let verdicts =
+                    told.map(|((verdict, reason), names)| (verdict, reason, names)).collect();
                 differences.push(Difference { id, title, verdicts });
             }
         }
         tables.insert(0, ("all", sum));
-        let missing = subjects.iter().map(|it| (it.name.clone(), cases - it.verdicts.len()));
+        let missing = subjects.iter().map(|it| (it.name.clone(), cases - it.results.len()));
         let missing = missing.filter(|(_, count)| *count > 0).collect();
         Self { subjects, tables, differences, cases, missing }
     }
 
     fn heading(&self) -> String {
         let (count, differ, cases) = (self.subjects.len(), self.differences.len(), self.cases);
+        let cases = counted(cases, "case");
         match differ {
-            0 => format!("{count} implementations, and each of {cases} cases came out alike."),
-            _ => {
-                format!("{count} implementations; {differ} of {cases} cases came out differently.")
-            }
+            0 => format!("{count} implementations, and each of {cases} came out alike."),
+            _ => format!("{count} implementations; {differ} of {cases} came out differently."),
         }
+    }
+
+    /// Returns whether the second of two implementations is worse or better. Empty if there are
+    /// more, or they do not differ. `name` escapes their names.
+    fn direction(&self, name: impl Fn(&str) -> String) -> String {
+        let [before, after] = &self.subjects[..] else { return String::new() };
+        if self.differences.is_empty() {
+            return String::new();
+        }
+        let is_worse = |it: &&Difference| {
+            let worst = it.verdicts.first();
+            worst.is_some_and(|(_, _, who)| who.iter().any(|who| who.name == after.name))
+        };
+        let worse = self.differences.iter().filter(is_worse).count();
+        let some = |count: usize| if count == 0 { "none".into() } else { count.to_string() };
+        let better = some(self.differences.len() - worse);
+        let (before, after, worse) = (name(&before.name), name(&after.name), some(worse));
+        format!("{after} is worse than {before} in {worse}, and better in {better}.")
     }
 
     /// Returns sentences about the implementations that have not run all cases. `name` escapes
@@ -198,20 +247,22 @@ impl Comparison {
         let mut text = String::new();
         for (group, rows) in &self.tables {
             let _ = writeln!(text, "{group}");
-            let rows: Vec<_> = rows
-                .iter()
-                .map(|(name, counts)| {
-                    (format!("  {}", name.chars().take(24).collect::<String>()), *counts)
-                })
-                .collect();
+            let rows: Vec<_> =
+                rows.iter().map(|(name, counts)| (format!("  {name}"), *counts)).collect();
             summary::table(&mut text, &rows);
             text.push('\n');
         }
-        let _ = writeln!(text, "{} {}", self.heading(), self.missing(str::to_owned));
+        let (heading, direction) = (self.heading(), self.direction(str::to_owned));
+        let missing = self.missing(str::to_owned);
+        let sentences = [heading, direction, missing].into_iter().filter(|it| !it.is_empty());
+        let _ = writeln!(text, "{}", sentences.collect::<Vec<_>>().join(" "));
         for Difference { id, title, verdicts } in self.differences.iter().take(DIFFERENCES_MAX) {
             let _ = writeln!(text, "\n{id} {title}");
-            for (verdict, names) in verdicts {
-                let _ = writeln!(text, "  {:13}  {}", name(*verdict), names.join(", "));
+            for (verdict, reason, who) in verdicts {
+                let names: Vec<_> = who.iter().map(|who| &*who.name).collect();
+                let (verdict, names) = (name(*verdict), names.join(", "));
+                let colon = if reason.is_empty() { "" } else { ": " };
+                let _ = writeln!(text, "  {verdict:13}  {names}{colon}{reason}");
             }
         }
         let more = self.differences.len().saturating_sub(DIFFERENCES_MAX);
@@ -223,7 +274,8 @@ impl Comparison {
 
     fn markdown(&self) -> String {
         let (heading, missing) = (self.heading(), self.missing(code));
-        let mut text = format!("## hybi-conform: comparison\n\n{heading} {missing}\n");
+        let direction = self.direction(code);
+        let mut text = format!("## hybi-conform: comparison\n\n{heading} {direction} {missing}\n");
         for (group, rows) in &self.tables {
             let _ = write!(text, "\n### {group}\n\n");
             let rows: Vec<_> = rows.iter().map(|(name, counts)| (cell(name), *counts)).collect();
@@ -234,9 +286,13 @@ impl Comparison {
             text.push_str("| case | | verdicts |\n|---|---|---|\n");
             for Difference { id, title, verdicts } in &self.differences {
                 let title = if title.is_empty() { String::new() } else { cell(title) };
-                let all = verdicts.iter().map(|(verdict, names)| {
-                    let names = names.iter().map(|name| cell(name)).collect::<Vec<_>>().join(", ");
-                    format!("{}: {names}", name(*verdict))
+                let all = verdicts.iter().map(|(verdict, reason, who)| {
+                    let names: Vec<_> = who.iter().map(|who| cell(&who.name)).collect();
+                    let (verdict, names) = (name(*verdict), names.join(", "));
+                    match reason.is_empty() {
+                        true => format!("{verdict}: {names}"),
+                        false => format!("{verdict}: {names} ({})", cell(reason)),
+                    }
                 });
                 let all = all.collect::<Vec<_>>().join("; ");
                 let _ = writeln!(text, "| {} | {title} | {all} |", code(id));
@@ -246,9 +302,13 @@ impl Comparison {
         text
     }
 
-    fn html(&self) -> String {
-        let (heading, missing) = (self.heading(), self.missing(|name| E(name).to_string()));
-        let mut page = format!("<h1>hybi-conform: comparison</h1>\n<p>{heading} {missing}</p>\n");
+    /// Returns a page for a file in this directory.
+    fn html(&self, dir: &Path) -> String {
+        let escaped = |name: &str| E(name).to_string();
+        let (heading, missing) = (self.heading(), self.missing(escaped));
+        let direction = self.direction(escaped);
+        let mut page =
+            format!("<h1>hybi-conform: comparison</h1>\n<p>{heading} {direction} {missing}</p>\n");
         for (group, rows) in &self.tables {
             let _ = writeln!(page, "<h2>{group}</h2>");
             html::table(&mut page, "Implementation", rows);
@@ -263,10 +323,21 @@ impl Comparison {
         }
         for Difference { id, title, verdicts } in &self.differences {
             let _ = write!(page, "<tr><td class=\"id\">{}</td><td>{}</td><td>", E(id), E(title));
-            for (verdict, names) in verdicts {
+            for (verdict, reason, who) in verdicts {
                 let badge = verdict.map_or_else(|| "not run".to_owned(), html::badge);
-                let names = names.join(", ");
-                let _ = write!(page, "<div>{badge} {}</div>", E(&names));
+                let linked = |who: &Who| {
+                    let link = who.page.as_deref().and_then(|page| relative(dir, page));
+                    match link {
+                        Some(link) => format!("<a href=\"{}\">{}</a>", href(&link), E(&who.name)),
+                        None => E(&who.name).to_string(),
+                    }
+                };
+                let names = who.iter().map(linked).collect::<Vec<_>>().join(", ");
+                let _ = write!(page, "<div>{badge} {names}");
+                if !reason.is_empty() {
+                    let _ = write!(page, " <span class=\"faint\">{}</span>", E(reason));
+                }
+                page.push_str("</div>");
             }
             page.push_str("</td></tr>\n");
         }
@@ -275,6 +346,16 @@ impl Comparison {
         }
         html::document("hybi-conform: comparison", &page, None)
     }
+}
+
+/// Returns the way to a file from a directory, for a link. `None`: there is none.
+fn relative(from: &Path, to: &Path) -> Option<String> {
+    let from = if from.as_os_str().is_empty() { Path::new(".") } else { from };
+    let (from, to) = (from.canonicalize().ok()?, to.canonicalize().ok()?);
+    let shared = from.components().zip(to.components()).take_while(|(a, b)| a == b).count();
+    let up = from.components().skip(shared).map(|_| Some(".."));
+    let down = to.components().skip(shared).map(|part| part.as_os_str().to_str());
+    Some(up.chain(down).collect::<Option<Vec<_>>>()?.join("/"))
 }
 
 fn name(verdict: Option<Verdict>) -> &'static str {
@@ -294,8 +375,8 @@ mod tests {
             "6.4.1": {"behavior": "NON-STRICT", "behaviorClose": "OK"},
             "9.1.1": {"behavior": "OK", "behaviorClose": "FAILED"},
             "9.1.2": {"behavior": "FAILED", "behaviorClose": "UNCLEAN"}}}"#;
-        let subjects = parse(text, true).unwrap();
-        let verdicts: Vec<_> = subjects[0].verdicts.values().copied().collect();
+        let subjects = parse(text, Path::new("/none"), true).unwrap();
+        let verdicts: Vec<_> = subjects[0].results.values().map(|found| found.verdict).collect();
         use Verdict::{Failed, NonStrict, Ok};
         assert_eq!(verdicts, [Ok, NonStrict, Failed, Failed]);
     }
@@ -309,14 +390,14 @@ mod tests {
             (r#"{"a": 1}"#, "\"a\" has no cases"),
             (r#"{"a": {"1.1.1": {}}}"#, "no verdict in \"behavior\""),
         ] {
-            let told = parse(text, false).unwrap_err();
+            let told = parse(text, Path::new("/none"), false).unwrap_err();
             assert!(told.contains(why), "{told}");
         }
     }
 
     #[test]
     fn names_are_told_apart() {
-        let subject = |name: &str| Subject { name: name.into(), verdicts: BTreeMap::new() };
+        let subject = |name: &str| Subject { name: name.into(), results: BTreeMap::new() };
         let mut subjects = [subject("a"), subject("a"), subject("a (2)")];
         tell_apart(&mut subjects);
         assert_eq!(subjects.map(|it| it.name), ["a", "a (2)", "a (2) (2)"]);

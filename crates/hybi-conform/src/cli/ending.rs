@@ -1,10 +1,11 @@
 //! The end of a run: Ctrl-C, and the files that results go to, which are a baseline and a report.
 
+use std::future::pending;
 use std::io::{self, Write};
 use std::path::PathBuf;
 
 use crate::arguments::Manner;
-use crate::baseline::Baseline;
+use crate::baseline::{self, Baseline};
 use crate::report::Report;
 use crate::results::Results;
 
@@ -16,18 +17,18 @@ pub(crate) struct Ending {
 }
 
 impl Ending {
-    /// Reads the baseline, and makes the directory for the report. Call it before any case runs, so
-    /// that an error costs nothing.
+    /// Reads the baseline, and tries the files that will be written. Call it before any case runs,
+    /// so that an error costs nothing.
     ///
     /// # Errors
     ///
-    /// The baseline cannot be read, there is no place for a new one, or the directory cannot be
-    /// written to.
+    /// The baseline cannot be read, or the baseline or the report cannot be written.
     pub(crate) fn new(manner: &Manner) -> Result<Self, String> {
-        let baseline = manner.baseline.as_deref().map(Baseline::read).transpose()?;
-        manner.write_baseline.as_deref().map_or(Ok(()), Baseline::check_place)?;
+        let read = |path| Baseline::read(path, manner.strict);
+        let baseline = manner.baseline.as_deref().map(read).transpose()?;
+        manner.write_baseline.as_deref().map(baseline::check).transpose()?;
         let report = manner.report.as_deref().map(Report::begin).transpose()?;
-        let baseline = baseline.unwrap_or_default();
+        let baseline = baseline.unwrap_or_else(|| Baseline::new(manner.strict));
         Ok(Self { baseline, write_baseline: manner.write_baseline.clone(), report })
     }
 
@@ -63,11 +64,34 @@ impl Ending {
     }
 }
 
-/// Waits for Ctrl-C, after which a run ends with the results so far.
+/// Waits for Ctrl-C or a request to end, as CI sends it. After that, a run ends with the results so
+/// far.
 pub(crate) async fn interrupted() {
-    if tokio::signal::ctrl_c().await.is_err() {
-        // The system does not say when. Then it ends the program.
-        std::future::pending::<()>().await;
+    tokio::select! {
+        () = ctrl_c() => {}
+        () = terminated() => {}
     }
     let _ = writeln!(io::stderr(), "hybi-conform: interrupted");
+}
+
+// If the system does not tell of such an event, the event ends the program.
+
+async fn ctrl_c() {
+    if tokio::signal::ctrl_c().await.is_err() {
+        pending().await
+    }
+}
+
+#[cfg(unix)]
+async fn terminated() {
+    use tokio::signal::unix::{SignalKind, signal};
+    match signal(SignalKind::terminate()) {
+        Ok(mut signal) => drop(signal.recv().await),
+        Err(_) => pending().await,
+    }
+}
+
+#[cfg(not(unix))]
+async fn terminated() {
+    pending().await
 }

@@ -37,8 +37,8 @@ pub(crate) fn run(options: &ExecOptions) -> Result<ExitCode, String> {
         let cases = select(&options.choice, Some(role), &[Group::Autobahn])?;
         let cases: Vec<Case> = cases.into_iter().filter(Case::is_framed).collect();
         if cases.is_empty() {
-            return Err("a program over its standard input is tested with frames only: no case \
-                        of those is left"
+            return Err("a program over its standard input is tested with the group autobahn \
+                        alone: no case of that is left"
                 .into());
         }
         runs.push(run_role(options, role, cases)?);
@@ -80,6 +80,7 @@ impl Run {
             },
             role: self.role,
             missing: self.missing,
+            is_gone: self.lost.is_some(),
             records: self.records.iter().collect(),
             duration: self.duration,
             is_strict: options.manner.strict,
@@ -157,7 +158,13 @@ impl Bench<'_> {
         let extensions = case.extensions(role);
         let open = format!("{name}\n{}", extensions.unwrap_or_default());
         let opened = program.ask(b'O', open.as_bytes(), &mut |_| ()).map_err(unopened)?;
-        let agreed = opened.agreed.filter(|agreed| !agreed.is_empty() && extensions.is_some());
+        let agreed = opened.agreed.filter(|agreed| !agreed.is_empty());
+        let unoffered = agreed.as_deref().filter(|agreed| !is_offered(agreed, extensions));
+        if let Some(agreed) = unoffered {
+            let why = format!("it agreed to {agreed:?}, which was not offered");
+            self.program = Some(program);
+            return Ok(Tester::failed(case, role, &why));
+        }
         let mut tester = Tester::opened(case, role, agreed.as_deref()).logged();
         if let Some(seed) = self.options.manner.seed {
             tester = tester.in_pieces(Pieces::Random(seed));
@@ -195,6 +202,13 @@ impl Bench<'_> {
         self.program = Some(program);
         Ok(tester.outcome(""))
     }
+}
+
+/// Returns whether each extension that is agreed on is among those offered.
+fn is_offered(agreed: &str, offered: Option<&str>) -> bool {
+    let name = |element: &str| element.split(';').next().unwrap_or_default().trim().to_owned();
+    let offered: Vec<_> = offered.unwrap_or_default().split(',').map(name).collect();
+    agreed.split(',').map(name).all(|name| offered.contains(&name))
 }
 
 /// The program's reply to one message, apart from its bytes.
@@ -278,7 +292,8 @@ impl Program {
                 Err(RecvTimeoutError::Timeout) => {
                     let (kind, seconds) = (char::from(kind), patience.as_secs_f64());
                     return Err(format!(
-                        "the program did not end its answer to {kind:?} with 'R' within {seconds} s"
+                        "the program did not end its answer to {kind:?} with 'R' within \
+                         {seconds} s; does it flush its output?"
                     ));
                 }
             };

@@ -17,6 +17,9 @@ pub(crate) fn run(options: &ListOptions) -> Result<(), String> {
             if options.details {
                 writeln!(out, "    sent:     {}", case.sent())?;
                 writeln!(out, "    expected: {}", case.expected())?;
+                if let Some(rule) = case.rule() {
+                    writeln!(out, "    because:  {rule}")?;
+                }
             }
         }
         out.flush()

@@ -6,6 +6,7 @@ use std::time::Duration;
 use hybi_conform::{Case, Level, Outcome, Role, Verdict};
 
 use crate::baseline::Baseline;
+use crate::report::text::counted;
 
 /// One case that ran.
 pub(crate) struct Record {
@@ -37,6 +38,8 @@ pub(crate) struct Results<'a> {
     pub(crate) records: Vec<&'a Record>,
     /// How many cases have not run.
     pub(crate) missing: usize,
+    /// True if not all have run because the implementation is gone.
+    pub(crate) is_gone: bool,
     pub(crate) duration: Duration,
     /// True if the strict reading counts.
     pub(crate) is_strict: bool,
@@ -89,6 +92,17 @@ impl<'a> Results<'a> {
     /// Returns whether the run has failed: a case has not run, or is not as expected.
     pub(crate) fn have_failed(&self) -> bool {
         self.missing > 0 || self.unexpected().next().is_some()
+    }
+
+    /// Returns whether all is as expected, and how many cases are not, in words.
+    pub(crate) fn headline(&self) -> (bool, String) {
+        let (cases, failed) = (counted(self.records.len(), "case"), self.unexpected().count());
+        let told = match (failed, self.missing) {
+            (0, 0) => format!("All is as expected in {cases}"),
+            (_, 0) => format!("Not as expected: {failed} of {cases}"),
+            (_, missing) => format!("Not as expected: {failed} of {cases}; not run: {missing}"),
+        };
+        (failed == 0 && self.missing == 0, told)
     }
 
     /// Returns the cases that make the run fail.

@@ -31,6 +31,8 @@ struct Bench {
     is_secure: bool,
     /// True if not all cases are over HTTP/2.
     has_others: bool,
+    /// True if some cases want messages back.
+    needs_echo: bool,
     /// The reason if no case over HTTP/2 can run.
     lacks_http2: Option<String>,
     patiences: Patiences,
@@ -81,14 +83,27 @@ pub(crate) async fn run(options: &ServerOptions) -> Result<ExitCode, String> {
     let is_secure = address.is_secure;
     let is_http2 = |case: &Case| case.group() == Group::Http2;
     let (has_http2, has_others) = (cases.iter().any(is_http2), !cases.iter().all(is_http2));
-    let lacks_http2 = None;
-    let mut bench =
-        Bench { connector, target, is_secure, has_others, lacks_http2, patiences, seed };
+    let needs_echo =
+        cases.iter().any(|case| !matches!(case.group(), Group::Handshake | Group::Http2));
+    let mut bench = Bench {
+        connector,
+        target,
+        is_secure,
+        has_others,
+        needs_echo,
+        lacks_http2: None,
+        patiences,
+        seed,
+    };
     if let Some(time) = options.wait {
         bench.wait(time, if has_others { Version::Http1 } else { Version::Http2 }).await;
     }
     if has_others {
-        let probed = bench.probe("; start it before, or add --wait SECONDS").await;
+        let if_refused = match options.wait {
+            None => "; start it before, or add --wait SECONDS".into(),
+            Some(time) => format!(", and nobody listened for {} s (--wait)", time.as_secs_f64()),
+        };
+        let probed = bench.probe(&if_refused).await;
         probed.map_err(|why| format!("{}: {why}", address.uri))?;
     }
     if has_http2 {
@@ -107,6 +122,7 @@ pub(crate) async fn run(options: &ServerOptions) -> Result<ExitCode, String> {
         subject: options.agent.clone().unwrap_or_else(|| address.uri.clone()),
         role: Role::Server,
         missing: count - records.len(),
+        is_gone: lost.is_some(),
         records: records.iter().collect(),
         duration: began.elapsed(),
         is_strict: strict,
@@ -163,6 +179,8 @@ async fn run_all(
             // The probe runs alone: the server may serve few connections at once.
             None if lost.len() >= LOST_MAX && waiting.len() > 0 => {
                 if let Err(error) = bench.probe_again().await {
+                    // These have not been run: they say nothing about the server.
+                    done.truncate(done.len().saturating_sub(lost.len()));
                     let first = lost.swap_remove(0);
                     why = Some(format!(
                         "the server is gone, and not all cases have run: it has not answered \
@@ -195,16 +213,24 @@ fn is_lost(record: &Record) -> bool {
 }
 
 /// Returns advice about an opening handshake that failed, if there is any.
-fn advice(reason: &str) -> &'static str {
+fn advice(reason: &str, is_secure: bool) -> &'static str {
     let status = reason.split_once("failed with status ").map_or("", |(_, status)| status);
     match status {
-        "400" => "; if the server wants TLS, use wss:",
+        "400" if is_secure => {
+            "; if it wants a subprotocol, --header \"Sec-WebSocket-Protocol: NAME\" offers one"
+        }
+        "400" => {
+            "; if it wants a subprotocol, --header \"Sec-WebSocket-Protocol: NAME\" offers one; if \
+             it wants TLS, use wss:"
+        }
         "401" | "403" => "; if it checks credentials or origins, --header or --origin sends them",
         "404" | "405" => "; the address needs the path of the echo",
         "429" | "503" => "; if it limits how many connections there are, try --jobs 1",
         _ if status.starts_with('2') || status == "426" => "; is WebSocket spoken at this path?",
         _ if status.starts_with('3') => "; redirects are not followed: give the address meant",
+        _ if is_secure => "",
         _ if reason.starts_with("it sent \"\\x15\\x03") => "; for TLS, use wss:",
+        _ if reason.ends_with("without an answer") => "; if it wants TLS, use wss:",
         _ if reason.contains("answer the request in time") => {
             "; if it needs longer, there is --timeout, and for TLS use wss:"
         }
@@ -224,7 +250,8 @@ impl Bench {
         }
     }
 
-    /// Checks that there is a server to test: that it opens a connection, and says anything.
+    /// Checks that there is a server to test: that it opens a connection and, if the cases need
+    /// that, sends a text back.
     ///
     /// # Errors
     ///
@@ -232,18 +259,35 @@ impl Bench {
     async fn probe(&self, if_refused: &str) -> Result<(), String> {
         let text = hybi_conform::cases(Group::Autobahn, hybi_conform::Size::Reduced).nth(1);
         let Some(text) = text else { return Ok(()) };
+        let sent = text.sent().split(", ").next().unwrap_or_default().to_owned();
         let stream = self.connector.connect(Version::Http1).await.map_err(|error| {
             let advice = match error.kind() {
                 io::ErrorKind::ConnectionRefused => if_refused,
-                io::ErrorKind::InvalidData => "; if the server speaks no TLS, use ws:",
+                io::ErrorKind::InvalidData
+                | io::ErrorKind::UnexpectedEof
+                | io::ErrorKind::ConnectionReset
+                    if self.is_secure =>
+                {
+                    "; if the server speaks no TLS, use ws:"
+                }
                 _ => "",
             };
             format!("{error}{advice}")
         })?;
         let outcome = drive(stream, Tester::of_server(&text, &self.target), self.patiences).await;
-        let Outcome { has_opened, has_spoken, timed_out, reason, .. } = &outcome;
+        let Outcome { has_opened, has_spoken, has_differed, timed_out, reason, seen, .. } =
+            &outcome;
         if !has_opened {
-            return Err(format!("{reason}{}", advice(reason)));
+            return Err(format!("{reason}{}", advice(reason, self.is_secure)));
+        }
+        if !self.needs_echo {
+            return Ok(());
+        }
+        if *has_differed {
+            return Err(format!(
+                "the server does not send back what it gets: to {sent} it answered {seen}; \
+                 it must send every message back as it came, and no other messages"
+            ));
         }
         if *timed_out && !has_spoken {
             let seconds = self.patiences.long.as_secs_f64();

@@ -153,8 +153,8 @@ impl Tls {
             Version::Http2 => b"h2",
         };
         config.alpn_protocols = vec![protocol.to_vec()];
-        let stream =
-            TlsConnector::from(Arc::new(config)).connect(self.name.clone(), stream).await?;
+        let connector = TlsConnector::from(Arc::new(config));
+        let stream = connector.connect(self.name.clone(), stream).await.map_err(advised)?;
         let agreed = stream.get_ref().1.alpn_protocol();
         if version == Version::Http2 && agreed != Some(protocol) {
             let why = "it did not agree to h2 in ALPN";
@@ -162,6 +162,22 @@ impl Tls {
         }
         Ok(stream)
     }
+}
+
+/// Says what to do about a certificate that is not trusted. Other errors stay as they are.
+fn advised(error: io::Error) -> io::Error {
+    use rustls::{CertificateError, Error};
+    let told = error.get_ref().and_then(|error| error.downcast_ref::<Error>());
+    let Some(Error::InvalidCertificate(why)) = told else { return error };
+    let text = match why {
+        CertificateError::Other(other) if other.to_string().contains("CaUsedAsEndEntity") => {
+            "the certificate of the server says that it is one of an authority (CA:TRUE). Make it \
+             with -addext basicConstraints=critical,CA:FALSE and use --ca, or use --insecure"
+                .into()
+        }
+        _ => format!("{error}; --ca FILE trusts the certificates in a file, and --insecure any"),
+    };
+    io::Error::other(text)
 }
 
 /// Returns whether a server is there, but does not speak the version of HTTP.

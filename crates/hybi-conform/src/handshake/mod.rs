@@ -2,8 +2,9 @@
 //! each.
 //!
 //! The files `server.txt`, `client.txt` and `connect.txt` have one case a line, and explain their
-//! columns. This module reads them into bytes and lists of fields. hybi's own tests hand every case
-//! to each of its interfaces. The command runs those that can be sent over a socket.
+//! columns; `rules.txt` has the reasons. This module reads them into bytes and lists of fields.
+//! hybi's own tests hand every case to each of its interfaces. The command runs those that can be
+//! sent over a socket.
 
 use std::collections::BTreeSet;
 
@@ -117,6 +118,17 @@ pub fn connect_responses() -> Vec<Connect> {
     connects("offers")
 }
 
+/// Returns the sentence of `rules.txt` about a case, which is named with `server/` or `client/`.
+pub(crate) fn rule(id: &str) -> Option<&'static str> {
+    let all = rules().filter(|(start, _)| id.starts_with(start));
+    all.max_by_key(|(start, _)| start.len()).map(|(_, rule)| rule)
+}
+
+fn rules() -> impl Iterator<Item = (&'static str, &'static str)> {
+    let lines = include_str!("rules.txt").lines().filter(|line| !line.starts_with('#'));
+    lines.filter_map(|line| line.split_once(" | ")).map(|(id, rule)| (id.trim(), rule))
+}
+
 impl Head {
     /// Applies the edit to another request or response than the example, which must have the same
     /// fields. `None`: the edit replaces all of it.
@@ -127,13 +139,32 @@ impl Head {
 }
 
 impl Head {
-    /// Returns a description of what is expected.
+    /// Returns the edit of a good head, in words.
+    pub(crate) fn sent(&self, good: &str) -> String {
+        let (kind, rest) = self.edit.split_once(' ').unwrap_or((self.edit, ""));
+        let after = if self.bytes.starts_with(b"HTTP/") { "Upgrade" } else { "Host" };
+        match (kind, rest.split_once(' ')) {
+            ("raw", _) if rest.is_empty() => "nothing".into(),
+            ("raw", _) => format!("these bytes alone: {rest}"),
+            ("start", _) => format!("{good} with this first line: {rest}"),
+            ("line", None) => format!("{good} without {rest}"),
+            ("line", Some((name, by))) => format!("{good} with this line for {name}: {by}"),
+            _ if rest.is_empty() => good.into(),
+            _ => format!("{good}, and after {after}: {rest}"),
+        }
+    }
+
+    /// Returns a description of what is expected. Names of faults become words.
     pub(crate) fn expected(&self) -> String {
-        match (self.verdict, self.verdict.split_once(' ')) {
+        let (status, fault) = self.verdict.split_once(' ').unwrap_or(("", self.verdict));
+        match (self.verdict, status) {
             ("open", _) => "an open connection".into(),
-            ("more", _) => "no answer, as the head has no end".into(),
-            (_, Some((status, fault))) => format!("a refusal with status {status} ({fault})"),
-            (fault, None) => format!("a failed handshake ({fault})"),
+            ("more", _) => "no connection, as the head has no end".into(),
+            (_, "") if fault.bytes().all(|byte| byte.is_ascii_digit()) => {
+                format!("a failed handshake (status {fault})")
+            }
+            (_, "") => format!("a failed handshake ({})", words(fault)),
+            _ => format!("a refusal with status {status} ({})", words(fault)),
         }
     }
 
@@ -141,6 +172,26 @@ impl Head {
     pub(crate) fn answers_101(&self) -> bool {
         self.verdict != "more" && !self.verdict.starts_with(|char: char| char.is_ascii_digit())
     }
+}
+
+/// Writes the name of a fault in words: `HostMissing` is "host missing".
+fn words(fault: &str) -> String {
+    if fault == "Http10" {
+        return "HTTP/1.0".into();
+    }
+    let mut text = String::new();
+    for char in fault.chars() {
+        match char {
+            '(' => text.push(':'),
+            ')' => {}
+            _ if char.is_ascii_uppercase() && !text.is_empty() => {
+                text.push(' ');
+                text.push(char.to_ascii_lowercase());
+            }
+            _ => text.push(char.to_ascii_lowercase()),
+        }
+    }
+    text
 }
 
 impl Connect {
@@ -180,10 +231,20 @@ impl Connect {
         list
     }
 
+    /// Returns the edits, as a description of what is sent.
+    pub(crate) fn sent(&self) -> String {
+        match self.edits {
+            "" => "a good request".into(),
+            edits => format!("a good request with these changes: {edits}"),
+        }
+    }
+
     /// Returns a description of what is expected.
     pub(crate) fn expected(&self) -> String {
         match self.verdict.split_once(' ') {
-            Some((status, fault)) => format!("a refusal with status {status} ({fault})"),
+            Some((status, fault)) => {
+                format!("a refusal with status {status} ({})", words(fault))
+            }
             None => "an open stream".into(),
         }
     }
@@ -327,6 +388,18 @@ mod tests {
         let count = [requests().len(), responses().len()];
         assert_eq!(count, [200, 106]);
         assert_eq!(connect_requests().len() + connect_responses().len(), 148);
+    }
+
+    #[test]
+    fn each_rule_is_that_of_a_case() {
+        let ids = |role: &str, heads: Vec<Head>| -> Vec<String> {
+            heads.iter().map(|head| format!("{role}/{}", head.id)).collect()
+        };
+        let all = [ids("server", requests()), ids("client", responses())].concat();
+        for (start, text) in rules() {
+            let is_used = all.iter().any(|id| rule(id) == Some(text) && id.starts_with(start));
+            assert!(is_used, "{start}");
+        }
     }
 
     #[test]

@@ -7,7 +7,7 @@ use crate::outcome::Verdict;
 use crate::random::Pieces;
 use crate::script::Leeway;
 use crate::tester::Next;
-use crate::wire::{Got, describe};
+use crate::wire::{Got, counted, describe, describe_header};
 
 /// About how many bytes of a flood are encoded at once.
 const CHUNK: usize = 64 << 10;
@@ -83,11 +83,13 @@ impl Acts {
         }
         let all = self.acts.iter().filter_map(|act| {
             Some(match act {
-                Act::Frame(first, payload) => describe(*first, payload.len()),
-                Act::Header(first, len) => format!("the header of {}", describe(*first, *len)),
-                Act::Payload(payload) => format!("{} bytes of it", payload.len()),
+                Act::Frame(first, payload) => describe(*first, payload),
+                Act::Header(first, len) => describe_header(*first, *len),
+                Act::Payload(payload) => format!("{} of it", counted(payload.len(), "byte")),
                 Act::Bomb(len) => format!("{len} zeros, compressed"),
-                Act::Flood { unit, times } => format!("{} bytes, {times} times", unit.len()),
+                Act::Flood { unit, times } => {
+                    format!("{}, {times} times", counted(unit.len(), "byte"))
+                }
                 Act::StopReading => "(nothing is read from here on)".into(),
                 Act::Shutdown => "the end of our output".into(),
                 Act::Reset => "a reset".into(),

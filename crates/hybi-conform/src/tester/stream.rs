@@ -153,10 +153,9 @@ impl Tester {
         self.timed_out = true;
         self.seen = "no answer".into();
         let why = "it did not answer the request in time";
-        if is_refused.is_some() {
-            self.by_level(why)
-        } else {
-            self.fail(why.into())
+        match case {
+            Some(_) => self.by_level(why),
+            None => self.fail(why.into()),
         }
         None
     }

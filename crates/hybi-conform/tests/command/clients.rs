@@ -108,6 +108,7 @@ fn the_protocol_of_the_fuzzing_server() {
     let (status, text) = end(child);
     assert_eq!(status, Some(1), "{text}");
     assert!(text.contains("\n3 cases have not run.\n"), "{text}");
+    assert!(text.ends_with("\nNothing has failed, but not all cases have run.\n"), "{text}");
 }
 
 /// hybi-tokio's client, over TLS.
@@ -164,4 +165,29 @@ fn files_for_tls_that_are_wrong() {
         let (status, text) = told(&conform(&all));
         assert!(status == Some(2) && text.contains(words), "{words}: {text}");
     }
+}
+
+/// A client that crashes asks for no report. The command ends, with what has run.
+#[test]
+fn a_client_that_goes_away() {
+    let (child, url) = start(&["1.1.*", "--idle", "0.5"]);
+    converse(&format!("{url}/runCase?case=1&agent=a"), |message| message);
+    let (status, text) = end(child);
+    assert_eq!(status, Some(1), "{text}");
+    assert!(text.contains("client a: 1 case in "), "{text}");
+    assert!(text.contains("\n7 cases have not run.\n"), "{text}");
+    // Nobody has come at all.
+    let (status, text) = told(&conform(&["client", "--listen", "127.0.0.1:0", "--idle", "0.1"]));
+    assert_eq!(status, Some(2), "{text}");
+    assert!(text.contains("no client has asked for anything for 0.1 s"), "{text}");
+}
+
+/// If one client has run cases, it is the one that wants its report.
+#[test]
+fn a_report_for_a_client_without_a_name() {
+    let (child, url) = start(&["1.1.1"]);
+    converse(&format!("{url}/runCase?case=1&agent=a"), |message| message);
+    converse(&format!("{url}/updateReports"), |message| message);
+    let (status, text) = end(child);
+    assert_eq!(status, Some(0), "{text}");
 }

@@ -137,6 +137,25 @@ fn masked_frames_fail_every_case() {
     assert_eq!(all, ["all", "-", "-", "-", "-", "18"], "{text}");
 }
 
+/// The summary names as many cases as have room, says how many more there are, and where.
+#[test]
+fn a_long_list_of_cases() {
+    let (status, text) = told(&conform(&["server", &serve(Fault::Masked), "1.1.*", "6.1.*"]));
+    assert_eq!(status, Some(1), "{text}");
+    let list = "FAILED, 11 times: it sent a frame with the wrong mask bit:\n  1.1.1 1.1.2 ";
+    assert!(text.contains(list) && !text.contains("..."), "{text}");
+    // It fits below its reason.
+    assert!(text.contains(" 6.1.3\n"), "{text}");
+    let all = told(&conform(&["server", &serve(Fault::Masked), "1.*", "6.*"])).1;
+    let line = all.lines().find(|line| line.starts_with("  1.1.1 ")).unwrap();
+    assert!(line.ends_with(" more") && line.len() <= 100, "{line}");
+    let url = serve(Fault::AnyVersion);
+    let (_, text) = told(&conform(&["server", &url, "server/version/8"]));
+    assert!(text.contains(": 1 case in ") && text.contains("FAILED, 1 time: "), "{text}");
+    let because = "  because:  The version is 13. A server that does not speak";
+    assert!(text.contains(because), "{text}");
+}
+
 /// Where the readings differ.
 #[test]
 fn a_transport_that_is_left_open_fails_in_the_strict_reading() {
@@ -144,7 +163,7 @@ fn a_transport_that_is_left_open_fails_in_the_strict_reading() {
     let run = |more: &[&str]| told(&conform(&[&["server", &url, "1.1.1"], more].concat()));
     let (status, text) = run(&[]);
     assert_eq!(status, Some(0), "{text}");
-    assert!(text.contains("NON-STRICT, 1 times: it did not end the transport: 1.1.1"), "{text}");
+    assert!(text.contains("NON-STRICT, 1 time: it did not end the transport: 1.1.1"), "{text}");
     let (status, text) = run(&["--strict"]);
     assert_eq!(status, Some(1), "{text}");
 }

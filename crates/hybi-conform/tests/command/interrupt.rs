@@ -12,21 +12,27 @@ use hybi::handshake::Acceptance;
 use crate::clients::{converse, end, start};
 use crate::command;
 
-/// Does to a program what Ctrl-C does.
-fn interrupt(child: &Child) {
-    let kill = format!("kill -INT {}", child.id());
+/// Does to a program what Ctrl-C does (`INT`), or what ends a job of CI (`TERM`).
+fn interrupt(child: &Child, signal: &str) {
+    let kill = format!("kill -{signal} {}", child.id());
     assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success());
 }
 
 #[test]
 fn a_client_that_has_run_some_cases() {
+    for signal in ["INT", "TERM"] {
+        some_cases_of_a_client(signal);
+    }
+}
+
+fn some_cases_of_a_client(signal: &str) {
     let (child, url) = start(&["1.1.*"]);
     for case in 1..=2 {
         converse(&format!("{url}/runCase?case={case}&agent=a"), |message| message);
     }
     // It has been counted when its verdict is there.
     converse(&format!("{url}/getCaseStatus?case=2&agent=a"), |message| message);
-    interrupt(&child);
+    interrupt(&child, signal);
     let (status, text) = end(child);
     assert_eq!(status, Some(1), "{text}");
     assert!(text.contains("client a: 2 cases in"), "{text}");
@@ -38,7 +44,7 @@ fn no_client() {
     let (child, url) = start(&["1.1.*"]);
     // Once it serves clients, it listens for Ctrl-C.
     converse(&format!("{url}/getCaseCount"), |message| message);
-    interrupt(&child);
+    interrupt(&child, "INT");
     let (status, text) = end(child);
     assert_eq!((status, &*text), (Some(2), ""));
 }
@@ -68,7 +74,7 @@ fn a_server_in_the_middle_of_a_case() {
     let mut child =
         command(&arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     is_reached.recv().unwrap();
-    interrupt(&child);
+    interrupt(&child, "INT");
     let mut errors = String::new();
     for line in BufReader::new(child.stderr.take().unwrap()).lines() {
         errors += &line.unwrap();
@@ -76,6 +82,6 @@ fn a_server_in_the_middle_of_a_case() {
     let mut text = String::new();
     child.stdout.take().unwrap().read_to_string(&mut text).unwrap();
     assert_eq!(child.wait().unwrap().code(), Some(1), "{text}{errors}");
-    assert!(text.contains(": 1 cases in") && text.contains("\n7 cases have not run.\n"), "{text}");
+    assert!(text.contains(": 1 case in") && text.contains("\n7 cases have not run.\n"), "{text}");
     assert!(errors.contains("hybi-conform: interrupted"), "{errors}");
 }

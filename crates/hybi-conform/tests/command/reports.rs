@@ -124,6 +124,7 @@ fn a_report() {
     let page_of_case = scratch.read(&file.replace(".json", ".html"));
     let (text, scripts) = page(&page_of_case);
     assert!(text.contains("opcode 1 (text)") && text.contains("MASK 1"), "{text}");
+    assert!(text.contains("close code 1000") && text.contains("Close 1000"), "{text}");
     assert_eq!(scripts, 0);
     assert!(
         page_of_case.contains("<a href=\"https://www.rfc-editor.org/rfc/rfc6455#section-5.6\">")
@@ -134,7 +135,10 @@ fn a_report() {
     let suites: Vec<_> = suites.filter_map(|suite| suite.attribute("name")).collect();
     assert_eq!(suites, ["autobahn", "handshake"]);
     let summary = scratch.read("a/report/summary.md");
-    assert!(summary.starts_with("## hybi-conform: server `x`\n\nAll of "), "{summary}");
+    assert!(
+        summary.starts_with("## hybi-conform: server `x`\n\nAll is as expected in "),
+        "{summary}"
+    );
     // Nothing else.
     let left = files(&scratch.0).into_iter().filter(|path| {
         !matches!(path.extension().and_then(|it| it.to_str()), Some("html" | "json" | "xml" | "md"))
@@ -145,7 +149,7 @@ fn a_report() {
 const EVIL: &str = "</script><script>alert(1)</script><img src=x onerror=alert(2)> ]]> & \" ' | ` \
                     <!-- @somebody \u{202e}\u{7f}";
 
-/// The first connection is the probe.
+/// The first connection is the probe, whose text comes back.
 fn hostile() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("ws://{}/", listener.local_addr().unwrap());
@@ -162,8 +166,11 @@ fn hostile() -> String {
             );
             let head = if i == 0 { head.replace(['\u{1}', '\u{1b}'], "") } else { head };
             let kind = if i % 2 == 0 { 0x81 } else { 0x88 };
-            let text =
-                if kind == 0x81 { EVIL.into() } else { format!("\u{3}\u{fffd}{EVIL}\0\u{1b}") };
+            let text = match (i, kind) {
+                (0, _) => "*".repeat(125),
+                (_, 0x81) => EVIL.into(),
+                _ => format!("\u{3}\u{fffd}{EVIL}\0\u{1b}"),
+            };
             let len = u8::try_from(text.len().min(125)).unwrap();
             let frame = [&[kind, len], &text.as_bytes()[..len.into()]].concat();
             let _ = stream.write_all(&[head.as_bytes(), &frame].concat());
@@ -247,11 +254,12 @@ fn a_directory_that_cannot_be_made() {
         2,
         &["the report cannot be written to /dev/null/report: "],
     );
-    assert!(!text.contains("cases in"), "{text}");
+    assert!(!text.contains(" ms for each"), "{text}");
     expect(&["client", "--report", "/dev/null/report"], 2, &["the report cannot be written"]);
     let more = ["--write-baseline", "/no/directory/file"];
     let words = ["the baseline /no/directory/file cannot be written: "];
-    expect(&[&["server", &url, "1.1.1"], &more[..]].concat(), 2, &words);
+    let text = expect(&[&["server", &url, "1.1.1"], &more[..]].concat(), 2, &words);
+    assert!(!text.contains(" ms for each"), "{text}");
 }
 
 /// The report has the cases that ran, and an error for those that did not.
@@ -340,11 +348,24 @@ fn a_baseline_lets_changes_fail() {
     change("1.1.1 FAILED\n3.1 FAILED # known\n3.5 FAILED\n2.1 FAILED # elsewhere\n");
     let words = ["1.1.1 is OK, and was FAILED", "the baseline is to be brought up to date"];
     run(&["--baseline", &file], 1, &words);
-    // Lines of cases that have not run stay, and so do comments.
+    // All lines stay but those of cases that have changed.
+    let before = "# Owner: me\n1.1.1 FAILED\n2.1 FAILED # elsewhere\n\n# second section\n\
+                  3.1 NON-STRICT # known\n";
+    change(before);
     run(&["--baseline", &file, "--write-baseline", &file], 0, &[]);
+    let after = "# Owner: me\n2.1 FAILED # elsewhere\n\n# second section\n\
+                 3.1 FAILED  # known\n3.5 FAILED  # ";
     let written = scratch.read("expected.txt");
-    assert!(written.contains("\n2.1 FAILED  # elsewhere\n3.1 FAILED  # known\n"), "{written}");
-    assert!(!written.contains("1.1.1"), "{written}");
+    assert!(written.starts_with(after), "{written}");
+    run(&["--baseline", &file, "--write-baseline", &file], 0, &[]);
+    assert_eq!(scratch.read("expected.txt"), written);
+    assert_eq!(fs::read_dir(&scratch.0).unwrap().count(), 1);
+    // It is about one reading.
+    run(&["--baseline", &file, "--strict"], 2, &["it has no line --strict"]);
+    run(&["--write-baseline", &file, "--strict"], 0, &[]);
+    assert!(scratch.read("expected.txt").contains("\n--strict\n"));
+    run(&["--baseline", &file], 2, &["use it with --strict"]);
+    run(&["--baseline", &file, "--strict"], 0, &["\nAll is as expected.\n"]);
     // Another failure than before.
     change("3.1 NON-STRICT\n3.5 FAILED\n");
     run(&["--baseline", &file], 1, &["3.1 is FAILED, and was NON-STRICT", "Look first at 3.1"]);
@@ -382,18 +403,35 @@ fn a_comparison() {
     let text = expect(
         &["compare", &good, &bad, "--html", &html, "--markdown", &markdown],
         0,
-        &["2 implementations; 2 of 4 cases came out differently. good has not run 1."],
+        &["2 implementations; 2 of 4 cases came out differently.", "good has not run 1."],
     );
-    let verdicts = "  FAILED         <bad|one>\n  OK             good\n";
+    let verdicts = "  FAILED         <bad|one>: something came back that was not expected\n  \
+                    OK             good\n";
     assert!(text.contains("\n3.1 ") && text.contains(verdicts), "{text}");
     assert!(!text.contains("\n2.1 "), "{text}");
-    let (shown, scripts) = page(&scratch.read("all.html"));
+    // Which way the second is different.
+    assert!(text.contains("<bad|one> is worse than good in 2, and better in none."), "{text}");
+    let text = expect(&["compare", &bad, &good], 0, &[]);
+    assert!(text.contains("good is worse than <bad|one> in none, and better in 2."), "{text}");
+    let html = scratch.read("all.html");
+    let (shown, scripts) = page(&html);
     assert!(shown.contains("<bad|one>") && scripts == 0, "{shown}");
+    assert!(shown.contains("something came back that was not expected"), "{shown}");
+    // Each verdict leads to its page, if there is one.
+    let start = html.find("href=\"bad/cases/").unwrap_or_else(|| panic!("{html}")) + 6;
+    let link = html[start..].split('"').next().unwrap();
+    assert!(scratch.0.join(link).exists(), "{link}");
     let written = scratch.read("all.md");
     assert!(written.contains("| `<bad\\|one>` |"), "{written}");
+    assert!(written.contains("something came back that was not expected"), "{written}");
 
-    // Those of one name are told apart.
-    expect(&["compare", &good, &good], 0, &["good (2)", "each of 3 cases came out alike"]);
+    // Those of one name are told apart, and no name is cut.
+    let long = scratch.path("long");
+    run(&blocking_echo(), "an implementation with a long name, as server", &long, &[]);
+    let names = ["good (2)", "  an implementation with a long name, as server  "];
+    let text = expect(&["compare", &good, &good, &long], 0, &names);
+    assert!(text.contains("each of 3 cases came out alike"), "{text}");
+    expect(&["compare", &good], 2, &["one implementation alone"]);
     expect(&["compare", "/no/report"], 2, &["/no/report/index.json: "]);
     fs::write(scratch.path("index.json"), "{").unwrap();
     expect(&["compare", scratch.0.to_str().unwrap()], 2, &["index.json: EOF"]);

@@ -38,6 +38,24 @@ fn a_wrong_choice_is_an_error() {
     }
 }
 
+/// A case that is not among those asked for is somewhere else.
+#[test]
+fn a_wrong_choice_is_told_where_the_case_is() {
+    let server = ["server", "ws://127.0.0.1:1/"];
+    for (command, arguments, words) in [
+        (&server[..], &["7.1.5", "--only", "handshake"][..], "it is in the group autobahn"),
+        (&server, &["client/*"], "it is for clients"),
+        (&["client"], &["server/host/twice"], "it is for servers"),
+        (&server, &["handshake"], "did you mean --only handshake?"),
+        (&server, &["7"], "did you mean \"7.*\"?"),
+        (&server, &["server/host"], "did you mean \"server/host/*\"?"),
+        (&["list"], &["nosuch"], "`hybi-conform list`, without arguments, has them all"),
+    ] {
+        let (status, text) = told(&conform(&[command, arguments].concat()));
+        assert!(status == Some(2) && text.contains(words), "{arguments:?}: {text}");
+    }
+}
+
 #[test]
 fn what_is_left_out_does_not_run() {
     let url = blocking_echo();

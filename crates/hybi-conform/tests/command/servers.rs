@@ -16,6 +16,8 @@ use hybi_tokio::tokio_rustls::rustls::crypto::ring;
 use hybi_tokio::tokio_rustls::rustls::pki_types::pem::PemObject;
 use hybi_tokio::tokio_rustls::rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer};
 
+use rcgen::{BasicConstraints, CertificateParams, CertifiedKey, IsCa, KeyPair};
+
 use crate::{conform, told};
 
 pub(crate) fn terms() -> Acceptance<'static> {
@@ -149,8 +151,16 @@ impl Drop for Certificate {
 
 /// Makes a certificate, and TLS with it for a server that knows this protocol (ALPN).
 pub(crate) fn tls(protocol: &str) -> (Certificate, TlsAcceptor) {
+    tls_with(protocol, IsCa::NoCa)
+}
+
+fn tls_with(protocol: &str, is_ca: IsCa) -> (Certificate, TlsAcceptor) {
     static COUNT: AtomicUsize = AtomicUsize::new(0);
-    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let mut parameters = CertificateParams::new(["localhost".to_owned()]).unwrap();
+    parameters.is_ca = is_ca;
+    let signing_key = KeyPair::generate().unwrap();
+    let cert = parameters.self_signed(&signing_key).unwrap();
+    let made = CertifiedKey { cert, signing_key };
     let key = PrivatePkcs8KeyDer::from(made.signing_key.serialize_der());
     let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()
@@ -181,4 +191,24 @@ fn certificates() {
     assert_eq!(untrusted.0, Some(2), "{}", untrusted.1);
     assert!(untrusted.1.contains("certificate"), "{}", untrusted.1);
     assert!(none.0 == Some(2) && none.1.contains("no certificate"), "{}", none.1);
+}
+
+/// What `openssl req -x509` makes without an option: a certificate of an authority, which TLS does
+/// not take for that of a server.
+#[test]
+fn certificates_that_are_not_trusted() {
+    let ca = "with -addext basicConstraints=critical,CA:FALSE and use --ca, or use --insecure";
+    let unknown = "--ca FILE trusts the certificates in a file, and --insecure any";
+    for (is_ca, words) in [(IsCa::Ca(BasicConstraints::Unconstrained), ca), (IsCa::NoCa, unknown)] {
+        let (certificate, acceptor) = tls_with("http/1.1", is_ca);
+        let url = tokio_echo(Some(acceptor));
+        let run = |more: &[&str]| told(&conform(&[&["server", &url, "1.1.1"], more].concat()));
+        let (status, text) = run(&[]);
+        assert!(status == Some(2) && text.contains(words), "{text}");
+        if is_ca != IsCa::NoCa {
+            let (status, text) = run(&["--ca", certificate.path()]);
+            assert!(status == Some(2) && text.contains(words), "{text}");
+        }
+        assert_eq!(run(&["--insecure"]).0, Some(0));
+    }
 }

@@ -10,7 +10,7 @@ use std::process::Command;
 fn main() {
     let mut arguments = std::env::args().skip(1);
     match arguments.next().as_deref() {
-        Some("peer") => return peer::run(arguments.next().is_some()).unwrap(),
+        Some("peer") => return peer::run(arguments.next().as_deref()).unwrap(),
         Some("--list") => return,
         _ => {}
     }
@@ -19,7 +19,8 @@ fn main() {
     reports_and_baselines();
     programs_that_break_the_rules();
     a_crash_fails_one_case();
-    println!("test result: ok. 5 passed");
+    an_extension_that_was_not_offered_fails();
+    println!("test result: ok. 6 passed");
 }
 
 /// Runs the command, and returns its status and what it has printed.
@@ -71,7 +72,7 @@ fn programs_that_break_the_rules() {
         ("cat", r#"said "O\x00\x00\x00\x07server\n", which is no message"#),
         ("printf 'D\\377\\377\\377\\377'; cat >/dev/null", "4294967295 bytes; the longest has"),
         ("printf 'D\\0\\0'", "has ended"),
-        ("cat >/dev/null", "'R' within 0.5 s"),
+        ("cat >/dev/null", "'R' within 0.5 s; does it flush its output?"),
         ("exec sleep 100", "'R' within 0.5 s"),
         ("while printf 'D\\0\\0\\0\\0'; do :; done | head -c 6000000", "a million messages"),
         ("exec cat /dev/zero", "no message"),
@@ -84,7 +85,7 @@ fn programs_that_break_the_rules() {
     let (status, text) = exec(&[], &["/does/not/exist"]);
     assert!(status == Some(2) && text.contains("cannot be started"), "{text}");
     let (status, text) = exec(&["--role", "server", "server/version/8"], &["true"]);
-    assert!(status == Some(2) && text.contains("with frames only"), "{text}");
+    assert!(status == Some(2) && text.contains("the group autobahn alone"), "{text}");
 }
 
 /// A program that ends in one case is started again for the next.
@@ -92,7 +93,15 @@ fn a_crash_fails_one_case() {
     let (status, text) = exec(&["--role", "server", "1.1.*"], &[&own(), "peer", "crash"]);
     assert_eq!(status, Some(1), "{text}");
     assert!(
-        text.contains("FAILED, 1 times: the program has ended (exit status: 7): 1.1.3"),
+        text.contains("FAILED, 1 time: the program has ended (exit status: 7): 1.1.3"),
         "{text}"
     );
+}
+
+/// RFC 6455 §4.2.2: a server accepts only what was offered.
+fn an_extension_that_was_not_offered_fails() {
+    let why = "it agreed to \"permessage-foo\", which was not offered: 1.1.1 1.1.2";
+    let (status, text) = exec(&["1.1.1", "1.1.2", "12.1.1"], &[&own(), "peer", "extend"]);
+    assert_eq!(status, Some(1), "{text}");
+    assert!(text.contains(&format!("FAILED, 3 times: {why} 12.1.1")), "{text}");
 }

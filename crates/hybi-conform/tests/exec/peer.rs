@@ -7,8 +7,9 @@ use hybi::connection::Transport;
 use hybi::extension::{Offers, deflate};
 use hybi::{Config, Connection, Event, Input, Outbox, Role};
 
-/// Answers until the input ends. If it `crashes`, it ends at a message of 126 bytes.
-pub(crate) fn run(crashes: bool) -> io::Result<()> {
+/// Answers until the input ends. With the fault `crash`, it ends at a message of 126 bytes; with
+/// `extend`, it agrees to an extension that nobody offers.
+pub(crate) fn run(fault: Option<&str>) -> io::Result<()> {
     let (mut stdin, mut stdout) = (io::stdin().lock(), io::stdout().lock());
     let mut peer: Option<Box<dyn Peer>> = None;
     let mut has_closed = false;
@@ -24,10 +25,11 @@ pub(crate) fn run(crashes: bool) -> io::Result<()> {
                 let (opened, agreed) = open(role, value);
                 *peer = Some(opened);
                 has_closed = false;
+                let agreed = if fault == Some("extend") { "permessage-foo" } else { &*agreed };
                 say(&mut stdout, b'A', agreed.as_bytes())?;
             }
             (b'D', Some(peer)) if !has_closed => {
-                if crashes && payload.len() == 134 {
+                if fault == Some("crash") && payload.len() == 134 {
                     exit(7);
                 }
                 let mut out = Outbox::new();

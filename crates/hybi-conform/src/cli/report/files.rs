@@ -55,14 +55,27 @@ impl Drop for Staged {
     }
 }
 
-/// Writes one file.
-pub(crate) fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
-    let Some(name) = path.file_name() else {
+/// Checks that a file can be written there, and leaves nothing.
+pub(crate) fn check(path: &Path) -> io::Result<()> {
+    let temporary = temporary(path)?;
+    fs::write(&temporary, b"")?;
+    fs::remove_file(&temporary)
+}
+
+/// Returns the name under which a file is written first.
+fn temporary(path: &Path) -> io::Result<PathBuf> {
+    let name = path.file_name().filter(|_| !path.is_dir());
+    let Some(name) = name else {
         return Err(io::Error::new(io::ErrorKind::IsADirectory, "it is a directory"));
     };
     let mut temporary = name.to_owned();
     temporary.push(format!(".{}", std::process::id()));
-    let temporary = path.with_file_name(temporary);
+    Ok(path.with_file_name(temporary))
+}
+
+/// Writes one file.
+pub(crate) fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
+    let temporary = temporary(path)?;
     let written = fs::write(&temporary, content).and_then(|()| fs::rename(&temporary, path));
     if written.is_err() {
         let _ = fs::remove_file(&temporary);

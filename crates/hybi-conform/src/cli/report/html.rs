@@ -48,19 +48,15 @@ pub(super) fn index(entries: &[Entry<'_>], all: &[Results<'_>], now: &str) -> St
 
 /// Writes the part above the list, for one implementation.
 fn overview(page: &mut String, results: &Results<'_>, entries: &[Entry<'_>], now: &str) {
-    let (role, count) = (role(results.role), results.records.len());
+    let role = role(results.role);
     let _ = write!(page, "<h1>hybi-conform: {role} {}</h1>\n<p>", E(&results.subject));
-    let failed = results.unexpected().count();
-    let _ = match failed {
-        0 => write!(page, "All of {count} cases are as expected"),
-        _ => write!(page, "<strong>{failed} of {count} cases are not as expected</strong>"),
+    let _ = match results.headline() {
+        (true, told) => write!(page, "{told}"),
+        (false, told) => write!(page, "<strong>{told}</strong>"),
     };
-    if results.missing > 0 {
-        let _ = write!(page, "; <strong>{} have not run</strong>", results.missing);
-    }
     let expected = results.expected();
     if expected > 0 {
-        let _ = write!(page, "; {expected} are as the baseline says");
+        let _ = write!(page, "; as the baseline says: {expected}");
     }
     let reading = if results.is_strict { "strict" } else { "tolerant" };
     let seconds = results.duration.as_secs_f64();
@@ -215,6 +211,9 @@ pub(super) fn case(
     item(name, &E(&results.subject));
     item("Sent", &E(&case.sent()));
     item("Expected", &E(&outcome.expected));
+    if let Some(rule) = case.rule() {
+        item("Because", &E(rule));
+    }
     item("Seen", &E(&outcome.seen));
     if !outcome.reason.is_empty() {
         item("So", &E(&outcome.reason));
@@ -298,6 +297,11 @@ fn frame(page: &mut String, header: &Header, bytes: &[u8]) {
         header.kind(),
         u8::from(key.is_some())
     );
+    let close = header.payload(bytes);
+    if let (8, [high, low, ..]) = (*opcode, &close[..]) {
+        let code = u16::from_be_bytes([*high, *low]);
+        let _ = write!(page, " <span>close code {code}</span>");
+    }
     if let Some(key) = key {
         let _ = write!(page, " <span>key <code>{}</code></span>", hex(key, " "));
         if *len > 0 {
@@ -333,7 +337,7 @@ fn meaning(verdict: Verdict) -> &'static str {
     match verdict {
         Verdict::Ok => "As expected.",
         Verdict::Informational => "The RFC leaves it open.",
-        Verdict::Unimplemented => "What is to be tested was not negotiated.",
+        Verdict::Unimplemented => "An extension was not negotiated, or a message exceeds a limit.",
         Verdict::NonStrict => "Allowed, but late or against a SHOULD.",
         Verdict::Failed => "A rule was broken.",
     }

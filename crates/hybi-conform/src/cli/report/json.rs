@@ -90,6 +90,7 @@ pub(super) fn case(entry: &Entry<'_>) -> String {
         "level": case.level().to_string(),
         "sent": case.sent(),
         "expectation": outcome.expected,
+        "rule": case.rule(),
         "seen": outcome.seen,
         "result": outcome.reason,
         "behavior": outcome.behavior.name(),

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use hybi_conform::{Group, Verdict};
 
-use super::text::Escaped as E;
+use super::text::{Escaped as E, not_run};
 use crate::results::{Record, Results, Standing};
 
 pub(super) fn write(all: &[Results<'_>], now: &str) -> String {
@@ -19,7 +19,7 @@ pub(super) fn write(all: &[Results<'_>], now: &str) -> String {
             }
         }
         if results.missing > 0 {
-            let missing = results.missing;
+            let missing = not_run(results.missing);
             sum.tests += 1;
             sum.errors += 1;
             let _ = writeln!(
@@ -27,7 +27,7 @@ pub(super) fn write(all: &[Results<'_>], now: &str) -> String {
                 "  <testsuite name=\"not run\" package=\"{0}\" tests=\"1\" failures=\"0\" \
                  errors=\"1\" skipped=\"0\" time=\"0\" timestamp=\"{now}\">\n    \
                  <testcase classname=\"{0}\" name=\"cases that have not run\" time=\"0\">\
-                 <error message=\"{missing} cases have not run\" type=\"missing\"/></testcase>\n  \
+                 <error message=\"{missing}\" type=\"missing\"/></testcase>\n  \
                  </testsuite>",
                 E(&results.subject)
             );

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use hybi_conform::Verdict;
 
-use super::text::code;
+use super::text::{code, counted};
 use crate::results::{Counts, Finding, Results, role};
 
 /// How many changes, kinds of findings and ids are listed. GitHub cuts what is too long.
@@ -20,24 +20,17 @@ pub(super) fn summary(all: &[Results<'_>]) -> String {
 
 fn subject(text: &mut String, results: &Results<'_>) {
     let (role, subject) = (role(results.role), code(&results.subject));
-    let (count, failed) = (results.records.len(), results.unexpected().count());
     let seconds = results.duration.as_secs_f64();
     let _ = write!(text, "## hybi-conform: {role} {subject}\n\n");
-    let _ = match (failed, results.missing) {
-        (0, 0) => write!(text, "All of {count} cases are as expected"),
-        (_, 0) => write!(text, "**{failed} of {count} cases are not as expected**"),
-        (_, missing) => {
-            write!(
-                text,
-                "**{failed} of {count} cases are not as expected, {missing} have not run**"
-            )
-        }
+    let _ = match results.headline() {
+        (true, told) => write!(text, "{told}"),
+        (false, told) => write!(text, "**{told}**"),
     };
     let reading = if results.is_strict { ", in the strict reading" } else { "" };
     let _ = write!(text, " ({seconds:.1} s{reading})");
     let expected = results.expected();
     if expected > 0 {
-        let _ = write!(text, "; {expected} are as the baseline says");
+        let _ = write!(text, "; as the baseline says: {expected}");
     }
     text.push_str(".\n\n");
     table(text, "", &results.table());
@@ -68,14 +61,17 @@ fn subject(text: &mut String, results: &Results<'_>) {
     }
     let findings = results.findings();
     if !findings.is_empty() {
-        let _ = write!(text, "\n<details><summary>All findings</summary>\n\n");
+        let _ = write!(text, "\n<details><summary>Findings</summary>\n\n");
         for Finding { verdict, reason, records } in findings.iter().take(ITEMS_MAX) {
             let ids =
                 records.iter().take(ITEMS_MAX).map(|record| format!("`{}`", record.case.id()));
             let ids = ids.collect::<Vec<_>>().join(" ");
-            let more = if records.len() > ITEMS_MAX { " ..." } else { "" };
-            let (times, reason) = (records.len(), code(reason));
-            let _ = writeln!(text, "- {verdict}, {times} times: {reason}: {ids}{more}");
+            let more = match records.len().saturating_sub(ITEMS_MAX) {
+                0 => String::new(),
+                more => format!(" and {more} more, which `index.html` has"),
+            };
+            let (times, reason) = (counted(records.len(), "time"), code(reason));
+            let _ = writeln!(text, "- {verdict}, {times}: {reason}: {ids}{more}");
         }
         left_out(text, findings.len());
         text.push_str("\n</details>\n");
@@ -85,7 +81,7 @@ fn subject(text: &mut String, results: &Results<'_>) {
 
 fn left_out(text: &mut String, len: usize) {
     if len > ITEMS_MAX {
-        let _ = writeln!(text, "- and {} more", len - ITEMS_MAX);
+        let _ = writeln!(text, "- and {} more, which `index.html` has", len - ITEMS_MAX);
     }
 }
 

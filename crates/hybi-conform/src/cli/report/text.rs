@@ -37,6 +37,28 @@ fn deceives(char: char) -> bool {
             | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{fffe}' | '\u{ffff}')
 }
 
+/// Writes how many there are of something.
+pub(crate) fn counted(count: usize, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
+}
+
+/// Writes how many cases have not run.
+pub(crate) fn not_run(count: usize) -> String {
+    let have = if count == 1 { "has" } else { "have" };
+    format!("{} {have} not run", counted(count, "case"))
+}
+
+/// Writes a path for a link.
+pub(crate) fn href(path: &str) -> String {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte);
+    path.bytes()
+        .map(|byte| match is_plain(byte) {
+            true => char::from(byte).to_string(),
+            false => format!("%{byte:02X}"),
+        })
+        .collect()
+}
+
 /// Makes one line of a text, for a comment or a heading.
 pub(crate) fn plain(text: &str) -> String {
     text.chars().map(|char| if deceives(char) { ' ' } else { char }).collect()
