@@ -192,6 +192,14 @@ pub mod docs {
     #[doc = include_str!("../docs/guide.md")]
     pub mod guide {}
 
+    /// [Behind a reverse proxy]: reverse_proxies
+    /// [Security]: security
+    /// [Names of errors]: errors
+    /// [format of exports]: export
+    /// [compression]: compression
+    #[doc = include_str!("../docs/operating.md")]
+    pub mod operating {}
+
     /// [HTTP stack]: http
     /// [Names of errors]: errors
     #[doc = include_str!("../docs/reverse-proxies.md")]
