@@ -197,6 +197,7 @@ pub mod docs {
     /// [Names of errors]: errors
     /// [format of exports]: export
     /// [compression]: compression
+    /// [Performance]: performance
     #[doc = include_str!("../docs/operating.md")]
     pub mod operating {}
 
@@ -260,6 +261,7 @@ pub mod docs {
     pub mod interop {}
 
     /// [compression]: compression
+    /// [handover]: operating#handover-step-by-step
     #[doc = include_str!("../docs/performance.md")]
     pub mod performance {}
 
