@@ -192,6 +192,15 @@ pub mod docs {
     #[doc = include_str!("../docs/guide.md")]
     pub mod guide {}
 
+    /// [Behind a reverse proxy]: reverse_proxies
+    /// [Security]: security
+    /// [Names of errors]: errors
+    /// [format of exports]: export
+    /// [compression]: compression
+    /// [Performance]: performance
+    #[doc = include_str!("../docs/operating.md")]
+    pub mod operating {}
+
     /// [HTTP stack]: http
     /// [Names of errors]: errors
     #[doc = include_str!("../docs/reverse-proxies.md")]
@@ -252,6 +261,7 @@ pub mod docs {
     pub mod interop {}
 
     /// [compression]: compression
+    /// [handover]: operating#handover-step-by-step
     #[doc = include_str!("../docs/performance.md")]
     pub mod performance {}
 

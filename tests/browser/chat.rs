@@ -5,14 +5,21 @@ use serde_json::json;
 use crate::page::Page;
 use crate::program::{Program, example};
 
-struct Window(Page);
+pub struct Window(pub Page);
 
 impl Window {
     /// Opens the page and waits until it is connected.
-    fn open(chat: &Program) -> Self {
+    pub fn open(chat: &Program) -> Self {
         let mut window = Self(Page::open(&chat.address));
         window.until_connected();
         window
+    }
+
+    /// The name that the chat has given it.
+    #[track_caller]
+    pub fn name(&mut self) -> String {
+        let state = self.0.text("state");
+        format!("guest {}", state.rsplit(' ').next().unwrap())
     }
 
     #[track_caller]
@@ -23,14 +30,14 @@ impl Window {
     }
 
     #[track_caller]
-    fn say(&mut self, line: &str) {
+    pub fn say(&mut self, line: &str) {
         self.0.fill("line", line);
         self.0.click("send");
     }
 
     /// Waits until the list of users is this.
     #[track_caller]
-    fn until_users(&mut self, names: &[&str]) {
+    pub fn until_users(&mut self, names: &[&str]) {
         let names = json!(names);
         self.0.until(&format!(
             r##"JSON.stringify([...document.querySelectorAll("#users li")].map((user) => user.firstChild.data))
@@ -41,7 +48,7 @@ impl Window {
 
     /// Waits for a message.
     #[track_caller]
-    fn until_said(&mut self, author: &str, text: &str) {
+    pub fn until_said(&mut self, author: &str, text: &str) {
         let (author, text) = (json!(author), json!(text));
         self.0.until(&format!(
             r##"[...document.querySelectorAll("#log li")].some((line) =>

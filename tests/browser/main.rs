@@ -9,6 +9,7 @@ mod chat;
 mod closing;
 mod devtools;
 mod echo;
+mod handover;
 mod local_network;
 mod page;
 mod receiving;

@@ -16,12 +16,21 @@ use hybi::{Client, Message, Uri};
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
 pub fn example(name: &str) -> Command {
-    // target/<profile>/deps/systems-<hash> -> target/<profile>/examples/<name>
+    built(&format!("examples/{name}"), "cargo build --examples")
+}
+
+/// The program of an example that is a package of its own.
+#[allow(dead_code, reason = "not every test needs it")]
+pub fn package(name: &str) -> Command {
+    built(name, &format!("cargo build -p hybi-{name}"))
+}
+
+fn built(path: &str, how: &str) -> Command {
+    // target/<profile>/deps/systems-<hash> -> target/<profile>/<path>
     let test = std::env::current_exe().unwrap();
     let folder = test.parent().and_then(|deps| deps.parent()).unwrap();
-    let program: PathBuf =
-        folder.join("examples").join(name).with_extension(std::env::consts::EXE_EXTENSION);
-    assert!(program.exists(), "{} is missing: cargo build --examples", program.display());
+    let program: PathBuf = folder.join(path).with_extension(std::env::consts::EXE_EXTENSION);
+    assert!(program.exists(), "{} is missing: {how}", program.display());
     Command::new(program)
 }
 
