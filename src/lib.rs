@@ -192,6 +192,11 @@ pub mod docs {
     #[doc = include_str!("../docs/guide.md")]
     pub mod guide {}
 
+    /// [Behind a reverse proxy]: reverse_proxies
+    /// [Security]: security
+    #[doc = include_str!("../docs/operating.md")]
+    pub mod operating {}
+
     /// [HTTP stack]: http
     /// [Names of errors]: errors
     #[doc = include_str!("../docs/reverse-proxies.md")]
