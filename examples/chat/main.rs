@@ -4,26 +4,27 @@
 //!
 //! Default: 127.0.0.1:9002; port 0 for any. Open the address that it prints in two windows. A line
 //! that you type is shown to everybody. `alias NAME` changes your name. `--tls` needs feature
-//! `rustls`.
+//! `rustls`. Several servers can be one chat:
+//!
+//!     cargo run --release -p hybi-bus --bin chat -- --bus redis://127.0.0.1 [HOST:PORT]
 //!
 //! It shows: a page and WebSocket at one port, a decision about each request by its host, its path,
 //! its origin and the client's address, names that nobody can take for another's, JSON messages,
 //! broadcasts that are encoded once for all receivers, a list of users that stays right when a
-//! client vanishes, a client that reads too slowly, and an orderly end.
+//! client vanishes, what was said before somebody came, a client that reads too slowly, and an
+//! orderly end.
 //!
-//! It leaves out: passwords, a history, and a bound on how much one user says.
+//! It leaves out: passwords, and a bound on how much one user says.
 
-use std::collections::BTreeMap;
 use std::io;
 use std::net::{IpAddr, TcpListener};
 use std::process::{ExitCode, exit};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError, mpsc};
+use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use hybi::blocking::{AcceptError, Error, HubConfig, HubEvent};
-use hybi::connection::Prepared;
 use hybi::handshake::{Acceptance, Rejection, Request};
 use hybi::keepalive::KeepaliveConfig;
 use hybi::{CloseCode, Config, Limits, Message};
@@ -33,13 +34,21 @@ use serde_json::{Value, json};
 mod arguments;
 mod hosts;
 mod names;
+#[cfg(feature = "bus")]
+#[path = "../bus/chat.rs"]
+mod on_bus;
+#[cfg(not(feature = "bus"))]
+#[path = "no_bus.rs"]
+mod on_bus;
 #[path = "../shared/print.rs"]
 mod print;
+mod room;
 #[path = "../shared/tls.rs"]
 mod tls;
 use arguments::Arguments;
 use hosts::{Host, Hosts};
 use names::{Name, NameError};
+use room::{Event, Here, Interrupted, Order};
 use tls::{Socket, Tls};
 
 const USAGE: &str = "\
@@ -54,7 +63,11 @@ usage: chat [HOST:PORT] [OPTION]...   default: 127.0.0.1:9002
                          is dropped (default: 30,20)
   --patience SECONDS     how long a client may take to receive a message (default: 5)
   --timeout SECONDS      at the end, how long to wait for the clients' Close frames (default: 10,
-                         which is also the most)";
+                         which is also the most)
+  --bus URL              be one of several servers that are one chat, on the Redis or Valkey at
+                         redis://[[USER]:PASSWORD@]HOST[:PORT][/DATABASE]
+  --deadline SECONDS     within which the users of a server on the bus that has died are gone
+                         (default: 10)";
 
 const PAGE: &str = include_str!("page.html");
 /// The page brings everything along, and may connect to where it came from.
@@ -65,6 +78,8 @@ const NOT_OUR_HOST: &str =
     "There is no chat of that host. Whoever runs the chat can allow it: --host NAME\n";
 /// Enough for a line that is too long by mistake. A longer message closes the connection with 1009.
 const MESSAGE_BYTES_MAX: u64 = 64 << 10;
+
+const INTERRUPTED: &str = "The chat is interrupted. Please try again later.";
 
 type Arrival = hybi::blocking::Arrival<Socket>;
 type Hub = hybi::blocking::Hub<Socket>;
@@ -78,13 +93,21 @@ fn main() -> ExitCode {
         Err(code) => return code,
     };
     let address = options.address.clone();
-    match run(options) {
+    let room = Arc::default();
+    let order = match &options.bus {
+        None => Box::new(Here(room)),
+        Some(url) => match on_bus::join(url, options.deadline, room) {
+            Ok(order) => order,
+            Err(error) => return print::complain(error, 1),
+        },
+    };
+    match run(options, order) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => print::complain(format_args!("cannot listen at {address}: {error}"), 1),
     }
 }
 
-fn run(options: Options) -> io::Result<()> {
+fn run(options: Options, order: Box<dyn Order>) -> io::Result<()> {
     let listener = TcpListener::bind(&options.address)?;
     let hosts = Hosts::new(listener.local_addr()?.ip(), options.hosts);
     let (s, bound) = (options.tls.letter(), listener.local_addr()?);
@@ -104,13 +127,9 @@ fn run(options: Options) -> io::Result<()> {
     if let Err(error) = end_on_ctrl_c(hub.clone(), options.timeout, ended) {
         print::log(error); // Ctrl-C then just kills
     }
-    let chat = Chat {
-        hosts,
-        acceptance: options.acceptance,
-        rules: options.rules,
-        users: Mutex::default(),
-    };
+    let chat = Chat { hosts, acceptance: options.acceptance, rules: options.rules, order };
     hub.serve(listener, |arrival| chat.serve(arrival))?;
+    chat.order.end();
     // Served to the end: what is left is to say so.
     let _ = has_ended.recv();
     print::flush();
@@ -148,14 +167,7 @@ struct Chat {
     /// The allowed origins, and the limits.
     acceptance: Acceptance<'static>,
     rules: Rules,
-    /// Locked while a message is queued for everybody, so that all receive the same order. Queueing
-    /// does not wait.
-    users: Mutex<BTreeMap<u64, User>>,
-}
-
-struct User {
-    name: Name,
-    peer: Peer,
+    order: Box<dyn Order>,
 }
 
 impl Chat {
@@ -173,30 +185,19 @@ impl Chat {
             return Ok(arrival.reject(&Rejection::new(403).body("text/plain", why))?);
         }
         let mut session = arrival.accept(&self.acceptance)?;
-        let member = self.join(session.peer());
-        let outcome = self.listen_to(&mut session);
-        drop(member);
-        let id = session.id();
+        let Ok(mut user) = User::join(self, session.peer()) else {
+            session.close(CloseCode::TRY_AGAIN_LATER, INTERRUPTED)?;
+            return Ok(()); // dropping the session waits for the Close frame
+        };
+        let outcome = listen_to(&mut session, &mut user);
+        let id = user.id;
+        drop(user);
         match (&outcome, session.closed()) {
             (Err(error), _) => print::log(format_args!("{id} left: 1006: {error}")),
             (Ok(()), Some(closed)) => print::log(format_args!("{id} left: {closed}")),
             (Ok(()), None) => {}
         }
         Ok(outcome?)
-    }
-
-    fn listen_to(&self, session: &mut Session) -> Result<(), Error> {
-        while let Some(message) = session.receive()? {
-            match message {
-                Message::Text(text) => self.hear(session.peer(), &text),
-                Message::Binary(_) => {
-                    // An error means that it is closing already.
-                    let why = "this is a chat: text only";
-                    let _ = session.close(CloseCode::UNSUPPORTED_DATA, why);
-                }
-            }
-        }
-        Ok(())
     }
 
     fn serve_page(&self, arrival: Arrival) -> Result<(), AcceptError> {
@@ -215,106 +216,87 @@ impl Chat {
         };
         arrival.reject(&response)
     }
+}
 
-    fn join(&self, peer: &Peer) -> Member<'_> {
-        let id = peer.id();
-        print::log(format_args!("{id} joined"));
-        let mut users = self.users();
-        let name = Name::of_guest(id);
-        broadcast(&users, &json!({ "type": "joined", "id": id, "name": name.as_str() }));
-        users.insert(id, User { name: name.clone(), peer: peer.clone() });
-        let list: Vec<Value> = users
-            .iter()
-            .map(|(id, user)| json!({ "id": id, "name": user.name.as_str() }))
-            .collect();
-        tell(peer, &json!({ "type": "welcome", "id": id, "name": name.as_str(), "users": list }));
-        Member { chat: self, id }
-    }
-
-    /// Handles a line that somebody has typed: `{"line": "..."}`.
-    fn hear(&self, peer: &Peer, text: &str) {
-        let message: Value = serde_json::from_str(text).unwrap_or_default();
-        let Some(line) = message.get("line").and_then(Value::as_str) else {
-            return complain(peer, "Send {\"line\": \"...\"}.");
-        };
-        let line = line.trim();
-        if line.chars().count() > LINE_CHARS_MAX {
-            return complain(
-                peer,
-                &format!("That is too long: {LINE_CHARS_MAX} characters at most."),
-            );
-        }
-        match line.split_once(char::is_whitespace) {
-            _ if line.is_empty() => {}
-            Some(("alias", name)) => self.rename(peer, name.trim()),
-            None if line == "alias" => complain(peer, &NameError::Empty.to_string()),
-            _ => {
-                let users = self.users();
-                let Some(author) = users.get(&peer.id()) else { return };
-                let sent =
-                    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis()
-                        as u64;
-                let message = json!({
-                    "type": "message",
-                    "id": peer.id(),
-                    "author": author.name.as_str(),
-                    "sent": sent,
-                    "text": line,
-                });
-                broadcast(&users, &message);
+fn listen_to(session: &mut Session, user: &mut User<'_>) -> Result<(), Error> {
+    while let Some(message) = session.receive()? {
+        match message {
+            Message::Text(text) => {
+                if let Err(why) = user.hear(&text) {
+                    // An error means that it is closing, or too slow, which the hub sees to.
+                    let error = json!({ "type": "error", "text": why });
+                    let _ = session.peer().send(&*error.to_string());
+                }
+            }
+            Message::Binary(_) => {
+                // An error means that it is closing already.
+                let _ = session.close(CloseCode::UNSUPPORTED_DATA, "this is a chat: text only");
             }
         }
     }
-
-    fn rename(&self, peer: &Peer, name: &str) {
-        let name = match Name::chosen(name) {
-            Ok(name) => name,
-            Err(error) => return complain(peer, &error.to_string()),
-        };
-        let mut users = self.users();
-        let id = peer.id();
-        if users.iter().any(|(other, user)| *other != id && user.name.resembles(&name)) {
-            return complain(peer, "That name is taken, or looks like one that is.");
-        }
-        let Some(user) = users.get_mut(&id) else { return };
-        user.name = name.clone();
-        broadcast(&users, &json!({ "type": "renamed", "id": id, "name": name.as_str() }));
-    }
-
-    fn users(&self) -> MutexGuard<'_, BTreeMap<u64, User>> {
-        self.users.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+    Ok(())
 }
 
-/// A user's place in the list, which is free again when this is dropped.
-struct Member<'a> {
+/// A user in the room, who leaves it when this is dropped.
+struct User<'a> {
     chat: &'a Chat,
     id: u64,
+    name: Name,
+    /// How many calls of [`Order`] were for this user.
+    calls: u64,
 }
 
-impl Drop for Member<'_> {
+impl<'a> User<'a> {
+    fn join(chat: &'a Chat, peer: &Peer) -> Result<Self, Interrupted> {
+        let id = chat.order.join(peer)?;
+        print::log(format_args!("{id} joined"));
+        Ok(Self { chat, id, name: Name::of_guest(id), calls: 0 })
+    }
+
+    /// Handles a line that the user has typed: `{"line": "..."}`. The error is for the user.
+    fn hear(&mut self, text: &str) -> Result<(), String> {
+        let message: Value = serde_json::from_str(text).unwrap_or_default();
+        let line = message.get("line").and_then(Value::as_str);
+        let line = line.ok_or("Send {\"line\": \"...\"}.")?.trim();
+        if line.chars().count() > LINE_CHARS_MAX {
+            return Err(format!("That is too long: {LINE_CHARS_MAX} characters at most."));
+        }
+        match line.split_once(char::is_whitespace) {
+            _ if line.is_empty() => Ok(()),
+            Some(("alias", name)) => self.rename(name.trim()),
+            None if line == "alias" => Err(NameError::Empty.to_string()),
+            _ => self.say(line),
+        }
+    }
+
+    fn say(&mut self, line: &str) -> Result<(), String> {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let sent = since.as_millis() as u64;
+        let (id, author, text) = (self.id, self.name.clone(), line.to_owned());
+        self.calls += 1;
+        let message = Event::Said { id, author, sent, text };
+        let said = self.chat.order.say(self.id, self.calls, &message);
+        said.map_err(|Interrupted| INTERRUPTED.into())
+    }
+
+    fn rename(&mut self, name: &str) -> Result<(), String> {
+        let name = Name::chosen(name).map_err(|error| error.to_string())?;
+        self.calls += 1;
+        match self.chat.order.rename(self.id, self.calls, &name) {
+            Ok(true) => {
+                self.name = name;
+                Ok(())
+            }
+            Ok(false) => Err("That name is taken, or looks like one that is.".into()),
+            Err(Interrupted) => Err(INTERRUPTED.into()),
+        }
+    }
+}
+
+impl Drop for User<'_> {
     fn drop(&mut self) {
-        let mut users = self.chat.users();
-        users.remove(&self.id);
-        broadcast(&users, &json!({ "type": "left", "id": self.id }));
+        self.chat.order.leave(self.id);
     }
-}
-
-/// Encodes once and queues for everybody. The hub drops a user that is too slow.
-fn broadcast(users: &BTreeMap<u64, User>, message: &Value) {
-    let message = Prepared::new(&message.to_string());
-    for user in users.values() {
-        // An error means that it is closing, or too slow, which the hub sees to.
-        let _ = user.peer.send_prepared(&message);
-    }
-}
-
-fn tell(peer: &Peer, message: &Value) {
-    let _ = peer.send(&*message.to_string());
-}
-
-fn complain(peer: &Peer, text: &str) {
-    tell(peer, &json!({ "type": "error", "text": text }));
 }
 
 /// Who may connect to the WebSocket. [`Acceptance`] checks the origin, [`Hosts`] the host;
@@ -363,12 +345,15 @@ struct Options {
     keepalive: (Duration, Duration),
     patience: Duration,
     timeout: Duration,
+    bus: Option<String>,
+    deadline: Duration,
 }
 
 impl Options {
     fn parse(arguments: &mut Arguments) -> Result<Self, String> {
         let (mut address, mut tls, mut path, mut keepalive, mut patience, mut timeout) =
             (None, None, None, None, None, None);
+        let (mut bus, mut deadline) = (None, None);
         let (mut hosts, mut origins) = (Vec::new(), Vec::new());
         let mut rules = Rules::default();
         while let Some(argument) = arguments.next() {
@@ -406,6 +391,14 @@ impl Options {
                     let time = arguments::seconds(option, &arguments.value(option)?)?;
                     arguments::set(&mut timeout, option, time)?;
                 }
+                option @ "--bus" => {
+                    let url = arguments::bus(option, arguments.value(option)?)?;
+                    arguments::set(&mut bus, option, url)?;
+                }
+                option @ "--deadline" => {
+                    let time = arguments::deadline(option, &arguments.value(option)?)?;
+                    arguments::set(&mut deadline, option, time)?;
+                }
                 _ => arguments::set_unnamed(&mut address, "address", argument)?,
             }
         }
@@ -426,6 +419,8 @@ impl Options {
             keepalive: keepalive.unwrap_or((Duration::from_secs(30), Duration::from_secs(20))),
             patience: patience.unwrap_or(Duration::from_secs(5)),
             timeout: timeout.unwrap_or(Duration::from_secs(10)),
+            bus,
+            deadline: deadline.unwrap_or(Duration::from_secs(10)),
         })
     }
 }

@@ -65,6 +65,12 @@ impl Name {
         &self.text
     }
 
+    /// Returns what no two names may have in common.
+    #[cfg(feature = "bus")]
+    pub(crate) fn looks(&self) -> [&str; 2] {
+        [&self.looks.as_written, &self.looks.in_small_letters]
+    }
+
     /// Returns whether people could take one name for the other.
     pub(crate) fn resembles(&self, other: &Self) -> bool {
         self.looks.as_written == other.looks.as_written

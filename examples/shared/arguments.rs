@@ -108,6 +108,23 @@ pub(crate) fn seconds(option: &str, text: &str) -> Result<Duration, String> {
     time.ok_or_else(|| format!("{option}: {text:?} is not a number of seconds, such as 10 or 0.5"))
 }
 
+/// Checks the URL of a bus as far as a typing error would go.
+pub(crate) fn bus(option: &str, url: String) -> Result<String, String> {
+    match url.strip_prefix("redis://") {
+        Some(rest) if !rest.is_empty() => Ok(url),
+        _ => Err(format!("{option}: not redis://HOST, such as redis://127.0.0.1:6379")),
+    }
+}
+
+/// Parses the deadline of a bus.
+pub(crate) fn deadline(option: &str, text: &str) -> Result<Duration, String> {
+    let time = seconds(option, text)?;
+    match (Duration::from_secs(1)..=Duration::from_secs(3_600)).contains(&time) {
+        true => Ok(time),
+        false => Err(format!("{option}: from 1 to 3600 s")),
+    }
+}
+
 /// Parses a time in seconds that is not zero.
 pub(crate) fn seconds_above_zero(option: &str, text: &str) -> Result<Duration, String> {
     match seconds(option, text)? {

@@ -30,18 +30,17 @@ pub(crate) fn answer(text: impl Display) {
 }
 
 /// Answers every line that the person at the server's terminal types, until the input ends.
-pub(crate) fn answer_lines(obey: impl Fn(&str) -> Result<String, Box<dyn std::error::Error>>) {
+pub(crate) fn answer_lines<E: Display>(obey: impl Fn(&str) -> Result<String, E>) {
     for line in io::stdin().lock().lines() {
-        let answered = match line {
-            Ok(line) => obey(line.trim()),
+        match line {
+            Ok(line) => match obey(line.trim()) {
+                Ok(text) => answer(text),
+                Err(error) => answer(format_args!("error: {error}")),
+            },
             Err(error) if error.kind() == io::ErrorKind::InvalidData => {
-                Err("that line is not UTF-8".into())
+                answer("error: that line is not UTF-8");
             }
             Err(error) => return log(format_args!("no more lines of the terminal: {error}")),
-        };
-        match answered {
-            Ok(text) => answer(text),
-            Err(error) => answer(format_args!("error: {error}")),
         }
     }
 }

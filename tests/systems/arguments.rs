@@ -106,6 +106,11 @@ const WRONG_VALUES: &[(&str, &str, &str)] = &[
     ("chat", "--keepalive", "1e30,5"),
     ("chat", "--patience", "0"),
     ("chat", "--patience", "soon"),
+    ("chat", "--bus", "127.0.0.1:6379"),
+    ("chat", "--bus", "redis://"),
+    ("chat", "--deadline", "0.9"),
+    ("chat", "--deadline", "3601"),
+    ("chat", "--deadline", "soon"),
     ("chat", "--timeout", "-1"),
     ("chat", "--timeout", "NaN"),
     ("chat", "--timeout", "inf"),
@@ -135,6 +140,8 @@ const WRONG_VALUES: &[(&str, &str, &str)] = &[
     ("endpoints", "--endpoints", "18446744073709551616"),
     ("endpoints", "--prefix", "a b"),
     ("endpoints", "--prefix", "a/b"),
+    ("push", "--bus", "nats://127.0.0.1"),
+    ("push", "--deadline", "1e30"),
     ("push", "--timeout", "0"),
     ("push", "--timeout", "soon"),
     ("push", "--timeout", "1e30"),
@@ -164,6 +171,8 @@ fn an_option_that_counts_once_is_not_there_twice() {
         ("chat", "--path", "/chat"),
         ("chat", "--keepalive", "30,20"),
         ("chat", "--patience", "5"),
+        ("chat", "--bus", "redis://127.0.0.1"),
+        ("chat", "--deadline", "10"),
         ("chat", "--timeout", "10"),
         ("client", "--origin", "https://example.com"),
         ("client", "--proxy", "host:3128"),
@@ -171,6 +180,9 @@ fn an_option_that_counts_once_is_not_there_twice() {
         ("endpoints", "--endpoints", "5"),
         ("endpoints", "--prefix", "WS"),
         ("push", "--timeout", "10"),
+        ("push", "--bus", "redis://127.0.0.1"),
+        ("push", "--command", "list"),
+        ("push", "--deadline", "10"),
         ("upload", "--serve", "127.0.0.1:0"),
         ("upload", "--max", "1"),
     ] {
@@ -179,6 +191,20 @@ fn an_option_that_counts_once_is_not_there_twice() {
     }
     let twice = ["ws://127.0.0.1:1/", "--close", "1000", "a", "--close", "1000", "b"];
     is_wrong("client", &twice, "--close is there twice");
+}
+
+/// Nobody waits for a bus that nobody listens to: the programs here are built without.
+#[test]
+fn a_program_without_a_bus_tells_how_to_get_one_with_it() {
+    for name in ["chat", "push"] {
+        let (output, out, err) = run(name, &["127.0.0.1:0", "--bus", "redis://127.0.0.1"]);
+        assert_eq!((output.status.code(), &*out), (Some(1), ""), "{name}: {err}");
+        let wanted = format!("built without it: cargo run -p hybi-bus --bin {name}");
+        assert!(err.contains(&wanted), "{name}: {err}");
+    }
+    is_wrong("push", &["--command", "list"], "--command needs --bus");
+    let server = ["127.0.0.1:0", "--bus", "redis://127.0.0.1", "--command", "list"];
+    is_wrong("push", &server, "--command is no server");
 }
 
 #[test]

@@ -100,6 +100,21 @@ fn alias_renames_and_is_not_broadcast() {
 }
 
 #[test]
+fn who_comes_late_is_shown_the_last_fifty_lines() {
+    let chat = Program::start("chat", &[]);
+    let one = User::come(&chat);
+    assert_eq!(one.welcome["history"], json!([]));
+    let said: Vec<Value> = (0..60)
+        .map(|number| {
+            one.type_line(&format!("line {number}"));
+            one.next()
+        })
+        .collect();
+    one.type_line("alias Ann"); // what was said keeps its author
+    assert_eq!(User::come(&chat).welcome["history"], json!(said[10..]));
+}
+
+#[test]
 fn what_cannot_be_is_told_to_its_author_only() {
     let chat = Program::start("chat", &[]);
     let (one, two) = (User::come(&chat), User::come(&chat));

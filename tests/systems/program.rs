@@ -132,6 +132,13 @@ impl Program {
         self.process.id()
     }
 
+    /// Kills it, so that it can tell nobody.
+    #[allow(dead_code, reason = "not every test needs it")]
+    pub fn kill(&mut self) {
+        self.process.kill().unwrap();
+        self.process.wait().unwrap();
+    }
+
     /// Waits for its end.
     pub fn wait(&mut self) -> ExitStatus {
         self.process.wait().unwrap()

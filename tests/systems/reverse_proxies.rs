@@ -1,4 +1,5 @@
-//! `docs/reverse-proxies.md` shows the configurations that `interop/reverse-proxies/run.sh` tests.
+//! The pages show the configurations of proxies that are tested: `docs/reverse-proxies.md` those of
+//! `interop/reverse-proxies/run.sh`, `docs/operating.md` that of `examples/bus`.
 
 use std::fs;
 use std::path::Path;
@@ -6,16 +7,18 @@ use std::path::Path;
 #[test]
 fn the_documented_configurations_are_those_that_are_tested() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let page = fs::read_to_string(root.join("docs/reverse-proxies.md")).unwrap();
-    for (language, file) in
-        [("nginx", "nginx.conf"), ("haproxy", "haproxy.cfg"), ("caddyfile", "Caddyfile")]
-    {
-        let path = root.join("interop/reverse-proxies").join(file);
-        let text = fs::read_to_string(path).unwrap();
+    for (page, language, file) in [
+        ("docs/reverse-proxies.md", "nginx", "interop/reverse-proxies/nginx.conf"),
+        ("docs/reverse-proxies.md", "haproxy", "interop/reverse-proxies/haproxy.cfg"),
+        ("docs/reverse-proxies.md", "caddyfile", "interop/reverse-proxies/Caddyfile"),
+        ("docs/operating.md", "haproxy", "examples/bus/haproxy.cfg"),
+    ] {
+        let shown = fs::read_to_string(root.join(page)).unwrap();
+        let text = fs::read_to_string(root.join(file)).unwrap();
         // Without the comment before it, which says what the file is.
         let comment = text.lines().take_while(|line| line.starts_with('#'));
         let comment_len: usize = comment.map(|line| line.len() + 1).sum();
         let block = format!("```{language}\n{}```\n", &text[comment_len..]);
-        assert!(page.contains(&block), "docs/reverse-proxies.md does not show {file} as it is");
+        assert!(shown.contains(&block), "{page} does not show {file} as it is");
     }
 }

@@ -1,0 +1,176 @@
+//! The chat on a bus: its scripts order the events and keep the room, and every server follows.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use redis::RedisError;
+use serde_json::Value;
+
+#[path = "bus.rs"]
+mod bus;
+use self::bus::{Bus, Entry, Instance};
+use crate::names::Name;
+use crate::room::{Event, HISTORY_MAX, Interrupted, Order, Room};
+use crate::{LINE_CHARS_MAX, Peer, print};
+
+/// Longer than any event of ours.
+const EVENT_BYTES_MAX: usize = 16 << 10;
+
+/// Makes this server part of the chat that the bus has.
+pub(crate) fn join(
+    url: &str,
+    deadline: Duration,
+    room: Arc<Room>,
+) -> Result<Box<dyn Order>, String> {
+    let bus = Arc::new(Bus::open(url, "chat:", include_str!("chat.lua"))?);
+    bus.begin(deadline, Follower(Arc::clone(&room)))?;
+    Ok(Box::new(OnBus { bus, room }))
+}
+
+struct OnBus {
+    bus: Arc<Bus>,
+    room: Arc<Room>,
+}
+
+impl OnBus {
+    fn interrupted(&self, error: &RedisError) -> Interrupted {
+        print::log(self.bus.unreachable(error));
+        Interrupted
+    }
+}
+
+impl Order for OnBus {
+    fn join(&self, peer: &Peer) -> Result<u64, Interrupted> {
+        let id = self.bus.new_id().map_err(|error| self.interrupted(&error))?;
+        let name = Name::of_guest(id);
+        let event = Event::Joined { id, name: name.clone() }.to_json().to_string();
+        // Before, because the event may come back at once.
+        self.room.expect(id, peer);
+        match self.bus.call("join", (self.bus.instance(), id, name.as_str(), event)) {
+            Ok(true) => Ok(id),
+            Ok(false) => {
+                self.room.forget(id);
+                Err(Interrupted)
+            }
+            Err(error) => {
+                // Perhaps it has happened.
+                self.leave(id);
+                Err(self.interrupted(&error))
+            }
+        }
+    }
+
+    fn say(&self, id: u64, call: u64, message: &Event) -> Result<(), Interrupted> {
+        match self.bus.call("say", (id, call, message.to_json().to_string())) {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(Interrupted),
+            Err(error) => Err(self.interrupted(&error)),
+        }
+    }
+
+    fn rename(&self, id: u64, call: u64, name: &Name) -> Result<bool, Interrupted> {
+        let event = Event::Renamed { id, name: name.clone() }.to_json().to_string();
+        match self.bus.call("rename", (id, call, name.as_str(), &name.looks()[..], event)) {
+            Ok(0) => Err(Interrupted),
+            Ok(answer) => Ok(answer == 1),
+            Err(error) => Err(self.interrupted(&error)),
+        }
+    }
+
+    fn leave(&self, id: u64) {
+        self.room.forget(id);
+        self.bus.leave(id, "");
+    }
+
+    fn end(&self) {
+        self.bus.end();
+    }
+}
+
+/// Applies the events of the bus to the room.
+struct Follower(Arc<Room>);
+
+impl Instance for Follower {
+    /// The names by id, and the newest messages.
+    type State = (Vec<(Vec<u8>, Vec<u8>)>, Vec<(String, Vec<Vec<u8>>)>);
+
+    fn begin(&mut self, (names, history): Self::State) {
+        let not_ours =
+            |what: &str, why| print::log(format_args!("the bus: {what} is not ours: {why}"));
+        let mut users = BTreeMap::new();
+        for (id, name) in names {
+            match user_of(&id, &name) {
+                Ok((id, name)) => drop(users.insert(id, name)),
+                Err(why) => not_ours("a name", why),
+            }
+        }
+        let mut messages = VecDeque::new();
+        for (id, entry) in history {
+            match event_of(&Entry::new(entry)) {
+                Ok(Some(event @ Event::Said { .. })) => messages.push_back(event.to_json()),
+                Ok(_) => not_ours(&id, "no message".into()),
+                Err(why) => not_ours(&id, why),
+            }
+        }
+        messages.truncate(HISTORY_MAX);
+        self.0.reset(users, messages);
+    }
+
+    fn stream(&self, _: u64) -> String {
+        "events".into()
+    }
+
+    fn receive(&mut self, entry: &Entry) -> Result<(), String> {
+        if let Some(event) = event_of(entry)? {
+            self.0.apply(&event);
+        }
+        Ok(())
+    }
+}
+
+/// Returns the event of an entry; none if it is about servers.
+fn event_of(entry: &Entry) -> Result<Option<Event>, String> {
+    let text = entry.text("event", EVENT_BYTES_MAX)?;
+    let event: Value = serde_json::from_str(text).map_err(|error| error.to_string())?;
+    let number = |name: &str| {
+        event.get(name).and_then(Value::as_u64).ok_or_else(|| format!("no number {name:?}"))
+    };
+    let text = |name: &str| {
+        event.get(name).and_then(Value::as_str).ok_or_else(|| format!("no text {name:?}"))
+    };
+    Ok(Some(match text("type")? {
+        "server" => return Ok(None),
+        "joined" => Event::Joined { id: number("id")?, name: name_of(text("name")?)? },
+        "left" => Event::Left { id: number("id")? },
+        "renamed" => Event::Renamed { id: number("id")?, name: name_of(text("name")?)? },
+        "message" => {
+            let text = text("text")?;
+            if text.chars().count() > LINE_CHARS_MAX {
+                return Err(format!("a text of {} bytes", text.len()));
+            }
+            Event::Said {
+                id: number("id")?,
+                author: name_of(event["author"].as_str().unwrap_or_default())?,
+                sent: number("sent")?,
+                text: text.into(),
+            }
+        }
+        other => return Err(format!("the type is \"{}\"", hybi::escaped(other))),
+    }))
+}
+
+/// Returns a user from the list of the bus.
+fn user_of(id: &[u8], name: &[u8]) -> Result<(u64, Name), String> {
+    let text = |bytes| std::str::from_utf8(bytes).map_err(|error| error.to_string());
+    let id = text(id)?.parse().map_err(|_| "its id is no number")?;
+    Ok((id, name_of(text(name)?)?))
+}
+
+/// Returns a name that a user can have.
+fn name_of(text: &str) -> Result<Name, String> {
+    if let Some(name) = text.strip_prefix("guest ").and_then(|id| id.parse().ok()) {
+        return Ok(Name::of_guest(name));
+    }
+    Name::chosen(text).map_err(|error| error.to_string())
+}

@@ -1,0 +1,268 @@
+//! The connections of all servers on a bus. Each carries out orders for those that it has.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use hybi::blocking::{Closed, Peer};
+use hybi::connection::Prepared;
+use hybi::{CloseCode, Message};
+use redis::RedisError;
+
+#[path = "bus.rs"]
+mod bus;
+use self::bus::{Bus, Entry, Instance, NOTHING, lock};
+use crate::{AnyError, CLOSED_FROM_TERMINAL, Connections, Handled, MESSAGE_BYTES_MAX, print};
+
+/// How long a server may take to answer an order.
+const ANSWER_WITHIN: Duration = Duration::from_secs(5);
+/// How often to look whether a server lives while nothing comes from its client.
+const LOOK_AGAIN_AFTER: Duration = Duration::from_secs(1);
+
+type Here = Arc<Mutex<BTreeMap<u64, Peer>>>;
+
+/// Opens the bus, without being a server.
+pub(crate) fn open(url: &str) -> Result<Arc<dyn Connections>, String> {
+    Ok(Arc::new(OnBus::new(url)?))
+}
+
+/// Becomes a server on the bus.
+pub(crate) fn join(url: &str, deadline: Duration) -> Result<Arc<dyn Connections>, String> {
+    let this = OnBus::new(url)?;
+    let (bus, here) = (Arc::clone(&this.bus), Arc::clone(&this.here));
+    this.bus.begin(deadline, Orders { bus, here, are_done: true })?;
+    Ok(Arc::new(this))
+}
+
+struct OnBus {
+    bus: Arc<Bus>,
+    here: Here,
+}
+
+impl OnBus {
+    fn new(url: &str) -> Result<Self, String> {
+        let bus = Arc::new(Bus::open(url, "push:", include_str!("push.lua"))?);
+        Ok(Self { bus, here: Here::default() })
+    }
+
+    fn failed(&self, error: RedisError) -> AnyError {
+        self.bus.unreachable(&error).into()
+    }
+
+    /// Returns what no other call has.
+    fn token(&self) -> Result<u64, AnyError> {
+        self.bus.call("new token", NOTHING).map_err(|error| self.failed(error))
+    }
+
+    /// Has an order carried out, wherever the connection is.
+    fn order(&self, order: &str, id: u64, text: &str) -> Handled {
+        let token = self.token()?;
+        let given = self.bus.call("order", (token, order, id, text));
+        let (state, server): (String, String) = given.map_err(|error| self.failed(error))?;
+        if state != "lives" {
+            return Err(why_not(id, &state, &server).into());
+        }
+        match self.answer(token)? {
+            Some(answer) => Ok(answer.map(drop)?),
+            None => Err(format!(
+                "server {server}, where connection {id} is, has not answered for {} s",
+                ANSWER_WITHIN.as_secs()
+            )
+            .into()),
+        }
+    }
+
+    /// Waits for an answer to an order: a number or an error.
+    fn answer(&self, token: u64) -> Result<Option<Result<usize, String>>, AnyError> {
+        let list = self.bus.key(&format!("answers:{token}"));
+        let pop = |time: Duration| {
+            let mut command = redis::cmd("BLPOP");
+            command.arg((&list, time.as_secs_f64()));
+            command
+        };
+        let answer = self.bus.wait::<(String, String)>(ANSWER_WITHIN, pop);
+        let answer = answer.map_err(|error| self.failed(error))?;
+        Ok(answer.map(|(_, answer)| answer.parse().map_err(|_| answer)))
+    }
+}
+
+impl Connections for OnBus {
+    fn enter(&self, peer: &Peer) -> Result<u64, AnyError> {
+        let id = self.bus.new_id().map_err(|error| self.failed(error))?;
+        lock(&self.here).insert(id, peer.clone());
+        match self.bus.call("enter", (self.bus.instance(), id)) {
+            Ok(true) => {
+                print::log(format_args!("connection {} is number {id} on the bus", peer.id()));
+                Ok(id)
+            }
+            Ok(false) => {
+                lock(&self.here).remove(&id);
+                Err("the bus has ended this server".into())
+            }
+            Err(error) => {
+                self.leave(id, None); // perhaps it is there
+                Err(self.failed(error))
+            }
+        }
+    }
+
+    fn hear(&self, id: u64, count: u64, message: &Message) -> Handled {
+        let kind = if message.as_text().is_some() { "text" } else { "binary" };
+        match self.bus.call("hear", (id, count, kind, message.as_bytes())) {
+            Ok(0) => Err("it is on the bus no more".into()),
+            Ok(2) => Err("nobody reads what it says".into()),
+            Ok(_) => Ok(()),
+            Err(error) => Err(self.failed(error)),
+        }
+    }
+
+    fn leave(&self, id: u64, closed: Option<&Closed>) {
+        lock(&self.here).remove(&id);
+        self.bus.leave(id, &closed.map_or("1006".into(), Closed::to_string));
+    }
+
+    fn send(&self, id: u64, text: &str) -> Handled {
+        check_length(text)?;
+        self.order("send", id, text)
+    }
+
+    fn send_to_all(&self, text: &str) -> Result<usize, AnyError> {
+        check_length(text)?;
+        let token = self.token()?;
+        let servers = self.bus.call("order all", (token, "send to all", text));
+        let servers: usize = servers.map_err(|error| self.failed(error))?;
+        let mut sent = 0;
+        for answered in 0..servers {
+            let Some(answer) = self.answer(token)? else {
+                let missing = servers - answered;
+                return Err(format!("sent to {sent}, but {missing} servers do not answer").into());
+            };
+            sent += answer?;
+        }
+        Ok(sent)
+    }
+
+    fn close(&self, id: u64) -> Handled {
+        self.order("close", id, "")
+    }
+
+    fn read(&self, id: u64, timeout: Duration) -> Result<Message, AnyError> {
+        let token = self.token()?;
+        let begun = Instant::now();
+        let stream = self.bus.key(&format!("from:{id}"));
+        loop {
+            let taken = self.bus.call("take", (token, id));
+            let (kind, data): (String, Vec<u8>) = taken.map_err(|error| self.failed(error))?;
+            match &*kind {
+                "text" => return Ok(String::from_utf8(data)?.into()),
+                "binary" => return Ok(data.into()),
+                "lives" => {}
+                _ => return Err(why_not(id, &kind, &String::from_utf8_lossy(&data)).into()),
+            }
+            let left = timeout.saturating_sub(begun.elapsed()).min(LOOK_AGAIN_AFTER);
+            if left.is_zero() {
+                let seconds = timeout.as_secs_f64();
+                return Err(format!("connection {id} has said nothing for {seconds} s").into());
+            }
+            let wait = |time: Duration| {
+                let mut command = redis::cmd("XREAD");
+                command.arg(("BLOCK", time.as_millis().max(1) as u64, "COUNT", 1));
+                command.arg(("STREAMS", &stream, 0));
+                command
+            };
+            self.bus.wait::<redis::Value>(left, wait).map_err(|error| self.failed(error))?;
+        }
+    }
+
+    fn list(&self) -> Result<Vec<String>, AnyError> {
+        let places = self.bus.call("list", NOTHING);
+        let places: BTreeMap<u64, u64> = places.map_err(|error| self.failed(error))?;
+        Ok(places.iter().map(|(id, server)| format!("{id} on server {server}")).collect())
+    }
+}
+
+/// Says why an id cannot be used, from the script's answer.
+fn why_not(id: u64, state: &str, more: &str) -> String {
+    let more = hybi::escaped(more).to_string();
+    match state {
+        "unknown" => format!("there has been no connection {id}"),
+        "ended" if more.is_empty() => format!("connection {id} has ended"),
+        "ended" => format!("connection {id} has ended: {more}"),
+        "gone" => format!("connection {id} is lost: server {more} does not say that it lives"),
+        "busy" => format!("server {more}, where connection {id} is, has too many orders"),
+        other => format!("the bus has a foreign entry for {id}: {}", hybi::escaped(other)),
+    }
+}
+
+fn check_length(text: &str) -> Result<(), String> {
+    match text.len() {
+        len if len as u64 > MESSAGE_BYTES_MAX => {
+            Err(format!("a message of {len} bytes: more than {MESSAGE_BYTES_MAX}"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Carries out the orders for the connections that are here.
+struct Orders {
+    bus: Arc<Bus>,
+    here: Here,
+    are_done: bool,
+}
+
+impl Instance for Orders {
+    type State = redis::Value;
+
+    fn begin(&mut self, _: Self::State) {
+        for peer in std::mem::take(&mut *lock(&self.here)).values() {
+            // An error means that it is closing already.
+            let _ = peer.close(CloseCode::SERVICE_RESTART, "interrupted: please come back");
+        }
+    }
+
+    fn stream(&self, instance: u64) -> String {
+        format!("to:{instance}")
+    }
+
+    fn receive(&mut self, entry: &Entry) -> Result<(), String> {
+        let order = entry.text("order", 20)?;
+        if order == "begin" {
+            return Ok(());
+        }
+        let token = entry.text("token", 20)?;
+        let data = entry.text("data", MESSAGE_BYTES_MAX as usize)?;
+        let id: u64 = entry.text("id", 20)?.parse().map_err(|_| "the id is no number")?;
+        let answer = match order {
+            "send" => self.with(id, |peer| Ok(peer.send(data)?)),
+            "close" => {
+                self.with(id, |peer| Ok(peer.close(CloseCode::NORMAL, CLOSED_FROM_TERMINAL)?))
+            }
+            "send to all" => {
+                let message = Prepared::new(data); // encoded once
+                let peers: Vec<Peer> = lock(&self.here).values().cloned().collect();
+                Ok(peers.iter().filter(|peer| peer.send_prepared(&message).is_ok()).count())
+            }
+            other => return Err(format!("there is no order \"{}\"", hybi::escaped(other))),
+        };
+        self.are_done = false;
+        let answer = answer.map_or_else(|error| error.to_string(), |count| count.to_string());
+        self.bus
+            .call::<()>("answer", (self.bus.instance(), token, answer))
+            .map_err(|error| self.bus.unreachable(&error))
+    }
+
+    fn rest(&mut self, position: &str) {
+        if !std::mem::replace(&mut self.are_done, true) {
+            // If it fails, they are forgotten with the next.
+            let _ = self.bus.call::<()>("done", (self.bus.instance(), position));
+        }
+    }
+}
+
+impl Orders {
+    fn with(&self, id: u64, order: impl FnOnce(&Peer) -> Handled) -> Result<usize, AnyError> {
+        let peer = lock(&self.here).get(&id).cloned();
+        let peer = peer.ok_or_else(|| format!("connection {id} has ended"))?;
+        order(&peer).map(|()| 1)
+    }
+}

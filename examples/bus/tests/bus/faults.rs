@@ -1,0 +1,447 @@
+//! What goes wrong: a server dies or stalls, the engine dies or forgets, the bus lies.
+
+use std::process::Stdio;
+
+use hybi::CloseCode;
+use serde_json::json;
+
+use crate::engine::{Engine, Way, command, signal};
+use crate::program::Program;
+use crate::user::User;
+
+#[test]
+fn no_engine_is_a_clear_error_at_the_start() {
+    let mut engine = Engine::start();
+    let url = engine.url();
+    engine.kill();
+    for program in ["chat", "push"] {
+        for (url, text) in [
+            (&*url, "cannot use the bus at 127.0.0.1:"),
+            ("redis://a:b", "--bus \"redis://a:b\": "),
+        ] {
+            let output = command(program).args(["127.0.0.1:0", "--bus", url]).output().unwrap();
+            assert_eq!(output.status.code(), Some(1));
+            let error = String::from_utf8(output.stderr).unwrap();
+            assert!(error.starts_with(text), "{error}");
+            assert!(output.stdout.is_empty());
+        }
+    }
+    let output = command("push").args(["--bus", &url, "--command", "1 hello"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8(output.stderr).unwrap().contains("Connection refused"));
+}
+
+/// What listens there is no engine: here, it is our own web server.
+#[test]
+fn what_is_no_engine_is_a_clear_error_at_the_start() {
+    let engine = Engine::start();
+    let web = engine.serve("chat", &[]);
+    let output = command("chat")
+        .args(["127.0.0.1:0", "--bus", &format!("redis://{}", web.address)])
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let error = String::from_utf8(output.stderr).unwrap();
+    assert!(error.starts_with("cannot use the bus at 127.0.0.1:"), "{error}");
+}
+
+#[test]
+fn the_users_of_a_server_that_is_killed_leave_and_nobody_else_notices() {
+    let engine = Engine::start();
+    let servers: Vec<Program> =
+        (0..3).map(|_| engine.serve("chat", &["--deadline", "2"])).collect();
+    let users: Vec<User> =
+        (0..6).map(|number| User::come(&servers[number % servers.len()])).collect();
+    let rest: Vec<&User> = [0, 1, 3, 4].map(|number| &users[number]).into();
+    for (place, user) in users.iter().enumerate() {
+        (place + 1..users.len()).for_each(|_| drop(user.next_is("joined")));
+    }
+    users[2].type_line("alias Zoe");
+    users.iter().for_each(|user| drop(user.next_is("renamed")));
+
+    let mut servers = servers;
+    drop(servers.pop()); // SIGKILL
+    for user in &rest {
+        let mut left = [0; 2].map(|_| user.next_is("left")["id"].as_u64().unwrap());
+        left.sort_unstable();
+        assert_eq!(left, [users[2].id, users[5].id]);
+    }
+    // Everything else is as it was: the next that they hear is the next that is said.
+    rest[0].type_line("still there?");
+    rest.iter().for_each(|user| assert_eq!(user.next_texts(1), ["still there?"]));
+    // Names are free again, and the list is right.
+    rest[1].type_line("alias zoe");
+    rest.iter().for_each(|user| assert_eq!(user.next_is("renamed")["name"], "zoe"));
+    let newcomer = User::come(&servers[1]);
+    let ids = rest.iter().map(|user| user.id).chain([newcomer.id]).collect::<Vec<_>>();
+    assert_eq!(newcomer.listed(), ids);
+}
+
+#[test]
+fn an_engine_that_is_killed_and_restarted_has_lost_nothing_and_repeats_nothing() {
+    let mut engine = Engine::start();
+    let servers = [engine.serve("chat", &[]), engine.serve("chat", &[])];
+    let users = [User::come(&servers[0]), User::come(&servers[1])];
+    users[0].next_is("joined");
+    let mut said = Vec::new();
+    for round in 0..3 {
+        for number in 0..5 {
+            let line = format!("before {round}.{number}");
+            users[0].type_line(&line);
+            said.push(line);
+        }
+        // Acknowledged: it came back.
+        users.iter().for_each(|user| assert_eq!(user.next_texts(5), said[said.len() - 5..]));
+        for number in 0..5 {
+            users[1].type_line(&format!("meanwhile {round}.{number}"));
+        }
+        engine.kill();
+        users[1].type_line(&format!("meanwhile {round}.5"));
+        assert!(engine.restart());
+        users[1].type_line(&format!("meanwhile {round}.6"));
+        for number in 0..7 {
+            let line = format!("meanwhile {round}.{number}");
+            users.iter().for_each(|user| assert_eq!(user.next_texts(1), [&*line]));
+            said.push(line);
+        }
+    }
+    // Nobody has left or come, and the history has every line once.
+    let newcomer = User::come(&servers[1]);
+    assert_eq!(newcomer.listed(), [users[0].id, users[1].id, newcomer.id]);
+    assert_eq!(newcomer.history(), said);
+    users.iter().for_each(|user| assert_eq!(user.next_is("joined")["id"], newcomer.id));
+    assert!(newcomer.id > users[1].id);
+}
+
+#[test]
+fn who_comes_and_leaves_while_the_engine_is_away_has_come_and_left_when_it_is_back() {
+    let mut engine = Engine::start();
+    let chat = engine.serve("chat", &[]);
+    let (ann, bob) = (User::come(&chat), User::come(&chat));
+    ann.next_is("joined");
+    engine.kill();
+    bob.talker.writer.close(CloseCode::GOING_AWAY, "").unwrap();
+    let (address, server) = (chat.address.clone(), &chat);
+    let newcomer = std::thread::spawn(move || User::come_to(&address));
+    server.line("left: "); // its call has given up
+    assert!(engine.restart());
+    let newcomer = newcomer.join().unwrap();
+    let mut events = [ann.next(), ann.next()];
+    events.sort_by_key(|event| event["type"].as_str() == Some("left"));
+    assert_eq!(events[0]["id"], newcomer.id);
+    assert_eq!(events[1]["id"], bob.id);
+    assert_eq!(User::come(&chat).listed()[..2], [ann.id, newcomer.id]);
+}
+
+/// It is away for longer than the deadline of the servers, too. None of them may take another for
+/// dead because of that.
+#[test]
+fn an_engine_that_is_away_for_too_long_is_told_to_who_speaks_and_to_who_comes() {
+    let mut engine = Engine::start();
+    let options = ["--deadline", "3"];
+    let (one, two) = (engine.serve("chat", &options), engine.serve("chat", &options));
+    let (ann, bob) = (User::come(&one), User::come(&two));
+    ann.next_is("joined");
+    engine.kill();
+    ann.type_line("lost?");
+    let newcomer = two.client("/chat");
+    let error = ann.next_is("error");
+    assert_eq!(error["text"], "The chat is interrupted. Please try again later.");
+    assert_eq!(newcomer.end().code(), 1013);
+    assert!(engine.restart());
+    one.line("the bus is back");
+    two.line("the bus is back");
+    bob.type_line("and now?");
+    [ann, bob].iter().for_each(|user| assert_eq!(user.next_texts(1), ["and now?"]));
+}
+
+/// It stands still for longer than its deadline, and the others have to take it for dead.
+#[cfg(unix)]
+#[test]
+fn a_server_that_was_taken_for_dead_sends_its_users_away_and_begins_anew() {
+    let engine = Engine::start();
+    let options = ["--deadline", "2"];
+    let (one, two) = (engine.serve("chat", &options), engine.serve("chat", &options));
+    let (ann, bob) = (User::come(&one), User::come(&two));
+    signal(one.id(), "-STOP");
+    assert_eq!(bob.next_is("left")["id"], ann.id);
+    signal(one.id(), "-CONT");
+    let closed = ann.talker.end();
+    assert_eq!((closed.code(), closed.reason()), (1012, "interrupted: please come back"));
+    one.line("this server has lost the bus: it begins anew");
+    one.line("this is server 3 on the bus");
+    let ann = User::come(&one);
+    assert_eq!(ann.listed(), [bob.id, ann.id]);
+    assert_eq!(bob.next_is("joined")["id"], ann.id);
+}
+
+/// It stands still until the stream has lost what it had not read.
+#[cfg(unix)]
+#[test]
+fn a_server_that_has_missed_events_sends_its_users_away_and_begins_anew() {
+    let engine = Engine::start();
+    let options = ["--deadline", "60"];
+    let (one, two) = (engine.serve("chat", &options), engine.serve("chat", &options));
+    let (ann, bob) = (User::come(&one), User::come(&two));
+    signal(one.id(), "-STOP");
+    let lines: Vec<String> = (0..1_001).map(|number| number.to_string()).collect();
+    lines.iter().for_each(|line| bob.type_line(line));
+    assert_eq!(bob.next_texts(lines.len()), lines);
+    signal(one.id(), "-CONT");
+    assert_eq!(ann.talker.end().code(), 1012);
+    assert_eq!(bob.next_is("left")["id"], ann.id);
+    one.line("this is server 3 on the bus");
+    let ann = User::come(&one);
+    assert_eq!(ann.listed(), [bob.id, ann.id]);
+    assert_eq!(ann.history(), lines[951..]);
+}
+
+/// It stands still for longer than the servers count as alive, but not for so long that they give
+/// up their connections. None of them takes another for dead.
+#[cfg(unix)]
+#[test]
+fn an_engine_that_stands_still_ends_nobody() {
+    let engine = Engine::start();
+    let options = ["--deadline", "2"];
+    let servers = [(); 3].map(|()| engine.serve("chat", &options));
+    let users = [0, 1, 2].map(|place| User::come(&servers[place]));
+    users[0].next_is("joined");
+    users[..2].iter().for_each(|user| drop(user.next_is("joined")));
+    for round in 0..3 {
+        // Steady again: a server that dies now is ended.
+        let dying = engine.serve("chat", &options);
+        let victim = User::come(&dying);
+        users.iter().for_each(|user| drop(user.next_is("joined")));
+        drop(dying);
+        users.iter().for_each(|user| assert_eq!(user.next_is("left")["id"], victim.id));
+        engine.signal("-STOP");
+        // It waits for two seconds.
+        let list = ["--bus", &engine.url(), "--command", "list"];
+        assert_eq!(command("push").args(list).output().unwrap().status.code(), Some(1));
+        engine.signal("-CONT");
+        let line = format!("still here: {round}");
+        users[round].type_line(&line);
+        users.iter().for_each(|user| assert_eq!(user.next_texts(1), [&*line]));
+    }
+}
+
+/// Who waits for it does not wait for the others who do.
+#[cfg(unix)]
+#[test]
+fn an_engine_that_stands_still_holds_up_nobody_for_long() {
+    let engine = Engine::start();
+    let chat = engine.serve("chat", &["--deadline", "60"]);
+    let users: Vec<User> = (0..20).map(|_| User::come(&chat)).collect();
+    for (place, user) in users.iter().enumerate() {
+        (place + 1..users.len()).for_each(|_| drop(user.next_is("joined")));
+    }
+    engine.signal("-STOP");
+    users.iter().for_each(|user| user.type_line("hello?"));
+    users.iter().for_each(|user| drop(user.next_is("error")));
+    engine.signal("-CONT");
+    // The lines of which nobody knew may have been said.
+    users[0].type_line("hello!");
+    users.iter().for_each(|user| while user.next_texts(1) != ["hello!"] {});
+}
+
+#[test]
+fn an_engine_that_forgets_everything_is_a_new_beginning() {
+    let engine = Engine::start();
+    let (one, two) = (engine.serve("chat", &[]), engine.serve("chat", &[]));
+    let users = [User::come(&one), User::come(&two)];
+    engine.send::<()>(&["FLUSHALL"]);
+    users.iter().for_each(|user| assert_eq!(user.talker.end().code(), 1012));
+    one.line("it begins anew");
+    two.line("it begins anew");
+    one.line("this is server");
+    two.line("this is server");
+    let (ann, bob) = (User::come(&one), User::come(&two));
+    assert_eq!(bob.listed(), [ann.id, bob.id]);
+}
+
+#[test]
+fn foreign_entries_on_the_bus_are_told_and_skipped() {
+    let engine = Engine::start();
+    let (one, two) = (engine.serve("chat", &[]), engine.serve("chat", &[]));
+    let (ann, bob) = (User::come(&one), User::come(&two));
+    ann.next_is("joined");
+    let long = "x".repeat(2 << 20);
+    let long_text =
+        json!({ "type": "message", "id": 1, "author": "Ann", "sent": 1, "text": "x".repeat(1001) });
+    for (name, value, why) in [
+        ("event", "", "EOF"),
+        ("event", "nonsense", "expected"),
+        ("event", "[]", "no text \"type\""),
+        ("event", r#"{"type":"\u001b[2J"}"#, r"\u{1b}"),
+        ("event", r#"{"type":"joined","id":-1,"name":"Eve"}"#, "no number \"id\""),
+        ("event", r#"{"type":"joined","id":9}"#, "no text \"name\""),
+        ("event", r#"{"type":"joined","id":9,"name":"a\u202eb"}"#, "nobody can see"),
+        ("event", &long_text.to_string(), "a text of 1001 bytes"),
+        ("event", &long, "has 2097152 bytes, more than"),
+        ("other", "thing", "it has no \"event\""),
+    ] {
+        engine.send::<String>(&["XADD", "chat:events", "*", name, value]);
+        for server in [&one, &two] {
+            let line = server.line("is not ours: ");
+            assert!(line.contains(why), "{why:?} is missing in {line}");
+        }
+    }
+    // Events that cannot be change nothing.
+    for event in [r#"{"type":"left","id":77}"#, r#"{"type":"renamed","id":77,"name":"Eve"}"#] {
+        engine.send::<String>(&["XADD", "chat:events", "*", "event", event]);
+    }
+    engine.send::<u64>(&["HSET", "chat:names", "x", "y", "5", "a\u{202e}b"]);
+    engine.send::<String>(&["XADD", "chat:history", "*", "event", "nonsense"]);
+    ann.type_line("all is well");
+    for user in [&ann, &bob] {
+        assert_eq!(user.next_texts(1), ["all is well"]);
+    }
+    // A server that starts now skips them, too.
+    let three = engine.serve("chat", &[]);
+    let cy = User::come(&three);
+    assert_eq!(cy.listed(), [ann.id, bob.id, cy.id]);
+    assert_eq!(cy.history(), ["all is well"]);
+}
+
+/// A key of ours that somebody has made into something else.
+#[test]
+fn a_key_of_the_wrong_type_is_told_and_harms_no_connection() {
+    let engine = Engine::start();
+    let chat = engine.serve("chat", &[]);
+    let ann = User::come(&chat);
+    engine.send::<()>(&["RENAME", "chat:names", "elsewhere"]);
+    engine.send::<()>(&["SET", "chat:names", "nonsense"]);
+    ann.type_line("hello?");
+    assert_eq!(ann.next_is("error")["text"], "The chat is interrupted. Please try again later.");
+    chat.line("WRONGTYPE");
+    engine.send::<()>(&["RENAME", "elsewhere", "chat:names"]);
+    ann.type_line("hello!");
+    assert_eq!(ann.next_texts(1), ["hello!"]);
+}
+
+#[test]
+fn foreign_orders_are_told_and_skipped() {
+    let engine = Engine::start();
+    let push = engine.serve("push", &[]);
+    let client = push.client("/async");
+    client.text();
+    let long = "x".repeat(2 << 20);
+    let order = |order: &str, id: &str, data: &str| {
+        let words = ["XADD", "push:to:1", "*", "order", order, "id", id, "data", data];
+        engine.send::<String>(&[&words[..], &["token", "none"]].concat());
+    };
+    for (name, id, data, why) in [
+        ("explode", "1", "", "there is no order \"explode\""),
+        ("send", "one", "x", "the id is no number"),
+        ("send", "-1", "x", "the id is no number"),
+        ("send", "1", &long, "has 2097152 bytes, more than"),
+        (&long, "1", "", "has 2097152 bytes, more than"),
+    ] {
+        order(name, id, data);
+        let line = push.line("is not ours: ");
+        assert!(line.contains(why), "{why:?} is missing in {line}");
+    }
+    engine.send::<String>(&["XADD", "push:to:1", "*", "x", "y"]);
+    push.line("it has no \"order\"");
+    order("send", "1", "a good one");
+    assert_eq!(client.text(), "a good one");
+
+    engine.send::<String>(&["XADD", "push:from:1", "*", "odd", "thing"]);
+    let read = ["--bus", &engine.url(), "--command", "read 1"];
+    let output = command("push").args(read).stdin(Stdio::null()).output().unwrap();
+    let error = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(error.trim_end(), "the bus has a foreign entry for 1: odd");
+}
+
+/// A reader waits, and so does what was sent: both go on.
+#[test]
+fn orders_and_readers_outlive_a_restart_of_the_engine() {
+    let mut engine = Engine::start();
+    let mut servers = [engine.serve("push", &[]), engine.serve("push", &["--timeout", "60"])];
+    let client = servers[0].client("/async");
+    client.text();
+    servers[1].type_line("read 1");
+    engine.kill();
+    client.send("during");
+    assert!(engine.restart());
+    servers[1].line("1 says \"during\"");
+    engine.kill();
+    servers[1].type_line("1 hello");
+    assert!(engine.restart());
+    servers[1].line("sent to 1");
+    assert_eq!(client.text(), "hello");
+    servers[1].type_line("1 once");
+    assert_eq!(client.text(), "once");
+}
+
+/// The call was made, and its caller cannot know.
+#[test]
+fn what_is_repeated_because_its_answer_was_lost_happens_once() {
+    let engine = Engine::start();
+    let way = Way::to(&engine);
+    let (bus, url) = (way.url(), engine.url());
+    let chat = Program::run(command("chat").args(["127.0.0.1:0", "--bus", &bus]));
+    let other = Program::run(command("chat").args(["127.0.0.1:0", "--bus", &url]));
+    let watcher = User::come(&other);
+    way.lose("join");
+    let ann = User::come(&chat);
+    assert!(way.has_lost());
+    way.lose("rename");
+    ann.type_line("alias Ann");
+    way.lose("say");
+    ann.type_line("once");
+    ann.type_line("and again");
+    assert_eq!(watcher.next_is("joined")["id"], ann.id);
+    for user in [&watcher, &ann] {
+        assert_eq!(user.next_is("renamed")["name"], "Ann");
+        assert_eq!(user.next_texts(2), ["once", "and again"]);
+    }
+    assert!(way.has_lost());
+    way.lose("leave");
+    ann.talker.writer.close(CloseCode::GOING_AWAY, "").unwrap();
+    assert_eq!(watcher.next_is("left")["id"], ann.id);
+    let newcomer = User::come(&chat);
+    assert!(way.has_lost());
+    assert_eq!(watcher.next_is("joined")["id"], newcomer.id);
+    assert_eq!(newcomer.history(), ["once", "and again"]);
+}
+
+#[cfg(unix)]
+#[test]
+fn orders_and_messages_that_are_repeated_happen_once() {
+    let engine = Engine::start();
+    let way = Way::to(&engine);
+    let bus = way.url();
+    let mut push = Program::run(command("push").args(["127.0.0.1:0", "--bus", &bus]));
+    let client = push.client("/async");
+    client.text();
+    for command in ["new token", "order", "answer", "done"] {
+        way.lose(command);
+        push.type_line(&format!("1 {command}"));
+        push.line("sent to 1");
+        assert_eq!(client.text(), command);
+    }
+    way.lose("order all");
+    push.type_line("all to all");
+    push.line("sent to 1");
+    assert_eq!(client.text(), "to all");
+    // The second answer of a server is not taken for that of another.
+    let other = engine.serve("push", &["--deadline", "60"]);
+    signal(other.id(), "-STOP");
+    way.lose("answer");
+    push.type_line("all to all again");
+    push.line("error: sent to 1, but 1 servers do not answer");
+    assert_eq!(client.text(), "to all again");
+    way.lose("hear");
+    client.send("first");
+    client.send("second");
+    push.line("1 says \"second\"");
+    for word in ["first", "second"] {
+        way.lose("take");
+        push.type_line("read 1");
+        push.line(&format!("1 says {word:?}"));
+        assert!(way.has_lost());
+    }
+    push.type_line("1 last");
+    assert_eq!(client.text(), "last");
+}

@@ -1,0 +1,175 @@
+//! `push`: any process opens a connection by its number.
+
+use std::process::{Child, Stdio};
+
+use hybi::CloseCode;
+
+use crate::engine::{Engine, command};
+
+/// Obeys a line as a process that is no server. Returns what it prints.
+fn obey(engine: &Engine, line: &str) -> Result<String, String> {
+    output(start(engine, line))
+}
+
+fn start(engine: &Engine, line: &str) -> Child {
+    command("push")
+        .args(["--bus", &engine.url(), "--timeout", "60", "--command", line])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap()
+}
+
+fn output(process: Child) -> Result<String, String> {
+    let output = process.wait_with_output().unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap().trim_end().to_owned();
+    match output.status.code() {
+        Some(0) => Ok(text(output.stdout)),
+        Some(1) => Err(text(output.stderr)),
+        code => panic!("{code:?}: {}", text(output.stderr)),
+    }
+}
+
+fn ok(text: &str) -> Result<String, String> {
+    Ok(text.into())
+}
+
+/// Waits until somebody waits for the engine with this command.
+fn until_blocked_in(engine: &Engine, command: &str) {
+    let wanted = format!("cmd={command} ");
+    let is_it = |line: &str| line.contains(&wanted) && line.contains(" flags=b ");
+    while engine.send::<String>(&["CLIENT", "LIST"]).lines().filter(|line| is_it(line)).count() == 0
+    {
+    }
+}
+
+#[test]
+fn any_process_writes_to_a_connection_reads_from_it_and_ends_it_by_its_number() {
+    let engine = Engine::start();
+    let mut servers = [engine.serve("push", &[]), engine.serve("push", &[])];
+    let clients = [0, 1].map(|place| {
+        let client = servers[place].client("/async");
+        assert_eq!(client.text(), format!("you are number {}", place + 1));
+        client
+    });
+    assert_eq!(obey(&engine, "list"), ok("2 connections\n1 on server 1\n2 on server 2"));
+
+    assert_eq!(obey(&engine, "2 hello <to> you"), ok("sent to 2"));
+    assert_eq!(clients[1].text(), "hello <to> you");
+    assert_eq!(obey(&engine, "all hello everybody"), ok("sent to 2"));
+    // A server's terminal reaches those of the others, too.
+    servers[0].type_line("2 across");
+    servers[0].line("sent to 2");
+    assert_eq!([clients[0].text(), clients[1].text()], ["hello everybody"; 2]);
+    assert_eq!(clients[1].text(), "across");
+
+    // What came before somebody read, in order, and what comes while somebody waits.
+    clients[1].send("first");
+    clients[1].writer.send(&[0, 255]).unwrap();
+    assert_eq!(obey(&engine, "read 2"), ok("2 says \"first\""));
+    assert_eq!(obey(&engine, "read 2"), ok("2 says 2 bytes"));
+    let reader = start(&engine, "read 1");
+    until_blocked_in(&engine, "xread");
+    clients[0].send("gr\u{fc}\u{df}e");
+    assert_eq!(output(reader), ok("1 says \"gr\u{fc}\u{df}e\""));
+
+    assert_eq!(obey(&engine, "close 2"), ok("closing 2"));
+    let closed = clients[1].end();
+    assert_eq!((closed.code(), closed.reason()), (1000, "closed from the terminal"));
+    clients[0].writer.close(CloseCode::new(4001).unwrap(), "enough").unwrap();
+    clients[0].end();
+    // It waits for the end if need be.
+    for _ in 0..2 {
+        let error = obey(&engine, "read 1").unwrap_err();
+        assert_eq!(error, "connection 1 has ended: 4001 \"enough\"");
+    }
+}
+
+#[test]
+fn a_number_that_is_none_or_none_any_more_is_an_error_that_says_so() {
+    let engine = Engine::start();
+    let server = engine.serve("push", &[]);
+    let client = server.client("/async");
+    client.text();
+    for line in ["2 hello", "read 2", "close 2", "0 hello"] {
+        let error = obey(&engine, line).unwrap_err();
+        assert!(error.starts_with("there has been no connection "), "{error}");
+    }
+    obey(&engine, "close 1").unwrap();
+    client.end();
+    obey(&engine, "read 1").unwrap_err(); // it is gone then
+    for line in ["1 hello", "close 1"] {
+        assert_eq!(obey(&engine, line).unwrap_err(), "connection 1 has ended");
+    }
+    let long = "x".repeat((64 << 10) + 1);
+    assert!(obey(&engine, &format!("1 {long}")).unwrap_err().contains("65537 bytes"));
+    assert!(obey(&engine, "nonsense").unwrap_err().starts_with("type: ID TEXT"));
+}
+
+#[test]
+fn a_read_gives_up_after_its_time_out() {
+    let engine = Engine::start();
+    let server = engine.serve("push", &[]);
+    let client = server.client("/async");
+    client.text();
+    let line = ["--bus", &engine.url(), "--timeout", "0.2", "--command", "read 1"];
+    let process = command("push").args(line).stderr(Stdio::piped()).spawn().unwrap();
+    assert_eq!(output(process).unwrap_err(), "connection 1 has said nothing for 0.2 s");
+}
+
+#[test]
+fn two_readers_never_get_the_same_message() {
+    let engine = Engine::start();
+    let server = engine.serve("push", &[]);
+    let client = server.client("/async");
+    client.text();
+    let readers: Vec<Child> = (0..4).map(|_| start(&engine, "read 1")).collect();
+    (0..4).for_each(|number| client.send(&number.to_string()));
+    let mut read: Vec<String> = readers.into_iter().map(|it| output(it).unwrap()).collect();
+    read.sort();
+    assert_eq!(read, ["0", "1", "2", "3"].map(|number| format!("1 says \"{number}\"")));
+}
+
+#[test]
+fn a_client_that_nobody_reads_from_is_closed_after_a_hundred_messages() {
+    let engine = Engine::start();
+    let server = engine.serve("push", &[]);
+    let client = server.client("/async");
+    client.text();
+    (0..101).for_each(|number| client.send(&number.to_string()));
+    let closed = client.end();
+    assert_eq!((closed.code(), closed.reason()), (1013, "nobody listens: try again later"));
+    server.line("1 is closed: nobody reads what it says");
+    // What was kept can still be read.
+    for number in 0..3 {
+        assert_eq!(obey(&engine, "read 1"), Ok(format!("1 says \"{number}\"")));
+    }
+}
+
+#[test]
+fn a_dead_server_is_told_from_a_connection_that_has_ended() {
+    let engine = Engine::start();
+    let server = engine.serve("push", &["--deadline", "2"]);
+    let client = server.client("/async");
+    client.text();
+    client.send("last words");
+    server.line("1 says");
+    let reader = start(&engine, "read 1");
+    assert_eq!(output(reader), ok("1 says \"last words\""));
+    drop(server); // killed
+    // At first nobody can know. Then it is known from its silence, also if there is no other.
+    let is_lost = |error: String| match &*error {
+        "connection 1 is lost: server 1 does not say that it lives" => true,
+        "server 1, where connection 1 is, has not answered for 5 s" => false,
+        other => panic!("{other}"),
+    };
+    while !is_lost(obey(&engine, "1 are you there?").unwrap_err()) {}
+    assert!(is_lost(obey(&engine, "read 1").unwrap_err()));
+    assert_eq!(obey(&engine, "all hello"), ok("sent to 0"));
+    // Another one clears up.
+    let another = engine.serve("push", &["--deadline", "2"]);
+    let newcomer = another.client("/async");
+    assert_eq!(newcomer.text(), "you are number 2");
+    while obey(&engine, "list").unwrap() != "1 connections\n2 on server 2" {}
+    assert_eq!(obey(&engine, "read 1").unwrap_err(), "connection 1 has ended: its server is gone");
+}
