@@ -135,10 +135,12 @@ impl<K: MaskingKeys> Relay<K> {
     /// let mut received = *b"\x82\x03abc"; // read from the server
     /// let stopped = relay.pass(Side::Server, &mut Input::new(&mut received), |passing| {
     ///     match passing {
-    ///         // Sees what is in one piece; to find it in any case takes more.
-    ///         Passing::Data(piece) if piece.payload().starts_with(b"abc") => {
-    ///             Verdict::Stop(CloseCode::POLICY_VIOLATION)
-    ///         }
+    ///         // A piece may be any part of a frame: to look for something takes a search that
+    ///         // goes on in the next piece.
+    ///         Passing::Data(piece) => match piece.payload() {
+    ///             [b'a', ..] if piece.begins_frame() => Verdict::Stop(CloseCode::POLICY_VIOLATION),
+    ///             _ => Verdict::Pass,
+    ///         },
     ///         _ => Verdict::Pass,
     ///     }
     /// });
