@@ -4,7 +4,7 @@ use hybi::frame::{Header, Mask};
 use hybi::relay::{Masks, Passing, Relay, RelayConfig, RelayError, Side as From, Verdict};
 use hybi::{CloseCode, Config, EndOfInputError, Event, Input, Limits, ProtocolError};
 
-use crate::common::{Item, Mode, Run, Side, pieces};
+use super::common::{self, Item, Mode, Run, Side, pieces};
 
 /// What the relay masks with. Not the key of the frames that it gets.
 const RELAY_KEY: [u8; 4] = [0x11, 0x22, 0x33, 0x44];
@@ -100,7 +100,7 @@ fn note(passing: Passing<'_, '_>, seen: &mut Vec<(u8, Vec<u8>)>) {
             Event::Pong(payload) => (0x8a, payload.to_vec()),
             Event::Close(None) => (0x88, Vec::new()),
             Event::Close(Some(close)) => {
-                (0x88, crate::common::close_body(close.code.number(), &close.reason))
+                (0x88, common::close_body(close.code.number(), &close.reason))
             }
             _ => panic!("no control frame"),
         }),
@@ -172,7 +172,7 @@ pub fn changes_nothing(
 
     // What comes out went in, and then perhaps a Close frame.
     let close = whole.error.map(|error| {
-        let body = crate::common::close_body(error.close_code().number(), error.close_reason());
+        let body = common::close_body(error.close_code().number(), error.close_reason());
         (0x88, body.len() as u64, body)
     });
     assert_eq!(frames(&whole.back), close.clone().into_iter().collect::<Vec<_>>());

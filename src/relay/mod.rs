@@ -185,7 +185,9 @@ impl<K: MaskingKeys> Relay<K> {
     }
 
     /// Reports that the transport of a side delivers no more input, or has failed. Returns `Ok` if
-    /// that was expected: the side's Close frame had come, or the side had failed.
+    /// that was expected: the side's Close frame had come, or the side had failed. Nothing more is
+    /// written to it. If its Close frame has passed, the [transport](Self::transport) of the other
+    /// side is to be closed, too, because nobody is left to hear the answer.
     ///
     /// # Errors
     ///
@@ -193,6 +195,17 @@ impl<K: MaskingKeys> Relay<K> {
     /// [transports](Self::transport) are to be closed: the other side then sees the same end as
     /// without a relay. To give it a Close frame instead, [`close`](Self::close) before.
     pub fn end_of_input(&mut self, from: Side) -> Result<(), CutOff> {
+        let (to_server, to_client) = (&mut self.from_client.output, &mut self.from_server.output);
+        match from {
+            Side::Client => {
+                to_server.end_of_input();
+                to_client.end();
+            }
+            Side::Server => {
+                to_client.end_of_input();
+                to_server.end();
+            }
+        }
         let ended = match from {
             Side::Client => self.from_client.end_of_input(),
             Side::Server => self.from_server.end_of_input(),

@@ -27,7 +27,9 @@ enum Outgoing {
     BetweenFrames,
     /// In a data frame, with the mask at its next byte.
     InFrame { mask: Option<Mask> },
-    /// A Close frame was written, so nothing follows.
+    /// The other side's Close frame was written, so nothing follows.
+    ClosePassed,
+    /// A Close frame of the relay's was written, so nothing follows.
     CloseSent,
     /// Nothing can follow.
     Over,
@@ -63,7 +65,7 @@ impl<W: Role> Output<W> {
     pub(super) const fn ready_state(&self) -> ReadyState {
         match self.state {
             Outgoing::BetweenFrames | Outgoing::InFrame { .. } => ReadyState::Open,
-            Outgoing::CloseSent => ReadyState::Closing,
+            Outgoing::ClosePassed | Outgoing::CloseSent => ReadyState::Closing,
             Outgoing::Over => ReadyState::Closed,
         }
     }
@@ -102,7 +104,8 @@ impl<W: Role> Output<W> {
         let key = self.key(header);
         self.outbox.append_frame(first_byte(true, Reserved::NONE, header.opcode), payload, key);
         if header.opcode == OpCode::CLOSE {
-            self.state = Outgoing::CloseSent;
+            self.state = Outgoing::ClosePassed;
+            self.waiting = None;
         }
     }
 
@@ -127,7 +130,7 @@ impl<W: Role> Output<W> {
                 };
                 *slot = Some(*control);
             }
-            Outgoing::CloseSent | Outgoing::Over => {}
+            Outgoing::ClosePassed | Outgoing::CloseSent | Outgoing::Over => {}
         }
     }
 
@@ -137,6 +140,14 @@ impl<W: Role> Output<W> {
         match self.state {
             Outgoing::InFrame { .. } => self.end(),
             _ => self.insert(close),
+        }
+    }
+
+    /// Reports that the other side is gone. If its Close frame has passed, nobody will hear the
+    /// answer; the relay's own Close frame is answered to the relay.
+    pub(super) fn end_of_input(&mut self) {
+        if let Outgoing::ClosePassed = self.state {
+            self.end();
         }
     }
 

@@ -303,6 +303,30 @@ fn a_closing_handshake_passes() {
     }
 }
 
+/// Whoever sends a Close frame and ends its transport at once, as after a violation, does not wait
+/// for the answer. So the other has nobody to answer.
+#[test]
+fn the_end_after_a_close_frame_passes_too() {
+    for from in SIDES {
+        let mut relay = relay(RelayConfig::default());
+        let body = common::close_body(1007, "");
+        feed(&mut relay, from, &frame(from, 0x88, &body)).unwrap();
+        assert_eq!(relay.transport(from.other()), Transport::Keep);
+        assert_eq!(relay.end_of_input(from), Ok(()));
+        assert_eq!(relay.transport(from.other()), Transport::Close);
+        assert_out(&mut relay, from.other(), &relayed(from, 0x88, &body));
+        feed(&mut relay, from.other(), &frame(from.other(), 0x88, &body)).unwrap();
+        assert_out(&mut relay, from, b"");
+
+        // A Close frame of the relay's is answered to the relay.
+        let mut relay = self::relay(RelayConfig::default());
+        relay.close(CloseCode::GOING_AWAY, "").unwrap();
+        feed(&mut relay, from, &frame(from, 0x88, &body)).unwrap();
+        assert_eq!(relay.end_of_input(from), Ok(()));
+        assert_eq!(relay.transport(from.other()), Transport::Keep);
+    }
+}
+
 #[test]
 fn the_end_of_a_transport_ends_both() {
     for from in SIDES {
