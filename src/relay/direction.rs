@@ -23,7 +23,7 @@ use crate::connection::receive::partial::Partial;
 use crate::connection::receive::rules::{MessageSums, Rules};
 use crate::connection::{Event, Kind, ReadyState};
 use crate::error::{CutOff, ProtocolError};
-use crate::frame::{Header, Mask, OpCode, Reserved};
+use crate::frame::{Header, LengthForm, Mask, OpCode, Reserved};
 use crate::input::Input;
 use crate::length::in_memory;
 use crate::role::Role;
@@ -129,7 +129,12 @@ impl<R: Role, W: Role> Direction<R, W> {
             match &mut self.state {
                 State::Header(_) => {
                     let Some(header) = self.read_header(input)? else { return Ok(()) };
-                    self.begin_frame(&header)?;
+                    self.count(&header)?;
+                    if self.is_whole_message(&header, input) {
+                        self.pass_message(&header, input, observe)?;
+                        continue;
+                    }
+                    self.begin_frame(&header);
                     // An empty frame needs no more input.
                     if header.payload_len == 0 {
                         self.pass_payload(input, observe)?;
@@ -159,38 +164,64 @@ impl<R: Role, W: Role> Direction<R, W> {
         header::read::<R>(partial, &rules, input)
     }
 
-    /// Counts a frame, and enters its payload.
+    /// Counts a frame.
     #[inline]
-    fn begin_frame(&mut self, header: &Header) -> Result<(), BudgetError> {
+    fn count(&mut self, header: &Header) -> Result<(), BudgetError> {
         let is_control = header.opcode.is_control();
         let is_empty_data = !is_control && header.payload_len == 0;
-        // The length has its shortest form, so the header arrived as it is encoded. A control frame
-        // passes as a whole, so it counts as one.
+        // A control frame passes as a whole, so it counts as one.
         let counted = if is_control { header.payload_len } else { 0 };
-        let bytes = counted.saturating_add(header.encode().len() as u64);
+        let bytes = counted.saturating_add(header_len(header));
         let counts = &mut self.counts;
         counts.frames = counts.frames.saturating_add(1);
         counts.bytes = counts.bytes.saturating_add(bytes);
         counts.control_frames = counts.control_frames.saturating_add(is_control.into());
         counts.empty_frames = counts.empty_frames.saturating_add(is_empty_data.into());
-        self.budget.check(counts)?;
+        self.budget.check(counts)
+    }
 
-        if is_control {
+    /// Returns whether this header and what has arrived are a message. It then passes at once, and
+    /// the state does not change.
+    #[inline]
+    fn is_whole_message(&self, header: &Header, input: &Input<'_>) -> bool {
+        let is_message = matches!(header.opcode, OpCode::TEXT | OpCode::BINARY) && header.fin;
+        let arrived = (input.len() as u64).min(self.budget.bytes_left(&self.counts));
+        is_message && header.payload_len <= arrived
+    }
+
+    #[inline]
+    fn pass_message(
+        &mut self,
+        header: &Header,
+        input: &mut Input<'_>,
+        observe: &mut impl FnMut(Passing<'_, '_>) -> Verdict,
+    ) -> Result<(), RelayError> {
+        let (mut frame, mut message) = (DataFrame::new(header), Message::new(header));
+        frame.remaining = 0;
+        self.counts.bytes = self.counts.bytes.saturating_add(header.payload_len);
+        let (bytes, mask) = (input.take_up_to(in_memory(header.payload_len)), frame.mask.clone());
+        let check_text = self.check_text;
+        let (frame, message) = (&mut frame, &mut message);
+        let mut way = Way { frame, message, output: &mut self.output, observe };
+        if check_text && way.message.is_plain_text() {
+            way.pass_text(bytes, mask)
+        } else {
+            way.pass(bytes, mask, true)
+        }
+    }
+
+    /// Enters the payload of a frame.
+    #[inline]
+    fn begin_frame(&mut self, header: &Header) {
+        if header.opcode.is_control() {
             self.state = State::Control { frame: ControlFrame::new(header), header: *header };
-            return Ok(());
+            return;
         }
         match &mut self.message {
             Some(message) => message.sums.count_frame(header.payload_len),
             None => self.message = Some(Message::new(header)),
         }
-        self.state = State::Data(DataFrame {
-            header: *header,
-            remaining: header.payload_len,
-            mask: header.masking_key.map(Mask::new),
-            first: true,
-            held: Partial::EMPTY,
-        });
-        Ok(())
+        self.state = State::Data(DataFrame::new(header));
     }
 
     /// Passes on the payload that has arrived, and leaves the frame if that is all of it.
@@ -302,8 +333,22 @@ impl<R: Role, W: Role> Direction<R, W> {
     }
 }
 
+impl DataFrame {
+    #[inline]
+    fn new(header: &Header) -> Self {
+        Self {
+            header: *header,
+            remaining: header.payload_len,
+            mask: header.masking_key.map(Mask::new),
+            first: true,
+            held: Partial::EMPTY,
+        }
+    }
+}
+
 impl Message {
     /// Starts the message that this header opens.
+    #[inline]
     fn new(header: &Header) -> Self {
         let is_text = header.opcode == OpCode::TEXT;
         Self {
@@ -394,6 +439,18 @@ impl<W: Role, O: FnMut(Passing<'_, '_>) -> Verdict> Way<'_, W, O> {
         self.message.cut = cut;
         Ok(())
     }
+}
+
+/// Returns how many bytes a header has that the rules have checked: its length has the shortest
+/// form.
+#[inline]
+const fn header_len(header: &Header) -> u64 {
+    let len: u64 = match LengthForm::shortest(header.payload_len) {
+        LengthForm::Bits7 => 2,
+        LengthForm::Bits16 => 4,
+        LengthForm::Bits64 => 10,
+    };
+    len.saturating_add(if header.masking_key.is_some() { 4 } else { 0 })
 }
 
 /// Returns the payload of a control frame.
