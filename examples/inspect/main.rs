@@ -3,13 +3,13 @@
 //!     cargo run --release --features deflate --example inspect -- ws://127.0.0.1:9001/
 //!
 //! Then let the client connect to the address that it prints instead of to the server. A page that
-//! the server has comes through it, too, and what the page sends. Options: see `--help`; `--tls` and
-//! `wss:` need feature `rustls`, and without feature `deflate` compressed messages are not inflated.
+//! the server has comes through it, too, and what the page sends. `--help` tells the options. For
+//! TLS it needs feature `rustls`; without feature `deflate`, compressed messages are not inflated.
 //!
 //! Each line is a frame: who sent it, its header as it was on the wire, what that means, and the
-//! start of its payload, unmasked. What a terminal would obey is escaped. Frames pass byte for byte,
-//! masks included. A frame that breaks a rule does not: both sides then get the Close frame that
-//! says which rule it was.
+//! start of its payload, unmasked. What a terminal would obey is escaped. Frames pass byte for
+//! byte, masks included. A frame that breaks a rule does not pass: both sides then get the Close frame
+//! that says which rule it was.
 //!
 //! It shows: a `Relay` between two sockets and two threads, back-pressure (a thread reads from one
 //! side when it has written to the other), and an observer that holds a decompressor.

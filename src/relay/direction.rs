@@ -161,7 +161,11 @@ impl<R: Role, W: Role> Direction<R, W> {
             input.take_up_to(len);
             return Ok(Some(header));
         }
-        header::read::<R>(partial, &rules, input)
+        let header = header::read::<R>(partial, &rules, input)?;
+        if header.is_some() {
+            *partial = BETWEEN_FRAMES;
+        }
+        Ok(header)
     }
 
     /// Counts a frame.

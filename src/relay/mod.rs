@@ -137,8 +137,8 @@ impl<K: MaskingKeys> Relay<K> {
     ///     match passing {
     ///         // A piece may be any part of a frame: to look for something takes a search that
     ///         // goes on in the next piece.
-    ///         Passing::Data(piece) => match piece.payload() {
-    ///             [b'a', ..] if piece.begins_frame() => Verdict::Stop(CloseCode::POLICY_VIOLATION),
+    ///         Passing::Data(piece) if piece.begins_frame() => match piece.payload() {
+    ///             [b'a', ..] => Verdict::Stop(CloseCode::POLICY_VIOLATION),
     ///             _ => Verdict::Pass,
     ///         },
     ///         _ => Verdict::Pass,

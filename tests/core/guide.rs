@@ -356,8 +356,9 @@ mod relay {
     include!("guide/relay.rs");
 
     mod tests {
-        use super::super::*;
+        use super::super::{Hex, KEY, UNMASKED, assert_closed_with};
         use super::*;
+        use crate::common;
         use hybi::relay::RelayConfig;
 
         /// A socket that has these bytes to be read, and takes so many.
@@ -406,11 +407,11 @@ mod relay {
 
         #[test]
         fn a_side_is_not_read_while_the_other_takes_nothing() {
-            let frame = Side::Client.incoming(0x82, &[7; 10_000]);
+            let frame = common::Side::Client.incoming(0x82, &[7; 10_000]);
             let sent = frame.repeat(500);
             let [mut server, mut client] = ends(&sent);
             let mut relay = Relay::with_keys(RelayConfig::default(), || KEY);
-            let from = super::Side::Server;
+            let from = Side::Server;
             while pass(&mut relay, from, &mut server, &mut client).unwrap() {}
             let waits = relay.outbox(from.other()).len();
             assert!(waits > BACKLOG_MAX && waits < 2 * BACKLOG_MAX, "{waits} bytes wait");
@@ -430,7 +431,7 @@ mod relay {
             let [mut client, mut server] = ends(UNMASKED);
             (client.socket.takes, server.socket.takes) = (usize::MAX, usize::MAX);
             let mut relay = Relay::with_keys(RelayConfig::default(), || KEY);
-            let from = super::Side::Client;
+            let from = Side::Client;
             let error = pass(&mut relay, from, &mut client, &mut server).unwrap_err();
             assert_eq!(error.name(), "unmasked");
             assert_closed_with(1002, &client.socket.taken);
