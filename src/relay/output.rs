@@ -6,7 +6,7 @@ use super::config::Masks;
 use super::passing::Piece;
 use crate::buffers::Outbox;
 use crate::connection::{ReadyState, Reply};
-use crate::frame::{CONTROL_PAYLOAD_MAX, Header, Mask, OpCode, Reserved, first_byte};
+use crate::frame::{Header, Mask, OpCode, Reserved, first_byte};
 use crate::role::Role;
 
 /// The stream of frames to one side, towards which the relay has the role `W`.
@@ -73,9 +73,6 @@ impl<W: Role> Output<W> {
     /// Writes a piece of a data frame, and the header before the first one.
     #[inline]
     pub(super) fn pass(&mut self, piece: Piece<'_>) {
-        if piece.first && piece.last && piece.len() <= CONTROL_PAYLOAD_MAX {
-            return self.pass_short(piece);
-        }
         let Piece { header, first, last, bytes, mask: before, .. } = piece;
         if first && matches!(self.state, Outgoing::BetweenFrames) {
             let masking_key = self.key(&header);
@@ -99,16 +96,6 @@ impl<W: Role> Output<W> {
         if last {
             self.state = Outgoing::BetweenFrames;
             self.flush_waiting();
-        }
-    }
-
-    /// Writes a short data frame. For so few bytes, unmasking them costs less than two appends.
-    #[inline]
-    fn pass_short(&mut self, mut piece: Piece<'_>) {
-        if let Outgoing::BetweenFrames = self.state {
-            let Header { fin, reserved, opcode, .. } = piece.header;
-            let key = self.key(&piece.header);
-            self.outbox.append_frame(first_byte(fin, reserved, opcode), piece.payload(), key);
         }
     }
 
