@@ -8,8 +8,8 @@
 //!
 //! Each line is a frame: who sent it, its header as it was on the wire, what that means, and the
 //! start of its payload, unmasked. What a terminal would obey is escaped. Frames pass byte for
-//! byte, masks included. A frame that breaks a rule does not pass: both sides then get the Close frame
-//! that says which rule it was.
+//! byte, masks included. A frame that breaks a rule does not pass: both sides then get the Close
+//! frame that says which rule it was.
 //!
 //! It shows: a `Relay` between two sockets and two threads, back-pressure (a thread reads from one
 //! side when it has written to the other), and an observer that holds a decompressor.
