@@ -86,6 +86,8 @@ impl Side {
 /// # Ok::<(), hybi::relay::RelayError>(())
 /// ```
 ///
+/// It cannot be [exported](crate::export). End it with [`close`](Self::close) and 1001 instead.
+///
 /// The two directions share the way in which they close, so there are no halves. A call does not
 /// wait for anything: two threads can share a relay behind a lock.
 ///
@@ -185,36 +187,29 @@ impl<K: MaskingKeys> Relay<K> {
     }
 
     /// Reports that the transport of a side delivers no more input, or has failed. Returns `Ok` if
-    /// that was expected: the side's Close frame had come, or the side had failed. Nothing more is
-    /// written to it. If its Close frame has passed, the [transport](Self::transport) of the other
-    /// side is to be closed, too, because nobody is left to hear the answer.
+    /// that was expected: the side's Close frame had come, or the side had failed.
+    ///
+    /// Nothing more is written to it, and the [transport](Self::transport) of the other side is to
+    /// be closed, too: it sees the same end as without a relay. To give it a Close frame instead,
+    /// call [`close`](Self::close) before. A side that a Close frame of the relay's was written to
+    /// may still answer that.
     ///
     /// # Errors
     ///
-    /// Where the input was cut off. Nothing more is written to either side, and both
-    /// [transports](Self::transport) are to be closed: the other side then sees the same end as
-    /// without a relay. To give it a Close frame instead, [`close`](Self::close) before.
+    /// Where the input was cut off. A second call returns the same.
     pub fn end_of_input(&mut self, from: Side) -> Result<(), CutOff> {
-        let (to_server, to_client) = (&mut self.from_client.output, &mut self.from_server.output);
         match from {
             Side::Client => {
-                to_server.end_of_input();
-                to_client.end();
+                self.from_server.output.end();
+                self.from_client.output.end_of_input();
+                self.from_client.end_of_input()
             }
             Side::Server => {
-                to_client.end_of_input();
-                to_server.end();
+                self.from_client.output.end();
+                self.from_server.output.end_of_input();
+                self.from_server.end_of_input()
             }
         }
-        let ended = match from {
-            Side::Client => self.from_client.end_of_input(),
-            Side::Server => self.from_server.end_of_input(),
-        };
-        if ended.is_err() {
-            self.from_client.output.end();
-            self.from_server.output.end();
-        }
-        ended
     }
 
     /// Lends out the bytes to be written to a side.

@@ -143,10 +143,10 @@ impl<W: Role> Output<W> {
         }
     }
 
-    /// Reports that the other side is gone. If its Close frame has passed, nobody will hear the
-    /// answer; the relay's own Close frame is answered to the relay.
+    /// Reports that the other side is gone. Nobody will hear what this one says, except for its
+    /// answer to a Close frame of the relay's.
     pub(super) fn end_of_input(&mut self) {
-        if let Outgoing::ClosePassed = self.state {
+        if !matches!(self.state, Outgoing::CloseSent) {
             self.end();
         }
     }

@@ -104,6 +104,27 @@ proptest! {
     }
 }
 
+/// Frames may split a code point anywhere, also an empty frame within it.
+#[test]
+fn a_split_code_point_passes_with_the_frames_that_it_is_in() {
+    for text in ["a\u{20ac}\u{1f600}b".as_bytes(), b"\xe2\x82\x28", b"\xf0\x9f"] {
+        for first in 0..=text.len() {
+            for second in first..=text.len() {
+                for side in BOTH {
+                    let wire = [
+                        side.incoming(0x01, &text[..first]),
+                        side.incoming(0x00, &text[first..second]),
+                        side.incoming(0x80, &text[second..]),
+                    ]
+                    .concat();
+                    let config = RelayConfig::default().check_text(true);
+                    changes_nothing(side, config, Limits::default(), &wire, &[2, 4, 9, 12]);
+                }
+            }
+        }
+    }
+}
+
 #[test]
 fn frames_pass_byte_for_byte_or_masked_anew() {
     for from in SIDES {
@@ -324,6 +345,15 @@ fn the_end_after_a_close_frame_passes_too() {
         feed(&mut relay, from, &frame(from, 0x88, &body)).unwrap();
         assert_eq!(relay.end_of_input(from), Ok(()));
         assert_eq!(relay.transport(from.other()), Transport::Keep);
+
+        // Also if the other side answers nothing.
+        let mut relay = self::relay(RelayConfig::default());
+        relay.close(CloseCode::GOING_AWAY, "").unwrap();
+        assert_eq!(relay.end_of_input(from), Err(CutOff::BetweenMessages));
+        assert_eq!(relay.transport(from), Transport::Close);
+        assert_eq!(relay.transport(from.other()), Transport::Keep);
+        feed(&mut relay, from.other(), &frame(from.other(), 0x88, &body)).unwrap();
+        assert_ne!(relay.transport(from.other()), Transport::Keep);
     }
 }
 
