@@ -21,11 +21,7 @@ use std::thread;
 use std::time::Duration;
 
 #[cfg(feature = "rustls")]
-use hybi::blocking::rustls::{
-    ClientConfig, RootCertStore,
-    crypto::ring,
-    pki_types::{CertificateDer, pem::PemObject},
-};
+use hybi::blocking::rustls::ClientConfig;
 use hybi::blocking::{Closed, ConnectError, Connector, HttpProxy, MaybeTls, Reader};
 use hybi::frame::CloseReason;
 use hybi::handshake::{ClientHandshake, ClientRequest, Refusal};
@@ -33,6 +29,9 @@ use hybi::{Client, CloseCode, Config, Event, Outbox, Uri, escaped};
 
 #[path = "shared/arguments.rs"]
 mod arguments;
+#[cfg(feature = "rustls")]
+#[path = "shared/trust.rs"]
+mod trust;
 use arguments::Arguments;
 
 const USAGE: &str = "\
@@ -130,7 +129,7 @@ impl Options {
                 }
                 #[cfg(feature = "rustls")]
                 "--trust" => {
-                    let config = trust(&arguments.value(option)?)?;
+                    let config = trust::read(&arguments.value(option)?)?;
                     arguments::set(&mut trusted, option, config)?;
                 }
                 "--timeout" => {
@@ -180,20 +179,6 @@ impl Options {
         }
         request
     }
-}
-
-/// Reads the value of `--trust`.
-#[cfg(feature = "rustls")]
-fn trust(file: &str) -> Result<Arc<ClientConfig>, String> {
-    let wrong = |error: &dyn Display| format!("--trust: {file}: {error}");
-    let mut roots = RootCertStore::empty();
-    for certificate in CertificateDer::pem_file_iter(file).map_err(|error| wrong(&error))? {
-        roots.add(certificate.map_err(|error| wrong(&error))?).map_err(|error| wrong(&error))?;
-    }
-    let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .map_err(|error| wrong(&error))?;
-    Ok(Arc::new(config.with_root_certificates(roots).with_no_client_auth()))
 }
 
 /// Parses the values of `--close`. A reason may look like an option.

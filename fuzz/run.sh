@@ -12,8 +12,8 @@
 # What is new goes into fuzz/artifacts/TARGET-corpus, what fails to fuzz/artifacts/TARGET-crash-*.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
-targets=(header server client pair negotiate inflate server_handshake client_handshake handshake_pair
-  request_fields response_fields export)
+targets=(header server client pair relay negotiate inflate server_handshake client_handshake
+  handshake_pair request_fields response_fields export)
 profile=release built=release
 [ "${1:-}" != short ] || { profile=dev built=debug; }
 

@@ -94,6 +94,7 @@
 //! |---|---|---|
 //! | [`frame`] | headers, masks and close codes as values; builds any frame, legal or not | §5.2, §5.3, §7.4 |
 //! | [`connection`] | the established connection: messages, fragments, control frames, closing | §5 to §8 |
+//! | [`relay`] | frames passed on by a proxy, checked and not assembled | §5 |
 //! | [`keepalive`] | pings and deadlines, by a clock of yours | §5.5.2 |
 //! | [`export`] | connections that move to another process: the state as bytes, and back | |
 //! | [`extension`] | the extensions that a peer names; permessage-deflate (RFC 7692) | §9 |
@@ -152,6 +153,7 @@ mod input;
 pub mod keepalive;
 mod keys;
 mod length;
+pub mod relay;
 mod role;
 pub mod uri;
 pub mod utf8;

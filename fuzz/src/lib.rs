@@ -12,6 +12,7 @@ pub mod deflate;
 pub mod export;
 pub mod fields;
 pub mod handshake;
+pub mod relay;
 
 use std::collections::VecDeque;
 use std::num::NonZeroU32;

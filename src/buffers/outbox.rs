@@ -177,6 +177,16 @@ impl Outbox {
         self.room.append_frame(first, payload, key);
     }
 
+    /// Appends a copy of a part of a payload.
+    pub(crate) fn append_payload(&mut self, piece: &[u8]) {
+        self.room.append_payload(piece);
+    }
+
+    /// Appends a part of a payload, masked.
+    pub(crate) fn append_masked(&mut self, mask: &mut Mask, piece: &[u8]) {
+        self.room.append_masked(mask, piece);
+    }
+
     /// Appends a frame whose payload is shared.
     pub(crate) fn append_shared_frame(&mut self, first: u8, payload: Bytes, key: Option<[u8; 4]>) {
         // Masking copies in any case. Doing so later pays only if it is done piece by piece.

@@ -99,7 +99,7 @@ impl Room {
     }
 
     /// The same for what follows a header.
-    fn append_payload(&mut self, bytes: &[u8]) {
+    pub(super) fn append_payload(&mut self, bytes: &[u8]) {
         if let Some(to) = self.free(bytes.len()) {
             copy(bytes, to);
             self.end = self.end.wrapping_add(bytes.len());

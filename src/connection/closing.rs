@@ -44,7 +44,7 @@ pub enum Transport {
 }
 
 /// Returns the state of a connection from the states of its halves.
-pub(super) const fn ready_state(reader: ReadyState, writer: ReadyState) -> ReadyState {
+pub(crate) const fn ready_state(reader: ReadyState, writer: ReadyState) -> ReadyState {
     match (reader, writer) {
         (ReadyState::Open, ReadyState::Open) => ReadyState::Open,
         (ReadyState::Open, ReadyState::Closing) | (_, ReadyState::Open) => ReadyState::Closing,
@@ -53,7 +53,7 @@ pub(super) const fn ready_state(reader: ReadyState, writer: ReadyState) -> Ready
 }
 
 /// Returns what to do with the transport of a connection whose halves are in these states.
-pub(super) const fn transport(
+pub(crate) const fn transport(
     is_server: bool,
     reader: ReadyState,
     writer: ReadyState,

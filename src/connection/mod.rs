@@ -4,14 +4,14 @@
 //! Not here: sockets, clocks, random numbers, and the opening handshake that comes before.
 
 mod closed;
-mod closing;
+pub(crate) mod closing;
 mod config;
 mod data;
 mod event;
 mod limits;
 mod message;
 mod prepared;
-mod receive;
+pub(crate) mod receive;
 mod send;
 
 pub use closed::{Abnormal, Closed};

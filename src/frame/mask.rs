@@ -83,6 +83,19 @@ impl Mask {
         self.key
     }
 
+    /// Returns the mask that does what this one and then `other` do: to mask anew in one pass.
+    #[inline]
+    pub(crate) fn and_then(&self, other: &Self) -> Self {
+        let [a, b] = [self, other].map(|mask| u32::from_ne_bytes(mask.key));
+        Self { key: (a ^ b).to_ne_bytes() }
+    }
+
+    /// Returns whether masking changes nothing.
+    #[inline]
+    pub(crate) fn is_identity(&self) -> bool {
+        self.key == [0; 4]
+    }
+
     /// Moves on by `n` bytes, as if they had been masked.
     #[inline]
     pub fn skip(&mut self, n: usize) {

@@ -16,6 +16,7 @@ mod handshake;
 mod hooked;
 #[cfg(all(feature = "std", feature = "rand"))]
 mod hub;
+mod relay;
 #[cfg(feature = "rustls")]
 mod tls;
 

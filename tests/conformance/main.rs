@@ -1,6 +1,7 @@
 //! hybi under the cases of the Autobahn testsuite, in memory, in both roles.
 
 mod handshake;
+mod relay;
 #[path = "../common/sources.rs"]
 mod sources;
 mod traceability;

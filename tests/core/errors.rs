@@ -9,6 +9,7 @@ use std::fs;
 use hybi::connection::{Abnormal, Closed};
 use hybi::frame::{OpCode, Reserved};
 use hybi::keepalive::KeepaliveError;
+use hybi::relay::{BudgetError, RelayError};
 use hybi::{CloseCode, CutOff, EndOfInputError, Error, ProtocolError, UsageError};
 
 use crate::sources::{root, sources};
@@ -336,6 +337,30 @@ fn the_errors_of_connections_have_stable_names() {
     }
     let rows = table.each_ref().map(|(error, want)| (error as &dyn Debug, error.name(), *want));
     check(ERRORS, "UsageError", &rows);
+
+    let table = [
+        (BudgetError::Bytes, "budget-bytes"),
+        (BudgetError::Frames, "budget-frames"),
+        (BudgetError::ControlFrames, "budget-control-frames"),
+        (BudgetError::EmptyFrames, "budget-empty-frames"),
+    ];
+    for (error, _) in table {
+        assert_eq!(RelayError::from(error).name(), error.name());
+        assert_eq!(RelayError::from(error).close_code(), CloseCode::POLICY_VIOLATION);
+        // What it says, and what both sides get, names the same thing.
+        let reason = RelayError::from(error).close_reason();
+        assert!(reason.is_ascii() && reason.len() <= 123, "{reason}");
+        let what = reason.split("more ").last().unwrap().split(" than").next().unwrap();
+        assert!(error.to_string().contains(&format!("more {what} than Budget::")), "{error}");
+    }
+    let rows = table.each_ref().map(|(error, want)| (error as &dyn Debug, error.name(), *want));
+    check(include_str!("../../src/relay/budget.rs"), "BudgetError", &rows);
+    let stopped = RelayError::Stopped(CloseCode::GOING_AWAY);
+    assert_eq!((stopped.name(), stopped.close_code()), ("relay-stopped", CloseCode::GOING_AWAY));
+    assert_eq!(RelayError::from(Bad::Masked).to_string(), Bad::Masked.to_string());
+    let known = ["Budget", "Protocol", "Stopped"];
+    let source = include_str!("../../src/relay/error.rs");
+    assert_eq!(variants(source, "RelayError"), BTreeSet::from(known));
 
     assert_eq!(Abnormal::Transport.name(), "transport-failed");
     assert_eq!(Closed::Abnormal(Bad::Masked.into()).name(), "masked");

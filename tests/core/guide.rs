@@ -9,7 +9,11 @@ use crate::common::*;
 fn the_guide_shows_the_loops_that_are_tested_here() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let guide = fs::read_to_string(root.join("docs/guide.md")).unwrap();
-    for code in [include_str!("guide/blocking.rs"), include_str!("guide/nonblocking.rs")] {
+    for code in [
+        include_str!("guide/blocking.rs"),
+        include_str!("guide/nonblocking.rs"),
+        include_str!("guide/relay.rs"),
+    ] {
         assert!(guide.contains(code), "not in the guide:\n{code}");
     }
 }
@@ -344,6 +348,95 @@ mod nonblocking {
             assert!(peer.arrive(0, UNMASKED, &mut None).is_pending());
             assert!(peer.on_ready(false, s(10), &mut None).is_pending());
             assert_fails(peer.on_ready(false, s(10), &mut None), "mask");
+        }
+    }
+}
+
+mod relay {
+    include!("guide/relay.rs");
+
+    mod tests {
+        use super::super::{Hex, KEY, UNMASKED, assert_closed_with};
+        use super::*;
+        use crate::common;
+        use hybi::relay::RelayConfig;
+
+        /// A socket that has these bytes to be read, and takes so many.
+        #[derive(Default)]
+        struct Socket {
+            incoming: Vec<u8>,
+            is_over: bool,
+            taken: Vec<u8>,
+            takes: usize,
+        }
+
+        impl Read for Socket {
+            fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
+                let n = self.incoming.len().min(room.len());
+                if n == 0 && !self.is_over {
+                    return Err(ErrorKind::WouldBlock.into());
+                }
+                room[..n].copy_from_slice(&self.incoming[..n]);
+                self.incoming.drain(..n);
+                Ok(n)
+            }
+        }
+
+        impl Write for Socket {
+            fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+                let n = bytes.len().min(self.takes);
+                if n == 0 {
+                    return Err(ErrorKind::WouldBlock.into());
+                }
+                self.takes -= n;
+                self.taken.extend_from_slice(&bytes[..n]);
+                Ok(n)
+            }
+
+            fn flush(&mut self) -> io::Result<()> {
+                Ok(())
+            }
+        }
+
+        fn ends(incoming: &[u8]) -> [End<Socket>; 2] {
+            [incoming, b""].map(|incoming| End {
+                socket: Socket { incoming: incoming.to_vec(), ..Socket::default() },
+                inbox: Inbox::new(),
+            })
+        }
+
+        #[test]
+        fn a_side_is_not_read_while_the_other_takes_nothing() {
+            let frame = common::Side::Client.incoming(0x82, &[7; 10_000]);
+            let sent = frame.repeat(500);
+            let [mut server, mut client] = ends(&sent);
+            let mut relay = Relay::with_keys(RelayConfig::default(), || KEY);
+            let from = Side::Server;
+            while pass(&mut relay, from, &mut server, &mut client).unwrap() {}
+            let waits = relay.outbox(from.other()).len();
+            assert!(waits > BACKLOG_MAX && waits < 2 * BACKLOG_MAX, "{waits} bytes wait");
+            assert!(!pass(&mut relay, from, &mut server, &mut client).unwrap());
+            // As soon as it takes them, everything passes.
+            client.socket.takes = usize::MAX;
+            server.socket.is_over = true;
+            while pass(&mut relay, from, &mut server, &mut client).unwrap() {}
+            assert_eq!(Hex(&client.socket.taken), Hex(&sent));
+            for side in [from, from.other()] {
+                assert!(is_done(&mut relay, side));
+            }
+        }
+
+        #[test]
+        fn a_violation_is_told_to_both() {
+            let [mut client, mut server] = ends(UNMASKED);
+            (client.socket.takes, server.socket.takes) = (usize::MAX, usize::MAX);
+            let mut relay = Relay::with_keys(RelayConfig::default(), || KEY);
+            let from = Side::Client;
+            let error = pass(&mut relay, from, &mut client, &mut server).unwrap_err();
+            assert_eq!(error.name(), "unmasked");
+            assert_closed_with(1002, &client.socket.taken);
+            assert_eq!(server.socket.taken[0], 0x88);
+            assert!(is_done(&mut relay, from) && !is_done(&mut relay, from.other()));
         }
     }
 }

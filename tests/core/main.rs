@@ -21,6 +21,7 @@ mod keepalive;
 mod printing;
 mod properties;
 mod receiving;
+mod relay;
 mod replay;
 mod replies;
 mod sending;

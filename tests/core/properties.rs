@@ -34,7 +34,7 @@ fn frame() -> impl Strategy<Value = (u8, Vec<u8>)> {
 }
 
 /// A stream of such frames, most of them mended so that a message is under way exactly when it goes on.
-fn stream() -> impl Strategy<Value = Vec<(u8, Vec<u8>)>> {
+pub(crate) fn stream() -> impl Strategy<Value = Vec<(u8, Vec<u8>)>> {
     (proptest::collection::vec(frame(), 0..12), any::<[bool; 4]>()).prop_map(
         |(mut frames, mend)| {
             if mend != [false; 4] {
@@ -52,12 +52,12 @@ fn stream() -> impl Strategy<Value = Vec<(u8, Vec<u8>)>> {
     )
 }
 
-fn wire(side: Side, frames: &[(u8, Vec<u8>)]) -> Vec<u8> {
+pub(crate) fn wire(side: Side, frames: &[(u8, Vec<u8>)]) -> Vec<u8> {
     frames.iter().flat_map(|(first, payload)| side.incoming(*first, payload)).collect()
 }
 
 /// Limits, and the backlog among them.
-fn limits() -> impl Strategy<Value = (Limits, usize)> {
+pub(crate) fn limits() -> impl Strategy<Value = (Limits, usize)> {
     prop_oneof![
         Just((Limits::default(), bodies::BACKLOG)),
         (0u64..200, 0u64..300, 0u32..6, 0u32..300).prop_map(
@@ -73,7 +73,7 @@ fn limits() -> impl Strategy<Value = (Limits, usize)> {
     ]
 }
 
-fn cuts() -> impl Strategy<Value = Vec<usize>> {
+pub(crate) fn cuts() -> impl Strategy<Value = Vec<usize>> {
     proptest::collection::vec(any::<usize>(), 1..8)
 }
 

@@ -22,3 +22,8 @@ fn client() {
 fn pair() {
     replay("pair", bodies::pair);
 }
+
+#[test]
+fn relay() {
+    replay("relay", bodies::relay::relay);
+}

@@ -9,7 +9,9 @@ use std::fs;
 use std::hash::Hash;
 use std::path::Path;
 
-use hybi::{adapter, blocking, connection, export, extension, frame, handshake, keepalive, uri};
+use hybi::{
+    adapter, blocking, connection, export, extension, frame, handshake, keepalive, relay, uri,
+};
 
 /// Notes a type, and checks that it has the traits that each public type must have.
 fn note<T: Send + Sync + Unpin + Debug>(seen: &mut BTreeSet<String>) {
@@ -100,6 +102,18 @@ fn every_public_type_can_be_sent_shared_and_printed() {
     note_error::<export::ImportError>(all);
     note_error::<keepalive::KeepaliveError>(all);
     note_data::<keepalive::Progress>(all);
+
+    note_data::<relay::Budget>(all);
+    note_data::<relay::Counts>(all);
+    note_data::<relay::Masks>(all);
+    note_data::<relay::RelayConfig>(all);
+    note_data::<relay::Side>(all);
+    note_data::<relay::Verdict>(all);
+    note::<relay::Passing<'_, '_>>(all);
+    note::<relay::Piece<'_>>(all);
+    note::<relay::Relay<fn() -> [u8; 4]>>(all);
+    note_error::<relay::BudgetError>(all);
+    note_error::<relay::RelayError>(all);
 
     note_error::<uri::UriError>(all);
     note_data::<uri::UriErrorKind>(all);

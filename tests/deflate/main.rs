@@ -14,6 +14,7 @@ mod messages;
 mod negotiation;
 mod peers;
 mod properties;
+mod relay;
 mod replay;
 
 use std::num::NonZeroU32;

@@ -1,6 +1,8 @@
 //! Class 12: floods of control frames, and output without bounds.
 
+use hybi::connection::Transport;
 use hybi::frame::HEADER_BYTES_MAX;
+use hybi::relay::{Budget, BudgetError, Relay, RelayConfig, RelayError, Side as From, Verdict};
 use hybi::{Config, Event, Input, Limits};
 
 use crate::common::*;
@@ -103,6 +105,46 @@ fn class_12_one_close_frame_answers_any_number_of_them() {
             };
             assert_eq!(run.error.is_some(), first == [0xff]);
             assert_eq!(Hex(&run.out.0), Hex(&[b"full".to_vec(), close].concat()));
+        }
+    }
+}
+
+/// A relay answers nobody, so a flood is what it passes, and no more. A budget ends it: whoever sends the flood is closed, and the
+/// other side hears of it once.
+#[test]
+fn class_12_a_relay_passes_no_more_than_its_budget() {
+    const ALLOWED: u64 = 1_000;
+    for side in BOTH {
+        let from = if side == Side::Server { From::Client } else { From::Server };
+        let floods = [(0x89, BudgetError::ControlFrames), (0x8a, BudgetError::ControlFrames)]
+            .map(|(first, error)| (side.incoming(first, b"").repeat(100), error))
+            .into_iter()
+            .chain([(side.incoming(0x82, b"").repeat(100), BudgetError::EmptyFrames)]);
+        for (flood, error) in floods {
+            let mut relay = Relay::with_keys(RelayConfig::default(), || KEY);
+            relay.set_budget(
+                from,
+                Budget::default().control_frames_max(ALLOWED).empty_frames_max(ALLOWED),
+            );
+            let (mut passed, mut failed) = (0, Vec::new());
+            let (cost, ()) = cost(|| {
+                let mut bytes = flood.clone();
+                for _ in 0..1_000 {
+                    bytes.copy_from_slice(&flood);
+                    let result = relay.pass(from, &mut Input::new(&mut bytes), |_| Verdict::Pass);
+                    failed.extend(result.err());
+                    passed += relay.outbox(from.other()).len();
+                    relay.outbox(from.other()).clear();
+                }
+            });
+            assert_eq!(failed, [RelayError::Budget(error)]);
+            let within = flood.len() / 100 * ALLOWED as usize;
+            let close = 6 + 2 + RelayError::Budget(error).close_reason().len();
+            assert!((within + 1..=within + close).contains(&passed), "{passed} bytes passed");
+            assert!(relay.outbox(from).len() <= close, "one Close frame");
+            assert_eq!(relay.transport(from), Transport::Close);
+            assert_eq!(relay.transport(from.other()), Transport::Keep);
+            assert!(cost.peak <= 8 * flood.len() + 1_000, "{cost:?}");
         }
     }
 }

@@ -4,7 +4,8 @@ use std::process::{Output, Stdio};
 
 use crate::program::example;
 
-const PROGRAMS: [&str; 6] = ["chat", "client", "echo_server", "endpoints", "push", "upload"];
+const PROGRAMS: [&str; 7] =
+    ["chat", "client", "echo_server", "endpoints", "inspect", "push", "upload"];
 const SERVERS: [&str; 4] = ["chat", "echo_server", "endpoints", "push"];
 
 fn run(name: &str, arguments: &[&str]) -> (Output, String, String) {
@@ -49,8 +50,9 @@ fn arguments_that_are_not_utf8_are_wrong_usage() {
 
 #[test]
 fn a_wrong_address_is_told_what_an_address_looks_like() {
-    for name in SERVERS.into_iter().chain(["upload"]) {
+    for name in SERVERS.into_iter().chain(["inspect", "upload"]) {
         let serve = |address| match name {
+            "inspect" => vec![address, "ws://127.0.0.1:1/"],
             "upload" => vec!["--serve", address],
             _ => vec![address],
         };
@@ -84,7 +86,8 @@ fn an_argument_too_many_is_named() {
     for name in PROGRAMS {
         is_wrong(name, &["--bogus"], "there is no option --bogus");
         is_wrong(name, &["-x"], "there is no option -x");
-        is_wrong(name, &["127.0.0.1:0", "b:2"], "b:2: only one ");
+        let enough = if name == "inspect" { needed(name) } else { &[] };
+        is_wrong(name, &[enough, &["127.0.0.1:0", "b:2"]].concat(), "b:2: only one ");
     }
 }
 
@@ -140,6 +143,11 @@ const WRONG_VALUES: &[(&str, &str, &str)] = &[
     ("endpoints", "--endpoints", "18446744073709551616"),
     ("endpoints", "--prefix", "a b"),
     ("endpoints", "--prefix", "a/b"),
+    ("inspect", "--payload", "-1"),
+    ("inspect", "--payload", "many"),
+    ("inspect", "--host", "a b"),
+    ("inspect", "--host", "a\r\nb"),
+    ("inspect", "--host", ""),
     ("push", "--bus", "nats://127.0.0.1"),
     ("push", "--deadline", "1e30"),
     ("push", "--timeout", "0"),
@@ -152,7 +160,7 @@ const WRONG_VALUES: &[(&str, &str, &str)] = &[
 
 /// A client needs a URI in any case.
 fn needed(name: &str) -> &'static [&'static str] {
-    if name == "client" { &["ws://127.0.0.1:1/"] } else { &[] }
+    if ["client", "inspect"].contains(&name) { &["ws://127.0.0.1:1/"] } else { &[] }
 }
 
 #[test]
@@ -179,6 +187,8 @@ fn an_option_that_counts_once_is_not_there_twice() {
         ("client", "--timeout", "30"),
         ("endpoints", "--endpoints", "5"),
         ("endpoints", "--prefix", "WS"),
+        ("inspect", "--payload", "10"),
+        ("inspect", "--host", "a.example"),
         ("push", "--timeout", "10"),
         ("push", "--bus", "redis://127.0.0.1"),
         ("push", "--command", "list"),
@@ -227,13 +237,15 @@ fn a_wrong_close_frame_is_told() {
 }
 
 #[test]
-fn a_uri_that_the_client_cannot_use_is_told_before_connecting() {
-    is_wrong("client", &[], "no URI");
-    for uri in ["a", "ftp://a/", "ws:///", "ws://a:99999/", "ws://gr\u{fc}n.example/", ""] {
-        is_wrong("client", &[uri], "URI");
+fn a_uri_that_cannot_be_used_is_told_before_connecting() {
+    for name in ["client", "inspect"] {
+        is_wrong(name, &[], "no URI");
+        for uri in ["a", "ftp://a/", "ws:///", "ws://a:99999/", "ws://gr\u{fc}n.example/", ""] {
+            is_wrong(name, &[uri], "URI");
+        }
+        #[cfg(not(feature = "rustls"))]
+        is_wrong(name, &["wss://a/"], "TLS");
     }
-    #[cfg(not(feature = "rustls"))]
-    is_wrong("client", &["wss://a/"], "TLS");
     let (output, _, err) = run("client", &["ws://127.0.0.1:1/"]);
     assert_eq!(output.status.code(), Some(1), "{err}");
     assert!(!err.contains("usage:"), "{err}");

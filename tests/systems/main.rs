@@ -13,6 +13,7 @@ mod chat_names;
 mod client;
 mod endpoints;
 mod examples;
+mod inspect;
 mod program;
 mod push;
 mod reverse_proxies;

@@ -69,7 +69,8 @@ fn a_line_at_the_terminal_that_is_not_utf8_is_an_error_and_the_next_is_obeyed() 
     }
 }
 
-const PROGRAMS: [&str; 6] = ["chat", "client", "echo_server", "endpoints", "push", "upload"];
+const PROGRAMS: [&str; 7] =
+    ["chat", "client", "echo_server", "endpoints", "inspect", "push", "upload"];
 
 /// `chat --bogus 2>&1 | head -1`, and its whole kind.
 #[test]

@@ -8,10 +8,10 @@ use std::process::{Child, Stdio};
 use crate::program::{Program, example};
 
 /// A certificate for `localhost` and its key, in files that are removed when this is dropped.
-struct Files(PathBuf);
+pub struct Files(PathBuf);
 
 impl Files {
-    fn new(name: &str) -> Self {
+    pub fn new(name: &str) -> Self {
         let folder = std::env::temp_dir().join(format!("hybi-{name}-{}", std::process::id()));
         fs::create_dir_all(&folder).unwrap();
         let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
@@ -20,7 +20,7 @@ impl Files {
         Self(folder)
     }
 
-    fn path(&self, name: &str) -> String {
+    pub fn path(&self, name: &str) -> String {
         self.0.join(name).to_str().unwrap().to_owned()
     }
 }

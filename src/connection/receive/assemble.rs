@@ -9,6 +9,7 @@ use alloc::vec::Vec;
 use core::{fmt, mem};
 
 use super::limits::ReaderLimits;
+use super::rules::MessageSums;
 use super::unmask::PeerMask;
 use crate::connection::event::{ChunkData, Event};
 use crate::copy::append_text;
@@ -33,9 +34,7 @@ const CODE_POINT_START_BYTES_MAX: u64 = 3;
 #[derive(Debug)]
 pub(super) struct MessageInProgress {
     pub(super) assembly: Assembly,
-    /// The sum of the payload lengths of its frames so far.
-    announced: u64,
-    fragments: u32,
+    sums: MessageSums,
     /// Whether some of it has been returned as a chunk.
     chunked: bool,
     /// Whether its payload is the output of permessage-deflate (RFC 7692 §6).
@@ -83,14 +82,13 @@ impl MessageInProgress {
             Assembly::Binary(Vec::new())
         };
         let compressed = header.reserved == Reserved::RSV1;
-        Self { assembly, announced: header.payload_len, fragments: 1, chunked: false, compressed }
+        Self { assembly, sums: MessageSums::new(header), chunked: false, compressed }
     }
 
     /// Counts a further frame.
     #[inline]
     pub(super) fn count_frame(&mut self, payload_len: u64) {
-        self.announced = self.announced.saturating_add(payload_len);
-        self.fragments = self.fragments.saturating_add(1);
+        self.sums.count_frame(payload_len);
     }
 
     /// Counts a chunk that is returned. Returns whether it is the first.
@@ -109,7 +107,7 @@ impl MessageInProgress {
     ) -> Result<(), ProtocolError> {
         match &mut self.assembly {
             Assembly::Binary(bytes) => {
-                let too_big = ProtocolError::MessageTooBig { len: self.announced };
+                let too_big = ProtocolError::MessageTooBig { len: self.sums.announced };
                 reserve(bytes, piece.len(), rest).map_err(|_| too_big)?;
                 mask.append(piece, bytes);
                 Ok(())
@@ -133,7 +131,7 @@ impl MessageInProgress {
         rest: Option<usize>,
     ) -> Result<(), ProtocolError> {
         let Assembly::Text { text, cut } = &mut self.assembly else { return Ok(()) };
-        let too_big = ProtocolError::MessageTooBig { len: self.announced };
+        let too_big = ProtocolError::MessageTooBig { len: self.sums.announced };
         let arrived = cut.bytes().len().saturating_add(piece.len());
         reserve_text(text, arrived, rest).map_err(|_| too_big)?;
         push_text(text, cut, piece)
@@ -224,8 +222,8 @@ impl MessageInProgress {
             Assembly::Binary(bytes) => (OpCode::BINARY, [&**bytes, &[]]),
         };
         to.extend_from_slice(&[opcode.number(), self.chunked.into()]);
-        to.extend_from_slice(&self.announced.to_be_bytes());
-        to.extend_from_slice(&self.fragments.to_be_bytes());
+        to.extend_from_slice(&self.announced().to_be_bytes());
+        to.extend_from_slice(&self.fragments().to_be_bytes());
         push_bytes(kept, to);
     }
 
@@ -270,7 +268,8 @@ impl MessageInProgress {
             bytes.extend_from_slice(kept);
             Assembly::Binary(bytes)
         };
-        Ok(Self { assembly, announced, fragments, chunked, compressed: false })
+        let sums = MessageSums { announced, fragments };
+        Ok(Self { assembly, sums, chunked, compressed: false })
     }
 
     /// Returns whether it can have kept what it has, if this many bytes of it have arrived: all of
@@ -289,12 +288,18 @@ impl MessageInProgress {
 
     #[inline]
     pub(super) const fn announced(&self) -> u64 {
-        self.announced
+        self.sums.announced
     }
 
     #[inline]
     pub(super) const fn fragments(&self) -> u32 {
-        self.fragments
+        self.sums.fragments
+    }
+
+    /// Returns what the rules for its next frame depend on.
+    #[inline]
+    pub(super) const fn sums(&self) -> &MessageSums {
+        &self.sums
     }
 }
 

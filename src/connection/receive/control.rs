@@ -16,7 +16,7 @@ use crate::role::Role;
 
 /// A control frame whose payload is being read.
 #[derive(Debug)]
-pub(super) struct ControlFrame<R> {
+pub(crate) struct ControlFrame<R> {
     opcode: OpCode,
     /// How many bytes of the payload have not been read.
     remaining: u8, // Invariant: at most CONTROL_PAYLOAD_MAX
@@ -29,7 +29,7 @@ pub(super) struct ControlFrame<R> {
 
 impl<R: Role> ControlFrame<R> {
     /// Starts to read a frame. The rules have checked its length.
-    pub(super) fn new(header: &Header) -> Self {
+    pub(crate) fn new(header: &Header) -> Self {
         debug_assert!(header.payload_len <= CONTROL_PAYLOAD_MAX as u64);
         Self {
             opcode: header.opcode,
@@ -40,7 +40,7 @@ impl<R: Role> ControlFrame<R> {
     }
 
     /// Reads the payload that has arrived. Returns the event once that is all.
-    pub(super) fn read<'a>(
+    pub(crate) fn read<'a>(
         &mut self,
         input: &mut Input<'a>,
     ) -> Result<Option<Event<'a>>, ProtocolError> {
@@ -59,7 +59,7 @@ impl<R: Role> ControlFrame<R> {
     }
 
     /// Returns whether reading needs more input than there is.
-    pub(super) fn needs_input(&self, input: &Input<'_>) -> bool {
+    pub(crate) fn needs_input(&self, input: &Input<'_>) -> bool {
         self.remaining > 0 && input.is_empty()
     }
 
@@ -85,7 +85,7 @@ impl<R: Role> ControlFrame<R> {
         Ok(Self { opcode, remaining, mask, start })
     }
 
-    pub(super) const fn opcode(&self) -> OpCode {
+    pub(crate) const fn opcode(&self) -> OpCode {
         self.opcode
     }
 }

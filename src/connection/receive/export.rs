@@ -164,7 +164,12 @@ fn import_state<R: Role>(
             let partial = PartialHeader::import(body)?;
             body.check(message.is_some() || !partial.is_empty())?; // otherwise it is idle
             let within = has_own_limit.then_some(u64::MAX);
-            let rules = Rules { limits, within, message: message.as_ref(), deflate };
+            let rules = Rules {
+                limits,
+                within,
+                message: message.as_ref().map(MessageInProgress::sums),
+                deflate,
+            };
             match rules.check::<R>(partial.bytes()) {
                 Ok(None) => Ok(State::Header { partial, message }),
                 Ok(Some(_)) => Err(body.malformed()), // it would have been read

@@ -8,11 +8,11 @@ use crate::input::Input;
 use crate::role::Role;
 
 /// The bytes of a header that have arrived: fewer than it has.
-pub(super) type PartialHeader = Partial<HEADER_BYTES_MAX>;
+pub(crate) type PartialHeader = Partial<HEADER_BYTES_MAX>;
 
 /// Reads a header, of which `partial` has arrived before. Returns `None`, and has read all input
 /// into `partial`, if more bytes must follow.
-pub(super) fn read<R: Role>(
+pub(crate) fn read<R: Role>(
     partial: &mut PartialHeader,
     rules: &Rules<'_>,
     input: &mut Input<'_>,

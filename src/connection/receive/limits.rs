@@ -4,17 +4,17 @@ use crate::connection::limits::Limits;
 
 /// The [`Limits`] of what is received, in the form in which they are checked.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct ReaderLimits {
-    pub(super) frame_bytes_max: u64,
-    pub(super) message_bytes_max: u64,
-    pub(super) fragments_max: u32,
+pub(crate) struct ReaderLimits {
+    pub(crate) frame_bytes_max: u64,
+    pub(crate) message_bytes_max: u64,
+    pub(crate) fragments_max: u32,
     /// Messages in one frame are within all limits if they have fewer bytes than this. So the
     /// common case takes one comparison.
-    pub(super) whole_end: u32,
+    pub(crate) whole_end: u32,
 }
 
 impl ReaderLimits {
-    pub(super) fn new(limits: &Limits) -> Self {
+    pub(crate) fn new(limits: &Limits) -> Self {
         let Limits { frame_bytes_max, message_bytes_max, fragments_max, .. } = *limits;
         let whole_end = match fragments_max {
             0 => 0,

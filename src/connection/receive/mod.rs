@@ -6,19 +6,22 @@
 //! completes the message in progress ([`assemble`]) or is returned as a chunk; or a [`control`]
 //! frame. A message may also stay in the caller's buffer until it is complete ([`in_place`]).
 //!
+//! A [relay](crate::relay) passes frames on by the same rules: it uses the modules that are visible
+//! in the crate.
+//!
 //! The modules hold what they need and do not know the `Reader`. It owns the state and decides what
 //! comes next. Deliberately not here: anything that is written, even a reply (`send.rs`), and the
 //! state of the closing handshake (`closing.rs`), of which a reader knows one side.
 
 mod assemble;
-mod control;
+pub(crate) mod control;
 mod export;
-mod header;
+pub(crate) mod header;
 mod in_place;
-mod limits;
-mod partial;
+pub(crate) mod limits;
+pub(crate) mod partial;
 mod payload;
-mod rules;
+pub(crate) mod rules;
 mod steps;
 mod unmask;
 mod whole;

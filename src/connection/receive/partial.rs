@@ -7,7 +7,7 @@ use crate::export::{Body, ImportError};
 
 /// The bytes of something short that have arrived so far, `N` at most.
 #[derive(Clone, Copy)]
-pub(super) struct Partial<const N: usize> {
+pub(crate) struct Partial<const N: usize> {
     bytes: [u8; N],
     len: u8, // Invariant: at most N
 }
@@ -20,10 +20,10 @@ impl<const N: usize> fmt::Debug for Partial<N> {
 }
 
 impl<const N: usize> Partial<N> {
-    pub(super) const EMPTY: Self = Self { bytes: [0; N], len: 0 };
+    pub(crate) const EMPTY: Self = Self { bytes: [0; N], len: 0 };
 
     /// Appends the next bytes. `N` bytes are kept; there are never more.
-    pub(super) fn push(&mut self, more: &[u8]) {
+    pub(crate) fn push(&mut self, more: &[u8]) {
         debug_assert!(usize::from(self.len).saturating_add(more.len()) <= N);
         let free = self.bytes.iter_mut().skip(usize::from(self.len));
         for (slot, byte) in free.zip(more) {
@@ -32,7 +32,7 @@ impl<const N: usize> Partial<N> {
         }
     }
 
-    pub(super) fn bytes(&self) -> &[u8] {
+    pub(crate) fn bytes(&self) -> &[u8] {
         self.bytes.get(..usize::from(self.len)).unwrap_or_default()
     }
 
@@ -51,8 +51,12 @@ impl<const N: usize> Partial<N> {
         Ok(partial)
     }
 
+    pub(crate) fn bytes_mut(&mut self) -> &mut [u8] {
+        self.bytes.get_mut(..usize::from(self.len)).unwrap_or_default()
+    }
+
     #[inline]
-    pub(super) const fn is_empty(&self) -> bool {
+    pub(crate) const fn is_empty(&self) -> bool {
         self.len == 0
     }
 }

@@ -9,7 +9,6 @@
 //! Each byte is checked as soon as it decides something. So the first violation in the stream is
 //! the one that is reported, however reads split the stream.
 
-use super::assemble::MessageInProgress;
 use super::limits::ReaderLimits;
 use crate::error::ProtocolError;
 use crate::export::{Body, ImportError};
@@ -17,22 +16,45 @@ use crate::frame::{Header, LengthForm, OpCode, Reserved};
 use crate::role::Role;
 
 /// The rules for the next frame: they depend on what was agreed, and on the frames before.
-pub(super) struct Rules<'a> {
-    pub(super) limits: &'a ReaderLimits,
+pub(crate) struct Rules<'a> {
+    pub(crate) limits: &'a ReaderLimits,
     /// The limit of a message that is received in chunks, if it has one of its own: instead of
     /// those of frames and messages.
-    pub(super) within: Option<u64>,
+    pub(crate) within: Option<u64>,
     /// The message in progress.
-    pub(super) message: Option<&'a MessageInProgress>,
+    pub(crate) message: Option<&'a MessageSums>,
     /// Whether permessage-deflate was negotiated.
-    pub(super) deflate: bool,
+    pub(crate) deflate: bool,
+}
+
+/// The frames of a message so far.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct MessageSums {
+    /// The sum of their payload lengths.
+    pub(crate) announced: u64,
+    pub(crate) fragments: u32,
+}
+
+impl MessageSums {
+    /// Starts to count with the first frame.
+    #[inline]
+    pub(crate) const fn new(header: &Header) -> Self {
+        Self { announced: header.payload_len, fragments: 1 }
+    }
+
+    /// Counts a further frame.
+    #[inline]
+    pub(crate) const fn count_frame(&mut self, payload_len: u64) {
+        self.announced = self.announced.saturating_add(payload_len);
+        self.fragments = self.fragments.saturating_add(1);
+    }
 }
 
 impl Rules<'_> {
     /// Checks the header that `bytes` start with. Returns it and its length; or `None` if `bytes`
     /// end before it does, and nothing is wrong so far.
     #[inline(always)]
-    pub(super) fn check<R: Role>(
+    pub(crate) fn check<R: Role>(
         &self,
         bytes: &[u8],
     ) -> Result<Option<(Header, usize)>, ProtocolError> {
@@ -74,7 +96,7 @@ impl Rules<'_> {
             ProtocolError::FrameTooBig { len } => ImportError::FrameTooBig { len },
             ProtocolError::MessageTooBig { len } => ImportError::MessageTooBig { len },
             ProtocolError::TooManyFragments => {
-                let before = self.message.map_or(0, MessageInProgress::fragments);
+                let before = self.message.map_or(0, |message| message.fragments);
                 ImportError::TooManyFragments { fragments: before.saturating_add(1) }
             }
             _ => body.malformed(),
@@ -102,7 +124,7 @@ impl Rules<'_> {
         let fragments = match (self.message, opcode) {
             (None, OpCode::CONTINUATION) => return Err(ProtocolError::ContinuationOfNothing),
             (None, _) => 0,
-            (Some(message), OpCode::CONTINUATION) => message.fragments(),
+            (Some(message), OpCode::CONTINUATION) => message.fragments,
             (Some(_), _) => return Err(ProtocolError::MessageInsideMessage),
         };
         if fragments >= self.limits.fragments_max {
@@ -117,7 +139,7 @@ impl Rules<'_> {
         if self.within.is_none() && len > self.limits.frame_bytes_max {
             return Err(ProtocolError::FrameTooBig { len });
         }
-        let len = self.message.map_or(0, MessageInProgress::announced).saturating_add(len);
+        let len = self.message.map_or(0, |message| message.announced).saturating_add(len);
         if len > self.within.unwrap_or(self.limits.message_bytes_max) {
             return Err(ProtocolError::MessageTooBig { len });
         }

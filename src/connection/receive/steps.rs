@@ -338,7 +338,7 @@ impl<R: Role> Reader<R> {
         Rules {
             limits: &self.limits,
             within,
-            message: self.state.message(),
+            message: self.state.message().map(MessageInProgress::sums),
             deflate: self.inflater.is_some(),
         }
     }

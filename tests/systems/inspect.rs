@@ -1,0 +1,226 @@
+//! `--example inspect`: between a client and the echo server.
+
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::process::Stdio;
+
+use crate::program::{PATIENCE, Program, example};
+
+/// An echo server, and a proxy before it.
+struct Inspected {
+    proxy: Program,
+    _server: Program,
+}
+
+impl Inspected {
+    fn start(options: &[&str]) -> Self {
+        let server = Program::start("echo_server", &[]);
+        let uri = format!("ws://{}/", server.address);
+        let proxy = Program::start("inspect", &[&[&*uri], options].concat());
+        Self { proxy, _server: server }
+    }
+
+    /// A connection without a WebSocket library, with the handshake done.
+    fn raw(&self) -> TcpStream {
+        let mut stream = TcpStream::connect(&self.proxy.address).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream
+            .write_all(
+                b"GET /raw HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+                  Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n",
+            )
+            .unwrap();
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            let mut byte = [0];
+            stream.read_exact(&mut byte).unwrap();
+            head.push(byte[0]);
+        }
+        assert!(head.starts_with(b"HTTP/1.1 101 "));
+        stream
+    }
+}
+
+/// The example `client` is one that knows nothing of the proxy.
+#[test]
+fn each_frame_is_a_line() {
+    let inspected = Inspected::start(&[]);
+    let uri = format!("ws://{}/", inspected.proxy.address);
+    let mut client = example("client")
+        .args([&uri, "--ping", "--close", "3001", "good\u{202e}bye"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    client.stdin.take().unwrap().write_all("caf\u{e9} \u{1b}[2J\n".as_bytes()).unwrap();
+    let output = client.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(0));
+    assert!(String::from_utf8(output.stdout).unwrap().contains("caf\u{e9}"));
+    let proxy = &inspected.proxy;
+    proxy.line("#1 client  GET /");
+    proxy.line("#1 server  101");
+    // Each thread prints its own side in order; here the directions follow one another.
+    let mut lines = Vec::new();
+    loop {
+        let line = proxy.line("#1 ");
+        if line.contains("is over") {
+            break;
+        }
+        lines.push(line);
+    }
+    let text = if cfg!(feature = "deflate") {
+        "inflated, 10 bytes  \"caf\u{e9} \\u{1b}[2J\""
+    } else {
+        "text, 10 bytes  \"caf\u{e9} \\u{1b}[2J\""
+    };
+    for (side, wanted) in [
+        ("client", "Ping  \"are you there?\""),
+        ("server", "Pong  \"are you there?\""),
+        ("client", text),
+        ("server", text),
+        ("client", "Close  3001 \"good\\u{202e}bye\""),
+        ("server", "Close  3001 \"good\\u{202e}bye\""),
+    ] {
+        let start = format!("#1 {side}  ");
+        let found = lines.iter().any(|line| line.starts_with(&start) && line.contains(wanted));
+        assert!(found, "{start}{wanted}: {lines:#?}");
+    }
+}
+
+/// Bytes of a header, fragments, and a payload that is only begun to be printed.
+#[test]
+fn a_frame_is_shown_as_it_was_on_the_wire() {
+    let inspected = Inspected::start(&["--payload", "4"]);
+    let mut raw = inspected.raw();
+    let frames = [
+        &b"\x02\x83\x01\x02\x03\x04"[..],
+        &[0xff ^ 1, 0x80 ^ 2, 3], // ff 80 00
+        b"\x80\x85\0\0\0\0abcde",
+        b"\x81\x80\0\0\0\0",
+        b"\x88\x80\0\0\0\0",
+    ];
+    raw.write_all(&frames.concat()).unwrap();
+    let mut echo = Vec::new();
+    raw.read_to_end(&mut echo).unwrap();
+    assert_eq!(echo, b"\x82\x08\xff\x80\0abcde\x81\x00\x88\x00");
+    let proxy = &inspected.proxy;
+    let line = proxy.line("client  GET");
+    assert!(line.ends_with("GET /raw"), "{line}");
+    for wanted in [
+        "#1 client  02 83 01 02 03 04  binary, to be continued, 3 bytes  ff 80 00",
+        "#1 client  80 85 00 00 00 00  continuation, 5 bytes  61 62 63 64 ...",
+        "#1 client  81 80 00 00 00 00  text, 0 bytes  \"\"",
+        "#1 client  Close  without a code",
+    ] {
+        let line = proxy.line("#1 client");
+        assert_eq!(line, wanted);
+    }
+    proxy.line("#1 is over");
+}
+
+#[test]
+fn a_violation_is_named_and_both_sides_are_closed() {
+    let inspected = Inspected::start(&[]);
+    let mut raw = inspected.raw();
+    raw.write_all(b"\x82\x81\0\0\0\0a\x81\x05Hello").unwrap();
+    let mut echo = Vec::new();
+    raw.read_to_end(&mut echo).unwrap();
+    let close = b"\x88\x35\x03\xeaRFC 6455 section 5.1: a client must mask its frames";
+    // The echo of what came before may or may not have come in time.
+    assert!(echo == close || echo == [b"\x82\x01a", &close[..]].concat(), "{echo:?}");
+    let proxy = &inspected.proxy;
+    proxy.line("#1 client  the peer sent an unmasked frame");
+    proxy.line("#1 is over");
+}
+
+#[test]
+fn a_page_and_what_is_no_handshake_pass() {
+    let inspected = Inspected::start(&[]);
+    let page = inspected.proxy.http("GET / HTTP/1.1");
+    assert!(page.starts_with("HTTP/1.1 200 "), "{page}");
+    assert!(page.ends_with(include_str!("../../examples/echo_server/page.html")));
+    inspected.proxy.line("#1 client  GET /");
+    inspected.proxy.line("#1 server  200");
+    let refused = inspected.proxy.http("nonsense");
+    assert!(refused.starts_with("HTTP/1.1 400 "), "{refused}");
+}
+
+/// Somebody who floods it and reads nothing is no trouble for others, nor is a message without end.
+#[test]
+fn others_are_served_meanwhile() {
+    let inspected = Inspected::start(&["--payload", "0"]);
+    let mut flood = inspected.raw();
+    flood.set_nonblocking(true).unwrap();
+    // Until nobody takes any more: the server's answers are not read.
+    let pings = b"\x89\x80\0\0\0\0\x82\x80\0\0\0\0\x02\x80\0\0\0\0\x80\x80\0\0\0\0".repeat(1000);
+    let mut sent = 0;
+    while sent < (4 << 20) {
+        match flood.write(&pings[sent % pings.len()..]) {
+            Ok(n) => sent += n,
+            Err(_) => break,
+        }
+    }
+    assert!(sent > 0);
+    let mut endless = inspected.raw();
+    endless.write_all(b"\x82\xff\x7f\xff\xff\xff\xff\xff\xff\xff\0\0\0\0never ends").unwrap();
+
+    let other = inspected.proxy.client("/");
+    other.send("Hello");
+    assert_eq!(other.text(), "Hello");
+    // The server takes no message of that length, and says so within what passes.
+    inspected.proxy.line("#2 server  Close  1009");
+    drop(endless);
+    other.send("again");
+    assert_eq!(other.text(), "again");
+}
+
+#[test]
+fn a_server_that_is_not_there_is_told() {
+    let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let proxy = Program::start("inspect", &[&format!("ws://{address}/")]);
+    assert!(proxy.connect("/").is_err());
+    proxy.line("#1 ended: ");
+    assert!(proxy.connect("/").is_err());
+    proxy.line("#2 ended: ");
+}
+
+/// The server has a name of its own, and gets that as its `Host`.
+#[test]
+fn the_host_can_be_another() {
+    let server = TcpListener::bind("127.0.0.1:0").unwrap();
+    let uri = format!("ws://{}/", server.local_addr().unwrap());
+    let proxy = Program::start("inspect", &[&uri, "--host", "real.example"]);
+    let mut client = TcpStream::connect(&proxy.address).unwrap();
+    client.write_all(b"GET / HTTP/1.1\r\nhost: b\r\nX-Host: c\r\n\r\n").unwrap();
+    let (mut stream, _) = server.accept().unwrap();
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        let mut byte = [0];
+        stream.read_exact(&mut byte).unwrap();
+        head.push(byte[0]);
+    }
+    assert_eq!(head, b"GET / HTTP/1.1\r\nHost: real.example\r\nX-Host: c\r\n\r\n");
+}
+
+#[cfg(feature = "rustls")]
+#[test]
+fn it_speaks_tls_on_both_sides() {
+    let files = crate::tls::Files::new("inspect");
+    let (cert, key) = (files.path("cert.pem"), files.path("key.pem"));
+    let server = Program::start("echo_server", &["--tls", &cert, &key]);
+    let port = server.address.rsplit(':').next().unwrap();
+    let uri = format!("wss://localhost:{port}/");
+    let proxy = Program::start("inspect", &[&uri, "--tls", &cert, &key, "--trust", &cert]);
+    let port = proxy.address.rsplit(':').next().unwrap();
+    let mut client = example("client")
+        .args([&format!("wss://localhost:{port}/"), "--trust", &cert])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    client.stdin.take().unwrap().write_all(b"over TLS\n").unwrap();
+    let output = client.wait_with_output().unwrap();
+    assert_eq!((output.status.code(), &*output.stdout), (Some(0), &b"over TLS\n"[..]));
+    proxy.line("\"over TLS\"");
+    proxy.line("Close  1000");
+}
