@@ -58,6 +58,10 @@ fn the_client_talks_to_the_servers_over_tls() {
         assert_eq!(client.status.code(), Some(0), "{name}: {err}");
         assert!(err.contains("closed: 1000"), "{name}: {err}");
 
+        let trusting = start(&[&uri, "--insecure"]).wait_with_output().unwrap();
+        let err = String::from_utf8(trusting.stderr).unwrap();
+        assert_eq!(trusting.status.code(), Some(0), "{name}: {err}");
+
         // The system trusts nobody who made it.
         let client = start(&[&uri]).wait_with_output().unwrap();
         let err = String::from_utf8(client.stderr).unwrap();
@@ -76,6 +80,7 @@ fn files_that_hold_no_certificate_are_told_before_anything_begins() {
         ("echo_server", vec!["--tls", &*cert], "--tls needs a value"),
         ("chat", vec!["--tls", &*cert, "/nowhere.pem"], "/nowhere.pem"),
         ("client", vec!["wss://a/", "--trust", "/nowhere.pem"], "/nowhere.pem"),
+        ("client", vec!["wss://a/", "--trust", "/dev/null"], "no certificate"),
     ] {
         let output = example(program).args(&arguments).output().unwrap();
         let err = String::from_utf8(output.stderr).unwrap();

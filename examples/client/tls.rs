@@ -1,0 +1,133 @@
+//! Which certificates are trusted for `wss:`.
+
+#[cfg(feature = "rustls")]
+pub(crate) use with_rustls::Tls;
+
+/// There is no TLS.
+#[cfg(not(feature = "rustls"))]
+#[derive(Default)]
+pub(crate) struct Tls;
+
+#[cfg(not(feature = "rustls"))]
+impl Tls {
+    pub(crate) fn trust(&mut self, _: &str) -> Result<(), String> {
+        Err("--trust needs TLS: cargo run --features rustls".into())
+    }
+
+    pub(crate) fn trust_anybody(&mut self) -> Result<(), String> {
+        Err("--insecure needs TLS: cargo run --features rustls".into())
+    }
+}
+
+#[cfg(feature = "rustls")]
+mod with_rustls {
+    use std::fmt::Display;
+    use std::sync::Arc;
+
+    use hybi::blocking::rustls::client::WebPkiServerVerifier;
+    use hybi::blocking::rustls::client::danger::{
+        HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier,
+    };
+    use hybi::blocking::rustls::crypto::{
+        CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature,
+    };
+    use hybi::blocking::rustls::pki_types::pem::PemObject;
+    use hybi::blocking::rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+    use hybi::blocking::rustls::{
+        ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme,
+    };
+
+    /// Whom to trust. Default: whom the system trusts.
+    #[derive(Default)]
+    pub(crate) struct Tls(Option<Arc<ClientConfig>>);
+
+    impl Tls {
+        /// Reads the value of `--trust`.
+        pub(crate) fn trust(&mut self, file: &str) -> Result<(), String> {
+            let wrong = |error: &dyn Display| format!("--trust: {file}: {error}");
+            let mut roots = RootCertStore::empty();
+            for certificate in CertificateDer::pem_file_iter(file).map_err(|error| wrong(&error))? {
+                let certificate = certificate.map_err(|error| wrong(&error))?;
+                roots.add(certificate).map_err(|error| wrong(&error))?;
+            }
+            if roots.is_empty() {
+                return Err(wrong(&"there is no certificate in it"));
+            }
+            let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider())
+                .build()
+                .map_err(|error| wrong(&error))?;
+            self.set("--trust", verifier)
+        }
+
+        /// Obeys `--insecure`.
+        pub(crate) fn trust_anybody(&mut self) -> Result<(), String> {
+            self.set("--insecure", Arc::new(Anybody(provider())))
+        }
+
+        fn set(
+            &mut self,
+            option: &str,
+            verifier: Arc<dyn ServerCertVerifier>,
+        ) -> Result<(), String> {
+            let config = ClientConfig::builder_with_provider(provider())
+                .with_safe_default_protocol_versions()
+                .map_err(|error| format!("{option}: {error}"))?
+                .dangerous() // as its name says, for `--insecure`
+                .with_custom_certificate_verifier(verifier)
+                .with_no_client_auth();
+            match self.0.replace(Arc::new(config)) {
+                None => Ok(()),
+                Some(_) => Err("--trust and --insecure: only one of them, and once".into()),
+            }
+        }
+
+        pub(crate) fn config(&self) -> Option<Arc<ClientConfig>> {
+            self.0.clone()
+        }
+    }
+
+    fn provider() -> Arc<CryptoProvider> {
+        Arc::new(ring::default_provider())
+    }
+
+    /// Trusts every certificate, but checks that the server has its key.
+    #[derive(Debug)]
+    struct Anybody(Arc<CryptoProvider>);
+
+    impl ServerCertVerifier for Anybody {
+        fn verify_server_cert(
+            &self,
+            _: &CertificateDer<'_>,
+            _: &[CertificateDer<'_>],
+            _: &ServerName<'_>,
+            _: &[u8],
+            _: UnixTime,
+        ) -> Result<ServerCertVerified, Error> {
+            Ok(ServerCertVerified::assertion())
+        }
+
+        fn verify_tls12_signature(
+            &self,
+            message: &[u8],
+            certificate: &CertificateDer<'_>,
+            signed: &DigitallySignedStruct,
+        ) -> Result<HandshakeSignatureValid, Error> {
+            let algorithms = &self.0.signature_verification_algorithms;
+            verify_tls12_signature(message, certificate, signed, algorithms)
+        }
+
+        fn verify_tls13_signature(
+            &self,
+            message: &[u8],
+            certificate: &CertificateDer<'_>,
+            signed: &DigitallySignedStruct,
+        ) -> Result<HandshakeSignatureValid, Error> {
+            let algorithms = &self.0.signature_verification_algorithms;
+            verify_tls13_signature(message, certificate, signed, algorithms)
+        }
+
+        fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+            self.0.signature_verification_algorithms.supported_schemes()
+        }
+    }
+}
