@@ -1,5 +1,6 @@
 //! The options of the program.
 
+use std::env;
 use std::io::{self, IsTerminal};
 use std::time::Duration;
 
@@ -36,9 +37,10 @@ How to connect:
   --subprotocol NAME          offer a subprotocol; may be repeated
   --field 'NAME: VALUE'       add a field to the request; may be repeated
   --origin ORIGIN             such as https://example.com
-  --user NAME:PASSWORD        for the server, as HTTP's scheme Basic does
+  --user NAME:PASSWORD        for the server, by HTTP's scheme Basic; NAME alone takes the password
+                              from the variable PASSWORD, which other users cannot see
   --proxy HOST:PORT           go through an HTTP proxy
-  --proxy-user NAME:PASSWORD  for the proxy
+  --proxy-user NAME:PASSWORD  for the proxy; the variable is PROXY_PASSWORD
   --trust CERT                trust the certificates in this PEM file instead of the system's
   --insecure                  trust any certificate: anybody in between can read and change it all
   --timeout SECONDS           for connecting, and for what a script waits for; default 30
@@ -112,7 +114,8 @@ impl Options {
                 }
                 "--origin" => arguments::set(&mut origin, option, arguments.value(option)?)?,
                 "--user" => {
-                    let user_and_password = credentials(option, arguments.value(option)?)?;
+                    let user_and_password =
+                        credentials(option, &arguments.value(option)?, "PASSWORD")?;
                     arguments::set(&mut user, option, user_and_password)?;
                 }
                 "--proxy" => {
@@ -124,7 +127,8 @@ impl Options {
                     arguments::set(&mut proxy, option, HttpProxy::new(host, port))?;
                 }
                 "--proxy-user" => {
-                    let user_and_password = credentials(option, arguments.value(option)?)?;
+                    let user_and_password =
+                        credentials(option, &arguments.value(option)?, "PROXY_PASSWORD")?;
                     arguments::set(&mut proxy_user, option, user_and_password)?;
                 }
                 "--trust" => tls.trust(&arguments.value(option)?)?,
@@ -231,8 +235,12 @@ fn number(option: &str, text: &str) -> Result<u64, String> {
     number.ok_or_else(|| format!("{option}: {text:?} is not a number from 1"))
 }
 
-/// Splits NAME:PASSWORD. The error does not show them.
-fn credentials(option: &str, text: String) -> Result<(String, String), String> {
-    let parts = text.split_once(':').map(|(name, password)| (name.into(), password.into()));
-    parts.ok_or_else(|| format!("{option} needs a name and a password, with a colon between them"))
+/// Splits NAME:PASSWORD. The password may be in an environment variable instead.
+fn credentials(option: &str, text: &str, variable: &str) -> Result<(String, String), String> {
+    if let Some((name, password)) = text.split_once(':') {
+        return Ok((name.into(), password.into()));
+    }
+    let password = env::var(variable)
+        .map_err(|_| format!("{option} needs NAME:PASSWORD, or a password in {variable}"))?;
+    Ok((text.into(), password))
 }

@@ -8,7 +8,9 @@ const PROGRAMS: [&str; 6] = ["chat", "client", "echo_server", "endpoints", "push
 const SERVERS: [&str; 4] = ["chat", "echo_server", "endpoints", "push"];
 
 fn run(name: &str, arguments: &[&str]) -> (Output, String, String) {
-    let output = example(name).args(arguments).stdin(Stdio::null()).output().unwrap();
+    let mut command = example(name);
+    command.args(arguments).env_remove("PASSWORD").env_remove("PROXY_PASSWORD");
+    let output = command.stdin(Stdio::null()).output().unwrap();
     let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
     let (out, err) = (text(&output.stdout), text(&output.stderr));
     (output, out, err)

@@ -603,36 +603,48 @@ fn a_script_is_checked_before_connecting() {
 }
 
 /// RFC 7617 §2 has this example.
-#[test]
-fn a_user_is_told_to_the_server_and_another_to_the_proxy() {
-    let basic = "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==";
-    let (uri, server) = server(move |stream| {
-        let pending = blocking::receive_request(stream).unwrap();
-        assert_eq!(pending.request().field("Authorization"), Some(basic.as_bytes()));
-        let mut ws = pending.accept(&Acceptance::from_any_origin()).unwrap();
-        while ws.receive().unwrap().is_some() {}
-    });
-    let (output, _, err) = client(&[&uri, "--user", "Aladdin:open sesame"], "");
-    assert_eq!(output.status.code(), Some(0), "{err}");
-    server.join().unwrap();
+const BASIC: &str = "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==";
 
-    let (uri, server) = self::server(|mut stream| {
-        let mut head = Vec::new();
-        while !head.ends_with(b"\r\n\r\n") {
-            let mut byte = [0];
-            stream.read_exact(&mut byte).unwrap();
-            head.extend(byte);
-        }
-        stream.write_all(b"HTTP/1.1 403 No\r\nContent-Length: 0\r\n\r\n").unwrap();
-        String::from_utf8(head).unwrap()
-    });
-    let proxy = uri.trim_start_matches("ws://").trim_end_matches('/');
-    let arguments =
-        ["ws://server.invalid/", "--proxy", proxy, "--proxy-user", "Aladdin:open sesame"];
-    let (output, _, err) = client(&arguments, "");
-    assert_eq!(output.status.code(), Some(1), "{err}");
-    let head = server.join().unwrap();
-    assert!(head.contains(&format!("Proxy-Authorization: {basic}\r\n")), "{head}");
+#[test]
+fn a_user_is_told_to_the_server() {
+    let login = [("Aladdin:open sesame", "wrong"), ("Aladdin", "open sesame")];
+    for (user, variable) in login {
+        let (uri, server) = server(|stream| {
+            let pending = blocking::receive_request(stream).unwrap();
+            assert_eq!(pending.request().field("Authorization"), Some(BASIC.as_bytes()));
+            let mut ws = pending.accept(&Acceptance::from_any_origin()).unwrap();
+            while ws.receive().unwrap().is_some() {}
+        });
+        let mut command = example("client");
+        command.args([&uri, "--user", user]).env("PASSWORD", variable).stdin(Stdio::null());
+        let output = command.output().unwrap();
+        assert_eq!(output.status.code(), Some(0), "{user}");
+        server.join().unwrap();
+    }
+}
+
+#[test]
+fn another_user_is_told_to_the_proxy() {
+    let login = [("Aladdin:open sesame", "wrong"), ("Aladdin", "open sesame")];
+    for (user, variable) in login {
+        let (uri, server) = server(|mut stream| {
+            let mut head = Vec::new();
+            while !head.ends_with(b"\r\n\r\n") {
+                let mut byte = [0];
+                stream.read_exact(&mut byte).unwrap();
+                head.extend(byte);
+            }
+            stream.write_all(b"HTTP/1.1 403 No\r\nContent-Length: 0\r\n\r\n").unwrap();
+            String::from_utf8(head).unwrap()
+        });
+        let proxy = uri.trim_start_matches("ws://").trim_end_matches('/');
+        let mut command = example("client");
+        command.args(["ws://server.invalid/", "--proxy", proxy, "--proxy-user", user]);
+        command.env("PROXY_PASSWORD", variable).stdin(Stdio::null());
+        assert_eq!(command.output().unwrap().status.code(), Some(1), "{user}");
+        let head = server.join().unwrap();
+        assert!(head.contains(&format!("Proxy-Authorization: {BASIC}\r\n")), "{head}");
+    }
 }
 
 #[test]
