@@ -135,8 +135,8 @@ fn run(options: &Arc<Options>, screen: &mut Screen) -> Outcome<u8> {
 fn connect(options: &Options) -> Result<ClientSocket, ConnectError> {
     let connector = Connector::new().proxy(options.proxy.clone()).timeout(options.timeout);
     #[cfg(feature = "rustls")]
-    let connector = match options.tls.config() {
-        Some(config) => connector.tls(config),
+    let connector = match &options.tls {
+        Some(config) => connector.tls(Arc::clone(config)),
         None => connector,
     };
     let mut ws = connector.connect(&options.request())?;

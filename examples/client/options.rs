@@ -2,11 +2,15 @@
 
 use std::env;
 use std::io::{self, IsTerminal};
+#[cfg(feature = "rustls")]
+use std::sync::Arc;
 use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use hybi::blocking::HttpProxy;
+#[cfg(feature = "rustls")]
+use hybi::blocking::rustls::ClientConfig;
 use hybi::frame::CloseReason;
 use hybi::handshake::{ClientHandshake, ClientRequest};
 use hybi::{CloseCode, Config, Limits, Outbox, Uri};
@@ -43,6 +47,7 @@ How to connect:
   --proxy-user NAME:PASSWORD  for the proxy; the variable is PROXY_PASSWORD
   --trust CERT                trust the certificates in this PEM file instead of the system's
   --insecure                  trust any certificate: anybody in between can read and change it all
+  --identity CHAIN KEY        show a certificate of your own, in these PEM files
   --timeout SECONDS           for connecting, and for what a script waits for; default 30
   --keepalive SECONDS         ping a server that is silent for so long, and give it up 20 s later;
                               default 30, 0 is never
@@ -64,8 +69,8 @@ pub(crate) struct Options {
     fields: Vec<(String, String)>,
     origin: Option<String>,
     pub(crate) proxy: Option<HttpProxy>,
-    #[cfg_attr(not(feature = "rustls"), expect(dead_code, reason = "it is empty"))]
-    pub(crate) tls: Tls,
+    #[cfg(feature = "rustls")]
+    pub(crate) tls: Option<Arc<ClientConfig>>,
     pub(crate) timeout: Duration,
     pub(crate) keepalive: Duration,
 }
@@ -133,6 +138,10 @@ impl Options {
                 }
                 "--trust" => tls.trust(&arguments.value(option)?)?,
                 "--insecure" => tls.trust_anybody()?,
+                "--identity" => {
+                    let (chain, key) = (arguments.value(option)?, arguments.value(option)?);
+                    tls.identify(&chain, &key)?;
+                }
                 "--timeout" => {
                     let time = arguments::seconds(option, &arguments.value(option)?)?;
                     if time.is_zero() {
@@ -175,7 +184,8 @@ impl Options {
             fields,
             origin,
             proxy,
-            tls,
+            #[cfg(feature = "rustls")]
+            tls: tls.config()?,
             timeout: timeout.unwrap_or(Duration::from_secs(30)),
             keepalive: keepalive.unwrap_or(Duration::from_secs(30)),
         };

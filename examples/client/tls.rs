@@ -1,4 +1,4 @@
-//! Which certificates are trusted for `wss:`.
+//! Which certificates are trusted for `wss:`, and which one is ours.
 
 #[cfg(feature = "rustls")]
 pub(crate) use with_rustls::Tls;
@@ -17,6 +17,10 @@ impl Tls {
     pub(crate) fn trust_anybody(&mut self) -> Result<(), String> {
         Err("--insecure needs TLS: cargo run --features rustls".into())
     }
+
+    pub(crate) fn identify(&mut self, _: &str, _: &str) -> Result<(), String> {
+        Err("--identity needs TLS: cargo run --features rustls".into())
+    }
 }
 
 #[cfg(feature = "rustls")]
@@ -32,14 +36,21 @@ mod with_rustls {
         CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature,
     };
     use hybi::blocking::rustls::pki_types::pem::PemObject;
-    use hybi::blocking::rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+    use hybi::blocking::rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
     use hybi::blocking::rustls::{
         ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme,
     };
+    use rustls_platform_verifier::BuilderVerifierExt;
 
-    /// Whom to trust. Default: whom the system trusts.
+    use crate::arguments;
+
     #[derive(Default)]
-    pub(crate) struct Tls(Option<Arc<ClientConfig>>);
+    pub(crate) struct Tls {
+        /// Whom to trust. Default: whom the system trusts.
+        verifier: Option<Arc<dyn ServerCertVerifier>>,
+        /// What to show to a server that asks for it.
+        identity: Option<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>)>,
+    }
 
     impl Tls {
         /// Reads the value of `--trust`.
@@ -56,33 +67,52 @@ mod with_rustls {
             let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider())
                 .build()
                 .map_err(|error| wrong(&error))?;
-            self.set("--trust", verifier)
+            self.trust_as(verifier)
         }
 
         /// Obeys `--insecure`.
         pub(crate) fn trust_anybody(&mut self) -> Result<(), String> {
-            self.set("--insecure", Arc::new(Anybody(provider())))
+            self.trust_as(Arc::new(Anybody(provider())))
         }
 
-        fn set(
-            &mut self,
-            option: &str,
-            verifier: Arc<dyn ServerCertVerifier>,
-        ) -> Result<(), String> {
-            let config = ClientConfig::builder_with_provider(provider())
-                .with_safe_default_protocol_versions()
-                .map_err(|error| format!("{option}: {error}"))?
-                .dangerous() // as its name says, for `--insecure`
-                .with_custom_certificate_verifier(verifier)
-                .with_no_client_auth();
-            match self.0.replace(Arc::new(config)) {
+        fn trust_as(&mut self, verifier: Arc<dyn ServerCertVerifier>) -> Result<(), String> {
+            match self.verifier.replace(verifier) {
                 None => Ok(()),
                 Some(_) => Err("--trust and --insecure: only one of them, and once".into()),
             }
         }
 
-        pub(crate) fn config(&self) -> Option<Arc<ClientConfig>> {
-            self.0.clone()
+        /// Reads the values of `--identity`.
+        pub(crate) fn identify(&mut self, chain: &str, key: &str) -> Result<(), String> {
+            let wrong = |file, error: &dyn Display| format!("--identity: {file}: {error}");
+            let certificates = CertificateDer::pem_file_iter(chain)
+                .and_then(Iterator::collect)
+                .map_err(|error| wrong(chain, &error))?;
+            let private = PrivateKeyDer::from_pem_file(key).map_err(|error| wrong(key, &error))?;
+            arguments::set(&mut self.identity, "--identity", (certificates, private))
+        }
+
+        /// Returns the configuration, `None` for the default one.
+        pub(crate) fn config(self) -> Result<Option<Arc<ClientConfig>>, String> {
+            if self.verifier.is_none() && self.identity.is_none() {
+                return Ok(None);
+            }
+            let wrong = |error: Error| format!("TLS: {error}");
+            let config = ClientConfig::builder_with_provider(provider())
+                .with_safe_default_protocol_versions()
+                .map_err(wrong)?;
+            let config = match self.verifier {
+                // Dangerous with `--insecure`, as its name says.
+                Some(verifier) => config.dangerous().with_custom_certificate_verifier(verifier),
+                None => config.with_platform_verifier().map_err(wrong)?,
+            };
+            let config = match self.identity {
+                Some((certificates, key)) => {
+                    config.with_client_auth_cert(certificates, key).map_err(wrong)?
+                }
+                None => config.with_no_client_auth(),
+            };
+            Ok(Some(Arc::new(config)))
         }
     }
 
