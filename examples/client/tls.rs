@@ -6,7 +6,7 @@ pub(crate) use with_rustls::Tls;
 /// There is no TLS.
 #[cfg(not(feature = "rustls"))]
 #[derive(Default)]
-pub(crate) struct Tls;
+pub(crate) struct Tls {}
 
 #[cfg(not(feature = "rustls"))]
 impl Tls {
