@@ -71,13 +71,12 @@ impl Sender {
 
     /// Closes the connection. The thread that receives waits for the end.
     pub(crate) fn close(&self, close: &CloseReason<'_>) {
+        let _ = self.0.closed_with.set(close.code); // an error if it is not the first
         // An error means that it is over, or will be as soon as the other thread has read the rest.
-        if self.0.writer.close(close.code, &close.reason).is_ok() {
-            let _ = self.0.closed_with.set(close.code);
-        }
+        let _ = self.0.writer.close(close.code, &close.reason);
     }
 
-    /// Returns the code with which we have closed.
+    /// Returns the first code with which we have closed, or were about to.
     pub(crate) fn closed_with(&self) -> Option<CloseCode> {
         self.0.closed_with.get().copied()
     }

@@ -194,11 +194,20 @@ fn lines_are_edited_recalled_and_completed() {
     terminal.press(UP);
     terminal.enter("!");
     terminal.until("< abc!\n");
+    terminal.press("\u{1b}[200~pasted\nin two lines\u{1b}[201~");
+    terminal.enter("");
+    terminal.until("< pasted\\nin two lines\n");
+    let file = File::new("completed", b"\xff");
+    terminal.press(&format!("/file {}\t", file.path().strip_suffix("ted").unwrap()));
+    terminal.until("completed");
+    terminal.enter("");
+    terminal.until("< (1 bytes) ff\n");
     terminal.press("/q\t");
     terminal.until("/quit");
     terminal.enter("");
     assert_eq!(terminal.end().0, "0");
-    assert_eq!(server.join().unwrap().0, ["abc".into(), "abc!".into()]);
+    let expected = ["abc".into(), "abc!".into(), "pasted\nin two lines".into(), vec![0xff].into()];
+    assert_eq!(server.join().unwrap().0, expected);
 }
 
 #[test]
