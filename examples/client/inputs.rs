@@ -216,11 +216,11 @@ fn play(
                 sender.obey(command).map_err(|error| format!("line {number}: {error}"))?;
             }
             Step::Expect => {
-                let what = match received.recv_timeout(options.timeout) {
+                let what = match received.recv_timeout(options.wait) {
                     Ok(came) if came == *text => continue,
                     Ok(came) => format!("{came} came"),
                     Err(RecvTimeoutError::Timeout) => {
-                        format!("nothing came within {} s", options.timeout.as_secs_f64())
+                        format!("nothing came within {} s", options.wait.as_secs_f64())
                     }
                     Err(RecvTimeoutError::Disconnected) => "the connection ended".into(),
                 };

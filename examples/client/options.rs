@@ -27,6 +27,7 @@ What to send:
   --script FILE               play a conversation instead of reading the input: \"> LINE\" sends as
                               --send does, \"< LINE\" waits for what the screen shows like that,
                               \"#\" begins a comment
+  --wait SECONDS              for each thing that a script waits for; default 30
   --binary                    send the input as it comes, in binary messages of at most 64 KiB, and
                               write the bytes of messages without line ends
 What to print:
@@ -48,7 +49,7 @@ How to connect:
   --trust CERT                trust the certificates in this PEM file instead of the system's
   --insecure                  trust any certificate: anybody in between can read and change it all
   --identity CHAIN KEY        show a certificate of your own, in these PEM files
-  --timeout SECONDS           for connecting, and for what a script waits for; default 30
+  --timeout SECONDS           for connecting; default 30
   --keepalive SECONDS         ping a server that is silent for so long, and give it up 20 s later;
                               default 30, 0 is never
 From a pipe, lines are sent as text messages, whatever they begin with. At a terminal, /help lists
@@ -72,6 +73,7 @@ pub(crate) struct Options {
     #[cfg(feature = "rustls")]
     pub(crate) tls: Option<Arc<ClientConfig>>,
     pub(crate) timeout: Duration,
+    pub(crate) wait: Duration,
     pub(crate) keepalive: Duration,
 }
 
@@ -79,7 +81,8 @@ impl Options {
     pub(crate) fn parse(arguments: &mut Arguments) -> Result<Self, String> {
         let (mut uri, mut close, mut origin, mut user) = (None, None, None, None);
         let (mut proxy, mut proxy_user, mut script) = (None, None, None);
-        let (mut timeout, mut keepalive, mut count, mut max) = (None, None, None, None);
+        let (mut timeout, mut wait, mut keepalive) = (None, None, None);
+        let (mut count, mut max) = (None, None);
         let (mut binary, mut raw, mut keep_open, mut tls) = (false, false, false, Tls::default());
         let (mut send, mut subprotocols, mut fields) = (Vec::new(), Vec::new(), Vec::new());
         while let Some(argument) = arguments.next() {
@@ -143,11 +146,12 @@ impl Options {
                     tls.identify(&chain, &key)?;
                 }
                 "--timeout" => {
-                    let time = arguments::seconds(option, &arguments.value(option)?)?;
-                    if time.is_zero() {
-                        return Err("nobody connects within 0 seconds".into());
-                    }
+                    let time = arguments::seconds_above_zero(option, &arguments.value(option)?)?;
                     arguments::set(&mut timeout, option, time)?;
+                }
+                "--wait" => {
+                    let time = arguments::seconds_above_zero(option, &arguments.value(option)?)?;
+                    arguments::set(&mut wait, option, time)?;
                 }
                 "--keepalive" => {
                     let time = arguments::seconds(option, &arguments.value(option)?)?;
@@ -187,6 +191,7 @@ impl Options {
             #[cfg(feature = "rustls")]
             tls: tls.config()?,
             timeout: timeout.unwrap_or(Duration::from_secs(30)),
+            wait: wait.unwrap_or(Duration::from_secs(30)),
             keepalive: keepalive.unwrap_or(Duration::from_secs(30)),
         };
         if options.uri.is_secure() && cfg!(not(feature = "rustls")) {

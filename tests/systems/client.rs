@@ -571,7 +571,7 @@ fn a_script_that_expects_something_else_fails() {
     ] {
         let (uri, server) = echo();
         let file = File::new("failing script", script);
-        let arguments = [&*uri, "--script", file.path(), "--timeout"];
+        let arguments = [&*uri, "--script", file.path(), "--wait"];
         let patience = if told.contains("within") { "0.1" } else { "60" };
         let (output, _, err) = client(&[&arguments[..], &[patience]].concat(), "");
         assert_eq!(output.status.code(), Some(4), "{script}: {err}");
