@@ -46,6 +46,11 @@ impl fmt::Debug for Escaped<'_> {
 }
 
 fn write_escaped(mut text: &str, is_quoted: bool, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    // The common case, which the tables below would look up character by character.
+    let is_plain = |byte| matches!(byte, b' '..=b'~') && byte != b'\\';
+    if text.bytes().all(|byte| is_plain(byte) && !(is_quoted && byte == b'"')) {
+        return f.write_str(text);
+    }
     // What lies between them is escaped by the standard library, whose tables know every character
     // that is not assigned, a control, a format character or a space, and a combining mark at the
     // start, which would join what was printed before.

@@ -38,7 +38,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 #[cfg(feature = "rustls")]
-use hybi::blocking::rustls::ClientConfig;
+use hybi::blocking::rustls::{ClientConfig, RootCertStore, crypto::ring};
 use hybi::blocking::{Connector, MaybeTls, Shared, Stream, TryClone};
 use hybi::connection::Transport;
 use hybi::relay::{Masks, Relay, RelayConfig, Side};
@@ -122,8 +122,8 @@ impl Options {
                 }
                 #[cfg(feature = "rustls")]
                 "--trust" => {
-                    let config = trust::read(&arguments.value(option)?)?;
-                    arguments::set(&mut trusted, option, config)?;
+                    let roots = trust::roots(&arguments.value(option)?)?;
+                    arguments::set(&mut trusted, option, client_config(roots)?)?;
                 }
                 _ if option.starts_with('-') => return Err(format!("there is no option {option}")),
                 _ => places.push(argument),
@@ -150,6 +150,15 @@ impl Options {
             },
         })
     }
+}
+
+/// Returns how a client trusts these certificates.
+#[cfg(feature = "rustls")]
+fn client_config(roots: RootCertStore) -> Result<Arc<ClientConfig>, String> {
+    let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .map_err(|error| format!("--trust: {error}"))?;
+    Ok(Arc::new(config.with_root_certificates(roots).with_no_client_auth()))
 }
 
 /// Prints a line. Conversations wait for it: what is missing in the log would mislead.

@@ -118,14 +118,18 @@ impl Abnormal {
     }
 }
 
-/// Prints such as `1000 "bye"`, `1005 (no code)` or `1006: the connection ended without ...`. The
+/// Prints such as `1000 (normal closure) "bye"`, `4001`, `1005 (no code)` or `1006: the connection
+/// ended without ...`. In brackets is the [meaning](crate::CloseCode::meaning) of the code. The
 /// peer's reason is quoted and [escaped](crate::escaped).
 impl fmt::Display for Closed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Clean(Some(reason)) if reason.reason.is_empty() => write!(f, "{}", reason.code),
-            Self::Clean(Some(reason)) => {
-                write!(f, "{} {:?}", reason.code, Escaped(&reason.reason))
+            Self::Clean(Some(CloseReason { code, reason })) => {
+                write!(f, "{code}")?;
+                if let Some(meaning) = code.meaning() {
+                    write!(f, " ({meaning})")?;
+                }
+                if reason.is_empty() { Ok(()) } else { write!(f, " {:?}", Escaped(reason)) }
             }
             Self::Clean(None) => f.write_str("1005 (no code)"),
             Self::Abnormal(why) => write!(f, "1006: {why}"),

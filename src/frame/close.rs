@@ -72,6 +72,37 @@ impl CloseCode {
     pub const fn number(self) -> u16 {
         self.0
     }
+
+    /// Returns what the code means, for people: what the IANA registry says, in a few words. `None`
+    /// if nobody has registered it, as the codes of applications (4000–4999).
+    ///
+    /// ```
+    /// use hybi::CloseCode;
+    ///
+    /// assert_eq!(CloseCode::TOO_BIG.meaning(), Some("message too big"));
+    /// assert_eq!(CloseCode::new(4321).and_then(CloseCode::meaning), None);
+    /// ```
+    #[must_use]
+    pub const fn meaning(self) -> Option<&'static str> {
+        Some(match self {
+            Self::NORMAL => "normal closure",
+            Self::GOING_AWAY => "going away",
+            Self::PROTOCOL_ERROR => "protocol error",
+            Self::UNSUPPORTED_DATA => "unsupported data",
+            Self::INVALID_DATA => "invalid frame payload data",
+            Self::POLICY_VIOLATION => "policy violation",
+            Self::TOO_BIG => "message too big",
+            Self::MANDATORY_EXTENSION => "mandatory extension",
+            Self::INTERNAL_ERROR => "internal error",
+            Self::SERVICE_RESTART => "service restart",
+            Self::TRY_AGAIN_LATER => "try again later",
+            Self::BAD_GATEWAY => "bad gateway",
+            Self::UNAUTHORIZED => "unauthorized",
+            Self::FORBIDDEN => "forbidden",
+            Self::TIMEOUT => "timeout",
+            _ => return None,
+        })
+    }
 }
 
 /// Checks a number, as [`CloseCode::new`].

@@ -334,7 +334,7 @@ fn the_server_ends_the_transport_after_the_peers_close() {
     let mut ws = server(stream.clone());
     let closed = closed(&mut ws);
     assert_eq!((closed.code(), closed.reason(), closed.was_clean()), (1000, "done", true));
-    assert_eq!(closed.to_string(), "1000 \"done\"");
+    assert_eq!(closed.to_string(), "1000 (normal closure) \"done\"");
     assert_eq!(stream.written(), plain(OpCode::CLOSE, b"\x03\xe8done"));
     assert_eq!(stream.log.borrow().shut, [Shutdown::Write, Shutdown::Both]);
     assert_eq!(stream.unread(), 0, "unread bytes would make a reset of our close");
@@ -611,7 +611,7 @@ fn after_a_failed_write_what_the_peer_had_sent_is_still_read() {
     let stream = Script::new([bytes(&[masked(OpCode::PING, b""), close])]);
     stream.output.borrow_mut().push_back(Out::Error(ErrorKind::BrokenPipe));
     let mut ws = server(stream.clone());
-    let why = "the connection is closed: 1008 \"not like this\"";
+    let why = "the connection is closed: 1008 (policy violation) \"not like this\"";
     assert_eq!(ws.send("Hello").unwrap_err().to_string(), why);
     assert_eq!(ws.ready_state(), ReadyState::Closing);
     assert_eq!(ws.unsent_bytes(), 0);

@@ -48,7 +48,10 @@ fn an_error_of_sending_tells_why_the_peer_has_closed() {
         let stream = broken(input);
         let mut ws = server(stream.clone());
         let error = ws.send("Hello").unwrap_err();
-        assert_eq!(error.to_string(), "the connection is closed: 1009 \"at most 64 KiB\"");
+        assert_eq!(
+            error.to_string(),
+            "the connection is closed: 1009 (message too big) \"at most 64 KiB\""
+        );
         assert_eq!(closed_error::<()>(Err(error)), too_big());
         assert_eq!(closed_error(ws.send("again")), too_big());
         assert_eq!(closed_error(ws.feed("again")), too_big());
@@ -476,7 +479,7 @@ fn terminate_sends_what_a_writer_has_left() {
     });
     writer.terminate(Duration::from_secs(60));
     assert_eq!(receiving.join().unwrap(), (binary(&big), 1001));
-    assert_eq!(reading.join().unwrap().to_string(), "1001");
+    assert_eq!(reading.join().unwrap().to_string(), "1001 (going away)");
 }
 
 #[test]

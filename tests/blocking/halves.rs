@@ -124,8 +124,8 @@ fn terminate_closes_cleanly_if_the_peer_does() {
     let answering = thread::spawn(move || closed(&mut client));
     writer.terminate(Duration::from_secs(60));
     assert_eq!(writer.ready_state(), ReadyState::Closed);
-    assert_eq!(reading.join().unwrap().to_string(), "1001");
-    assert_eq!(answering.join().unwrap().to_string(), "1001");
+    assert_eq!(reading.join().unwrap().to_string(), "1001 (going away)");
+    assert_eq!(answering.join().unwrap().to_string(), "1001 (going away)");
 
     // Already closing: no second Close frame.
     let (mut client, server) = pair();

@@ -39,7 +39,10 @@ fn each_error_is_printed_once() {
     let errors: Vec<(Box<dyn std::error::Error>, String)> = vec![
         (Error::Protocol(ProtocolError::Unmasked).into(), ProtocolError::Unmasked.to_string()),
         (Error::Usage(UsageError::Closed).into(), UsageError::Closed.to_string()),
-        (Error::Closed(too_big()).into(), "the connection is closed: 1009 \"too big\"".into()),
+        (
+            Error::Closed(too_big()).into(),
+            "the connection is closed: 1009 (message too big) \"too big\"".into(),
+        ),
         (Error::TimedOut.into(), "the time-out has passed".into()),
         (Error::Io(reset()).into(), format!("the stream failed: {}", reset())),
         (AcceptError::Request(RequestError::Origin).into(), RequestError::Origin.to_string()),
@@ -180,7 +183,7 @@ fn an_end_is_told_to_each_call() {
             Ending::from(too_big()),
             too_big(),
             None,
-            "the connection is closed: 1009 \"too big\"".to_owned(),
+            "the connection is closed: 1009 (message too big) \"too big\"".to_owned(),
         ),
         (
             Ending::abnormal(Abnormal::Terminated),

@@ -209,6 +209,35 @@ fn code_may_be_on_the_wire(code: u16) -> bool {
     }
 }
 
+/// The column "Meaning" of the IANA registry in small letters, but for two: it has "Mandatory Ext.",
+/// and for 1014 a sentence that ends "similar to 502 HTTP Status Code", which is Bad Gateway.
+const MEANINGS: [(u16, &str); 15] = [
+    (1000, "normal closure"),
+    (1001, "going away"),
+    (1002, "protocol error"),
+    (1003, "unsupported data"),
+    (1007, "invalid frame payload data"),
+    (1008, "policy violation"),
+    (1009, "message too big"),
+    (1010, "mandatory extension"),
+    (1011, "internal error"),
+    (1012, "service restart"),
+    (1013, "try again later"),
+    (1014, "bad gateway"),
+    (3000, "unauthorized"),
+    (3003, "forbidden"),
+    (3008, "timeout"),
+];
+
+#[test]
+fn a_close_code_means_what_the_registry_says() {
+    for number in 0..=u16::MAX {
+        let registered = MEANINGS.iter().find(|(code, _)| *code == number);
+        let meaning = CloseCode::new(number).and_then(CloseCode::meaning);
+        assert_eq!(meaning, registered.map(|(_, meaning)| *meaning), "{number}");
+    }
+}
+
 #[test]
 fn every_close_code_received() {
     for side in BOTH {

@@ -119,6 +119,23 @@ fn escaped_text_does_not_deceive() {
     }
 }
 
+/// A text of ASCII alone is printed without looking further, so it gets a test of its own.
+#[test]
+fn ascii_is_printed_as_it_is_but_for_controls_and_backslashes() {
+    for byte in 0..=0x7f_u8 {
+        let char = char::from(byte);
+        let printed = hybi::escaped(&char.to_string()).to_string();
+        let debug = format!("{:?}", Event::Text(char.to_string().into()));
+        match char {
+            '\\' => assert_eq!(printed, r"\\"),
+            ' '..='~' => assert_eq!(printed, char.to_string()),
+            _ => assert!(printed.starts_with('\\') && printed.bytes().all(|b| b > b' '), "{byte}"),
+        }
+        let quoted = if char == '"' { "\\\"" } else { &*printed };
+        assert_eq!(debug, format!("Text(\"{quoted}\")"));
+    }
+}
+
 /// `Debug` and `Display` of everything in the core that holds a peer's text.
 #[test]
 fn nothing_that_holds_a_peers_text_deceives() {

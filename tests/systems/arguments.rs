@@ -9,7 +9,9 @@ const PROGRAMS: [&str; 7] =
 const SERVERS: [&str; 4] = ["chat", "echo_server", "endpoints", "push"];
 
 fn run(name: &str, arguments: &[&str]) -> (Output, String, String) {
-    let output = example(name).args(arguments).stdin(Stdio::null()).output().unwrap();
+    let mut command = example(name);
+    command.args(arguments).env_remove("PASSWORD").env_remove("PROXY_PASSWORD");
+    let output = command.stdin(Stdio::null()).output().unwrap();
     let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
     let (out, err) = (text(&output.stdout), text(&output.stderr));
     (output, out, err)
@@ -137,6 +139,22 @@ const WRONG_VALUES: &[(&str, &str, &str)] = &[
     ("client", "--timeout", "0"),
     ("client", "--timeout", "soon"),
     ("client", "--timeout", "1e30"),
+    ("client", "--wait", "0"),
+    ("client", "--wait", "long"),
+    ("client", "--keepalive", "-1"),
+    ("client", "--keepalive", "often"),
+    ("client", "--count", "0"),
+    ("client", "--count", "-1"),
+    ("client", "--count", "many"),
+    ("client", "--max", "0"),
+    ("client", "--max", "much"),
+    ("client", "--user", "nobody"),
+    ("client", "--proxy-user", "nobody"),
+    ("client", "--script", "/nowhere"),
+    ("client", "--send", "/nothing"),
+    ("client", "--send", "/close 1006"),
+    ("client", "--send", "/hex 0"),
+    ("client", "--trust", "/nowhere.pem"),
     ("endpoints", "--endpoints", "0"),
     ("endpoints", "--endpoints", "10001"),
     ("endpoints", "--endpoints", "-1"),
@@ -185,6 +203,12 @@ fn an_option_that_counts_once_is_not_there_twice() {
         ("client", "--origin", "https://example.com"),
         ("client", "--proxy", "host:3128"),
         ("client", "--timeout", "30"),
+        ("client", "--wait", "30"),
+        ("client", "--keepalive", "30"),
+        ("client", "--count", "1"),
+        ("client", "--max", "1"),
+        ("client", "--user", "a:b"),
+        ("client", "--script", "/dev/null"),
         ("endpoints", "--endpoints", "5"),
         ("endpoints", "--prefix", "WS"),
         ("inspect", "--payload", "10"),
@@ -201,6 +225,11 @@ fn an_option_that_counts_once_is_not_there_twice() {
     }
     let twice = ["ws://127.0.0.1:1/", "--close", "1000", "a", "--close", "1000", "b"];
     is_wrong("client", &twice, "--close is there twice");
+    is_wrong("client", &["ws://127.0.0.1:1/", "--proxy-user", "a:b"], "for a --proxy");
+    #[cfg(feature = "rustls")]
+    is_wrong("client", &["wss://127.0.0.1:1/", "--insecure", "--insecure"], "--insecure");
+    #[cfg(not(feature = "rustls"))]
+    is_wrong("client", &["ws://127.0.0.1:1/", "--insecure"], "--insecure needs TLS");
 }
 
 /// Nobody waits for a bus that nobody listens to: the programs here are built without.

@@ -6,15 +6,14 @@ use std::process::{Child, Output, Stdio};
 use std::sync::mpsc;
 use std::thread::{self, JoinHandle};
 
-use hybi::CloseCode;
-use hybi::Server;
 use hybi::blocking::{self, WebSocket};
 use hybi::handshake::Acceptance;
+use hybi::{CloseCode, Event, Message, Server};
 
 use crate::program::{PATIENCE, Program, example};
 
 /// A client that has been started.
-fn start(arguments: &[&str]) -> Child {
+pub fn start(arguments: &[&str]) -> Child {
     let mut command = example("client");
     command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command.spawn().unwrap()
@@ -22,7 +21,7 @@ fn start(arguments: &[&str]) -> Child {
 
 /// Waits for its end. Returns also what it has printed.
 #[track_caller]
-fn end(process: Child) -> (Output, String, String) {
+pub fn end(process: Child) -> (Output, String, String) {
     let (sender, ended) = mpsc::channel();
     thread::spawn(move || sender.send(process.wait_with_output().unwrap()));
     let output = ended.recv_timeout(PATIENCE).expect("the client hangs");
@@ -41,7 +40,7 @@ fn client(arguments: &[&str], input: impl AsRef<[u8]>) -> (Output, String, Strin
 }
 
 /// A server for one client. Returns its URI.
-fn server<T: Send + 'static>(
+pub fn server<T: Send + 'static>(
     serve: impl FnOnce(TcpStream) -> T + Send + 'static,
 ) -> (String, JoinHandle<T>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -49,7 +48,7 @@ fn server<T: Send + 'static>(
     (uri, thread::spawn(move || serve(listener.accept().unwrap().0)))
 }
 
-fn accept(stream: TcpStream) -> WebSocket<TcpStream, Server> {
+pub fn accept(stream: TcpStream) -> WebSocket<TcpStream, Server> {
     let pending = blocking::receive_request(stream).unwrap();
     pending.accept(&Acceptance::from_any_origin()).unwrap()
 }
@@ -69,7 +68,8 @@ fn refuse(mut stream: TcpStream, response: &str) {
 fn the_client_talks_to_the_echo_server() {
     let server = Program::start("echo_server", &[]);
     let uri = format!("ws://{}/", server.address);
-    let (output, out, err) = client(&[&uri, "--ping", "--subprotocol", "echo"], "one\ntwo\n");
+    let (output, out, err) =
+        client(&[&uri, "--send", "/ping are you there?", "--subprotocol", "echo"], "one\ntwo\n");
     assert_eq!(output.status.code(), Some(0), "{err}");
     assert!(out.contains("(pong) are you there?\n") && out.ends_with("one\ntwo\n"), "{out}");
     assert!(err.contains("subprotocol: echo") && err.contains("closed: 1000"), "{err}");
@@ -242,7 +242,7 @@ fn what_a_server_sends_is_printed_so_that_no_terminal_obeys_it() {
     let input = process.stdin.take();
     let (output, out, err) = end(process);
     drop(input);
-    assert_eq!(output.status.code(), Some(0), "{err}");
+    assert_eq!(output.status.code(), Some(3), "{err}");
     assert_eq!(out, format!("{SHOWN}\n(pong) {SHOWN}\n(pong) \\u{{1b}}\u{fffd}\n"));
     assert!(err.contains("closed: 4000") && err.contains(r"\u{9b}31m"), "{err}");
     assert!(!err.contains(is_dangerous), "{err:?}");
@@ -336,10 +336,16 @@ fn a_client_whose_errors_nobody_reads_still_ends_with_the_right_code() {
     }
 }
 
+/// RFC 6455 §7.4.1: 1001 if an endpoint goes away. 130 is how shells report a program that Ctrl-C
+/// has ended.
 #[cfg(unix)]
 #[test]
-fn ctrl_c_closes_as_the_end_of_the_input_does_and_the_second_does_not_wait() {
-    for times in [1, 2] {
+fn ctrl_c_closes_and_the_second_does_not_wait() {
+    for (arguments, code, reason, times) in [
+        (&["--close", "4000", "enough"][..], 4000, "enough", 1),
+        (&[], 1001, "", 1),
+        (&[], 1001, "", 2),
+    ] {
         let (uri, server) = server(move |stream| {
             let mut ws = accept(stream);
             ws.send("open").unwrap();
@@ -348,10 +354,10 @@ fn ctrl_c_closes_as_the_end_of_the_input_does_and_the_second_does_not_wait() {
             }
             assert_eq!(ws.receive().unwrap(), None);
             let closed = ws.closed().unwrap();
-            assert_eq!((closed.code(), closed.reason()), (4000, "enough"));
+            assert_eq!((closed.code(), closed.reason()), (code, reason));
             ws.into_stream()
         });
-        let mut process = start(&[&uri, "--close", "4000", "enough"]);
+        let mut process = start(&[&[&*uri], arguments].concat());
         let input = process.stdin.take();
         // It is ready for Ctrl-C when it prints messages.
         let mut out = process.stdout.take().unwrap();
@@ -364,15 +370,305 @@ fn ctrl_c_closes_as_the_end_of_the_input_does_and_the_second_does_not_wait() {
         interrupt();
         if times == 2 {
             let mut stream = server.join().unwrap();
-            stream.read_exact(&mut [0; 14]).unwrap(); // the Close frame
+            stream.read_exact(&mut [0; 8]).unwrap(); // the Close frame
             interrupt();
-            assert_eq!(end(process).0.status.code(), Some(1));
+            assert_eq!(end(process).0.status.code(), Some(130));
         } else {
             let (output, _, err) = end(process);
             assert_eq!(output.status.code(), Some(0), "{err}");
-            assert!(err.contains("closed: 4000"), "{err}");
+            assert!(err.contains(&format!("closed: {code}")), "{err}");
             drop(server.join().unwrap());
         }
         drop(input);
     }
+}
+
+/// The meanings are those of the IANA registry.
+#[test]
+fn a_close_code_is_told_in_words_and_an_error_by_the_exit_code() {
+    for (code, told, status) in [
+        (1000, "closed: 1000 (normal closure)\n", 0),
+        (1001, "closed: 1001 (going away)\n", 0),
+        (1009, "closed: 1009 (message too big)\n", 3),
+        (1011, "closed: 1011 (internal error)\n", 3),
+        (4000, "closed: 4000\n", 3),
+    ] {
+        let (uri, server) = server(move |stream| {
+            let mut ws = accept(stream);
+            ws.close(CloseCode::new(code).unwrap(), "").unwrap();
+            while ws.receive().unwrap().is_some() {}
+        });
+        let (output, _, err) = client(&[&uri, "--keep-open"], "");
+        assert_eq!(output.status.code(), Some(status), "{err}");
+        assert!(err.ends_with(told), "{err}");
+        server.join().unwrap();
+    }
+}
+
+/// An echo server for one client, which returns what it has got.
+fn echo() -> (String, JoinHandle<Vec<Message>>) {
+    server(|stream| {
+        let mut ws = accept(stream);
+        let mut got = Vec::new();
+        while let Some(message) = ws.receive().unwrap() {
+            ws.send_owned(message.clone()).unwrap();
+            got.push(message);
+        }
+        got
+    })
+}
+
+#[test]
+fn so_many_messages_end_the_client_and_the_end_of_its_input_does_not() {
+    let (uri, server) = server(|stream| {
+        let mut ws = accept(stream);
+        assert_eq!(ws.receive().unwrap(), Some("go".into()));
+        for number in 1..=5 {
+            ws.pong(b"not a message").unwrap();
+            ws.send(&number.to_string()).unwrap();
+        }
+        while ws.receive().unwrap().is_some() {}
+        ws.closed().unwrap().code()
+    });
+    let (output, out, err) = client(&[&uri, "--count", "3"], "go\n");
+    assert_eq!(output.status.code(), Some(0), "{err}");
+    let expected = ["1", "2", "3"].map(|number| format!("(pong) not a message\n{number}\n"));
+    assert_eq!(out, expected.concat());
+    assert_eq!(server.join().unwrap(), 1000);
+}
+
+#[test]
+fn fewer_messages_than_asked_for_are_a_failure() {
+    let (uri, server) = server(|stream| {
+        let mut ws = accept(stream);
+        ws.send("1").unwrap();
+        ws.close(CloseCode::NORMAL, "").unwrap();
+        while ws.receive().unwrap().is_some() {}
+    });
+    let (output, out, err) = client(&[&uri, "--count", "2"], "");
+    assert_eq!((output.status.code(), &*out), (Some(4), "1\n"), "{err}");
+    assert!(err.contains("closed: 1000") && err.contains("1 of 2 messages"), "{err}");
+    server.join().unwrap();
+}
+
+#[test]
+fn a_client_that_stays_open_is_not_closed_by_the_end_of_its_input() {
+    let (uri, server) = server(|mut stream| {
+        let mut ws = accept(stream.try_clone().unwrap());
+        assert_eq!(ws.receive().unwrap(), Some("one".into()));
+        // A ping goes through after the end of the input, and no Close frame is before it.
+        ws.ping(b"there?").unwrap();
+        assert!(matches!(ws.receive_event().unwrap(), Some(Event::Pong(_))));
+        ws.send("bye").unwrap();
+        ws.close(CloseCode::NORMAL, "").unwrap();
+        while ws.receive().unwrap().is_some() {}
+        let _ = stream.flush();
+    });
+    let (output, out, err) = client(&[&uri, "--keep-open"], "one\n");
+    assert_eq!((output.status.code(), &*out), (Some(0), "bye\n"), "{err}");
+    server.join().unwrap();
+}
+
+#[test]
+fn lines_of_a_pipe_are_texts_whatever_they_begin_with() {
+    let (uri, server) = echo();
+    let lines = "/quit\n//x\n/ping\n\nlast without an end";
+    let (output, out, err) = client(&[&uri], lines);
+    assert_eq!((output.status.code(), &*out), (Some(0), &*format!("{lines}\n")), "{err}");
+    let expected = ["/quit", "//x", "/ping", "", "last without an end"].map(Message::from);
+    assert_eq!(server.join().unwrap(), expected);
+}
+
+#[test]
+fn bytes_of_a_pipe_are_binary_messages_and_come_back_as_they_were() {
+    let (uri, server) = echo();
+    let bytes: Vec<u8> = (0..1_000_000_u32).flat_map(u32::to_le_bytes).collect();
+    let mut process = start(&[&uri, "--binary"]);
+    let mut input = process.stdin.take().unwrap();
+    let sent = bytes.clone();
+    let sending = thread::spawn(move || input.write_all(&sent).unwrap());
+    let (output, _, err) = end(process);
+    sending.join().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{err}");
+    assert!(output.stdout == bytes, "{} of {} bytes", output.stdout.len(), bytes.len());
+    let got = server.join().unwrap();
+    let all_short = got.iter().all(|message| message.as_bytes().len() <= 64 << 10);
+    assert!(all_short && got.iter().all(|message| message.as_text().is_none()));
+}
+
+/// A file that is removed when this is dropped.
+pub struct File(std::path::PathBuf);
+
+impl File {
+    pub fn new(name: &str, content: impl AsRef<[u8]>) -> Self {
+        let path = std::env::temp_dir().join(format!("hybi-{}-{name}", std::process::id()));
+        std::fs::write(&path, content).unwrap();
+        Self(path)
+    }
+
+    pub fn path(&self) -> &str {
+        self.0.to_str().unwrap()
+    }
+}
+
+impl Drop for File {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
+
+#[test]
+fn lines_of_the_options_are_sent_first_and_commands_obeyed() {
+    let (uri, server) = echo();
+    let file = File::new("to send", b"\0\xff\n");
+    let read = format!("/file {}", file.path());
+    let arguments = [
+        &*uri,
+        "--send",
+        "a",
+        "--send",
+        "//b",
+        "--send",
+        "/hex 00 FFab",
+        "--send",
+        &read,
+        "--send",
+        "/close 4000 c d",
+    ];
+    let (output, out, err) = client(&arguments, "");
+    assert_eq!(output.status.code(), Some(0), "{err}");
+    assert_eq!(out, "a\n/b\n(3 bytes) 00 ff ab\n(3 bytes) 00 ff 0a\n");
+    assert!(err.contains("closed: 4000 \"c d\""), "{err}");
+    let expected = ["a".into(), "/b".into(), vec![0, 0xff, 0xab].into(), vec![0, 0xff, 10].into()];
+    assert_eq!(server.join().unwrap(), expected);
+
+    let (uri, server) = echo();
+    let (output, _, err) = client(&[&uri, "--send", "/file /nowhere"], "");
+    assert_eq!(output.status.code(), Some(1), "{err}");
+    assert!(err.contains("/nowhere: "), "{err}");
+    assert_eq!(server.join().unwrap(), []);
+}
+
+#[test]
+fn a_script_plays_a_conversation() {
+    let (uri, server) = echo();
+    let script = "# hello\n\n> one\n< one\n> /hex 00ff\n> \u{202e}\n< (2 bytes) 00 ff\n\
+                  < \\u{202e}\n> /ping x\n< (pong) x\n>\n<\n> //quit\n< /quit\n";
+    let script = File::new("script", script);
+    let (output, out, err) = client(&[&uri, "--script", script.path()], "not read");
+    assert_eq!(output.status.code(), Some(0), "{err}");
+    assert_eq!(out, "one\n(2 bytes) 00 ff\n\\u{202e}\n(pong) x\n\n/quit\n");
+    assert!(err.contains("closed: 1000"), "{err}");
+    assert_eq!(server.join().unwrap().len(), 5);
+}
+
+#[test]
+fn a_script_that_expects_something_else_fails() {
+    for (script, told) in [
+        ("> one\n# comment\n< two\n", "line 3 of the script expects two: one came"),
+        ("< one\n", "line 1 of the script expects one: nothing came within 0.1 s"),
+        ("> /quit\n< one\n", "line 2 of the script expects one: the connection ended"),
+    ] {
+        let (uri, server) = echo();
+        let file = File::new("failing script", script);
+        let arguments = [&*uri, "--script", file.path(), "--wait"];
+        let patience = if told.contains("within") { "0.1" } else { "60" };
+        let (output, _, err) = client(&[&arguments[..], &[patience]].concat(), "");
+        assert_eq!(output.status.code(), Some(4), "{script}: {err}");
+        assert!(err.contains(told) && err.contains("closed: 100"), "{script}: {err}");
+        server.join().unwrap();
+    }
+}
+
+#[test]
+fn a_script_is_checked_before_connecting() {
+    for (script, told) in [
+        ("> one\nhello\n", "line 2"),
+        (">one\n", "line 1"),
+        ("\n> /nothing\n", "line 2"),
+        ("> /hex 0\n", "two hexadecimal digits"),
+        ("> /hex 0g\n", "'g' is not"),
+        ("> /close\n", "needs a code"),
+        ("> /close 1005\n", "1005"),
+        ("> /file\n", "needs a path"),
+    ] {
+        let file = File::new("wrong script", script);
+        let (output, _, err) = client(&["ws://127.0.0.1:1/", "--script", file.path()], "");
+        assert_eq!(output.status.code(), Some(2), "{script}: {err}");
+        assert!(err.contains(told), "{script}: {err}");
+    }
+    let (output, _, err) = client(&["ws://127.0.0.1:1/", "--script", "/nowhere"], "");
+    assert_eq!(output.status.code(), Some(2), "{err}");
+    assert!(err.contains("/nowhere"), "{err}");
+}
+
+/// RFC 7617 §2 has this example.
+const BASIC: &str = "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==";
+
+#[test]
+fn a_user_is_told_to_the_server() {
+    let login = [("Aladdin:open sesame", "wrong"), ("Aladdin", "open sesame")];
+    for (user, variable) in login {
+        let (uri, server) = server(|stream| {
+            let pending = blocking::receive_request(stream).unwrap();
+            assert_eq!(pending.request().field("Authorization"), Some(BASIC.as_bytes()));
+            let mut ws = pending.accept(&Acceptance::from_any_origin()).unwrap();
+            while ws.receive().unwrap().is_some() {}
+        });
+        let mut command = example("client");
+        command.args([&uri, "--user", user]).env("PASSWORD", variable).stdin(Stdio::null());
+        let output = command.output().unwrap();
+        assert_eq!(output.status.code(), Some(0), "{user}");
+        server.join().unwrap();
+    }
+}
+
+#[test]
+fn another_user_is_told_to_the_proxy() {
+    let login = [("Aladdin:open sesame", "wrong"), ("Aladdin", "open sesame")];
+    for (user, variable) in login {
+        let (uri, server) = server(|mut stream| {
+            let mut head = Vec::new();
+            while !head.ends_with(b"\r\n\r\n") {
+                let mut byte = [0];
+                stream.read_exact(&mut byte).unwrap();
+                head.extend(byte);
+            }
+            stream.write_all(b"HTTP/1.1 403 No\r\nContent-Length: 0\r\n\r\n").unwrap();
+            String::from_utf8(head).unwrap()
+        });
+        let proxy = uri.trim_start_matches("ws://").trim_end_matches('/');
+        let mut command = example("client");
+        command.args(["ws://server.invalid/", "--proxy", proxy, "--proxy-user", user]);
+        command.env("PROXY_PASSWORD", variable).stdin(Stdio::null());
+        assert_eq!(command.output().unwrap().status.code(), Some(1), "{user}");
+        let head = server.join().unwrap();
+        assert!(head.contains(&format!("Proxy-Authorization: {BASIC}\r\n")), "{head}");
+    }
+}
+
+#[test]
+fn a_silent_server_is_pinged() {
+    let (uri, server) = server(|stream| {
+        let mut ws = accept(stream);
+        assert!(matches!(ws.receive_event().unwrap(), Some(Event::Ping(_))));
+        ws.close(CloseCode::NORMAL, "").unwrap();
+        while ws.receive().unwrap().is_some() {}
+    });
+    let (output, _, err) = client(&[&uri, "--keep-open", "--keepalive", "0.01"], "");
+    assert_eq!(output.status.code(), Some(0), "{err}");
+    server.join().unwrap();
+}
+
+#[test]
+fn a_message_above_the_limit_is_refused() {
+    let (uri, server) = server(|stream| {
+        let mut ws = accept(stream);
+        ws.send(&*vec![0; 1_000_001]).unwrap();
+        let _ = ws.receive();
+        ws.closed().unwrap().code()
+    });
+    let (output, _, err) = client(&[&uri, "--keep-open", "--max", "1"], "");
+    assert_eq!(output.status.code(), Some(1), "{err}");
+    assert_eq!(server.join().unwrap(), 1009);
 }

@@ -70,7 +70,7 @@ fn drive(endpoints: &mut Program) {
 
     clients[1].writer.close(CloseCode::NORMAL, "enough").unwrap();
     clients[1].end();
-    endpoints.line("2 left: 1000 \"enough\"");
+    endpoints.line("2 left: 1000 (normal closure) \"enough\"");
     endpoints.type_line(&format!("release {here}"));
     endpoints.lines_in_any_order(&["released; 1 clients", "1 left: 1001"]);
     let closed = clients[0].end();
@@ -130,7 +130,12 @@ fn only_messages_are_told_to_the_hook_for_messages() {
     client.writer.ping(b"ping").unwrap();
     client.writer.close(CloseCode::NORMAL, "close").unwrap();
     assert_eq!(client.end().code(), 1000);
-    for expected in ["1 connected", "1 says \"text\"", "1 says 5 bytes", "1 left: 1000 \"close\""] {
+    for expected in [
+        "1 connected",
+        "1 says \"text\"",
+        "1 says 5 bytes",
+        "1 left: 1000 (normal closure) \"close\"",
+    ] {
         assert_eq!(endpoints.line(&format!("{name}: ")), format!("{name}: {expected}"));
     }
 }

@@ -11,6 +11,8 @@ mod chat;
 mod chat_hosts;
 mod chat_names;
 mod client;
+#[cfg(target_os = "linux")]
+mod client_terminal;
 mod endpoints;
 mod examples;
 mod inspect;

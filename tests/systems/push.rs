@@ -35,7 +35,7 @@ fn the_synchronous_server_pushes_at_each_time_out_echoes_and_exits() {
     }
     let closed = ws.closed().unwrap();
     assert_eq!((closed.code(), closed.reason(), closed.was_clean()), (1000, "bye", true));
-    assert!(push.line("connection 1 ended").ends_with(": 1000 \"bye\""));
+    assert!(push.line("connection 1 ended").ends_with(": 1000 (normal closure) \"bye\""));
 }
 
 #[test]
@@ -94,7 +94,7 @@ fn drive(push: &mut Program) {
     assert!(push.line("connection 1 ended").contains(": 1000 "));
     clients[2].writer.close(CloseCode::GOING_AWAY, "").unwrap();
     assert_eq!(clients[2].end().code(), 1001);
-    assert!(push.line("connection 3 ended").ends_with(": 1001"));
+    assert!(push.line("connection 3 ended").ends_with(": 1001 (going away)"));
 
     for (line, answer) in [
         ("1 are you there?", "error: connection 1 has ended"),

@@ -2,8 +2,18 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
+use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::{Child, Stdio};
+use std::sync::Arc;
+use std::thread;
+
+use hybi::blocking::rustls::crypto::ring;
+use hybi::blocking::rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
+use hybi::blocking::rustls::server::WebPkiClientVerifier;
+use hybi::blocking::rustls::{RootCertStore, ServerConfig};
+use hybi::blocking::{self, TlsStream};
+use hybi::handshake::Acceptance;
 
 use crate::program::{Program, example};
 
@@ -58,11 +68,53 @@ fn the_client_talks_to_the_servers_over_tls() {
         assert_eq!(client.status.code(), Some(0), "{name}: {err}");
         assert!(err.contains("closed: 1000"), "{name}: {err}");
 
+        let trusting = start(&[&uri, "--insecure"]).wait_with_output().unwrap();
+        let err = String::from_utf8(trusting.stderr).unwrap();
+        assert_eq!(trusting.status.code(), Some(0), "{name}: {err}");
+
         // The system trusts nobody who made it.
         let client = start(&[&uri]).wait_with_output().unwrap();
         let err = String::from_utf8(client.stderr).unwrap();
         assert_eq!(client.status.code(), Some(1), "{name}: {err}");
         assert!(err.contains("TLS failed") && err.contains("certificate"), "{name}: {err}");
+    }
+}
+
+/// The client is asked for a certificate, and the server trusts its own.
+#[test]
+fn the_client_shows_its_certificate() {
+    let files = Files::new("identity");
+    let (cert, key) = (files.path("cert.pem"), files.path("key.pem"));
+    let mut chain = CertificateDer::pem_file_iter(&cert).unwrap().map(Result::unwrap);
+    let certificate = chain.next().unwrap();
+    let mut roots = RootCertStore::empty();
+    roots.add(certificate.clone()).unwrap();
+    let provider = Arc::new(ring::default_provider());
+    let clients = WebPkiClientVerifier::builder_with_provider(roots.into(), provider.clone());
+    let config = ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_client_cert_verifier(clients.build().unwrap())
+        .with_single_cert(vec![certificate.clone()], PrivateKeyDer::from_pem_file(&key).unwrap());
+    let config = Arc::new(config.unwrap());
+    for shows in [true, false] {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let uri = format!("wss://localhost:{}/", listener.local_addr().unwrap().port());
+        let config = Arc::clone(&config);
+        let server = thread::spawn(move || {
+            let stream = TlsStream::server(listener.accept().unwrap().0, config).unwrap();
+            let pending = blocking::receive_request(stream).map_err(|error| error.to_string())?;
+            let mut ws = pending.accept(&Acceptance::from_any_origin()).unwrap();
+            while ws.receive().unwrap().is_some() {}
+            Ok::<_, String>(())
+        });
+        let identity: &[&str] = if shows { &["--identity", &cert, &key] } else { &[] };
+        let arguments = [&["--trust", &cert, &uri][..], identity].concat();
+        let client = start(&arguments).wait_with_output().unwrap();
+        let err = String::from_utf8(client.stderr).unwrap();
+        assert_eq!(client.status.code(), Some(if shows { 0 } else { 1 }), "{err}");
+        let served = server.join().unwrap();
+        assert_eq!(served.is_ok(), shows, "{served:?}");
     }
 }
 
@@ -76,6 +128,10 @@ fn files_that_hold_no_certificate_are_told_before_anything_begins() {
         ("echo_server", vec!["--tls", &*cert], "--tls needs a value"),
         ("chat", vec!["--tls", &*cert, "/nowhere.pem"], "/nowhere.pem"),
         ("client", vec!["wss://a/", "--trust", "/nowhere.pem"], "/nowhere.pem"),
+        ("client", vec!["wss://a/", "--trust", "/dev/null"], "no certificate"),
+        ("client", vec!["wss://a/", "--identity", "/nowhere.pem", &*key], "/nowhere.pem"),
+        ("client", vec!["wss://a/", "--identity", &*cert, "/nowhere.pem"], "/nowhere.pem"),
+        ("client", vec!["wss://a/", "--identity", &*cert], "--identity needs a value"),
     ] {
         let output = example(program).args(&arguments).output().unwrap();
         let err = String::from_utf8(output.stderr).unwrap();

@@ -29,7 +29,7 @@ async fn lines_ends_with_the_connection_though_its_input_goes_on() {
     program.line(r"\u{1b}[2J").await;
     ws.close(CloseCode::NORMAL, "enough").await.unwrap();
     assert_eq!(ws.receive().await.unwrap(), None);
-    program.line("closed: 1000 \"enough\"").await;
+    program.line("closed: 1000 (normal closure) \"enough\"").await;
     assert!(program.wait().await.success());
 }
 

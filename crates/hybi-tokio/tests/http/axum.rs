@@ -106,7 +106,7 @@ async fn a_conversation_over_http1_passes_the_usual_layers() {
     let ws = Connector::new().connect_over(near, &asked).await.unwrap();
     assert!(ws.response().unwrap().field("access-control-allow-origin").is_some(), "layers ran");
     converse(ws, 0).await;
-    assert_eq!(ended.recv().await.unwrap().to_string(), "1000 \"that was all\"");
+    assert_eq!(ended.recv().await.unwrap().to_string(), "1000 (normal closure) \"that was all\"");
 }
 
 #[tokio::test(start_paused = true)]
@@ -126,7 +126,10 @@ async fn five_conversations_over_http2_pass_the_usual_layers() {
     }
     tasks.join_all().await;
     for _ in 0..5 {
-        assert_eq!(ended.recv().await.unwrap().to_string(), "1000 \"that was all\"");
+        assert_eq!(
+            ended.recv().await.unwrap().to_string(),
+            "1000 (normal closure) \"that was all\""
+        );
     }
 }
 

@@ -152,7 +152,7 @@ async fn five_websockets_on_one_connection_talk_and_close_at_once() {
         let (client, server) = pair.open().await;
         tasks.spawn(converse(client, seed));
         tasks.spawn(async {
-            assert_eq!(echo(server).await.to_string(), "1000 \"that was all\"");
+            assert_eq!(echo(server).await.to_string(), "1000 (normal closure) \"that was all\"");
         });
     }
     timeout(FOREVER, tasks.join_all()).await.unwrap();
@@ -368,7 +368,7 @@ async fn a_reset_is_an_error_before_the_close_frames_and_none_after_them() {
         settle().await;
         raw.out.send_reset(reason);
         assert_eq!(ws.receive().await.unwrap(), None, "{reason}");
-        assert_eq!(ws.closed().unwrap().to_string(), "1000", "{reason}");
+        assert_eq!(ws.closed().unwrap().to_string(), "1000 (normal closure)", "{reason}");
         assert_eq!(start.elapsed(), Duration::ZERO, "{reason}");
     }
 }

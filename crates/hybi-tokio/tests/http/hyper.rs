@@ -78,7 +78,7 @@ async fn a_conversation_over_http1_ends_at_once() {
     let ws = Connector::new().connect_over(near, &request(&uri)).await.unwrap();
     let echo = tokio::spawn(echo(next(&mut opened).await));
     converse(ws, 0).await;
-    assert_eq!(echo.await.unwrap().to_string(), "1000 \"that was all\"");
+    assert_eq!(echo.await.unwrap().to_string(), "1000 (normal closure) \"that was all\"");
 }
 
 #[tokio::test(start_paused = true)]
@@ -95,7 +95,7 @@ async fn five_conversations_over_http2_end_at_once() {
         let server = next(&mut opened).await;
         tasks.spawn(converse(ws, seed));
         tasks.spawn(async {
-            assert_eq!(echo(server).await.to_string(), "1000 \"that was all\"");
+            assert_eq!(echo(server).await.to_string(), "1000 (normal closure) \"that was all\"");
         });
     }
     tasks.join_all().await;

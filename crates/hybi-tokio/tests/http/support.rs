@@ -64,7 +64,7 @@ pub(crate) async fn converse<S: AsyncRead + AsyncWrite + Unpin>(
     }
     ws.close(CloseCode::NORMAL, "that was all").await.unwrap();
     assert_eq!(ws.receive().await.unwrap(), None);
-    assert_eq!(ws.closed().unwrap().to_string(), "1000 \"that was all\"");
+    assert_eq!(ws.closed().unwrap().to_string(), "1000 (normal closure) \"that was all\"");
     assert_eq!(start.elapsed().as_millis(), 0);
 }
 
