@@ -81,7 +81,7 @@ printf "  Node's http2 and the frames of ws: "
 timeout 120 "${node[@]}" client "$dir" "$port" "$dir/example.crt"
 expect '3001 "enough"'
 if browse h2 HTTP/2.0 -- --disable-quic; then
-  expect 1000 '3001 "enough"' '3002 "enough"' # the first is the page's own
+  expect '1000 (normal closure)' '3001 "enough"' '3002 "enough"' # the first is the page's own
 fi
 stop
 
@@ -100,7 +100,7 @@ for protocol in h2 http/1.1; do
   if browse "$protocol" "$http" --closes "wss://localhost:$port/echo" \
     --refuses "wss://127.0.0.1:$port/echo" -- "${flags[@]}"; then
     # Chromium asks 127.0.0.1 by HTTP/1.1, since it has no connection to it yet.
-    expect "$http 1001 \"yes\"" "$http 3001 \"enough\"" "$http 3002 \"enough\"" 'HTTP/1.1 403'
+    expect "$http 1001 (going away) \"yes\"" "$http 3001 \"enough\"" "$http 3002 \"enough\"" 'HTTP/1.1 403'
   fi
 done
 stop
