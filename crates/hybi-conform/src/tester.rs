@@ -75,7 +75,7 @@ pub struct Tester {
     script: Script,
     /// The progress of a case that has acts instead of a script.
     acting: Option<acts::Acting>,
-    /// The payloads of the pings in the case.
+    /// The payloads of the pings in a case that has acts.
     pings: Vec<Vec<u8>>,
     /// The length of the longest message in the case.
     message_max: usize,
@@ -319,7 +319,7 @@ impl Tester {
             decoder: Decoder::new(role, None),
             deflater: None,
             received_max: 4 * script.bytes() + RECEIVED_EXTRA,
-            pings: script.pings(),
+            pings: Vec::new(),
             message_max: script.message_max(),
             script,
             step: 0,
@@ -582,17 +582,14 @@ impl Tester {
     /// Answers pings, and drops them and unsolicited pongs: both are legal at any time (RFC 6455
     /// §5.5.2, §5.5.3). In memory and in an exchange, nothing comes unasked.
     fn answer_pings(&mut self, before: usize) {
-        let (mut kept, mut pings) = (Vec::new(), Vec::new());
-        for got in self.got.drain(before..) {
+        let mut pings = Vec::new();
+        for got in self.got.split_off(before) {
             match got {
                 Got::Ping(payload) => pings.push(payload),
-                Got::Pong(payload) if !self.pings.contains(&payload) && payload != PROBE => {
-                    self.unasked += 1;
-                }
-                got => kept.push(got),
+                Got::Pong(_) if !self.is_awaited(&got) => self.unasked += 1,
+                got => self.got.push(got),
             }
         }
-        self.got.extend(kept);
         self.unasked += pings.len();
         if self.unasked > UNASKED_MAX {
             return self.fail("it sent control frames without end".into());
@@ -602,6 +599,16 @@ impl Tester {
                 self.frame(0x8a, &payload);
             }
         }
+    }
+
+    /// Returns whether a pong can be the answer to a ping of ours. One more than there are pings is
+    /// unsolicited, whatever its payload.
+    fn is_awaited(&self, pong: &Got) -> bool {
+        let Got::Pong(payload) = pong else { return false };
+        let count = |all: &[Got]| all.iter().filter(|got| *got == pong).count();
+        payload == PROBE
+            || self.pings.contains(payload)
+            || count(&self.got) < count(&self.script.expected)
     }
 
     /// Fails as soon as the input differs from what is expected, without waiting for the rest.
@@ -858,6 +865,16 @@ impl Tester {
         }
         self.conclude(behavior, closing, strict, reason);
     }
+}
+
+/// Cuts a reason that quotes a long head.
+fn shortened(mut reason: String) -> String {
+    const CHARS_MAX: usize = 300;
+    if let Some((end, _)) = reason.char_indices().nth(CHARS_MAX) {
+        reason.truncate(end);
+        reason += "...";
+    }
+    reason
 }
 
 /// Describes the first difference between what came and what was expected.
@@ -1121,6 +1138,7 @@ impl Tester {
         }
         let (close_code, _) = self.close_and_rest();
         let close_code = close_code.flatten();
+        let reason = shortened(reason);
         let mut seen = std::mem::take(&mut self.seen);
         if seen.is_empty() || !self.got.is_empty() {
             seen = self.describe_input();
