@@ -183,6 +183,9 @@ fn where_the_readings_differ() {
     reads(&run("6.4.1", &late), NonStrict, Failed, "too late");
     let last = Sends(b"\x8a\x09payload-9");
     reads(&run("2.10", &[last, CLOSE, Ends]), Informational, NonStrict, "some of the pings");
+    // What a server has sent may be lost if it does not read all of our input (RFC 6455 §7.1.1).
+    let lost = [Sends(b"\x81\x7f\0\0\0\0\0\x04\0\0BAsd7&jh23"), Ends];
+    reads(&run("7.1.6", &lost), Informational, Informational, "middle of a frame");
     reads(&run("7.13.1", &[CLOSE_1002, Ends]), Informational, Ok, "");
     reads(&run("7.13.1", &[CLOSE, Ends]), Informational, Informational, "another code");
 }
@@ -346,6 +349,7 @@ fn what_a_server_chooses_must_be_offered() {
         (&[("sec-websocket-protocol", b"graphql-ws")], false),
         (&[("sec-websocket-protocol", b"chat, superchat")], false),
         (&[("sec-websocket-extensions", b"permessage-deflate")], true),
+        (&[("sec-websocket-extensions", b"permessage-deflate, x-webkit-deflate-frame")], false),
     ] {
         let mut tester = stream("http2/good/example");
         tester.responded(200, fields);
