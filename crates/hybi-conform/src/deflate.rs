@@ -1,6 +1,8 @@
 //! The tester's own DEFLATE (RFC 1951): a simple compressor, and a decompressor that is strict
 //! about the agreed window.
 
+use crate::wire::MESSAGE_MAX;
+
 /// The lowest length of each length code (257 and up), and how many extra bits follow the code
 /// (RFC 1951 §3.2.5).
 const LENGTHS: [(u16, u8); 29] = [
@@ -191,10 +193,15 @@ impl Inflater {
         let with_tail = [payload, &[0x00, 0x00, 0xff, 0xff]].concat();
         let mut data = std::mem::take(&mut self.history);
         let start = data.len();
+        // A kilobyte can become a megabyte.
+        let most = start + MESSAGE_MAX;
         let mut bits = BitReader { bytes: &with_tail, at: 0 };
         while bits.at < with_tail.len() * 8 - 7 {
-            self.block(&mut bits, &mut data)
-                .ok_or("sent a message that does not inflate within its window")?;
+            let block = self.block(&mut bits, &mut data, most);
+            if data.len() > most {
+                return Err("sent a message longer than anything that was sent to it".into());
+            }
+            block.ok_or("sent a message that does not inflate within its window")?;
         }
         let message = data[start..].to_vec();
         if self.takeover {
@@ -203,9 +210,10 @@ impl Inflater {
         Ok(message)
     }
 
-    fn block(&self, bits: &mut BitReader<'_>, data: &mut Vec<u8>) -> Option<()> {
-        bits.get(1)?; // the last block or not
-        match bits.get(2)? {
+    /// Reads a block. `None`: it is wrong, or `data` has become longer than `most`.
+    fn block(&self, bits: &mut BitReader<'_>, data: &mut Vec<u8>, most: usize) -> Option<()> {
+        let is_last = bits.get(1)? == 1;
+        let read = match bits.get(2)? {
             0 => {
                 bits.at = bits.at.next_multiple_of(8);
                 let (len, not_len) = (bits.get(16)?, bits.get(16)?);
@@ -218,14 +226,19 @@ impl Inflater {
                 let mut lens = [8; 288];
                 lens[144..256].fill(9);
                 lens[256..280].fill(7);
-                self.compressed(&Codes::new(&lens), &Codes::new(&[5; 30]), bits, data)
+                self.compressed(&Codes::new(&lens), &Codes::new(&[5; 30]), bits, data, most)
             }
             2 => {
                 let (literals, distances) = dynamic(bits)?;
-                self.compressed(&literals, &distances, bits, data)
+                self.compressed(&literals, &distances, bits, data, most)
             }
             _ => None,
+        };
+        // What follows it begins at a byte (RFC 7692 §7.2.3.4).
+        if is_last {
+            bits.at = bits.at.next_multiple_of(8);
         }
+        read
     }
 
     fn compressed(
@@ -234,8 +247,9 @@ impl Inflater {
         far: &Codes,
         bits: &mut BitReader<'_>,
         data: &mut Vec<u8>,
+        most: usize,
     ) -> Option<()> {
-        loop {
+        while data.len() <= most {
             match literals.read(bits)? {
                 symbol @ 0..256 => data.push(symbol as u8),
                 256 => return Some(()),
@@ -251,6 +265,7 @@ impl Inflater {
                 }
             }
         }
+        None
     }
 }
 
@@ -338,6 +353,26 @@ impl BitReader<'_> {
 fn a_bomb_is_what_it_says() {
     let got = Inflater::new(15, false).message(&zeros(1 + 258 * 100)).unwrap();
     assert_eq!(got, vec![0; 1 + 258 * 100]);
+}
+
+/// The example of RFC 7692 §7.2.3.4: after a block with BFINAL, the next begins at a byte.
+#[test]
+fn a_last_block_may_be_followed_by_another() {
+    let mut inflater = Inflater::new(15, true);
+    for _ in 0..2 {
+        let got = inflater.message(b"\xf3\x48\xcd\xc9\xc9\x07\x00\x00");
+        assert_eq!(got.as_deref(), Ok(&b"Hello"[..]));
+    }
+    // The two blocks of §7.2.3.5.
+    let got = inflater.message(b"\xf2\x48\x05\x00\x00\x00\xff\xff\xca\xc9\xc9\x07\x00");
+    assert_eq!(got.as_deref(), Ok(&b"Hello"[..]));
+}
+
+/// A kilobyte can become a megabyte.
+#[test]
+fn a_bomb_ends_before_it_costs_memory() {
+    let why = Inflater::new(15, false).message(&zeros(4 * MESSAGE_MAX)).unwrap_err();
+    assert!(why.contains("longer than anything that was sent to it"), "{why}");
 }
 
 #[test]

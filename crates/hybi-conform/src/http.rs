@@ -82,7 +82,9 @@ impl Head {
     pub(crate) fn status(&self) -> Result<u16, String> {
         let mut words = self.start.split(' ');
         let version = words.next().unwrap_or_default();
-        let status = words.next().and_then(|word| word.parse().ok());
+        // Three digits (RFC 9112 §4): a sign is none.
+        let is_status = |word: &&str| word.len() == 3 && word.bytes().all(|b| b.is_ascii_digit());
+        let status = words.next().filter(is_status).and_then(|word| word.parse().ok());
         match status {
             Some(status) if version.starts_with("HTTP/1.") => Ok(status),
             _ => Err(format!("sent {:?} instead of a status line", self.start)),
@@ -139,5 +141,9 @@ mod tests {
         assert_eq!((head.status(), len), (Ok(101), 30));
         assert_eq!(head.all("a").collect::<Vec<_>>(), ["b", "c"]);
         assert!(head.one("a").is_err() && head.one("b").is_err());
+        for start in ["HTTP/1.1 +101 x", "HTTP/1.1 0101 x", "HTTP/1.1  101 x", "HTTP/1.1 1O1 x"] {
+            let head = Head { start: start.into(), fields: Vec::new() };
+            assert!(head.status().is_err(), "{start}");
+        }
     }
 }

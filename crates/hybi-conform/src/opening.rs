@@ -348,11 +348,22 @@ impl Agreed {
         if parts.next() != Some("permessage-deflate") {
             return None;
         }
+        let mut names = Vec::new();
         for part in parts {
             let (name, value) = part.split_once('=').unzip();
-            let bits =
-                || value?.trim_matches('"').parse().ok().filter(|bits| (8..=15).contains(bits));
-            match name.unwrap_or(part) {
+            let name = name.unwrap_or(part);
+            // None may be there twice (RFC 7692 §7.1).
+            if names.contains(&name) {
+                return None;
+            }
+            names.push(name);
+            // Without leading zeros (RFC 7692 §7.1.2.1).
+            let is_plain = |bits: &&str| bits.starts_with(|first: char| matches!(first, '1'..='9'));
+            let bits = || {
+                let bits = value.map(|value| value.trim_matches('"')).filter(is_plain)?;
+                bits.parse().ok().filter(|bits| (8..=15).contains(bits))
+            };
+            match name {
                 "server_no_context_takeover" if value.is_none() => agreed.server_takeover = false,
                 "client_no_context_takeover" if value.is_none() => agreed.client_takeover = false,
                 "server_max_window_bits" => agreed.server_bits = bits()?,
@@ -402,5 +413,26 @@ impl Compression {
             }
         }
         Some(answer)
+    }
+}
+
+#[test]
+fn parameters_that_are_no_answer() {
+    let reads =
+        |parameters: &str| Agreed::read(&format!("permessage-deflate{parameters}")).is_some();
+    for right in ["", "; server_max_window_bits=9", "; client_max_window_bits=\"15\""] {
+        assert!(reads(right), "{right}");
+    }
+    for wrong in [
+        "; server_max_window_bits=015",
+        "; server_max_window_bits=+15",
+        "; server_max_window_bits=7",
+        "; client_max_window_bits",
+        "; server_max_window_bits=15; server_max_window_bits=15",
+        "; server_no_context_takeover; server_no_context_takeover",
+        "; unknown",
+        ", permessage-deflate",
+    ] {
+        assert!(!reads(wrong), "{wrong}");
     }
 }

@@ -132,15 +132,6 @@ impl Script {
         self.steps.iter().map(len).max().unwrap_or_default()
     }
 
-    /// Returns the payloads of its pings.
-    pub(crate) fn pings(&self) -> Vec<Vec<u8>> {
-        let ping = |step: &Step| match step {
-            Step::Frame(first, payload) if first & 0x0f == 9 => Some(payload.clone()),
-            _ => None,
-        };
-        self.steps.iter().filter_map(ping).collect()
-    }
-
     /// Returns a description of what is sent.
     pub(crate) fn sent(&self) -> String {
         let mut sent = match &self.compression {

@@ -4,16 +4,18 @@
 use crate::case::Role;
 use crate::deflate::Inflater;
 use crate::log::{Direction, WireLog};
+use crate::random::Random;
 
 /// The most bytes of a message. No case sends as many, so a longer message is no echo.
-const MESSAGE_MAX: usize = 64 << 20;
-
-/// The masking key of RFC 6455 §5.7; any would do.
-const KEY: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
+pub(crate) const MESSAGE_MAX: usize = 64 << 20;
 
 /// Encodes what the tester sends, for the role under test.
 pub(crate) struct Encoder {
     masks: bool,
+    /// The key of the frame in progress. Each frame has another, as with any client (RFC 6455
+    /// §5.3): an implementation that keeps the first one is to be found out.
+    key: [u8; 4],
+    keys: Random,
     /// How much of the frame in progress has been sent, for the mask.
     offset: usize,
     /// How much of it remains.
@@ -22,7 +24,8 @@ pub(crate) struct Encoder {
 
 impl Encoder {
     pub(crate) fn new(under_test: Role) -> Self {
-        Self { masks: under_test == Role::Server, offset: 0, missing: 0 }
+        let (masks, keys) = (under_test == Role::Server, Random::new(0x37fa_213d));
+        Self { masks, key: [0; 4], keys, offset: 0, missing: 0 }
     }
 
     /// Appends a header that announces `len` bytes. `first` is the whole first byte, legal or not.
@@ -41,7 +44,8 @@ impl Encoder {
             }
         }
         if self.masks {
-            wire.extend(KEY);
+            self.key = ((self.keys.next() >> 32) as u32).to_be_bytes();
+            wire.extend(self.key);
         }
         self.offset = 0;
         self.missing = len;
@@ -54,7 +58,7 @@ impl Encoder {
         self.missing = self.missing.saturating_sub(payload.len());
         if self.masks {
             let offset = self.offset;
-            let key: [u8; 4] = std::array::from_fn(|i| KEY[(offset + i) % 4]);
+            let key: [u8; 4] = std::array::from_fn(|i| self.key[(offset + i) % 4]);
             for four in wire[start..].chunks_mut(4) {
                 for (byte, key) in four.iter_mut().zip(key) {
                     *byte ^= key;
@@ -334,4 +338,22 @@ impl std::fmt::Debug for Got {
             }
         }
     }
+}
+
+#[test]
+fn each_frame_has_a_key_of_its_own() {
+    let mut encoder = Encoder::new(Role::Server);
+    let keys: std::collections::BTreeSet<Vec<u8>> = (0..100)
+        .map(|_| {
+            let mut wire = Vec::new();
+            encoder.header(0x81, 5, &mut wire);
+            encoder.payload(b"Hello", &mut wire);
+            let (key, payload) = wire[2..].split_at(4);
+            let text: Vec<u8> =
+                payload.iter().zip(key.iter().cycle()).map(|(a, b)| a ^ b).collect();
+            assert_eq!(text, b"Hello");
+            key.to_vec()
+        })
+        .collect();
+    assert_eq!(keys.len(), 100);
 }

@@ -155,6 +155,19 @@ fn pings_and_pongs_of_its_own_are_no_fault() {
     reads(&run("1.1.1", &[own, CLOSE, Ends]), Verdict::Ok, Verdict::Ok, "");
 }
 
+/// Also if it has the payload of a ping, such as none at all.
+#[test]
+fn more_pongs_than_pings_are_no_fault() {
+    use Verdict::Ok;
+    let run = |id, sends: &'static [u8]| run(id, &[Sends(sends), CLOSE, Ends]);
+    reads(&run("2.1", b"\x8a\x00\x8a\x00"), Ok, Ok, "");
+    let ten = b"\x8a\x09payload-9\x8a\x09payload-9";
+    reads(&run("2.10", ten), Verdict::Informational, Verdict::NonStrict, "some of the pings");
+    // The ping comes after a violation, so nothing shows that this answers it.
+    let pong = Sends(b"\x81\x0dHello, world!\x8a\x00");
+    reads(&run_in("3.2", Size::Reduced, &[pong, CLOSE_1002, Ends]), Ok, Ok, "");
+}
+
 #[test]
 fn where_the_readings_differ() {
     use Verdict::{Failed, Informational, NonStrict, Ok};
@@ -170,6 +183,9 @@ fn where_the_readings_differ() {
     reads(&run("6.4.1", &late), NonStrict, Failed, "too late");
     let last = Sends(b"\x8a\x09payload-9");
     reads(&run("2.10", &[last, CLOSE, Ends]), Informational, NonStrict, "some of the pings");
+    // What a server has sent may be lost if it does not read all of our input (RFC 6455 §7.1.1).
+    let lost = [Sends(b"\x81\x7f\0\0\0\0\0\x04\0\0BAsd7&jh23"), Ends];
+    reads(&run("7.1.6", &lost), Informational, Informational, "middle of a frame");
     reads(&run("7.13.1", &[CLOSE_1002, Ends]), Informational, Ok, "");
     reads(&run("7.13.1", &[CLOSE, Ends]), Informational, Informational, "another code");
 }
@@ -232,6 +248,17 @@ fn full_sizes_of_compressed_messages() {
         assert!(case.sent().contains(words), "{}", case.sent());
         assert!(case.expected().starts_with("1000 "), "{}", case.expected());
     }
+}
+
+/// Reasons are for one screen, whatever they quote.
+#[test]
+fn a_long_line_is_not_quoted_whole() {
+    let case = cases(Group::Autobahn, Size::Reduced).next().unwrap();
+    let mut tester = Tester::of_server(&case, &Target::new("localhost", "/"));
+    tester.feed(&[b"HTTP/1.1 101 x\r\n", &[b'a'; 60_000][..], b"\r\n\r\n"].concat());
+    let outcome = tester.outcome("");
+    assert!(outcome.reason.contains("a field without a colon: \"aaa"), "{outcome}");
+    assert!(outcome.reason.len() < 400, "{outcome}");
 }
 
 /// A flood ends the case.
@@ -322,6 +349,7 @@ fn what_a_server_chooses_must_be_offered() {
         (&[("sec-websocket-protocol", b"graphql-ws")], false),
         (&[("sec-websocket-protocol", b"chat, superchat")], false),
         (&[("sec-websocket-extensions", b"permessage-deflate")], true),
+        (&[("sec-websocket-extensions", b"permessage-deflate, x-webkit-deflate-frame")], false),
     ] {
         let mut tester = stream("http2/good/example");
         tester.responded(200, fields);

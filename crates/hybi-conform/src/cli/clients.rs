@@ -28,10 +28,14 @@ use crate::arguments::ClientOptions;
 use crate::drive::{Patiences, drive};
 use crate::ending::{Ending, interrupted};
 use crate::progress::Progress;
+use crate::report::text::{deceives, short};
 use crate::results::{Record, Results};
 use crate::selection::select;
 use crate::summary;
 use crate::transport::{Acceptor, Stream};
+
+/// The most characters in the name of a client, which is printed.
+const NAME_MAX: usize = 200;
 
 /// The state that all connections share.
 struct Bench {
@@ -106,6 +110,7 @@ pub(crate) async fn run(options: &ClientOptions) -> Result<ExitCode, String> {
                     let bench = Arc::clone(&bench);
                     serving.spawn(async move {
                         if let Err(why) = bench.serve(stream).await {
+                            let why = short(&why);
                             let _ = writeln!(io::stderr(), "hybi-conform: a client {why}");
                         }
                     });
@@ -229,6 +234,12 @@ impl Bench {
         change(agent)
     }
 
+    /// Looks at the state of a client. `None`: it has not run a case.
+    fn look<T>(&self, name: &str, look: impl FnOnce(&Agent) -> T) -> Option<T> {
+        let agents = self.agents.lock().unwrap_or_else(PoisonError::into_inner);
+        agents.get(name).map(look)
+    }
+
     /// Returns the case that is asked for, and its index.
     fn case(&self, query: &Query<'_>) -> Result<(usize, &Case), String> {
         let number = query.get("case").and_then(|number| number.parse::<usize>().ok());
@@ -247,15 +258,13 @@ impl Bench {
         let agent = query.agent()?;
         loop {
             let changed = self.changed.notified();
-            let verdict = self.change(agent, |agent| {
-                let record = agent.records.get(&i);
-                let verdict = record.map(|record| record.outcome.behavior);
-                verdict.ok_or(agent.running > 0)
+            let found = self.look(agent, |agent| {
+                (agent.records.get(&i).map(|record| record.outcome.behavior), agent.running)
             });
-            match verdict {
-                Ok(verdict) => return Ok(format!("{{\"behavior\": \"{verdict}\"}}")),
-                Err(false) => return Err("asked for the verdict of a case that has not run".into()),
-                Err(true) => changed.await,
+            match found {
+                Some((Some(verdict), _)) => return Ok(format!("{{\"behavior\": \"{verdict}\"}}")),
+                Some((None, 1..)) => changed.await,
+                _ => return Err("asked for the verdict of a case that has not run".into()),
             }
         }
     }
@@ -270,10 +279,12 @@ impl Bench {
         };
         loop {
             let changed = self.changed.notified();
-            if self.change(name, |agent| agent.running) == 0 {
-                break;
+            match self.look(name, |agent| agent.running) {
+                // It ends the run all the same: nothing waits for a client with another name.
+                None => return Ok(()),
+                Some(0) => break,
+                Some(_) => changed.await,
             }
-            changed.await;
         }
         self.finish(name);
         Ok(())
@@ -351,13 +362,18 @@ impl<'a> Query<'a> {
     }
 
     fn agent(&self) -> Result<&str, String> {
-        let agent = self.get("agent").filter(|agent| !agent.is_empty());
-        agent.ok_or_else(|| "gave itself no name with agent=".into())
+        match self.get("agent") {
+            None | Some("") => Err("gave itself no name with agent=".into()),
+            Some(name) if name.chars().nth(NAME_MAX).is_some() => {
+                Err(format!("gave itself a name of more than {NAME_MAX} characters"))
+            }
+            Some(name) => Ok(name),
+        }
     }
 }
 
-/// Decodes `+` and `%` in a value of a query, and removes control characters, which could deceive a
-/// terminal.
+/// Decodes `+` and `%` in a value of a query, and removes characters that could deceive a reader or
+/// a terminal.
 fn decoded(value: &str) -> String {
     let mut bytes = Vec::new();
     let mut rest = value.bytes();
@@ -378,7 +394,7 @@ fn decoded(value: &str) -> String {
             byte => byte,
         });
     }
-    String::from_utf8_lossy(&bytes).chars().filter(|char| !char.is_control()).collect()
+    String::from_utf8_lossy(&bytes).chars().filter(|char| !deceives(*char)).collect()
 }
 
 /// Reads a request, and returns it with the bytes that came after it. `None`: the connection ended

@@ -157,7 +157,9 @@ impl Bench<'_> {
         let name = if role == Role::Server { "server" } else { "client" };
         let extensions = case.extensions(role);
         let open = format!("{name}\n{}", extensions.unwrap_or_default());
-        let opened = program.ask(b'O', open.as_bytes(), &mut |_| ()).map_err(unopened)?;
+        let mut early = Vec::new();
+        let take = &mut |bytes: &[u8]| early.extend_from_slice(bytes);
+        let opened = program.ask(b'O', open.as_bytes(), take).map_err(unopened)?;
         let agreed = opened.agreed.filter(|agreed| !agreed.is_empty());
         let unoffered = agreed.as_deref().filter(|agreed| !is_offered(agreed, extensions));
         if let Some(agreed) = unoffered {
@@ -169,6 +171,7 @@ impl Bench<'_> {
         if let Some(seed) = self.options.manner.seed {
             tester = tester.in_pieces(Pieces::Random(seed));
         }
+        tester.feed(&early);
         let mut is_closed = opened.is_closed;
         loop {
             tester.at(began.elapsed());

@@ -115,7 +115,8 @@ impl Tester {
             }
         }
         let extensions = head.joined("sec-websocket-extensions");
-        if extensions.is_some() && offered("sec-websocket-extensions").is_empty() {
+        let names = super::extensions(&offered("sec-websocket-extensions"));
+        if extensions.as_ref().is_some_and(|agreed| !super::are_among(agreed, &names)) {
             return Err("agreed to an extension that was not offered".into());
         }
         match (self.script.compression, extensions) {

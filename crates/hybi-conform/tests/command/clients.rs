@@ -111,6 +111,37 @@ fn the_protocol_of_the_fuzzing_server() {
     assert!(text.ends_with("\nNothing has failed, but not all cases have run.\n"), "{text}");
 }
 
+/// A name is printed, and leads to nothing else.
+#[test]
+fn names_that_are_refused_or_shown_without_what_deceives() {
+    let (child, url) = start(&["1.1.1"]);
+    let long = "a".repeat(300);
+    for nothing in [&*long, "%E2%80%AE%1b", "%0d%0a"] {
+        let path = format!("{url}/runCase?case=1&agent={nothing}");
+        assert_eq!(converse(&path, |message| message), None, "{nothing}");
+    }
+    for path in ["/runCase?case=1&agent=%E2%80%AEa%1b%E2%80%8Bb", "/updateReports?agent=ab"] {
+        converse(&format!("{url}{path}"), |message| message);
+    }
+    let (status, text) = end(child);
+    assert_eq!(status, Some(0), "{text}");
+    assert!(text.starts_with("client ab: 1 cases"), "{text}");
+}
+
+/// A client that has run nothing has no results.
+#[test]
+fn a_question_makes_no_client() {
+    let (child, url) = start(&["1.1.1"]);
+    let ask = |path: &str| converse(&format!("{url}{path}"), |message| message);
+    assert_eq!(ask("/getCaseStatus?case=1&agent=typo"), None);
+    ask("/runCase?case=1&agent=a");
+    // It ends the run all the same.
+    ask("/updateReports?agent=typo");
+    let (status, text) = end(child);
+    assert_eq!(status, Some(0), "{text}");
+    assert!(text.starts_with("client a: 1 cases") && !text.contains("typo"), "{text}");
+}
+
 /// hybi-tokio's client, over TLS.
 #[tokio::test]
 async fn a_client_over_tls() {

@@ -237,9 +237,10 @@ fn a_report_of_a_client_with_a_strange_name() {
     assert_eq!(status, Some(1), "{text}");
     let index = scratch.json("report/index.json");
     let agents: Vec<_> = index.as_object().unwrap().keys().collect();
-    assert_eq!(agents, ["<b>\"../../\u{202e}", "a client"]);
+    // Without what cannot be seen or reorders a text: the name is printed, too.
+    assert_eq!(agents, ["<b>\"../../", "a client"]);
     let (text, _) = page(&scratch.read("report/index.html"));
-    assert!(text.contains("<b>\"../../\\u{202e}") && text.contains("a client"), "{text}");
+    assert!(text.contains("<b>\"../../") && text.contains("a client"), "{text}");
     let junit = scratch.read("report/junit.xml");
     let junit = Document::parse(&junit).unwrap();
     assert_eq!(junit.root_element().attribute("errors"), Some("1"));

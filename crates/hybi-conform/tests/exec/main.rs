@@ -20,7 +20,8 @@ fn main() {
     programs_that_break_the_rules();
     a_crash_fails_one_case();
     an_extension_that_was_not_offered_fails();
-    println!("test result: ok. 6 passed");
+    what_is_sent_on_opening_counts();
+    println!("test result: ok. 7 passed");
 }
 
 /// Runs the command, and returns its status and what it has printed.
@@ -74,11 +75,13 @@ fn programs_that_break_the_rules() {
         ("printf 'D\\0\\0'", "has ended"),
         ("cat >/dev/null", "'R' within 0.5 s; does it flush its output?"),
         ("exec sleep 100", "'R' within 0.5 s"),
-        ("while printf 'D\\0\\0\\0\\0'; do :; done | head -c 6000000", "a million messages"),
+        ("yes Dzzzz | tr -d '\\n' | tr z '\\0' | head -c 6000000", "a million messages"),
         ("exec cat /dev/zero", "no message"),
         ("printf 'C\\0\\0\\0\\0D\\0\\0\\0\\0'; cat >/dev/null", "bytes after 'C'"),
     ] {
-        let (status, text) = exec(&["--timeout", "0.5", "1.1.1"], &["sh", "-c", shell]);
+        // A million messages take seconds, and the time for a case is ten times this.
+        let timeout = if why == "a million messages" { "60" } else { "0.5" };
+        let (status, text) = exec(&["--timeout", timeout, "1.1.1"], &["sh", "-c", shell]);
         assert_eq!(status, Some(2), "{shell}: {text}");
         assert!(text.contains(why), "{shell}: {text}");
     }
@@ -104,4 +107,14 @@ fn an_extension_that_was_not_offered_fails() {
     let (status, text) = exec(&["1.1.1", "1.1.2", "12.1.1"], &[&own(), "peer", "extend"]);
     assert_eq!(status, Some(1), "{text}");
     assert!(text.contains(&format!("FAILED, 3 times: {why} 12.1.1")), "{text}");
+}
+
+/// A server that greets its client does not send every message back, and no other messages.
+fn what_is_sent_on_opening_counts() {
+    // A text in answer to `O`. Then it agrees with whatever comes.
+    let shell = "printf 'D\\0\\0\\0\\004\\201\\002hiR\\0\\0\\0\\0'; \
+                 while printf 'C\\0\\0\\0\\0R\\0\\0\\0\\0'; do :; done";
+    let (status, text) = exec(&["--role", "server", "1.1.2"], &["sh", "-c", shell]);
+    assert_eq!(status, Some(1), "{text}");
+    assert!(text.contains("seen:     Text \"hi\" (2 bytes)"), "{text}");
 }

@@ -28,7 +28,7 @@ impl fmt::Display for Escaped<'_> {
 }
 
 /// Returns whether a character must be escaped.
-fn deceives(char: char) -> bool {
+pub(crate) fn deceives(char: char) -> bool {
     // The non-characters are forbidden in XML; the others change the direction of a text, or have
     // no width.
     char.is_control()
@@ -64,15 +64,21 @@ pub(crate) fn plain(text: &str) -> String {
     text.chars().map(|char| if deceives(char) { ' ' } else { char }).collect()
 }
 
-/// Makes a code span of Markdown (CommonMark §6.1), in which nothing has a meaning: no markup, no
-/// link, and no name of a person who is then told. Long texts are cut.
-pub(crate) fn code(text: &str) -> String {
+/// The same, and cuts what is long.
+pub(crate) fn short(text: &str) -> String {
     const CHARS_MAX: usize = 300;
     let mut line = plain(text);
     if let Some((end, _)) = line.char_indices().nth(CHARS_MAX) {
         line.truncate(end);
         line += "...";
     }
+    line
+}
+
+/// Makes a code span of Markdown (CommonMark §6.1), in which nothing has a meaning: no markup, no
+/// link, and no name of a person who is then told. Long texts are cut.
+pub(crate) fn code(text: &str) -> String {
+    let line = short(text);
     if line.trim().is_empty() {
         return "(nothing)".into();
     }
