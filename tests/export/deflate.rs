@@ -138,9 +138,8 @@ fn reference(len: u32, distance: u32, is_final: bool) -> Vec<u8> {
 #[test]
 fn the_oldest_bytes_of_the_window_go_along() {
     const WINDOW: usize = 32 << 10;
-    let compressed = |payload: &[u8]| {
-        super::states::incoming::<Client<Keys>>(0xc2, payload.len(), payload)
-    };
+    let compressed =
+        |payload: &[u8]| super::states::incoming::<Client<Keys>>(0xc2, payload.len(), payload);
     for (ends_stream, moves) in [(false, false), (true, false), (false, true), (true, true)] {
         for (total, len) in [(WINDOW, 4), (WINDOW + 100, 5), (3 * WINDOW - 7, 10)] {
             let mut peer = Peer::<Client<Keys>>::new(Some(agreed("")), Mode::Copied);
@@ -149,7 +148,8 @@ fn the_oldest_bytes_of_the_window_go_along() {
             let mut stored = Vec::new();
             for block in all.chunks(0xffff) {
                 let len = block.len() as u16;
-                stored.extend([&[0][..], &len.to_le_bytes(), &(!len).to_le_bytes(), block].concat());
+                stored
+                    .extend([&[0][..], &len.to_le_bytes(), &(!len).to_le_bytes(), block].concat());
             }
             stored.push(0);
             peer.feed(&compressed(&stored));
