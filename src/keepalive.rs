@@ -358,6 +358,7 @@ impl Keepalive {
         if let Some(pinged) = self.pinged {
             return self.check(pinged, self.config.pong_within, now, KeepaliveError::Pong);
         }
+        self.excuse_pong();
         if let Some(wake) = deadline(self.alive, self.config.ping_after, now) {
             return Ok(Due { ping: None, wake });
         }
