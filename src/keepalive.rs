@@ -2,6 +2,7 @@
 //! round-trip time (RFC 6455 §5.5.2, §7.1.1).
 
 use alloc::vec::Vec;
+use core::mem;
 use core::time::Duration;
 
 use crate::buffers::Outbox;
@@ -127,6 +128,8 @@ pub struct Keepalive {
     closing_since: Option<Duration>,
     /// The output at the end of the last call.
     output: Progress,
+    /// Whether bytes were taken after the last call, before this was imported.
+    has_taken: bool,
     /// Whether the same bytes were unsent at the last two calls: the transport had no room.
     is_stuck: bool,
     /// The deadline that had passed at the last call. Reported if it still has at the next.
@@ -146,6 +149,7 @@ impl Keepalive {
             round_trip: None,
             closing_since: None,
             output: Progress { taken: 0, backlog: 0 },
+            has_taken: false,
             is_stuck: false,
             late: None,
         }
@@ -171,6 +175,7 @@ impl Keepalive {
             to.extend_from_slice(&self.ping_end.saturating_sub(output.taken).to_be_bytes());
             let backlog = (self.output.backlog as u64).saturating_sub(taken);
             to.extend_from_slice(&backlog.to_be_bytes());
+            to.push((self.has_taken || taken > 0).into());
             to.push(self.is_stuck.into());
             push_optional(self.round_trip.map(nanoseconds), to);
             push_optional(self.closing_since.map(age), to);
@@ -203,6 +208,7 @@ impl Keepalive {
                 left => output.taken.saturating_add(left),
             };
             let backlog = in_memory(body.u64()?);
+            let has_taken = body.flag()?;
             let is_stuck = body.flag()?;
             let round_trip = body.optional()?.map(Duration::from_nanos);
             let closing_since = body.optional()?.map(since);
@@ -216,6 +222,7 @@ impl Keepalive {
                 round_trip,
                 closing_since,
                 output,
+                has_taken,
                 is_stuck,
                 late: None,
             })
@@ -333,7 +340,7 @@ impl Keepalive {
         state: ReadyState,
         output: Progress,
     ) -> Result<Due, KeepaliveError> {
-        let taken = self.note_output(now, output);
+        let has_taken = self.note_output(now, output);
         match state {
             ReadyState::Open => {}
             // The opening handshake has no keep-alive.
@@ -345,12 +352,13 @@ impl Keepalive {
         }
         if self.config.ping_after.is_none() {
             // Bytes that wait ask the peer for a sign of life, as a ping would.
-            let since = self.pinged.filter(|_| taken == 0).unwrap_or(now);
+            let since = self.pinged.filter(|_| !has_taken).unwrap_or(now);
             self.pinged = (output.backlog > 0).then_some(since);
         }
         if let Some(pinged) = self.pinged {
             return self.check(pinged, self.config.pong_within, now, KeepaliveError::Pong);
         }
+        self.excuse_pong();
         if let Some(wake) = deadline(self.alive, self.config.ping_after, now) {
             return Ok(Due { ping: None, wake });
         }
@@ -376,12 +384,13 @@ impl Keepalive {
         self.config.ping_after.and_then(|silence| now.checked_add(silence))
     }
 
-    /// Notes how far the output has got since the last call. Returns how many bytes were taken.
-    fn note_output(&mut self, now: Duration, output: Progress) -> u64 {
+    /// Notes how far the output has got since the last call. Returns whether bytes were taken.
+    fn note_output(&mut self, now: Duration, output: Progress) -> bool {
         let taken = output.taken.saturating_sub(self.output.taken);
+        let has_taken = mem::take(&mut self.has_taken) || taken > 0;
         // Some of what was unsent at the last call still is.
         let has_no_room = output.backlog > 0 && taken < self.output.backlog as u64;
-        if taken > 0 && (self.is_stuck || has_no_room) {
+        if has_taken && (self.is_stuck || has_no_room) {
             self.made_room(now);
         }
         self.is_stuck = has_no_room;
@@ -393,7 +402,7 @@ impl Keepalive {
         } else if let Some(sent) = &mut self.newest.1 {
             *sent = now;
         }
-        taken
+        has_taken
     }
 
     const fn note_life(&mut self, now: Duration) {

@@ -334,6 +334,7 @@ impl<R: Role> Writer<R> {
     pub(super) fn answer(&mut self, control: &Event<'_>, out: &mut Outbox) {
         match control {
             Event::Ping(payload) if !self.is_backed_up(out) => self.write_pong(payload, out),
+            Event::Ping(_) if matches!(self.outgoing, Outgoing::Over) => {}
             Event::Ping(payload) => {
                 // RFC 6455 §5.5.3: of several pings, the newest may be answered alone.
                 let pong = Reply::new(OpCode::PONG, &[payload]);

@@ -304,6 +304,19 @@ fn no_time_for_a_pong_means_at_once() {
     assert_eq!(watched.poll(s(30)), Ok(Some(s(60))));
 }
 
+/// A deadline that has passed and was met after all says nothing about the next one.
+#[test]
+fn each_deadline_is_late_for_a_round_of_its_own() {
+    let without_pings = config().ping_after(None).pong_within(s(0));
+    let mut watched = Watched::new(without_pings, s(0));
+    for time in [10, 20] {
+        watched.ws.send("text", &mut watched.out).unwrap();
+        assert_eq!(watched.poll(s(time)), Ok(Some(s(time))), "write once more");
+        let _ = watched.out.take();
+        assert_eq!(watched.poll(s(time)), Ok(None));
+    }
+}
+
 #[test]
 fn no_time_for_closing_means_at_once() {
     let mut watched = Watched::new(config().close_within(s(0)), s(5));

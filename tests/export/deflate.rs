@@ -94,3 +94,78 @@ fn not_now_means_after_this_message() {
     let ping = Seen::Event(Event::Ping(b"".into()));
     assert_eq!(peer.seen, [text("hi"), ping, text("Hello"), text("ho")]);
 }
+
+/// DEFLATE with the fixed code (RFC 1951 §3.2.6), written here so that references can be as far as they may.
+struct Bits {
+    bytes: Vec<u8>,
+    used: u32,
+}
+
+impl Bits {
+    /// Adds the lowest `n` bits, the lowest first.
+    fn number(&mut self, value: u32, n: u32) {
+        for bit in 0..n {
+            if self.used.is_multiple_of(8) {
+                self.bytes.push(0);
+            }
+            *self.bytes.last_mut().unwrap() |= ((value >> bit & 1) as u8) << (self.used % 8);
+            self.used += 1;
+        }
+    }
+
+    /// Adds a Huffman code: the highest bit first.
+    fn code(&mut self, code: u32, n: u32) {
+        self.number(code.reverse_bits() >> (32 - n), n);
+    }
+}
+
+/// A message that repeats `len` bytes (3 to 10), from `distance` bytes back (24,577 to 32,768).
+fn reference(len: u32, distance: u32, is_final: bool) -> Vec<u8> {
+    let mut bits = Bits { bytes: Vec::new(), used: 0 };
+    bits.number(u32::from(is_final), 1);
+    bits.number(1, 2);
+    bits.code(len - 2, 7); // the code of three bytes is 1
+    bits.code(29, 5);
+    bits.number(distance - 24_577, 13);
+    bits.code(0, 7); // the end of the block
+    if !is_final {
+        bits.number(0, 3); // an empty stored block, without the tail
+    }
+    bits.bytes
+}
+
+/// A peer may refer to the oldest byte of the window, also if a message has just filled the memory up to there.
+#[test]
+fn the_oldest_bytes_of_the_window_go_along() {
+    const WINDOW: usize = 32 << 10;
+    let compressed =
+        |payload: &[u8]| super::states::incoming::<Client<Keys>>(0xc2, payload.len(), payload);
+    for (ends_stream, moves) in [(false, false), (true, false), (false, true), (true, true)] {
+        for (total, len) in [(WINDOW, 4), (WINDOW + 100, 5), (3 * WINDOW - 7, 10)] {
+            let mut peer = Peer::<Client<Keys>>::new(Some(agreed("")), Mode::Copied);
+            let mut all = noise(total as u64, total);
+            // Stored blocks, then the empty one without the tail.
+            let mut stored = Vec::new();
+            for block in all.chunks(0xffff) {
+                let len = block.len() as u16;
+                stored
+                    .extend([&[0][..], &len.to_le_bytes(), &(!len).to_le_bytes(), block].concat());
+            }
+            stored.push(0);
+            peer.feed(&compressed(&stored));
+            peer.feed(&compressed(&reference(len, 25_000, ends_stream)));
+            all.extend_from_within(total - 25_000..total - 25_000 + len as usize);
+            if moves {
+                peer.hand_over().unwrap();
+            }
+            for _ in 0..3 {
+                peer.feed(&compressed(&reference(10, WINDOW as u32, false)));
+                let oldest = all[all.len() - WINDOW..][..10].to_vec();
+                all.extend(&oldest);
+                let place = format!("{total}, {len}, final: {ends_stream}, moves: {moves}");
+                let seen = peer.seen.pop();
+                assert_eq!(seen, Some(Seen::Event(Event::Binary(oldest.into()))), "{place}");
+            }
+        }
+    }
+}

@@ -116,6 +116,20 @@ fn foreign_bytes_are_told_apart() {
     assert_eq!(error(b"hybi\x01\x03\xff\xff\xff\xff\xff\xff\xff\xff"), ImportError::Truncated);
 }
 
+/// Of the violations that a connection may be about to report, only one is possible without compression.
+#[test]
+fn a_fault_of_compression_is_refused_without_compression() {
+    for number in 0..=u8::MAX {
+        let mut bytes = Vec::new();
+        Connection::server(config()).export(&mut bytes).unwrap();
+        bytes.splice(16..17, [5, number]);
+        bytes[13] += 1;
+        let import = Connection::import(Server, &config(), &mut &bytes[..]).map(drop);
+        let malformed = Err(ImportError::Malformed { at: 17 });
+        assert_eq!(import, if number == 0 { Ok(()) } else { malformed });
+    }
+}
+
 #[test]
 fn the_other_role_is_refused() {
     let mut bytes = Vec::new();

@@ -107,6 +107,46 @@ fn deadlines_are_the_same_by_another_clock() {
     assert!(late > 1000, "{late}");
 }
 
+/// Bytes that the peer has taken since the last poll are a sign of life, also if another process polls next.
+#[test]
+fn bytes_that_were_taken_before_the_export_count_after_it() {
+    let at = Duration::from_secs;
+    let without_pings = KeepaliveConfig::default().ping_after(None).pong_within(at(7));
+    let with_pings = KeepaliveConfig::default().ping_after(at(3)).pong_within(at(7));
+    for (config, polls) in [(without_pings, &[0][..]), (with_pings, &[0, 3, 4, 5])] {
+        // None of what was unsent, some, all of it.
+        for taken in [0, 1, 5, 1000] {
+            for moves in [1, 2] {
+                let (mut ws, mut out) = (Connection::server(Config::default()), Outbox::new());
+                let mut keepalive = Keepalive::new(config, at(0));
+                ws.send(&[7; 20], &mut out).unwrap();
+                for poll in polls {
+                    keepalive.poll(at(*poll), &mut ws, &mut out).unwrap();
+                }
+                out.sent(taken);
+                ws.send(&[7; 20], &mut out).unwrap();
+                let (mut import, mut new_out) = (keepalive.clone(), out.clone());
+                for _ in 0..moves {
+                    let mut bytes = Vec::new();
+                    import.export(at(6), new_out.progress(), &mut bytes);
+                    new_out.export(&mut bytes);
+                    let record = bytes.len() - 14 - new_out.len();
+                    new_out = Outbox::import(&mut &bytes[record..]).unwrap();
+                    import = Keepalive::import(config, at(6), new_out.progress(), &mut &bytes[..])
+                        .unwrap();
+                }
+                let mut new_ws = Connection::server(Config::default());
+                for time in [7, 8, 10, 12, 13, 14, 15, 17, 20] {
+                    let was = keepalive.poll(at(time), &mut ws, &mut out);
+                    let is = import.poll(at(time), &mut new_ws, &mut new_out);
+                    assert_eq!(is, was, "{config:?}, {taken} taken, at {time}");
+                    assert_eq!(new_out, out);
+                }
+            }
+        }
+    }
+}
+
 /// The pong to a ping that was sent in another process counts, and so does its time.
 #[test]
 fn a_round_trip_ends_in_another_process() {

@@ -103,6 +103,22 @@ fn what_arrives_later_is_held_to_the_limits_of_the_importer() {
     assert_eq!(received, Err(ProtocolError::MessageTooBig { len: 6 }));
 }
 
+/// A build without compression cannot go on with a connection that has agreed on it.
+#[cfg(not(feature = "deflate"))]
+#[test]
+fn compression_that_was_agreed_on_is_refused_by_name() {
+    // Agreed on by a client between messages; by a server whose peer has closed, and whose writer still compresses.
+    let agreed = b"hybi\x01\x01\0\0\0\0\0\0\0\x0e\0\x01\0\0\0\0\0\0\0\0\0\0\0\0";
+    let writer = b"hybi\x01\x02\0\0\0\0\0\0\0\x04\0\0\0\0";
+    let from = &mut &[&agreed[..], writer].concat()[..];
+    let import = Connection::import(<Client<Keys>>::make(), &config(), from).map(drop);
+    assert_eq!(import, Err(ImportError::NoDeflate));
+    let closed = b"hybi\x01\x01\0\0\0\0\0\0\0\x03\x01\0\x06";
+    let writer = b"hybi\x01\x02\0\0\0\0\0\0\0\x07\x01\0\0\x01\x0f\x01\0";
+    let from = &mut &[&closed[..], writer].concat()[..];
+    assert_eq!(Connection::import(Server, &config(), from).map(drop), Err(ImportError::NoDeflate));
+}
+
 #[cfg(feature = "deflate")]
 #[test]
 fn compression_that_was_agreed_on_must_be_allowed() {

@@ -101,6 +101,11 @@ fn acts<R: Remade>() -> Vec<(&'static str, Mode, Act<R>)> {
             peer.ws.send(&[7; 70_000], &mut peer.out).unwrap();
             peer.feed(&frame::<R>(0x89, b"ping"));
         }),
+        ("a ping after the end of the output", Mode::Copied, |peer| {
+            peer.ws.send(&[7; 70_000], &mut peer.out).unwrap();
+            peer.ws.writer().end_of_output();
+            peer.feed(&frame::<R>(0x89, b"ping"));
+        }),
         ("long messages unsent", Mode::Copied, |peer| {
             let long = Message::from(vec![7; 70_000]);
             peer.ws.send_owned(long.clone(), &mut peer.out).unwrap();

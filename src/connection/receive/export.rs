@@ -198,6 +198,7 @@ fn import_state<R: Role>(
         }
         FAILING => {
             let violation = OF_PAYLOADS.get(usize::from(body.u8()?)).ok_or(body.malformed())?;
+            body.check(deflate || *violation == ProtocolError::TextNotUtf8)?;
             Ok(State::Failing(*violation))
         }
         CLOSED => Ok(State::Over(Over::Closed)),

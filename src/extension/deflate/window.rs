@@ -5,15 +5,21 @@ use alloc::vec::Vec;
 /// The least that a window holds. In a shorter ring, output would be split too often.
 const BYTES_MIN: usize = 4 << 10;
 
+/// How far behind its output the backend may write, within the room: it copies whole vectors, of 32
+/// bytes at most by now.
+const SPOILT_BYTES: usize = 64;
+
 /// The latest output of the decompressor, which usually writes into this memory: keeping it costs
 /// no copy.
 ///
-/// It is a ring that grows with its content. When it is full, new output overwrites the oldest.
+/// It is a ring that grows with its content. When it is full, new output overwrites the oldest, and
+/// may spoil a few bytes after that. So it is longer than the window by these.
 pub(super) struct Window {
     ring: Vec<u8>,
     /// Where the next byte goes.
     next: usize,
-    /// Whether the bytes from `next` on are output, too. The ring then has its full length.
+    /// Whether the bytes from `next` on are output, too, but for the spoilt ones. The ring then has
+    /// its full length.
     wrapped: bool,
     bytes_max: usize,
 }
@@ -31,11 +37,11 @@ impl Window {
 
     /// Returns room for at most this many bytes, and for at least one.
     pub(super) fn room(&mut self, bytes: usize) -> &mut [u8] {
-        if self.next >= self.bytes_max {
+        if self.next >= self.full_len() {
             self.next = 0;
             self.wrapped = true;
         }
-        let end = self.next.saturating_add(bytes.max(1)).min(self.bytes_max);
+        let end = self.next.saturating_add(bytes.max(1)).min(self.full_len());
         if end > self.ring.len() {
             self.grow(end);
         }
@@ -70,14 +76,21 @@ impl Window {
     /// Returns the content in two parts, the oldest first.
     pub(super) fn parts(&self) -> [&[u8]; 2] {
         let (latest, oldest) = self.ring.split_at_checked(self.next).unwrap_or_default();
-        [if self.wrapped { oldest } else { &[] }, latest]
+        let oldest = if self.wrapped { oldest.get(SPOILT_BYTES..) } else { None };
+        let surplus = latest.len().saturating_sub(self.bytes_max);
+        [oldest.unwrap_or_default(), latest.get(surplus..).unwrap_or_default()]
+    }
+
+    /// Returns the length of the ring once it is full.
+    const fn full_len(&self) -> usize {
+        self.bytes_max.saturating_add(SPOILT_BYTES)
     }
 
     #[cold]
     fn grow(&mut self, len: usize) {
         if len > self.ring.capacity() {
             // Doubles, but never beyond the full length.
-            let capacity = len.max(self.ring.capacity().saturating_mul(2)).min(self.bytes_max);
+            let capacity = len.max(self.ring.capacity().saturating_mul(2)).min(self.full_len());
             self.ring.reserve_exact(capacity.saturating_sub(self.ring.len()));
         }
         self.ring.resize(len, 0);
