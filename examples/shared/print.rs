@@ -105,6 +105,11 @@ pub(crate) fn start_prompting() {
     prompt();
 }
 
+/// Asks for no more lines.
+pub(crate) fn stop_prompting() {
+    PROMPTS.store(false, Ordering::Relaxed);
+}
+
 /// Asks for another line, after one that needs no answer.
 pub(crate) fn prompt() {
     let _ = lines().try_send(Line::Prompt);

@@ -70,6 +70,7 @@ pub(crate) fn ending<S: TryClone + Send + 'static>(
         if begun.swap(true, Ordering::Relaxed) {
             exit(1);
         }
+        print::stop_prompting();
         let (hub, ended) = (hub.clone(), ended.clone());
         thread::spawn(move || {
             let dropped = hub.terminate(timeout);

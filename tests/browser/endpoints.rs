@@ -77,12 +77,24 @@ fn a_page_allocates_connects_talks_and_releases() {
 fn without_the_key_the_page_asks_for_it() {
     let endpoints = start(&[]);
     let mut page = Page::open(&endpoints.address);
-    assert_eq!(page.eval(r#"document.getElementById("unlocking").hidden"#), json!(false));
+    let asks = r#"document.getElementById("unlocking").checkVisibility()"#;
+    assert_eq!(page.eval(asks), json!(true));
     page.click("allocate");
     until_answer(&mut page, "error: The key is missing or wrong");
     page.fill("key", KEY);
     page.click("unlock");
     until_answer(&mut page, "0 of 5 endpoints are allocated");
+    assert_eq!(page.eval(asks), json!(false));
+}
+
+/// Leaves a picture where a person can look at it, if one wants to.
+fn picture(page: &mut Page, name: &str) {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::STANDARD;
+    let Some(folder) = std::env::var_os("SCREENSHOTS") else { return };
+    let shot = page.call("Page.captureScreenshot", json!({"captureBeyondViewport": true}));
+    let png = STANDARD.decode(shot["data"].as_str().unwrap()).unwrap();
+    std::fs::write(std::path::Path::new(&folder).join(format!("{name}.png")), png).unwrap();
 }
 
 /// Every control has a name, is large enough for a finger, and fits on a small phone.
@@ -98,7 +110,7 @@ fn controls_have_names_and_are_large_enough() {
             page.call("Emulation.setDeviceMetricsOverride", size);
             let features = json!([{"name": "prefers-color-scheme", "value": scheme}]);
             page.call("Emulation.setEmulatedMedia", json!({"features": features}));
-            page.picture(&format!("endpoints-{width}-{scheme}"));
+            picture(&mut page, &format!("endpoints-{width}-{scheme}"));
             let overflow = page.eval("document.documentElement.scrollWidth - innerWidth");
             assert!(overflow.as_i64().unwrap() <= 0, "{width}: {overflow}");
             let bad = page.eval(

@@ -129,16 +129,6 @@ impl Page {
         self.call("Input.insertText", json!({"text": text}));
     }
 
-    /// Leaves a picture of the whole page where a person can look at it, if one wants to.
-    pub fn picture(&mut self, name: &str) {
-        use base64::Engine as _;
-        use base64::engine::general_purpose::STANDARD;
-        let Some(folder) = std::env::var_os("SCREENSHOTS") else { return };
-        let shot = self.call("Page.captureScreenshot", json!({"captureBeyondViewport": true}));
-        let png = STANDARD.decode(shot["data"].as_str().unwrap()).unwrap();
-        std::fs::write(std::path::Path::new(&folder).join(format!("{name}.png")), png).unwrap();
-    }
-
     #[track_caller]
     pub fn click(&mut self, id: &str) {
         let (x, y, width, height) = self.place(id);
