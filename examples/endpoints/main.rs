@@ -149,7 +149,7 @@ impl Service {
             limit: Limit::new(options.connections_max),
             base,
             hosts: Hosts::new(bound.ip(), options.hosts),
-            own_pages: Acceptance::from_same_origin().config(config.clone()),
+            own_pages: Acceptance::from_same_origin().config(config),
             others: options.others.config(config),
             key: std::env::var("ENDPOINTS_KEY")
                 .ok()

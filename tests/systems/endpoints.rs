@@ -444,6 +444,12 @@ fn the_address_that_it_prints_has_a_page() {
     assert!(page.starts_with("HTTP/1.1 200 ") && page.contains("<!doctype html>"), "{page}");
     assert!(page.contains("content-security-policy: default-src 'none'"), "{page}");
     assert!(!page.contains(KEY), "the key is for who can read the terminal");
+    // Somebody opens the URL of an endpoint as a page.
+    let (_, url) = command(&endpoints, "allocate");
+    let path = &url[url.rfind('/').unwrap()..];
+    let answer = endpoints.http(&format!("GET {path} HTTP/1.1"));
+    assert!(answer.starts_with("HTTP/1.1 426 "), "{answer}");
+    assert!(answer.contains("This is an endpoint for WebSocket"), "{answer}");
     assert!(endpoints.http("GET /nothing HTTP/1.1").starts_with("HTTP/1.1 404 "));
     assert!(endpoints.http("DELETE / HTTP/1.1").starts_with("HTTP/1.1 405 "));
 }

@@ -129,9 +129,12 @@ impl Drop for Running {
 #[test]
 fn servers_serve_on_if_nobody_takes_what_they_print() {
     for gone in Gone::ALL {
-        for (name, path, answer) in
-            [("chat", "/", "200"), ("echo_server", "/", "200"), ("push", "/no", "404")]
-        {
+        for (name, path, answer) in [
+            ("chat", "/", "200"),
+            ("echo_server", "/", "200"),
+            ("endpoints", "/", "200"),
+            ("push", "/no", "404"),
+        ] {
             let address = free_address();
             let mut command = example(name);
             command.arg(&address).stdout(gone.output()).stderr(gone.output());
