@@ -32,7 +32,7 @@ impl Service {
             ("POST", "/chat") => self.chat(query),
             (_, "/command" | "/chat") => text(405, "POST, please").field("Allow", "POST"),
             ("GET" | "HEAD", path) if self.pool.is_allocated(path.trim_start_matches('/')) => {
-                text(426, "This is an endpoint for WebSocket.").field("Upgrade", "websocket")
+                text(400, "This is an endpoint for WebSocket: connect to it")
             }
             ("GET" | "HEAD", _) => text(404, "There is nothing here but /"),
             _ => text(405, "GET, please").field("Allow", "GET, HEAD"),

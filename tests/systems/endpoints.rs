@@ -448,7 +448,7 @@ fn the_address_that_it_prints_has_a_page() {
     let (_, url) = command(&endpoints, "allocate");
     let path = &url[url.rfind('/').unwrap()..];
     let answer = endpoints.http(&format!("GET {path} HTTP/1.1"));
-    assert!(answer.starts_with("HTTP/1.1 426 "), "{answer}");
+    assert!(answer.starts_with("HTTP/1.1 400 "), "{answer}");
     assert!(answer.contains("This is an endpoint for WebSocket"), "{answer}");
     assert!(endpoints.http("GET /nothing HTTP/1.1").starts_with("HTTP/1.1 404 "));
     assert!(endpoints.http("DELETE / HTTP/1.1").starts_with("HTTP/1.1 405 "));
