@@ -4,22 +4,33 @@
 //! full disk stop no connection. (`println!` would panic on the latter two.)
 #![allow(dead_code, reason = "not every program needs all of it")]
 
-use std::fmt::Display;
-use std::io::{self, BufRead, Write};
+use std::fmt::{self, Display};
+use std::io::{self, BufRead, IsTerminal, Write};
+use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver, SyncSender};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use hybi::blocking::{AcceptError, HubEvent};
 
 /// How many lines may wait. Further ones are lost.
 const LINES_MAX: usize = 1_000;
 /// How long the end of a program waits for lines that have not been printed.
 const FLUSH_WITHIN: Duration = Duration::from_secs(1);
 
+/// Whether somebody at a terminal is asked for lines.
+static PROMPTS: AtomicBool = AtomicBool::new(false);
+const PROMPT: &str = "> ";
+/// Goes to the beginning of the line, and erases it.
+const ERASE_LINE: &str = "\r\x1b[K";
+
 enum Line {
     Answer(String),
     Log(String),
+    Prompt,
     /// Everything before has been printed when this is dropped.
     End(#[expect(dead_code, reason = "it is there to be dropped")] SyncSender<()>),
 }
@@ -50,6 +61,60 @@ pub(crate) fn log(text: impl Display) {
     let _ = lines().try_send(Line::Log(text.to_string()));
 }
 
+/// How much a line of the log matters.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Level {
+    Info,
+    Warning,
+}
+
+/// Logs what happened, with the time and the address of the client, if it is about one.
+pub(crate) fn note(level: Level, address: Option<SocketAddr>, text: impl Display) {
+    let level = match level {
+        Level::Info => "INFO",
+        Level::Warning => "WARN",
+    };
+    let now = Time(SystemTime::now());
+    match address {
+        Some(address) => log(format_args!("{now} {level} {address} {text}")),
+        None => log(format_args!("{now} {level} - {text}")),
+    }
+}
+
+/// Logs what a hub reports. Leaves out that connections come and go, of which the program has lines
+/// of its own, and those that send nothing: port scans, and browsers that connect in advance.
+pub(crate) fn note_event(event: HubEvent) {
+    let (level, address) = match &event {
+        HubEvent::Opened { .. } | HubEvent::Ended { .. } => return,
+        HubEvent::NoRequest { error, .. } if !matches!(error, AcceptError::Request(_)) => return,
+        HubEvent::NoRequest { address, .. } | HubEvent::Failed { address, .. } => {
+            (Level::Info, Some(*address))
+        }
+        HubEvent::TooSlow { address, .. }
+        | HubEvent::OutOfMemory { address, .. }
+        | HubEvent::TurnedAway { address }
+        | HubEvent::NoThread { address, .. } => (Level::Warning, Some(*address)),
+        _ => (Level::Warning, None),
+    };
+    note(level, address, event);
+}
+
+/// Asks the person at the terminal for lines from now on.
+pub(crate) fn start_prompting() {
+    PROMPTS.store(true, Ordering::Relaxed);
+    prompt();
+}
+
+/// Asks for no more lines.
+pub(crate) fn stop_prompting() {
+    PROMPTS.store(false, Ordering::Relaxed);
+}
+
+/// Asks for another line, after one that needs no answer.
+pub(crate) fn prompt() {
+    let _ = lines().try_send(Line::Prompt);
+}
+
 /// Waits until everything has been printed, or for a second.
 pub(crate) fn flush() {
     let (sender, printed) = mpsc::sync_channel(0);
@@ -76,15 +141,63 @@ fn lines() -> &'static SyncSender<Line> {
 }
 
 fn print(lines: Receiver<Line>) {
+    // A log that goes elsewhere leaves the prompt alone.
+    let is_log_at_terminal = io::stderr().is_terminal();
     for line in lines {
+        let prompts = PROMPTS.load(Ordering::Relaxed);
         // A line that cannot be printed is no reason to stop.
         let _ = match line {
             Line::Answer(text) => {
                 let mut output = io::stdout().lock();
-                writeln!(output, "{text}").and_then(|()| output.flush())
+                writeln!(output, "{text}").and_then(|()| print_prompt(prompts))
+            }
+            // What has been typed so far is still there: Ctrl-R shows it again.
+            Line::Log(text) if prompts && is_log_at_terminal => {
+                writeln!(io::stderr(), "{ERASE_LINE}{text}").and_then(|()| print_prompt(true))
             }
             Line::Log(text) => writeln!(io::stderr(), "{text}"),
+            Line::Prompt => print_prompt(prompts),
             Line::End(_) => Ok(()),
         };
     }
+}
+
+fn print_prompt(prompts: bool) -> io::Result<()> {
+    let mut output = io::stdout().lock();
+    if prompts {
+        output.write_all(PROMPT.as_bytes())?;
+    }
+    output.flush()
+}
+
+/// Is shown as in RFC 3339, in UTC and whole seconds.
+struct Time(SystemTime);
+
+impl Display for Time {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let seconds = self.0.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+        let (mut days, rest) = (seconds / 86_400, seconds % 86_400);
+        let mut year = 1970;
+        while days >= days_of(year) {
+            days -= days_of(year);
+            year += 1;
+        }
+        let february = days_of(year) - 337;
+        let mut month = 1;
+        for length in [31, february, 31, 30, 31, 30, 31, 31, 30, 31, 30] {
+            if days < length {
+                break;
+            }
+            days -= length;
+            month += 1;
+        }
+        let (day, hour, minute) = (days + 1, rest / 3_600, rest / 60 % 60);
+        let second = rest % 60;
+        write!(f, "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
+    }
+}
+
+fn days_of(year: u64) -> u64 {
+    let is_leap = year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
+    if is_leap { 366 } else { 365 }
 }

@@ -1,5 +1,5 @@
-//! A real headless Chromium talks to our server, on the pages of the examples `echo_server` and `chat`; and our client talks to
-//! Chromium, whose DevTools protocol drives the page.
+//! A real headless Chromium talks to our server, on the pages of the examples `echo_server`, `chat`
+//! and `endpoints`; and our client talks to Chromium, whose DevTools protocol drives the page.
 //!
 //! `cargo test --test browser -- --ignored`
 #![cfg(feature = "rand")]
@@ -9,6 +9,7 @@ mod chat;
 mod closing;
 mod devtools;
 mod echo;
+mod endpoints;
 mod handover;
 mod local_network;
 mod page;

@@ -15,8 +15,7 @@ const LARGE: usize = 256 << 10;
 #[test]
 fn a_message_that_is_too_long_is_refused_to_its_sender_and_nobody_else_notices() {
     let mut endpoints = Program::start("endpoints", &[]);
-    endpoints.type_line("allocate");
-    let name = endpoints.line("WS").trim().to_owned();
+    let name = crate::endpoints::allocate(&mut endpoints, "WS");
     let path = format!("/{name}");
     let (sender, others) = (endpoints.client(&path), [(); 3].map(|()| endpoints.client(&path)));
     let connected = [1, 2, 3, 4].map(|number| format!("{name}: {number} connected"));
@@ -60,7 +59,7 @@ impl Gone {
 
 #[test]
 fn a_line_at_the_terminal_that_is_not_utf8_is_an_error_and_the_next_is_obeyed() {
-    for (name, answer) in [("push", "0 connections"), ("endpoints", "5 endpoints")] {
+    for (name, answer) in [("push", "0 connections"), ("endpoints", "of 5 endpoints")] {
         let mut server = Program::start(name, &[]);
         server.type_bytes(b"li\xffst\n");
         server.line("error: that line is not UTF-8");
@@ -130,9 +129,12 @@ impl Drop for Running {
 #[test]
 fn servers_serve_on_if_nobody_takes_what_they_print() {
     for gone in Gone::ALL {
-        for (name, path, answer) in
-            [("chat", "/", "200"), ("echo_server", "/", "200"), ("push", "/no", "404")]
-        {
+        for (name, path, answer) in [
+            ("chat", "/", "200"),
+            ("echo_server", "/", "200"),
+            ("endpoints", "/", "200"),
+            ("push", "/no", "404"),
+        ] {
             let address = free_address();
             let mut command = example(name);
             command.arg(&address).stdout(gone.output()).stderr(gone.output());

@@ -118,6 +118,25 @@ fn the_client_shows_its_certificate() {
     }
 }
 
+/// Its URLs say what they are for.
+#[test]
+fn an_endpoint_over_tls_has_a_url_with_wss() {
+    let files = Files::new("endpoints-tls");
+    let (cert, key) = (files.path("cert.pem"), files.path("key.pem"));
+    let mut command = example("endpoints");
+    let mut server = Program::run(command.args(["localhost:0", "--tls", &cert, &key]));
+    server.line("open https://localhost:");
+    server.type_line("allocate");
+    let line = server.line("wss://localhost:");
+    let mut client = start(&[line.trim(), "--trust", &cert]);
+    let mut input = client.stdin.take().unwrap();
+    input.write_all(b"over TLS\n").unwrap();
+    let mut output = BufReader::new(client.stdout.take().unwrap()).lines();
+    assert!(output.any(|line| line.unwrap().contains("over TLS")));
+    drop(input);
+    assert_eq!(client.wait().unwrap().code(), Some(0));
+}
+
 #[test]
 fn files_that_hold_no_certificate_are_told_before_anything_begins() {
     let files = Files::new("no-tls");
@@ -127,6 +146,7 @@ fn files_that_hold_no_certificate_are_told_before_anything_begins() {
         ("echo_server", vec!["--tls", &*key, &*cert], "cert.pem"),
         ("echo_server", vec!["--tls", &*cert], "--tls needs a value"),
         ("chat", vec!["--tls", &*cert, "/nowhere.pem"], "/nowhere.pem"),
+        ("endpoints", vec!["--tls", "/nowhere.pem", &*key], "/nowhere.pem"),
         ("client", vec!["wss://a/", "--trust", "/nowhere.pem"], "/nowhere.pem"),
         ("client", vec!["wss://a/", "--trust", "/dev/null"], "no certificate"),
         ("client", vec!["wss://a/", "--identity", "/nowhere.pem", &*key], "/nowhere.pem"),

@@ -1,0 +1,87 @@
+//! The person at a server's terminal: lines that are answered, `help`, `quit` and Ctrl-C.
+
+use std::fmt::Display;
+use std::io::{self, BufRead, IsTerminal};
+use std::process::exit;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, mpsc};
+use std::thread;
+use std::time::Duration;
+
+use hybi::blocking::{Hub, TryClone};
+
+use crate::print::{self, Level};
+
+/// What `help` says, whatever the commands are.
+const HELP: &str = "\
+help                     shows this
+quit                     tells all clients that the server is going down, and ends it; as Ctrl-C
+                         does. The second time it ends at once";
+
+/// Answers every line that is typed, until the input ends.
+///
+/// `commands` is what `help` shows. At a terminal, the end of the input (Ctrl-D) is `quit`.
+/// Elsewhere it is nothing: a service has no input.
+pub(crate) fn serve<E: Display>(
+    commands: &str,
+    obey: impl Fn(&str) -> Result<String, E>,
+    end: impl Fn(),
+) {
+    let is_terminal = io::stdin().is_terminal();
+    if is_terminal {
+        print::start_prompting();
+    }
+    for line in io::stdin().lock().lines() {
+        match line.as_deref().map(str::trim) {
+            Ok("") => print::prompt(),
+            Ok("help") => print::answer(format_args!("{commands}\n{HELP}")),
+            Ok("quit") => end(),
+            Ok(line) => match obey(line) {
+                Ok(text) => print::answer(text),
+                Err(error) => print::answer(format_args!("error: {error}")),
+            },
+            Err(error) if error.kind() == io::ErrorKind::InvalidData => {
+                print::answer("error: that line is not UTF-8");
+            }
+            Err(error) => {
+                let text = format_args!("no more lines of the terminal: {error}");
+                return print::note(Level::Warning, None, text);
+            }
+        }
+    }
+    if is_terminal {
+        end();
+    }
+}
+
+/// Returns how to end the server of a hub, which Ctrl-C does, too. The first call closes all
+/// connections with 1001, and waits `timeout` for the clients' Close frames; the second ends the
+/// program at once.
+///
+/// Something is received when the hub has ended. Wait for it once [`Hub::serve`] has returned, and
+/// then return from `main`.
+pub(crate) fn ending<S: TryClone + Send + 'static>(
+    hub: &Hub<S>,
+    timeout: Duration,
+) -> (impl Fn() + Clone + Send + 'static, mpsc::Receiver<()>) {
+    let (hub, begun) = (hub.clone(), Arc::new(AtomicBool::new(false)));
+    let (ended, has_ended) = mpsc::channel();
+    let end = move || {
+        if begun.swap(true, Ordering::Relaxed) {
+            exit(1);
+        }
+        print::stop_prompting();
+        let (hub, ended) = (hub.clone(), ended.clone());
+        thread::spawn(move || {
+            let dropped = hub.terminate(timeout);
+            let text = format_args!("the end; {dropped} connections had to be dropped");
+            print::note(Level::Info, None, text);
+            let _ = ended.send(());
+        });
+    };
+    if let Err(error) = ctrlc::set_handler(end.clone()) {
+        let text = format_args!("Ctrl-C tells no client anything: {error}");
+        print::note(Level::Warning, None, text);
+    }
+    (end, has_ended)
+}
