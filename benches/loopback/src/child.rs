@@ -1,46 +1,9 @@
-//! Servers as child processes: those of this program, and those of other ecosystems, which are installed on first use.
+//! How to start servers: those of this program, and those of other ecosystems, which are installed
+//! on first use.
 
-use std::io::{BufRead, BufReader};
-use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::{fs, io};
-
-/// A server that runs until this is dropped.
-pub struct Process {
-    child: Child,
-    pub address: SocketAddr,
-}
-
-impl Process {
-    /// Starts a server and waits for it to say its port.
-    pub fn start(command: &mut Command) -> io::Result<Self> {
-        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
-        let mut line = String::new();
-        if let Some(output) = child.stdout.take() {
-            BufReader::new(output).read_line(&mut line)?;
-        }
-        match line.trim().parse() {
-            Ok(port) => Ok(Self { child, address: SocketAddr::from((Ipv4Addr::LOCALHOST, port)) }),
-            Err(_) => {
-                let _ = child.kill();
-                let _ = child.wait();
-                Err(io::Error::other("the server has not said its port"))
-            }
-        }
-    }
-
-    pub fn id(&self) -> u32 {
-        self.child.id()
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
 
 /// How to start one of our own servers.
 pub fn own(name: &str) -> io::Result<Command> {

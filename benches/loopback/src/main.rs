@@ -3,9 +3,9 @@
 mod child;
 mod server;
 
-use child::Process;
 use hybi_bench_shared::load::{Clients, Kind, Messages};
 use hybi_bench_shared::options::Options;
+use hybi_bench_shared::process::Process;
 use hybi_bench_shared::race::{self, Contender};
 use hybi_bench_shared::report::{Bench, Report};
 use hybi_bench_shared::system::CpuClock;

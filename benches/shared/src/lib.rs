@@ -3,6 +3,7 @@
 pub mod document;
 pub mod load;
 pub mod options;
+pub mod process;
 pub mod race;
 pub mod report;
 pub mod system;

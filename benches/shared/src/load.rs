@@ -12,6 +12,10 @@ use std::time::{Duration, Instant};
 /// The example of RFC 6455 §1.3.
 const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
 const ACCEPT: &str = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
+/// The answer to the only request that the load makes, for servers that do no handshake.
+pub const ANSWER: &[u8] =
+    b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+    Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n";
 /// Nothing for so long: the server is given up.
 const PATIENCE: Duration = Duration::from_secs(20);
 /// How many handshakes are under way at once: less than the shortest queue of a listener (Python's 100).

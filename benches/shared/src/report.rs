@@ -122,13 +122,9 @@ impl Report {
         let mut tables = String::new();
         let _ = writeln!(
             tables,
-            "# {}\n\n{}, {}, profile {}, flags: {}. {} rounds. \
-             Columns: size, connections × messages per batch.",
+            "# {}\n\n{}. {} rounds. Columns: size, connections × messages per batch.",
             self.bench.title,
-            system::machine(),
-            env!("RUSTC_VERSION"),
-            env!("BUILD_PROFILE"),
-            flags(),
+            environment(),
             self.rounds
         );
         for server in &self.left_out {
@@ -340,6 +336,12 @@ pub fn round(value: f64) -> String {
         text.push(digit);
     }
     text
+}
+
+/// Returns the machine, and how the bench was built.
+pub fn environment() -> String {
+    let (rustc, profile) = (env!("RUSTC_VERSION"), env!("BUILD_PROFILE"));
+    format!("{}, {rustc}, profile {profile}, flags: {}", system::machine(), flags())
 }
 
 fn flags() -> &'static str {

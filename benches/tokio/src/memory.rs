@@ -3,14 +3,14 @@
 
 use crate::server::{self, Server};
 use hybi_bench_shared::load::{self, Kind, Messages};
+use hybi_bench_shared::process::Process;
 use hybi_bench_shared::system;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, ServerName};
 use std::error::Error;
-use std::io::{self, BufRead, BufReader, Lines, Read, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpStream};
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::io::{self, Read, Write};
+use std::net::TcpStream;
+use std::process::Command;
 use std::sync::Arc;
-use std::time::Duration;
 use std::{env, thread};
 use tokio_rustls::TlsAcceptor;
 
@@ -59,7 +59,7 @@ fn provider() -> Arc<rustls::crypto::CryptoProvider> {
 
 /// Opens so many connections, over TLS if there is an identity.
 pub fn measure(server: &Server, connections: usize, tls: Option<&Identity>) -> Result<Bytes> {
-    let mut process = Process::start(server, tls)?;
+    let mut process = start(server, tls)?;
     let messages = Messages::new(Kind::Binary, 1 << 10, 1);
     let address = process.address;
     let open = || -> Result<Client> {
@@ -123,47 +123,14 @@ impl Write for Client {
     }
 }
 
-/// A server in a process of its own, until this is dropped.
-struct Process {
-    child: Child,
-    input: ChildStdin,
-    output: Lines<BufReader<ChildStdout>>,
-    address: SocketAddr,
-}
-
-impl Process {
-    fn start(server: &Server, tls: Option<&Identity>) -> Result<Self> {
-        let mut command = Command::new(env::current_exe()?);
-        command.args(["--serve", server.name]);
-        if let Some(identity) = tls {
-            command.args([hex(&identity.certificate), hex(&identity.key)]);
-        }
-        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
-        let input = child.stdin.take().ok_or("no input")?;
-        let mut output = BufReader::new(child.stdout.take().ok_or("no output")?).lines();
-        let port = output.next().ok_or("the server has not said its port")??.parse()?;
-        Ok(Self { child, input, output, address: (Ipv4Addr::LOCALHOST, port).into() })
+/// Starts a server in a process of its own.
+fn start(server: &Server, tls: Option<&Identity>) -> Result<Process> {
+    let mut command = Command::new(env::current_exe()?);
+    command.args(["--serve", server.name]);
+    if let Some(identity) = tls {
+        command.args([hex(&identity.certificate), hex(&identity.key)]);
     }
-
-    /// Returns the bytes of its heap, once the server has done all it had to: they stay the same.
-    fn heap(&mut self) -> Result<usize> {
-        let (mut last, mut same) = (0, 0);
-        while same < 5 {
-            thread::sleep(Duration::from_millis(20));
-            writeln!(self.input)?;
-            let heap = self.output.next().ok_or("the server has ended")??.parse()?;
-            same = if heap == last { same + 1 } else { 0 };
-            last = heap;
-        }
-        Ok(last)
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
+    Ok(Process::start(&mut command)?)
 }
 
 /// The process itself: serves, says its port, and answers each line with the bytes of its heap,

@@ -10,6 +10,10 @@ use hybi::keepalive::{Keepalive, KeepaliveConfig, KeepaliveError};
 use hybi::{Connection, Event, Outbox, Role};
 use tokio::time::{Instant, Sleep, sleep_until};
 
+/// How much too early a timer may be set. It wakes the task for nothing, which costs more than to
+/// move it; but a busy connection would move it with each message.
+const EARLY_MAX: Duration = Duration::from_secs(1);
+
 pub(crate) struct Clock {
     keepalive: Keepalive,
     start: Instant,
@@ -72,8 +76,9 @@ impl Clock {
         let wake = wake.and_then(|wake| self.start.checked_add(wake));
         let Some(wake) = earlier(wake, self.other) else { return Ok(Due::Wait) };
         let sleep = self.sleep.get_or_insert_with(|| Box::pin(sleep_until(wake)));
-        // A timer that is set too early costs one poll. To move it at each message costs more.
-        if wake < sleep.deadline() || sleep.is_elapsed() {
+        let set = sleep.deadline();
+        let is_far_too_early = wake.saturating_duration_since(set) > EARLY_MAX;
+        if wake < set || is_far_too_early || sleep.is_elapsed() {
             sleep.as_mut().reset(wake);
         }
         match sleep.as_mut().poll(cx) {

@@ -7,14 +7,10 @@ mod socket;
 mod threads;
 mod tokio_runtime;
 
+use hybi_bench_shared::load::ANSWER;
 use sessions::*;
 use std::io::{self, Read};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
-
-/// The answer to the one request that the load makes (RFC 6455 §1.3), for servers that are not measured on handshakes.
-const ANSWER: &[u8] =
-    b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-    Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n";
 
 /// The longest message that anybody takes.
 const MESSAGE_BYTES_MAX: usize = 16 << 20;

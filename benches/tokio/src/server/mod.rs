@@ -5,16 +5,11 @@ mod hybi;
 mod libraries;
 mod messages;
 
+use hybi_bench_shared::load::ANSWER;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
-
-/// The response to the only request that the load makes (RFC 6455 §1.3), for servers that do no
-/// handshake over a plain stream.
-const ANSWER: &[u8] =
-    b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-    Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n";
 
 /// The longest message that anybody takes.
 const MESSAGE_BYTES_MAX: usize = 16 << 20;

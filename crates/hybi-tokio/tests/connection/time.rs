@@ -54,6 +54,60 @@ async fn a_peer_that_answers_pings_stays_and_its_pongs_do_not_show() {
     assert_eq!(event, Some(Event::Pong(b"not asked for".into())));
 }
 
+/// Otherwise a server with many idle connections would be busy with timers.
+#[test]
+fn an_idle_connection_is_woken_for_its_pings_and_their_pongs_only() {
+    fn check<R: Side>() {
+        let runtime = paused();
+        let _entered = runtime.enter();
+        let (mut ws, peer) = open::<R>();
+        let mut task = Task::new(ws.receive());
+        assert!(task.poll().is_pending());
+        let (mut pings, mut pongs, mut others) = (0, 0, 0);
+        for _ in 0..300 {
+            advance(&runtime, secs(1));
+            while task.woken() > 0 {
+                assert!(task.poll().is_pending());
+                match &whole_frames(peer.take_written())[..] {
+                    [(0x89, payload)] => {
+                        pings += 1;
+                        peer.deliver(incoming::<R>(0x8a, payload));
+                    }
+                    [] if pongs < pings => pongs += 1,
+                    _ => others += 1,
+                }
+            }
+        }
+        assert_eq!((pings, pongs, others), (10, 10, 0));
+    }
+    check::<Server>();
+    check::<KnownClient>();
+}
+
+/// The pings that it makes unnecessary wake nobody.
+#[test]
+fn a_connection_that_speaks_now_and_then_is_woken_for_its_messages_only() {
+    fn check<R: Side>() {
+        let runtime = paused();
+        let _entered = runtime.enter();
+        let (mut ws, peer) = open::<R>();
+        for _ in 0..30 {
+            let mut task = Task::new(ws.receive());
+            assert!(task.poll().is_pending());
+            for _ in 0..10 {
+                advance(&runtime, secs(1));
+                assert_eq!(task.woken(), 0);
+            }
+            peer.deliver(incoming::<R>(0x81, "alive"));
+            assert_eq!(task.woken(), 1);
+            assert!(task.poll().is_ready());
+        }
+        assert_eq!(peer.written_len(), 0);
+    }
+    check::<Server>();
+    check::<KnownClient>();
+}
+
 /// The program is stuck in a send, and does not receive.
 #[tokio::test(start_paused = true)]
 async fn a_peer_that_takes_nothing_is_given_up_while_a_send_waits() {
