@@ -1,16 +1,17 @@
-//! An echo server with a web page: every message comes back as it was sent.
+//! An echo server with web pages: every message comes back as it was sent.
 //!
 //!     cargo run --release --example echo_server [HOST:PORT] [--tls CERT KEY]
 //!
 //! Default: 127.0.0.1:9001; port 0 for any. Open the address that it prints in a browser. `--tls`
 //! needs feature `rustls`.
 //!
-//! It shows: looking at a request before deciding about it (a page at `/`, WebSocket at any path,
-//! 404 elsewhere), choosing a subprotocol and, with feature `deflate`, compression. The library's
-//! `Hub` keeps one client from harming the others: deadlines for the handshake, for writing and for
-//! silence, a bound on connections, and one on the memory of all messages together. `wire.rs` shows
-//! a stream of your own: it records what the page displays of the bytes on the wire, within TLS.
-//! `flipbook.rs` speaks unasked: a stream of pictures at `/flipbook`, beside the same by polling.
+//! It shows: looking at a request before deciding about it (pages at `/` and `/flipbook`,
+//! WebSocket at any path, 404 elsewhere), choosing a subprotocol and, with feature `deflate`,
+//! compression. The library's `Hub` keeps one client from harming the others: deadlines for the
+//! handshake, for writing and for silence, a bound on connections, and one on the memory of all
+//! messages together. `wire.rs` shows a stream of your own: it records what the page displays of
+//! the bytes on the wire, within TLS. `flipbook.rs` speaks unasked: a stream of pictures at
+//! `/flipbook`, beside the same by polling.
 //!
 //! It leaves out: users, a limit on the connections from one address, and a decision about origins:
 //! it accepts any, since an echo gives nothing away. A server that knows its users by cookies must
