@@ -13,8 +13,8 @@ use crate::Handled;
 use crate::wire::Tap;
 
 const EVERY: Duration = Duration::from_millis(50);
-/// The most pictures that one poll returns, the newest: what is due within two seconds.
-const POLLED_MAX: u64 = 40;
+/// The most pictures that one poll returns, the newest: what is due within ten seconds.
+const POLLED_MAX: u64 = 200;
 
 pub(crate) struct Flipbook {
     started: Instant,
