@@ -1,9 +1,10 @@
 //! Recording the wire: a stream that keeps the heads of the opening handshake and the newest
 //! frames, as they were read and written. The page shows them, as browsers keep them secret.
 //!
-//! The page chooses an id and connects with `?id=ID` as the query. `/wire?id=ID` then returns what
-//! was kept, as JSON. Nothing is kept of a connection without an id, and only the newest
-//! connections are kept.
+//! The page chooses an id and connects with `?id=ID` as the query. `/wire?id=ID&from=NUMBER` then
+//! returns what was kept from that frame on, as JSON. The page asks after each message and keeps a
+//! longer list, so it misses frames only in bursts. Frames have numbers, so it sees what it missed.
+//! Nothing is kept of a connection without an id, and only the newest connections are kept.
 
 use std::collections::VecDeque;
 use std::io::{self, Read, Write};
@@ -11,26 +12,24 @@ use std::net::Shutdown;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use hybi::Message;
 use hybi::blocking::{Stream, TryClone};
-use hybi::frame::Header;
-use hybi::handshake::Request;
+use hybi::frame::{Header, OpCode, Reserved};
 
 use crate::tls::Socket;
 
 /// The most connections that are kept, open or not.
 const RECORDINGS_MAX: usize = 100;
-/// How much of each is kept: of each head, how many frames, and of each payload.
+/// How much of each is kept: of each head, how many frames and messages, and of each payload. All
+/// recordings together take 35 MiB at most.
 const HEAD_BYTES_MAX: usize = 8 << 10;
-const FRAMES_MAX: usize = 12;
-const PAYLOAD_BYTES_MAX: usize = 48;
+const FRAMES_MAX: usize = 250;
+const PAYLOAD_BYTES_MAX: usize = 512;
 const ID_BYTES_MAX: usize = 32;
 
-/// Returns the id in the query of a request: ASCII letters and digits.
-pub(crate) fn id<'a>(request: &'a Request<'_>) -> Option<&'a str> {
-    let id = request.query()?.split('&').find_map(|field| field.strip_prefix("id="))?;
-    let good = (1..=ID_BYTES_MAX).contains(&id.len())
-        && id.bytes().all(|byte| byte.is_ascii_alphanumeric());
-    good.then_some(id)
+/// Returns whether this may name a recording: ASCII letters and digits.
+pub(crate) fn is_id(id: &str) -> bool {
+    (1..=ID_BYTES_MAX).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_alphanumeric())
 }
 
 /// The recordings of the newest connections.
@@ -74,15 +73,49 @@ impl Recording {
         }
     }
 
-    /// Returns the recording as JSON: `{"request": HEX, "response": HEX, "frames": [{"from":
-    /// "client", "header": HEX, "payload": HEX, "length": 5}]}`. A payload is as it was sent,
-    /// masked and compressed, and cut if it is long.
-    pub(crate) fn to_json(&self) -> Option<String> {
+    /// Returns how long the head of the request was.
+    pub(crate) fn request_bytes(&self) -> usize {
+        lock(&self.0).as_ref().map_or(0, |wire| wire.client.head.len())
+    }
+
+    /// Notes a message of the client that goes back as it is: what the frames of both directions
+    /// are when they are inflated.
+    pub(crate) fn echoes(&self, message: &Message) {
+        let bytes = match message {
+            Message::Text(text) => text.as_bytes(),
+            Message::Binary(bytes) => bytes,
+        };
+        if let Some(wire) = &mut *lock(&self.0) {
+            let start = bytes.iter().take(PAYLOAD_BYTES_MAX).copied().collect();
+            push(&mut wire.messages, Inflated { start, len: bytes.len() });
+            wire.messages_ended += 1;
+        }
+    }
+
+    /// Returns the recording as JSON, without the frames before number `from`:
+    ///
+    /// ```json
+    /// {"request": HEX, "response": HEX, "next": 1, "frames": [{"number": 0, "from": "client",
+    ///     "header": HEX, "payload": HEX, "length": 5, "inflated": {"start": HEX, "length": 9}}]}
+    /// ```
+    ///
+    /// A payload is as it was sent, masked and compressed. `inflated` is in the last frame of a
+    /// compressed message. Both are cut if they are long. Frames from `next` on may still change.
+    pub(crate) fn to_json(&self, from: u64) -> Option<String> {
         let wire = lock(&self.0);
         let wire = wire.as_ref()?;
-        let frames: Vec<String> = wire.frames.iter().map(Frame::to_json).collect();
+        let mut next = wire.frames_begun;
+        let mut frames = Vec::new();
+        let first = wire.frames_begun - wire.frames.len() as u64;
+        for (number, frame) in (first..).zip(&wire.frames).filter(|(number, _)| *number >= from) {
+            let inflated = frame.message.map(|number| wire.inflated(number));
+            if inflated == Some(None) || !frame.is_whole() {
+                next = next.min(number);
+            }
+            frames.push(frame.to_json(number, inflated.flatten()));
+        }
         Some(format!(
-            r#"{{"request":"{}","response":"{}","frames":[{}]}}"#,
+            r#"{{"request":"{}","response":"{}","next":{next},"frames":[{}]}}"#,
             hex(&wire.client.head),
             hex(&wire.server.head),
             frames.join(",")
@@ -101,8 +134,12 @@ enum Side {
 struct Wire {
     client: Progress,
     server: Progress,
-    /// The frames of both directions, in the order in which they began.
+    /// The newest frames of both directions, in the order in which they began.
     frames: VecDeque<Frame>,
+    frames_begun: u64,
+    /// The newest messages, inflated.
+    messages: VecDeque<Inflated>,
+    messages_ended: u64,
 }
 
 /// The state of one direction.
@@ -113,6 +150,8 @@ struct Progress {
     /// A header that is not complete yet.
     header: Vec<u8>,
     payload_left: u64,
+    messages_begun: u64,
+    is_compressed: bool,
 }
 
 struct Frame {
@@ -120,6 +159,14 @@ struct Frame {
     header: Vec<u8>,
     payload: Vec<u8>,
     payload_len: u64,
+    /// The number of the compressed message that ends with this frame.
+    message: Option<u64>,
+}
+
+#[derive(PartialEq)]
+struct Inflated {
+    start: Vec<u8>,
+    len: usize,
 }
 
 impl Wire {
@@ -152,34 +199,63 @@ impl Wire {
             }
             progress.header.push(first);
             if let Some((header, _)) = Header::decode(&progress.header) {
-                progress.payload_left = header.payload_len;
-                if self.frames.len() >= FRAMES_MAX {
-                    self.frames.pop_front();
-                }
-                let header_bytes = std::mem::take(&mut progress.header);
-                let payload_len = header.payload_len;
-                self.frames.push_back(Frame {
+                let frame = Frame {
                     side,
-                    header: header_bytes,
+                    header: std::mem::take(&mut progress.header),
                     payload: Vec::new(),
-                    payload_len,
-                });
+                    payload_len: header.payload_len,
+                    message: progress.begin_frame(&header),
+                };
+                push(&mut self.frames, frame);
+                self.frames_begun += 1;
             }
         }
+    }
+
+    /// Returns a message, if it is known already, and still.
+    fn inflated(&self, number: u64) -> Option<&Inflated> {
+        let first = self.messages_ended - self.messages.len() as u64;
+        self.messages.get(usize::try_from(number.checked_sub(first)?).ok()?)
+    }
+}
+
+impl Progress {
+    /// Returns the number of the compressed message that ends with a frame.
+    fn begin_frame(&mut self, header: &Header) -> Option<u64> {
+        self.payload_left = header.payload_len;
+        if header.opcode.is_control() {
+            return None;
+        }
+        if header.opcode != OpCode::CONTINUATION {
+            self.messages_begun += 1;
+            // The first frame says it for the whole message (RFC 7692 §6).
+            self.is_compressed = header.reserved.contains(Reserved::RSV1);
+        }
+        let ends = header.fin && self.is_compressed;
+        if ends { self.messages_begun.checked_sub(1) } else { None }
     }
 }
 
 impl Frame {
-    fn to_json(&self) -> String {
+    /// Returns whether as much of the payload has come as is kept.
+    fn is_whole(&self) -> bool {
+        self.payload.len() as u64 >= self.payload_len.min(PAYLOAD_BYTES_MAX as u64)
+    }
+
+    fn to_json(&self, number: u64, inflated: Option<&Inflated>) -> String {
         let from = match self.side {
             Side::Client => "client",
             Side::Server => "server",
         };
+        let inflated = inflated.map_or_else(String::new, |Inflated { start, len }| {
+            format!(r#","inflated":{{"start":"{}","length":{len}}}"#, hex(start))
+        });
         format!(
-            r#"{{"from":"{from}","header":"{}","payload":"{}","length":{}}}"#,
+            r#"{{"number":{number},"from":"{from}","header":"{}","payload":"{}","length":{}{}}}"#,
             hex(&self.header),
             hex(&self.payload),
-            self.payload_len
+            self.payload_len,
+            inflated
         )
     }
 }
@@ -256,6 +332,14 @@ impl TryClone for Tap {
         let Self { stream, recording, ahead } = self;
         Ok(Self { stream: stream.try_clone()?, recording: recording.clone(), ahead: *ahead })
     }
+}
+
+/// Adds to the newest, instead of the oldest.
+fn push<T>(newest: &mut VecDeque<T>, item: T) {
+    if newest.len() >= FRAMES_MAX {
+        newest.pop_front();
+    }
+    newest.push_back(item);
 }
 
 fn hex(bytes: &[u8]) -> String {

@@ -2,6 +2,8 @@
 //! and `endpoints`; and our client talks to Chromium, whose DevTools protocol drives the page.
 //!
 //! `cargo test --test browser -- --ignored`
+//!
+//! It needs Chromium and axe-core: `npm install --no-save --prefix target/axe axe-core`.
 #![cfg(feature = "rand")]
 #![allow(missing_docs, unreachable_pub)]
 
@@ -10,8 +12,10 @@ mod closing;
 mod devtools;
 mod echo;
 mod endpoints;
+mod flipbook;
 mod handover;
 mod local_network;
+mod look;
 mod page;
 mod receiving;
 mod server;

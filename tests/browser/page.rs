@@ -44,10 +44,15 @@ impl Page {
             page.call(&format!("{domain}.enable"), json!({}));
         }
         page.call("Page.addScriptToEvaluateOnNewDocument", json!({"source": OBSERVE}));
-        let navigated = page.call("Page.navigate", json!({"url": format!("http://{address}/")}));
-        assert!(navigated.get("errorText").is_none(), "{navigated}");
-        page.event("Page.loadEventFired");
+        page.go(&format!("http://{address}/"));
         page
+    }
+
+    #[track_caller]
+    pub fn go(&mut self, url: &str) {
+        let navigated = self.call("Page.navigate", json!({"url": url}));
+        assert!(navigated.get("errorText").is_none(), "{navigated}");
+        self.event("Page.loadEventFired");
     }
 
     /// Opens the page and waits until it is connected.
@@ -127,6 +132,37 @@ impl Page {
             json!({"type": "keyUp", "key": "Delete", "code": "Delete"}),
         );
         self.call("Input.insertText", json!({"text": text}));
+    }
+
+    /// Presses a key, on what has the focus. A letter types nothing: see [`fill`](Self::fill).
+    #[track_caller]
+    pub fn press(&mut self, key: &str) {
+        let mut press = json!({"type": "keyDown", "key": key, "code": key});
+        match key {
+            "Enter" => press["text"] = json!("\r"),
+            " " => press["text"] = json!(" "),
+            _ => {}
+        }
+        self.call("Input.dispatchKeyEvent", press);
+        self.call("Input.dispatchKeyEvent", json!({"type": "keyUp", "key": key, "code": key}));
+    }
+
+    #[track_caller]
+    pub fn focus(&mut self, id: &str) {
+        self.eval(&format!(r#"document.getElementById("{id}").focus()"#));
+    }
+
+    /// Chooses in a list of choices.
+    #[track_caller]
+    pub fn choose(&mut self, id: &str, value: &str) {
+        self.eval(&format!(
+            r#"(() => {{
+                const list = document.getElementById("{id}");
+                list.value = "{value}";
+                if (list.value !== "{value}") throw new Error("{id} has no {value}");
+                list.dispatchEvent(new Event("change"));
+            }})()"#
+        ));
     }
 
     #[track_caller]

@@ -19,6 +19,10 @@ pub struct EchoServer {
 
 impl EchoServer {
     pub fn start() -> Self {
+        Self::start_at("127.0.0.1:0")
+    }
+
+    pub fn start_at(address: &str) -> Self {
         let mut cargo = Command::new(env!("CARGO"));
         cargo.current_dir(env!("CARGO_MANIFEST_DIR")).args([
             "run",
@@ -29,7 +33,7 @@ impl EchoServer {
         if cfg!(feature = "deflate") {
             cargo.arg("--all-features");
         }
-        let mut process = cargo.args(["--", "127.0.0.1:0"]).stdout(Stdio::piped()).spawn().unwrap();
+        let mut process = cargo.args(["--", address]).stdout(Stdio::piped()).spawn().unwrap();
         let mut stdout = BufReader::new(process.stdout.take().unwrap());
         let mut line = String::new();
         stdout.read_line(&mut line).unwrap();
@@ -66,6 +70,19 @@ pub fn serve_requests(decide: impl Fn(Pending<TcpStream>) + Send + Sync + 'stati
                         let page = include_bytes!("../../examples/echo_server/page.html");
                         Rejection::new(200).body("text/html; charset=utf-8", page)
                     }
+                    "/style.css" => {
+                        let style = include_bytes!("../../examples/echo_server/style.css");
+                        Rejection::new(200).body("text/css", style)
+                    }
+                    "/drawing.js" => {
+                        let script = include_bytes!("../../examples/echo_server/drawing.js");
+                        Rejection::new(200).body("text/javascript", script)
+                    }
+                    // It knows every connection, so the page sees that it was not restarted.
+                    "/wire" => Rejection::new(200).body(
+                        "application/json",
+                        r#"{"request":"","response":"","next":0,"frames":[]}"#,
+                    ),
                     _ => Rejection::new(404),
                 };
                 let _ = pending.reject(&answer);

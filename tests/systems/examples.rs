@@ -35,11 +35,19 @@ impl EchoServer {
     }
 
     fn http(&self, request: &str) -> String {
+        let (head, body) = self.http_bytes(request);
+        head + "\r\n\r\n" + std::str::from_utf8(&body).unwrap()
+    }
+
+    fn http_bytes(&self, request: &str) -> (String, Vec<u8>) {
         let mut stream = TcpStream::connect(&self.address).unwrap();
         stream.write_all(format!("{request}\r\nHost: a\r\n\r\n").as_bytes()).unwrap();
         let mut answer = Vec::new();
         stream.read_to_end(&mut answer).unwrap();
-        String::from_utf8(answer).unwrap()
+        let end = answer.windows(4).position(|bytes| bytes == b"\r\n\r\n").unwrap();
+        let body = answer.split_off(end + 4);
+        answer.truncate(end);
+        (String::from_utf8(answer).unwrap(), body)
     }
 }
 
@@ -57,6 +65,14 @@ fn the_echo_server_serves_its_page_and_nothing_else() {
     assert!(page.starts_with("HTTP/1.1 200 "), "{page}");
     assert!(page.contains("Content-Type: text/html; charset=utf-8\r\n"), "{page}");
     assert!(page.ends_with(include_str!("../../examples/echo_server/page.html")));
+    for (path, file) in [
+        ("/flipbook", include_str!("../../examples/echo_server/flipbook.html")),
+        ("/style.css", include_str!("../../examples/echo_server/style.css")),
+        ("/drawing.js", include_str!("../../examples/echo_server/drawing.js")),
+    ] {
+        let answer = server.http(&format!("GET {path} HTTP/1.1"));
+        assert!(answer.starts_with("HTTP/1.1 200 ") && answer.ends_with(file), "{path}: {answer}");
+    }
     assert!(server.http("GET /favicon.ico HTTP/1.1").starts_with("HTTP/1.1 204 "));
     assert!(server.http("GET /secret HTTP/1.1").starts_with("HTTP/1.1 404 "));
     assert!(server.http("POST / HTTP/1.1").starts_with("HTTP/1.1 405 "));
@@ -108,8 +124,99 @@ fn the_echo_server_tells_what_went_over_the_wire() {
     payload.iter_mut().zip(header[2..].iter().cycle()).for_each(|(byte, key)| *byte ^= key);
     assert_eq!(payload, b"Hello");
     // RFC 6455 §5.7: a single-frame unmasked text message, "Hello"
-    let hello = json!({"from": "server", "header": "8105", "payload": "48656c6c6f", "length": 5});
+    let hello = json!({
+        "number": 1, "from": "server", "header": "8105", "payload": "48656c6c6f", "length": 5
+    });
     assert_eq!(frames[1], hello);
+    // What comes after is all that is told to who knows these.
+    assert_eq!(wire["next"], 2);
+    let newer = self::wire(&server, "page1&from=1");
+    assert_eq!(newer["frames"], json!([hello]));
+    assert_eq!(self::wire(&server, "page1&from=2")["frames"], json!([]));
+}
+
+/// A frame that has not arrived whole is told again.
+#[test]
+fn the_echo_server_says_which_frames_may_still_change() {
+    let server = EchoServer::start();
+    let uri = Uri::parse(&(server.uri() + "?id=half")).unwrap();
+    let stream = TcpStream::connect(&server.address).unwrap();
+    let mut ws = Connector::new().connect_over(stream, &ClientRequest::new(&uri)).unwrap();
+    ws.send("whole").unwrap();
+    ws.receive().unwrap();
+    // The key is zero, so the payload is as it is; three of its five bytes, and the rest.
+    ws.stream().write_all(b"\x81\x85\0\0\0\0Hel").unwrap();
+    let half = loop {
+        let wire = wire(&server, "half&from=2");
+        if wire["frames"][0]["payload"] == "48656c" {
+            break wire;
+        }
+    };
+    assert_eq!(half["next"], 2);
+    ws.stream().write_all(b"lo").unwrap();
+    assert_eq!(ws.receive().unwrap(), Some("Hello".into()));
+    let whole = wire(&server, "half&from=2");
+    assert_eq!((&whole["frames"][0]["payload"], &whole["next"]), (&json!("48656c6c6f"), &json!(4)));
+}
+
+#[cfg(feature = "deflate")]
+#[test]
+fn the_echo_server_tells_compressed_messages_inflated_too() {
+    use hybi::extension::deflate::DeflateConfig;
+    let server = EchoServer::start();
+    let uri = Uri::parse(&(server.uri() + "?id=small")).unwrap();
+    let config = hybi::Config::default().deflate(DeflateConfig::default());
+    let mut ws = Connector::new().connect(&ClientRequest::new(&uri).config(config)).unwrap();
+    for text in ["Hello".to_owned(), "Hello".to_owned(), "x".repeat(600)] {
+        ws.send(&*text).unwrap();
+        assert_eq!(ws.receive().unwrap(), Some(text.into()));
+    }
+    let wire = wire(&server, "small");
+    let frames = wire["frames"].as_array().unwrap();
+    assert_eq!(wire["next"], 6);
+    // RFC 7692 §7.2.3.1 and §7.2.3.2: the second is shorter, since the window is kept.
+    assert_eq!(frames[1]["payload"], "f248cdc9c90700");
+    assert_eq!(frames[3]["payload"], "f200110000");
+    for frame in &frames[..4] {
+        assert_eq!(frame["inflated"], json!({"start": "48656c6c6f", "length": 5}));
+    }
+    for frame in &frames[4..] {
+        assert_eq!(frame["inflated"], json!({"start": "78".repeat(512), "length": 600}));
+    }
+}
+
+#[test]
+fn the_flipbook_is_the_same_by_websocket_and_by_polling() {
+    const PICTURE_BYTES: usize = 208;
+    let server = EchoServer::start();
+    let mut ws = blocking::connect(&(server.uri() + "flipbook")).unwrap();
+    ws.send("is ignored").unwrap();
+    let number = |picture: &[u8]| u32::from_be_bytes(picture[..4].try_into().unwrap());
+    let mut receive = || match ws.receive().unwrap() {
+        Some(Message::Binary(picture)) => picture,
+        other => panic!("{other:?}"),
+    };
+    let mut pushed = vec![receive()];
+    let first = number(&pushed[0]);
+    let (head, body) = server.http_bytes(&format!("GET /flipbook?after={} HTTP/1.1", first - 1));
+    assert!(head.contains("\r\nclock: ") && head.contains("\r\nrequest-bytes: "), "{head}");
+    assert_eq!(body.len() % PICTURE_BYTES, 0);
+    // What was polled was due, so it has been pushed, too, from the first on.
+    let polled: Vec<_> = body.chunks(PICTURE_BYTES).collect();
+    while number(pushed.last().unwrap()) < number(polled.last().unwrap()) {
+        pushed.push(receive());
+    }
+    for (picture, want) in pushed.iter().zip(first..) {
+        assert_eq!((picture.len(), number(picture)), (PICTURE_BYTES, want));
+    }
+    // A poll leaves out the oldest if there are more than 200.
+    let left_out = pushed.len() - polled.len();
+    assert!(left_out == 0 || polled.len() == 200, "{left_out}");
+    assert_eq!(polled, pushed[left_out..]);
+    for after in ["4294967296", "18446744073709551615", "18446744073709551616", "", "x"] {
+        let (_, body) = server.http_bytes(&format!("GET /flipbook?after={after} HTTP/1.1"));
+        assert_eq!(body, b"", "{after}");
+    }
 }
 
 /// Long payloads are cut, old frames and old connections forgotten.
@@ -118,15 +225,22 @@ fn what_the_echo_server_keeps_of_the_wire_is_bounded() {
     let server = EchoServer::start();
     let mut ws = blocking::connect(&(server.uri() + "?id=long")).unwrap();
     let message = vec![b'x'; 1 << 20];
-    for _ in 0..20 {
-        ws.send(&*message).unwrap();
+    ws.send(&*message).unwrap();
+    ws.receive().unwrap();
+    let last = json!({
+        "number": 1, "from": "server", "header": "827f0000000000100000",
+        "payload": "78".repeat(512), "length": 1 << 20
+    });
+    assert_eq!(wire(&server, "long")["frames"][1], last);
+    for _ in 0..200 {
+        ws.send("short").unwrap();
         ws.receive().unwrap();
     }
     let kept = wire(&server, "long");
     let frames = kept["frames"].as_array().unwrap();
-    assert_eq!(frames.len(), 12);
-    let last = json!({"from": "server", "header": "827f0000000000100000", "payload": "78".repeat(48), "length": 1 << 20});
-    assert_eq!(frames[11], last);
+    assert_eq!(frames.len(), 250);
+    // Their numbers say how many are missing.
+    assert_eq!((&frames[0]["number"], &frames[249]["number"]), (&json!(152), &json!(401)));
     for number in 0..99 {
         blocking::connect(&(server.uri() + &format!("?id={number}"))).unwrap();
     }
