@@ -22,8 +22,8 @@ HEAD = """\
 # The scoreboard
 
 {count} implementations in {languages} languages, tested with `hybi-conform` on {days}:
-{servers} servers and {clients} clients, and {http2} servers over HTTP/2. This command repeats it. It
-installs what it can, and says what it skipped; {skipped}
+{servers} servers and {clients} clients. {http2} more are servers over HTTP/2. This command repeats
+it. It installs what it can, and says what it skipped; {skipped}
 
 ```sh
 interop/scoreboard/run.sh
@@ -61,7 +61,7 @@ Read the figures with care:
 - Hostile cases run only with `run.sh --hostile`. Where they fail, that is for the authors to know,
   and not for this page.
 - The machine had other work, and some verdicts depend on how bytes are split into reads, or on how
-  soon a socket is closed. From run to run, up to five of a hundred verdicts differed, for most
+  soon a socket is closed. From run to run, up to ten of a hundred verdicts differed, for most
   implementations none.
 """
 
@@ -70,7 +70,8 @@ HTTP2 = """
 
 The group `http2`: WebSocket over a stream of HTTP/2 (RFC 8441), without TLS. It is for few, and has
 a table of its own. nghttpx and HAProxy stand in front of Python's websockets over HTTP/1.1. Node
-leaves the request to its user: the program beside it reads the request, and ws the frames.
+leaves the request to its user: the program beside it reads the request, and ws reads the frames.
+hybi-tokio's server passes all of them, as [conformance.md](../conformance.md#the-command) says.
 """
 
 
