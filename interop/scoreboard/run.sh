@@ -6,7 +6,8 @@
 #   interop/scoreboard/run.sh              all implementations, and the table
 #   interop/scoreboard/run.sh ws aiohttp   these, without the table
 #   --only GROUP                           this group; may be given several times. The results of
-#                                          other groups from an earlier run stay
+#                                          other groups from an earlier run stay. http2 is for the
+#                                          few that have that role, which runs nothing else
 #   --hostile                              also floods and bombs, against the servers, which run on
 #                                          this machine
 #
@@ -73,6 +74,16 @@ s.bind(("127.0.0.1", 0))
 print(s.getsockname()[1])'
 }
 
+# Starts an echo server for an intermediary, on the port $behind, and waits until it listens.
+start_behind() {
+  behind="$(free_port)"
+  "$python" "$scoreboard/python-websockets/peer.py" server "$behind" &
+  until (: <"/dev/tcp/127.0.0.1/$behind") 2>/dev/null; do
+    kill -0 $! || return
+    sleep 0.1
+  done
+}
+
 # Runs a command with our own signals, and ends all that it started.
 start() {
   setsid "$@" &
@@ -83,20 +94,44 @@ stop() { kill -- "-$1" 2>/dev/null; wait "$1" 2>/dev/null; }
 options=(--timeout 10) only=() groups=() hostile=()
 while [ $# -gt 0 ]; do
   case $1 in
-    --only) only+=(--only "$2") groups+=("$2") && shift 2 ;;
+    --only)
+      groups+=("$2")
+      [ "$2" = http2 ] || only+=(--only "$2")
+      shift 2
+      ;;
     --hostile) hostile=(--hostile) && shift ;;
     *) break ;;
   esac
 done
 
-test_server() {
-  local port out="$1"
+# Says whether one of the groups that were chosen is for this role.
+has_group() {
+  local group
+  [ ${#groups[@]} -gt 0 ] || return 0
+  for group in "${groups[@]}"; do
+    case "$1 $group" in
+      "http2 http2") return ;;
+      "client hostile" | "http2 "* | *" http2") ;;
+      *) return ;;
+    esac
+  done
+  false
+}
+
+# Tests a server: run_server ROLE DIRECTORY OPTIONS.
+run_server() {
+  local port role="$1" out="$2"
   port="$(free_port)"
-  start bash -c 'source "$0"; run server "$1"' "$here/adapter.sh" "$port" >"$out/adapter.log" 2>&1
-  "$conform" server --wait 60 "${options[@]}" "${hostile[@]}" "${only[@]}" \
+  start bash -c 'source "$0"; run "$1" "$2"' "$here/adapter.sh" "$role" "$port" \
+    >"$out/adapter.log" 2>&1
+  "$conform" server --wait 60 "${options[@]}" "${@:3}" \
     --report "$out/report" "ws://127.0.0.1:$port/" >"$out/summary.txt" 2>"$out/progress.log"
   stop "$started"
 }
+test_server() { run_server server "$1" "${hostile[@]}" "${only[@]}"; }
+
+# Without TLS, the server speaks HTTP/2 from the first byte.
+test_http2() { run_server http2 "$1" --only http2; }
 
 test_client() {
   local port out="$1" line
@@ -132,7 +167,7 @@ names=("$@")
 if [ $# -eq 0 ]; then
   mapfile -t names < <(cd "$scoreboard" && for it in */adapter.sh; do dirname "$it"; done)
 fi
-export -f from_pypi from_npm from_debian
+export -f from_pypi from_npm from_debian free_port start_behind
 export python node_modules root scoreboard dir here name
 
 skipped="$dir/results/skipped"
@@ -150,8 +185,7 @@ for name in "${names[@]}"; do
     continue
   fi
   for role in $roles; do
-    # Hostile cases are for servers.
-    [ "$role ${groups[*]}" != "client hostile" ] || continue
+    has_group "$role" || continue
     # table.py puts the parts together.
     out="$dir/results/$name-$role$(printf '+%s' "${groups[@]}" | sed 's/^+$//')"
     rm -rf "$out"

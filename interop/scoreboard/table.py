@@ -22,8 +22,8 @@ HEAD = """\
 # The scoreboard
 
 {count} implementations in {languages} languages, tested with `hybi-conform` on {days}:
-{servers} servers and {clients} clients. This command repeats it. It installs what it can, and says
-what it skipped; {skipped}
+{servers} servers and {clients} clients. {http2} more are servers over HTTP/2. This command repeats
+it. It installs what it can, and says what it skipped; {skipped}
 
 ```sh
 interop/scoreboard/run.sh
@@ -61,8 +61,17 @@ Read the figures with care:
 - Hostile cases run only with `run.sh --hostile`. Where they fail, that is for the authors to know,
   and not for this page.
 - The machine had other work, and some verdicts depend on how bytes are split into reads, or on how
-  soon a socket is closed. From run to run, up to five of a hundred verdicts differed, for most
+  soon a socket is closed. From run to run, up to ten of a hundred verdicts differed, for most
   implementations none.
+"""
+
+HTTP2 = """
+## Servers over HTTP/2
+
+The group `http2`: WebSocket over a stream of HTTP/2 (RFC 8441), without TLS. It is for few, and has
+a table of its own. nghttpx and HAProxy stand in front of Python's websockets over HTTP/1.1. Node
+leaves the request to its user: the program beside it reads the request, and ws reads the frames.
+hybi-tokio's server passes all of them, as [conformance.md](../conformance.md#the-command) says.
 """
 
 
@@ -117,14 +126,14 @@ def tables(runs, role):
     for names in TABLES:
         titles = {group: title for group, title in names.items() if group in seen}
         if titles:
+            print()
             table(runs, role, titles)
 
 
-def table(runs, role, groups):
-    print()
+def table(runs, role, groups, told=None):
     titles = [f"{title}: OK" for title in groups.values()]
     columns = "".join(f" {title} | INF. | UNIMPL. | NON-STR. | FAILED |" for title in titles)
-    print(f"| {role} | version | language |{columns}")
+    print(f"| {told or role} | version | language |{columns}")
     print("|---|---|---|" + "--:|" * 5 * len(groups))
     for name, version, language, _, _, cases in (run for run in runs if run[3] == role):
         cells = [str(count or "–") for group in groups for count in counts(cases, group)]
@@ -182,10 +191,11 @@ def main():
     skipped = (results / "skipped").read_text().splitlines()
     told = "\n".join(f"- {line}" for line in skipped)
     languages = {re.sub(r" .*", "", run[2]) for run in runs}
-    by_role = [sum(run[3] == role for run in runs) for role in ("server", "client")]
+    by_role = [sum(run[3] == role for run in runs) for role in ("server", "client", "http2")]
     print(HEAD.format(
-        count=len({run[0] for run in runs}), languages=len(languages),
+        count=len({run[0] for run in runs if run[3] != "http2"}), languages=len(languages),
         days=", ".join(sorted({run[4] for run in runs})), servers=by_role[0], clients=by_role[1],
+        http2=by_role[2],
         debian=pathlib.Path("/etc/debian_version").read_text().strip(),
         skipped=f"this time:\n\n{told}" if skipped else "this time, it skipped nothing.",
     ))
@@ -193,11 +203,15 @@ def main():
     tables(runs, "server")
     print("\n## Clients")
     tables(runs, "client")
+    if by_role[2]:
+        print(HTTP2)
+        table(runs, "http2", {"http2": "HTTP/2"}, "server")
     by_case(runs)
     print("\n## The cases that failed\n")
     print("By the section that decides: those of Autobahn but for compression. The others are\n"
           "counted above and not named. `hybi-conform list --details` tells what is sent.\n")
-    failures(runs, sections)
+    # Those over HTTP/2 are all of the kind that is not named.
+    failures([run for run in runs if run[3] != "http2"], sections)
 
 
 main()

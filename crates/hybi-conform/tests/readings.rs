@@ -418,6 +418,17 @@ fn a_client_may_refuse_what_it_may_refuse() {
     reads(&lf(&[Nothing]), Informational, Informational, "did not send the message back");
 }
 
+/// RFC 9110 §6.2 says which versions a server must not send. No rule says what a client does with
+/// one, no more than with HTTP/1.0 or `http/1.1`.
+#[test]
+fn a_version_that_a_server_must_not_send_is_not_the_fault_of_the_client() {
+    use Verdict::{Failed, NonStrict};
+    for id in ["client/start/http2", "client/start/http1.0", "client/start/lower-case-http"] {
+        let accepts = run_client(id, &[Sends(b"\x81\x80\0\0\0\0")], &[]);
+        reads(&accepts, NonStrict, Failed, "it accepted the response");
+    }
+}
+
 /// A client that offers no subprotocol would refuse the one in the example, and hide what the case
 /// is about.
 #[test]
