@@ -118,7 +118,8 @@ fn agreed(number: usize, request: &Request<'_>, head: &[u8]) -> Agreed {
         list(" speaks ", response.field("Sec-WebSocket-Protocol")),
         list(" with ", extensions),
     ));
-    if response.status() != 101 {
+    let upgrade = response.field("Upgrade").unwrap_or_default();
+    if response.status() != 101 || !upgrade.eq_ignore_ascii_case(b"websocket") {
         return Agreed::Unknown;
     }
     let key = request.field("Sec-WebSocket-Key").and_then(Key::parse);

@@ -32,7 +32,7 @@ use std::fmt::Display;
 use std::io::{self, ErrorKind, Write};
 use std::net::{Shutdown, TcpListener};
 use std::process::ExitCode;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -58,7 +58,7 @@ URI is the server's, such as ws://127.0.0.1:9001/; its path makes no difference.
   --trust CERT      trust the certificates in this PEM file instead of the system's";
 /// How many conversations there may be at a time. Each takes two threads.
 const CONVERSATIONS_MAX: usize = 100;
-/// How long either side may take for its part of the opening handshake.
+/// How long either side may say nothing and take nothing before the conversation begins.
 const OPEN_WITHIN: Duration = Duration::from_secs(30);
 /// How long a side may take nothing of what is written to it.
 const WRITE_WITHIN: Duration = Duration::from_secs(30);
@@ -245,6 +245,7 @@ impl Server {
             relay: Mutex::new(Relay::new(config)),
             client: Mutex::new(client.try_clone()?),
             server: Mutex::new(server.try_clone()?),
+            has_failed: AtomicBool::new(false),
         };
         let view = |side| View::new(number, side, self.payload_bytes_max);
         thread::scope(|scope| {
@@ -269,6 +270,9 @@ struct Conversation {
     relay: Mutex<Relay>,
     client: Mutex<Socket>,
     server: Mutex<Socket>,
+    /// Whether one of them has broken a rule. What is left then has a deadline: the frame that the
+    /// Close frame waits for may never end, and the Close frame may get no answer.
+    has_failed: AtomicBool,
 }
 
 impl Conversation {
@@ -283,12 +287,14 @@ impl Conversation {
                 self.relay().pass(from, &mut inbox.input(), |passing| view.observe(passing));
             if let Err(error) = passed {
                 say(format_args!("#{} {who}  {error}", self.number));
+                self.has_failed.store(true, Ordering::Relaxed);
             }
             // Writing waits for the other side, and meanwhile nothing is read from this one.
             for side in [from.other(), from] {
                 self.write(side);
             }
-            let is_over = self.relay().transport(from) != Transport::Keep;
+            let is_over = self.has_failed.load(Ordering::Relaxed)
+                || self.relay().transport(from) != Transport::Keep;
             if is_over && over_since.get_or_insert_with(Instant::now).elapsed() > CLOSE_WITHIN {
                 return;
             }
@@ -333,7 +339,11 @@ impl Conversation {
         // Whoever has the socket takes the output, so the order of the bytes stays.
         let mut socket = lock(socket);
         let _ = socket.set_write_timeout(Some(WRITE_WITHIN));
-        let mut out = std::mem::take(self.relay().outbox(side));
+        let (mut out, is_all) = {
+            let mut relay = self.relay();
+            let is_all = relay.transport(side) == Transport::Close;
+            (std::mem::take(relay.outbox(side)), is_all)
+        };
         while !out.is_empty() {
             if let Err(error) = out.write_to(&mut *socket)
                 && error.kind() != ErrorKind::Interrupted
@@ -343,7 +353,7 @@ impl Conversation {
                 return;
             }
         }
-        if self.relay().transport(side) == Transport::Close {
+        if is_all {
             let _ = socket.shutdown(Shutdown::Write);
         }
     }

@@ -154,7 +154,7 @@ mod inflating {
     use hybi::extension::{Offers, deflate};
     use hybi::frame::Header;
     use hybi::relay::Piece;
-    use hybi::{Client, Config, Connection, Input};
+    use hybi::{Client, Config, Connection, Input, Limits};
 
     use super::{hex, text};
 
@@ -174,7 +174,10 @@ mod inflating {
             // smaller one. So the parameters that were agreed on make no difference here.
             let config = deflate::DeflateConfig::default();
             let agreed = deflate::respond(&config, Offers::new(b"permessage-deflate").flatten())?;
-            let connection = Connection::client(Config::default()).with_deflate(&agreed, &config);
+            // The relay has no limit either.
+            let limits = Limits::default().fragments_max(u32::MAX);
+            let connection = Connection::client(Config::default().limits(limits));
+            let connection = connection.with_deflate(&agreed, &config);
             let (reader, _) = connection.split();
             Some(Self { reader, start: Vec::new(), start_bytes_max, len: 0, is_over: false })
         }

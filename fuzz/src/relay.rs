@@ -52,11 +52,20 @@ pub fn sender(side: Side) -> From {
     }
 }
 
-/// Passes pieces on from the end that `side` receives from.
+/// Passes pieces on from the end that `side` receives from. The observer looks at all payloads.
 pub fn pass<'a>(
     side: Side,
     config: RelayConfig,
     pieces: impl IntoIterator<Item = &'a [u8]>,
+) -> (Passed, Result<(), hybi::CutOff>) {
+    pass_observed(side, config, pieces, note)
+}
+
+fn pass_observed<'a>(
+    side: Side,
+    config: RelayConfig,
+    pieces: impl IntoIterator<Item = &'a [u8]>,
+    observe: impl Fn(Passing<'_, '_>, &mut Vec<(u8, Vec<u8>)>),
 ) -> (Passed, Result<(), hybi::CutOff>) {
     let from = sender(side);
     let mut relay = Relay::with_keys(config, || RELAY_KEY);
@@ -67,7 +76,7 @@ pub fn pass<'a>(
         let mut inbox = piece.to_vec();
         let mut input = Input::new(&mut inbox);
         let passed = relay.pass(from, &mut input, |passing| {
-            note(passing, &mut seen);
+            observe(passing, &mut seen);
             Verdict::Pass
         });
         assert!(input.is_empty(), "a relay reads all of its input");
@@ -148,6 +157,11 @@ pub fn changes_nothing(
         };
         assert!(same(other, &whole), "{side:?}, cut at {cuts:?}: {other:?} instead of {whole:?}");
     }
+
+    // Payloads that nobody looks at stay masked on their way: the same.
+    let (unseen, ended_unseen) = pass_observed(side, config, pieces(wire, cuts), |_, _| ());
+    assert_eq!((&unseen.ahead, &unseen.back), (&whole.ahead, &whole.back));
+    assert_eq!((unseen.error, ended_unseen), (whole.error, ended));
 
     // The verdict is that of a connection, at the same byte.
     let (mut direct, mut run, mut direct_failed_at) = (fresh(), Run::default(), 0);

@@ -331,6 +331,11 @@ impl<R: Role, W: Role> Direction<R, W> {
         }
     }
 
+    /// Returns whether the sender's Close frame has come.
+    pub(super) const fn has_closed(&self) -> bool {
+        matches!(self.state, State::Over(Over::Closed))
+    }
+
     fn end(&mut self, over: Over) {
         self.state = State::Over(over);
         self.message = None;

@@ -201,12 +201,12 @@ impl<K: MaskingKeys> Relay<K> {
         match from {
             Side::Client => {
                 self.from_server.output.end();
-                self.from_client.output.end_of_input();
+                self.from_client.output.end_of_input(self.from_server.has_closed());
                 self.from_client.end_of_input()
             }
             Side::Server => {
                 self.from_client.output.end();
-                self.from_server.output.end_of_input();
+                self.from_server.output.end_of_input(self.from_client.has_closed());
                 self.from_server.end_of_input()
             }
         }
@@ -227,7 +227,11 @@ impl<K: MaskingKeys> Relay<K> {
     #[must_use]
     pub const fn transport(&self, side: Side) -> Transport {
         let (received, sent) = self.ready_states(side);
-        closing::transport(matches!(side, Side::Client), received, sent)
+        match closing::transport(matches!(side, Side::Client), received, sent) {
+            // A server that has got no Close frame waits for one, and none comes.
+            Transport::AwaitClose if matches!(sent, ReadyState::Closed) => Transport::Close,
+            transport => transport,
+        }
     }
 
     /// Returns the state of the connection to a side.

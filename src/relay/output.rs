@@ -144,10 +144,13 @@ impl<W: Role> Output<W> {
     }
 
     /// Reports that the other side is gone. Nobody will hear what this one says, except for its
-    /// answer to a Close frame of the relay's.
-    pub(super) fn end_of_input(&mut self) {
-        if !matches!(self.state, Outgoing::CloseSent) {
-            self.end();
+    /// answer to a Close frame of the relay's. `has_closed` says whether its Close frame has come:
+    /// if both have passed, nothing changes.
+    pub(super) fn end_of_input(&mut self, has_closed: bool) {
+        match self.state {
+            Outgoing::CloseSent => {}
+            Outgoing::ClosePassed if has_closed => {}
+            _ => self.end(),
         }
     }
 

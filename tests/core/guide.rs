@@ -368,6 +368,7 @@ mod relay {
             is_over: bool,
             taken: Vec<u8>,
             takes: usize,
+            is_broken: bool,
         }
 
         impl Read for Socket {
@@ -384,6 +385,9 @@ mod relay {
 
         impl Write for Socket {
             fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+                if self.is_broken {
+                    return Err(ErrorKind::BrokenPipe.into());
+                }
                 let n = bytes.len().min(self.takes);
                 if n == 0 {
                     return Err(ErrorKind::WouldBlock.into());
@@ -424,6 +428,21 @@ mod relay {
             for side in [from, from.other()] {
                 assert!(is_done(&mut relay, side));
             }
+        }
+
+        /// As after a Close frame with 1009, sent in the middle of what is too long.
+        #[test]
+        fn the_last_words_of_a_side_that_takes_no_more_pass() {
+            let [mut client, mut server] = ends(b"\x82\xff\0\0\0\x01\0\0\0\0\0\0\0\0too long");
+            client.socket.takes = usize::MAX;
+            server.socket.is_broken = true;
+            server.socket.incoming = b"\x88\x02\x03\xf1".to_vec();
+            server.socket.is_over = true;
+            let mut relay = Relay::with_keys(RelayConfig::default(), || KEY);
+            assert!(pass(&mut relay, Side::Client, &mut client, &mut server).unwrap());
+            while pass(&mut relay, Side::Server, &mut server, &mut client).unwrap() {}
+            assert_closed_with(1009, &client.socket.taken);
+            assert!(is_done(&mut relay, Side::Client) && is_done(&mut relay, Side::Server));
         }
 
         #[test]

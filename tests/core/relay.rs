@@ -385,6 +385,44 @@ fn the_end_of_a_transport_ends_both() {
     }
 }
 
+/// RFC 6455 §7.1.1: the client waits for the server to end the transport, once it has answered. A
+/// server that nobody answers would wait, too.
+#[test]
+fn a_server_that_gets_no_answer_is_not_waited_for() {
+    let close = |from| frame(from, 0x88, &common::close_body(1000, ""));
+    // The client is gone before its answer, or before the server's Close frame.
+    for goes_first in [false, true] {
+        let mut relay = relay(RelayConfig::default());
+        if goes_first {
+            relay.end_of_input(Side::Client).unwrap_err();
+        }
+        feed(&mut relay, Side::Server, &close(Side::Server)).unwrap();
+        if !goes_first {
+            relay.end_of_input(Side::Client).unwrap_err();
+        }
+        assert_out(&mut relay, Side::Server, b"");
+        assert_eq!(relay.transport(Side::Server), Transport::Close);
+    }
+    // No Close frame can follow a frame that breaks off.
+    let mut relay = relay(RelayConfig::default().check_text(true));
+    feed(&mut relay, Side::Client, &frame(Side::Client, 0x81, b"a\xff")).unwrap_err();
+    feed(&mut relay, Side::Server, &close(Side::Server)).unwrap();
+    assert_eq!(relay.transport(Side::Server), Transport::Close);
+
+    // One that gets it goes first, also if the client does not wait; then it is over.
+    for first in SIDES {
+        let mut relay = self::relay(RelayConfig::default());
+        for from in [first, first.other()] {
+            feed(&mut relay, from, &close(from)).unwrap();
+        }
+        assert_eq!(relay.transport(Side::Server), Transport::AwaitClose);
+        assert_eq!(relay.end_of_input(Side::Client), Ok(()));
+        assert_eq!(relay.transport(Side::Server), Transport::AwaitClose);
+        assert_eq!(relay.end_of_input(Side::Server), Ok(()));
+        assert_eq!(relay.transport(Side::Server), Transport::Close);
+    }
+}
+
 #[test]
 fn inserted_frames_stand_between_frames() {
     for to in SIDES {

@@ -3,6 +3,7 @@
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::process::Stdio;
+use std::thread;
 
 use crate::program::{PATIENCE, Program, example};
 
@@ -20,26 +21,54 @@ impl Inspected {
         Self { proxy, _server: server }
     }
 
-    /// A connection without a WebSocket library, with the handshake done.
     fn raw(&self) -> TcpStream {
-        let mut stream = TcpStream::connect(&self.proxy.address).unwrap();
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        stream
-            .write_all(
-                b"GET /raw HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-                  Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n",
-            )
-            .unwrap();
-        let mut head = Vec::new();
-        while !head.ends_with(b"\r\n\r\n") {
-            let mut byte = [0];
-            stream.read_exact(&mut byte).unwrap();
-            head.push(byte[0]);
-        }
-        assert!(head.starts_with(b"HTTP/1.1 101 "));
-        stream
+        raw(&self.proxy)
     }
 }
+
+/// A connection without a WebSocket library, with the handshake done.
+fn raw(proxy: &Program) -> TcpStream {
+    let mut stream = TcpStream::connect(&proxy.address).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream
+        .write_all(
+            b"GET /raw HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+              Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n",
+        )
+        .unwrap();
+    assert!(head(&mut stream).starts_with(b"HTTP/1.1 101 "));
+    stream
+}
+
+fn head(stream: &mut TcpStream) -> Vec<u8> {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        let mut byte = [0];
+        stream.read_exact(&mut byte).unwrap();
+        head.push(byte[0]);
+    }
+    head
+}
+
+/// A proxy before a server that reads a request, answers with these bytes, and then does nothing.
+fn before_silence(answer: &[u8]) -> (Program, thread::JoinHandle<TcpStream>) {
+    let server = TcpListener::bind("127.0.0.1:0").unwrap();
+    let proxy = Program::start("inspect", &[&format!("ws://{}/", server.local_addr().unwrap())]);
+    let answer = answer.to_vec();
+    let serving = thread::spawn(move || {
+        let (mut stream, _) = server.accept().unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        head(&mut stream);
+        stream.write_all(&answer).unwrap();
+        stream
+    });
+    (proxy, serving)
+}
+
+/// What RFC 6455 §1.3 has as the answer to the key of [`raw`].
+const ANSWER: &[u8] =
+    b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+      Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n";
 
 /// The example `client` is one that knows nothing of the proxy.
 #[test]
@@ -133,6 +162,41 @@ fn a_violation_is_named_and_both_sides_are_closed() {
     proxy.line("#1 is over");
 }
 
+/// The server answers no Close frame, or is in a frame that never ends, which one has to wait for.
+#[test]
+fn a_violation_ends_the_conversation_whatever_the_other_side_does() {
+    for begun in [&b""[..], b"\x82\x7eab\x63"] {
+        let (proxy, serving) = before_silence(&[ANSWER, begun].concat());
+        let mut client = raw(&proxy);
+        let server = serving.join().unwrap();
+        client.read_exact(&mut vec![0; begun.len()]).unwrap();
+        client.write_all(b"\x81\x05Hello").unwrap();
+        proxy.line("#1 client  the peer sent an unmasked frame");
+        proxy.line("#1 is over");
+        drop(server);
+    }
+}
+
+#[test]
+fn another_protocol_passes() {
+    let answer = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: h2c\r\nConnection: Upgrade\r\n\r\n";
+    let (proxy, serving) = before_silence(answer);
+    let mut client = TcpStream::connect(&proxy.address).unwrap();
+    client.set_read_timeout(Some(PATIENCE)).unwrap();
+    client
+        .write_all(b"GET / HTTP/1.1\r\nHost: a\r\nUpgrade: h2c\r\nConnection: Upgrade\r\n\r\n")
+        .unwrap();
+    assert_eq!(head(&mut client), answer);
+    let mut server = serving.join().unwrap();
+    let mut passed = [0; 14];
+    client.write_all(b"PRI * HTTP/2.0").unwrap();
+    server.read_exact(&mut passed).unwrap();
+    assert_eq!(&passed, b"PRI * HTTP/2.0");
+    server.write_all(b"a frame of h2c").unwrap();
+    client.read_exact(&mut passed).unwrap();
+    assert_eq!(&passed, b"a frame of h2c");
+}
+
 #[test]
 fn a_page_and_what_is_no_handshake_pass() {
     let inspected = Inspected::start(&[]);
@@ -193,12 +257,7 @@ fn the_host_can_be_another() {
     let mut client = TcpStream::connect(&proxy.address).unwrap();
     client.write_all(b"GET / HTTP/1.1\r\nhost: b\r\nX-Host: c\r\n\r\n").unwrap();
     let (mut stream, _) = server.accept().unwrap();
-    let mut head = Vec::new();
-    while !head.ends_with(b"\r\n\r\n") {
-        let mut byte = [0];
-        stream.read_exact(&mut byte).unwrap();
-        head.push(byte[0]);
-    }
+    let head = head(&mut stream);
     assert_eq!(head, b"GET / HTTP/1.1\r\nHost: real.example\r\nX-Host: c\r\n\r\n");
 }
 

@@ -51,11 +51,9 @@ fn write<S: Read + Write, K: MaskingKeys>(relay: &mut Relay<K>, to: Side, end: &
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
             Err(error) if is_passing(&error) => return,
             Err(error) => {
+                // What it has said is still to be read, such as a Close frame; and then its end.
                 println!("{to:?}: {error}");
                 relay.outbox(to).clear();
-                if let Err(cut_off) = relay.end_of_input(to) {
-                    println!("{to:?}: {cut_off}");
-                }
             }
             Ok(_) => {}
         }
