@@ -139,7 +139,7 @@ test_client() {
   mkfifo "$out/progress"
   local chosen=("${only[@]}")
   [ ${#only[@]} -gt 0 ] ||
-    chosen=(--only autobahn --only handshake --only closing --only utf8-early)
+    chosen=(--only autobahn --only framing --only handshake --only closing --only utf8-early)
   "$conform" client --listen "127.0.0.1:$port" "${options[@]}" "${chosen[@]}" \
     --report "$out/report" >"$out/summary.txt" 2>"$out/progress" &
   local tester=$!

@@ -151,7 +151,7 @@ fn first_fault<E>(
 #[test]
 fn a_relay_judges_each_case_as_a_connection_does() {
     let mut faults = 0;
-    let groups = [Group::Autobahn, Group::Utf8Early];
+    let groups = [Group::Autobahn, Group::Framing, Group::Utf8Early];
     let cases = groups.into_iter().flat_map(|group| hybi_conform::cases(group, Size::Reduced));
     for case in cases.filter(|case| case.is_framed() && !case.id().starts_with("1")) {
         for role in Role::BOTH.into_iter().filter(|role| case.tests(*role)) {

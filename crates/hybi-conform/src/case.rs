@@ -7,7 +7,7 @@ use crate::handshake::{self, Connect, Head};
 use crate::random::{Pieces, seed};
 use crate::script::Script;
 use crate::tester::{Acts, When};
-use crate::{autobahn, closing, hostile, http2, utf8_early};
+use crate::{autobahn, closing, framing, hostile, http2, utf8_early};
 
 /// The end of the connection that is under test.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -29,6 +29,8 @@ impl Role {
 pub enum Group {
     /// The 517 cases of the Autobahn testsuite, under their ids.
     Autobahn,
+    /// Frames that Autobahn does not send.
+    Framing,
     /// The opening handshake, which Autobahn does not test.
     Handshake,
     /// How connections end, and what the transport does: for sockets.
@@ -45,6 +47,7 @@ impl Group {
     /// All groups, in the order in which they run.
     pub const ALL: &[Self] = &[
         Self::Autobahn,
+        Self::Framing,
         Self::Handshake,
         Self::Closing,
         Self::Utf8Early,
@@ -56,6 +59,7 @@ impl Group {
     pub fn name(self) -> &'static str {
         match self {
             Self::Autobahn => "autobahn",
+            Self::Framing => "framing",
             Self::Handshake => "handshake",
             Self::Closing => "closing",
             Self::Utf8Early => "utf8-early",
@@ -113,6 +117,8 @@ pub struct Case {
     title: String,
     section: &'static str,
     level: Level,
+    /// The role that is tested. `None`: both.
+    only: Option<Role>,
     pub(crate) plan: Plan,
 }
 
@@ -137,6 +143,7 @@ pub(crate) enum Plan {
 pub fn cases(group: Group, size: Size) -> Box<dyn Iterator<Item = Case> + Send> {
     match group {
         Group::Autobahn => Box::new(autobahn::cases(size)),
+        Group::Framing => Box::new(framing::cases().into_iter()),
         Group::Closing => Box::new(closing::cases().into_iter()),
         Group::Utf8Early => Box::new(utf8_early::cases().into_iter()),
         Group::Http2 => Box::new(http2::cases()),
@@ -145,9 +152,9 @@ pub fn cases(group: Group, size: Size) -> Box<dyn Iterator<Item = Case> + Send> 
             let requests = handshake::requests().into_iter();
             // Servers have origin policies of their own, so lists of origins cannot be tested.
             let requests = requests.filter(|head| matches!(head.setting, "any" | "same"));
-            let requests = requests.map(|head| Case::head("server", head, Plan::Request));
+            let requests = requests.map(|head| Case::head(Role::Server, head, Plan::Request));
             let responses = handshake::responses().into_iter();
-            let responses = responses.map(|head| Case::head("client", head, Plan::Response));
+            let responses = responses.map(|head| Case::head(Role::Client, head, Plan::Response));
             Box::new(requests.chain(responses))
         }
     }
@@ -166,6 +173,7 @@ impl Case {
             title: title.into(),
             section,
             level: Level::Must,
+            only: None,
             plan: Plan::Frames(Arc::new(make)),
         }
     }
@@ -179,7 +187,8 @@ impl Case {
         acts: Acts,
     ) -> Self {
         let (id, title) = (format!("{group}/{id}"), title.to_owned());
-        Self { id, group, title, section, level, plan: Plan::Acts(Arc::new(acts)) }
+        let only = acts.role;
+        Self { id, group, title, section, level, only, plan: Plan::Acts(Arc::new(acts)) }
     }
 
     pub(crate) fn connect(head: Connect) -> Self {
@@ -190,6 +199,7 @@ impl Case {
             title: format!("{}: {what}", head.about),
             section: head.section,
             level: head.level,
+            only: Some(Role::Server),
             plan: Plan::Connect(Arc::new(head)),
         }
     }
@@ -201,6 +211,7 @@ impl Case {
             title: "the settings allow extended CONNECT".into(),
             section: "RFC 8441 §3",
             level: Level::Must,
+            only: Some(Role::Server),
             plan: Plan::Settings,
         }
     }
@@ -209,19 +220,30 @@ impl Case {
         Self { level, ..self }
     }
 
-    fn head(role: &str, head: Head, plan: fn(Arc<Head>) -> Plan) -> Self {
+    pub(crate) fn in_group(self, group: Group) -> Self {
+        Self { group, ..self }
+    }
+
+    pub(crate) fn only(self, role: Role) -> Self {
+        Self { only: Some(role), ..self }
+    }
+
+    fn head(role: Role, head: Head, plan: fn(Arc<Head>) -> Plan) -> Self {
+        let name = if role == Role::Server { "server" } else { "client" };
         let what = head.id.split_once('/').map_or(head.id, |(_, what)| what).replace('-', " ");
         Self {
-            id: format!("{role}/{}", head.id),
+            id: format!("{name}/{}", head.id),
             group: Group::Handshake,
             title: format!("{}: {what}", head.about),
             section: head.section,
             level: head.level,
+            only: Some(role),
             plan: plan(Arc::new(head)),
         }
     }
 
-    /// Returns the id: Autobahn's, or `server/` or `client/` and the id within the file.
+    /// Returns the id: Autobahn's; `server/` or `client/` and the id within the file; or one that
+    /// begins with the name of the group.
     pub fn id(&self) -> &str {
         &self.id
     }
@@ -265,12 +287,7 @@ impl Case {
 
     /// Returns whether the case tests this role.
     pub fn tests(&self, role: Role) -> bool {
-        match &self.plan {
-            Plan::Frames(_) => true,
-            Plan::Acts(acts) => acts.role.is_none_or(|only| only == role),
-            Plan::Request(_) | Plan::Connect(_) | Plan::Settings => role == Role::Server,
-            Plan::Response(_) => role == Role::Client,
-        }
+        self.only.is_none_or(|only| only == role)
     }
 
     /// Returns whether the implementation must serve another connection while the case runs, and

@@ -31,6 +31,7 @@ mod autobahn;
 mod case;
 mod closing;
 mod deflate;
+mod framing;
 pub mod handshake;
 mod hostile;
 mod http;

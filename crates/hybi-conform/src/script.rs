@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 
 use crate::random::Pieces;
-use crate::wire::{Got, counted, describe, describe_header};
+use crate::wire::{Got, Odd, counted, describe, describe_header};
 
 /// A sequence of frames, and its only right outcome.
 #[derive(Clone, Debug)]
@@ -16,6 +16,8 @@ pub(crate) struct Script {
     pub(crate) pieces: Pieces,
     pub(crate) leeway: Leeway,
     pub(crate) compression: Option<Compression>,
+    /// True if the masking keys of a client must not all be the same.
+    pub(crate) checks_keys: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -24,6 +26,8 @@ pub(crate) enum Step {
     Frame(u8, Vec<u8>),
     /// A frame's header alone.
     Header(u8, usize),
+    /// A frame that no sender may send, whatever its first byte.
+    Odd(Odd, u8, Vec<u8>),
     /// Some of the payload that was announced.
     Payload(Vec<u8>),
     /// A message, compressed if that was negotiated, and in fragments of at most so many bytes.
@@ -78,12 +82,17 @@ pub(crate) enum End {
     Fails(&'static [u16]),
 }
 
+/// How a connection ends that [`Leeway::MayRefuse`] is about, if it is refused.
+pub(crate) const REFUSED: End = End::Fails(&[1002]);
+
 /// Where the RFC leaves room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Leeway {
     No,
     /// The outcome is open; the expected one is our reading.
     Open,
+    /// The expected outcome is allowed, and better is a connection that fails with 1002 before it.
+    MayRefuse,
     /// Pongs may be left out if a later one comes (RFC 6455 §5.5.3).
     FewerPongs,
 }
@@ -97,10 +106,16 @@ pub(crate) struct Compression {
     pub(crate) answer: &'static str,
 }
 
+impl Compression {
+    /// The parameters that leave the most to the implementation.
+    pub(crate) const DEFAULT: Self =
+        Self { offer: "permessage-deflate; client_max_window_bits", answer: "permessage-deflate" };
+}
+
 impl Script {
     pub(crate) fn new(steps: Vec<Step>, expected: Vec<Got>, end: End) -> Self {
         let (pieces, leeway) = (Pieces::Whole, Leeway::No);
-        Self { steps, expected, end, pieces, leeway, compression: None }
+        Self { steps, expected, end, pieces, leeway, compression: None, checks_keys: false }
     }
 
     pub(crate) fn in_pieces(self, pieces: Pieces) -> Self {
@@ -113,6 +128,10 @@ impl Script {
 
     pub(crate) fn compression(self, compression: Compression) -> Self {
         Self { compression: Some(compression), ..self }
+    }
+
+    pub(crate) fn checks_keys(self) -> Self {
+        Self { checks_keys: true, ..self }
     }
 
     /// Returns about how many bytes the steps are on the wire.
@@ -162,7 +181,14 @@ impl Script {
         if !wanted.is_empty() {
             wanted += ", then ";
         }
-        wanted + &self.end.describe()
+        wanted += &self.end.describe();
+        if self.leeway == Leeway::MayRefuse {
+            wanted = format!("{}; or {wanted}", REFUSED.describe());
+        }
+        if self.checks_keys {
+            wanted += ", and masking keys that are not all the same";
+        }
+        wanted
     }
 }
 
@@ -181,9 +207,10 @@ impl End {
 impl Step {
     fn bytes(&self) -> usize {
         match self {
-            Self::Frame(_, payload) | Self::Payload(payload) | Self::Message { payload, .. } => {
-                payload.len() + 14
-            }
+            Self::Frame(_, payload)
+            | Self::Odd(_, _, payload)
+            | Self::Payload(payload)
+            | Self::Message { payload, .. } => payload.len() + 14,
             Self::Header(..) => 14,
             Self::Rounds(rounds) => rounds.count * (rounds.len + 14),
             Self::Await(_) | Self::AwaitFailure => 0,
@@ -203,6 +230,9 @@ impl Step {
         Some(match self {
             Self::Frame(first, payload) => describe(*first, payload),
             Self::Header(first, len) => describe_header(*first, *len),
+            Self::Odd(odd, first, payload) => {
+                format!("{} {}", describe(*first, payload), odd.describe())
+            }
             Self::Payload(payload) => format!("{} of it", counted(payload.len(), "byte")),
             Self::Message { binary, payload, fragment } => {
                 let kind = if *binary { "binary message" } else { "text" };

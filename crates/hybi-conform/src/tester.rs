@@ -20,7 +20,7 @@ use crate::log::{Direction, WireLog};
 use crate::opening::{Agreed, Request, Target, check_response};
 use crate::outcome::{Outcome, Verdict};
 use crate::random::{Pieces, Random, seed};
-use crate::script::{Compression, End, Leeway, Script, Step, listed};
+use crate::script::{Compression, End, Leeway, REFUSED, Script, Step, listed};
 use crate::wire::{Decoder, Encoder, Got, describe, describe_header};
 
 pub(crate) use acts::{Act, Acts, When};
@@ -294,11 +294,10 @@ impl Tester {
             }
             Plan::Acts(acts) => {
                 let script = Script::new(Vec::new(), Vec::new(), End::WeClose);
-                let compression = Compression {
-                    offer: "permessage-deflate; client_max_window_bits",
-                    answer: "permessage-deflate",
-                };
-                if acts.deflates { script.compression(compression) } else { script }
+                match acts.deflates {
+                    true => script.compression(Compression::DEFAULT),
+                    false => script,
+                }
             }
         };
         let mut tester = Self {
@@ -551,6 +550,14 @@ impl Tester {
                 self.encoder.header(*first, *len, &mut self.output.bytes);
                 let wire = &self.output.bytes[start..];
                 self.log.frame(Direction::Sent, wire, || describe_header(*first, *len));
+            }
+            Step::Odd(odd, first, payload) => {
+                let start = self.output.bytes.len();
+                self.encoder.odd(*odd, *first, payload, &mut self.output.bytes);
+                self.output.border();
+                let wire = &self.output.bytes[start..];
+                let what = || format!("{} {}", describe(*first, payload), odd.describe());
+                self.log.frame(Direction::Sent, wire, what);
             }
             Step::Payload(payload) => {
                 let start = self.output.bytes.len();
@@ -828,20 +835,31 @@ impl Tester {
             (tolerant, strict)
         };
         let (close, got) = self.close_and_rest();
-        let expected = &self.script.expected;
-        let behavior = if got == expected {
+        let may_refuse = self.script.leeway == Leeway::MayRefuse;
+        let (expected, end) = match may_refuse && got.is_empty() {
+            true => (&[][..], REFUSED),
+            false => (&self.script.expected[..], self.script.end),
+        };
+        let behavior = if may_refuse && !got.is_empty() && got == expected {
+            let why = "it took a frame that must not be sent like this, which is allowed";
+            found(Informational, Informational, why)
+        } else if self.script.checks_keys && got == expected && !self.decoder.keys_differ() {
+            let why = "it masked all frames of the connection with the same key, and each must \
+                       have a fresh one (RFC 6455 §5.3)";
+            found(Failed, Failed, why)
+        } else if got == expected {
             match self.is_late {
                 true => found(NonStrict, Failed, "it failed the connection too late"),
                 false => (Ok, Ok),
             }
-        } else if matches!(self.script.end, End::Fails(_)) && got.is_empty() {
+        } else if matches!(end, End::Fails(_)) && got.is_empty() {
             found(NonStrict, Failed, "what came before the violation was lost")
         } else if self.script.leeway == Leeway::FewerPongs && is_shortened(got, expected) {
             found(Informational, NonStrict, "it answered only some of the pings")
         } else {
             found(Failed, Failed, &difference(got, expected))
         };
-        let closing = match (self.script.end, close) {
+        let closing = match (end, close) {
             (End::Fails(_), None) if self.is_ended => {
                 found(Ok, NonStrict, "it failed the connection without a Close frame")
             }

@@ -22,6 +22,30 @@ pub(crate) struct Encoder {
     missing: usize,
 }
 
+/// What is wrong with the header of a frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Odd {
+    /// It is masked although it must not be, or the other way round (RFC 6455 §5.1).
+    Mask,
+    /// Its length has 16 bits, and needs fewer (RFC 6455 §5.2).
+    Length16,
+    /// Its length has 64 bits, and needs fewer.
+    Length64,
+    /// Its length has 64 bits, of which the first is set.
+    TopBit,
+}
+
+impl Odd {
+    pub(crate) fn describe(self) -> &'static str {
+        match self {
+            Self::Mask => "with the wrong mask bit",
+            Self::Length16 => "with its length in 16 bits",
+            Self::Length64 => "with its length in 64 bits",
+            Self::TopBit => "with its length in 64 bits, of which the first is set",
+        }
+    }
+}
+
 impl Encoder {
     pub(crate) fn new(under_test: Role) -> Self {
         let (masks, keys) = (under_test == Role::Server, Random::new(0x37fa_213d));
@@ -30,14 +54,33 @@ impl Encoder {
 
     /// Appends a header that announces `len` bytes. `first` is the whole first byte, legal or not.
     pub(crate) fn header(&mut self, first: u8, len: usize, wire: &mut Vec<u8>) {
+        self.odd_header(None, first, len, wire);
+    }
+
+    /// Appends a frame that is wrong in this way.
+    pub(crate) fn odd(&mut self, odd: Odd, first: u8, payload: &[u8], wire: &mut Vec<u8>) {
+        let masks = self.masks;
+        self.masks ^= odd == Odd::Mask;
+        self.odd_header(Some(odd), first, payload.len(), wire);
+        self.payload(payload, wire);
+        self.masks = masks;
+        // What it announces is never all there.
+        self.missing += usize::from(odd == Odd::TopBit);
+    }
+
+    fn odd_header(&mut self, odd: Option<Odd>, first: u8, len: usize, wire: &mut Vec<u8>) {
         let mask_bit = if self.masks { 0x80 } else { 0 };
         wire.push(first);
-        match len {
-            0..=125 => wire.push(mask_bit | len as u8),
-            126..=0xffff => {
+        match (odd, len) {
+            (Some(Odd::TopBit), _) => {
+                wire.push(mask_bit | 127);
+                wire.extend((1 << 63 | len as u64).to_be_bytes());
+            }
+            (Some(Odd::Length16), _) | (None | Some(Odd::Mask), 126..=0xffff) => {
                 wire.push(mask_bit | 126);
                 wire.extend((len as u16).to_be_bytes());
             }
+            (None | Some(Odd::Mask), 0..=125) => wire.push(mask_bit | len as u8),
             _ => {
                 wire.push(mask_bit | 127);
                 wire.extend((len as u64).to_be_bytes());
@@ -145,6 +188,9 @@ pub(crate) struct Decoder {
     closed: bool,
     inflater: Option<Inflater>,
     compressed: bool,
+    /// The last masking key.
+    key: Option<[u8; 4]>,
+    keys_differ: bool,
 }
 
 impl Decoder {
@@ -157,6 +203,8 @@ impl Decoder {
             closed: false,
             inflater,
             compressed: false,
+            key: None,
+            keys_differ: false,
         }
     }
 
@@ -188,6 +236,11 @@ impl Decoder {
     /// Returns whether the Close frame has come.
     pub(crate) fn is_closed(&self) -> bool {
         self.closed
+    }
+
+    /// Returns whether two of the masking keys differ.
+    pub(crate) fn keys_differ(&self) -> bool {
+        self.keys_differ
     }
 
     /// Returns whether the input so far ends in the middle of a frame.
@@ -229,6 +282,9 @@ impl Decoder {
         let mut payload = rest[header..end].to_vec();
         if masked {
             let key = &rest[header - 4..header];
+            let key: [u8; 4] = std::array::from_fn(|i| key[i]);
+            self.keys_differ |= self.key.is_some_and(|last| last != key);
+            self.key = Some(key);
             for four in payload.chunks_mut(4) {
                 for (byte, key) in four.iter_mut().zip(key) {
                     *byte ^= key;

@@ -179,8 +179,8 @@ pub(crate) struct Choice {
     pub(crate) except: Vec<String>,
 
     /// Only cases of this group; may be given several times [default: list: all; server: all
-    /// but http2, and hostile only with --hostile; client and exec: autobahn, because many clients
-    /// stop when a handshake fails]
+    /// but http2, and hostile only with --hostile; client and exec: autobahn and framing, because
+    /// many clients stop when a handshake fails]
     #[arg(long, value_name = "GROUP", value_parser = group)]
     pub(crate) only: Vec<Group>,
 

@@ -75,7 +75,7 @@ struct Query<'a> {
 }
 
 pub(crate) async fn run(options: &ClientOptions) -> Result<ExitCode, String> {
-    let cases = select(&options.choice, Some(Role::Client), &[Group::Autobahn])?;
+    let cases = select(&options.choice, Some(Role::Client), &[Group::Autobahn, Group::Framing])?;
     let ending = Ending::new(&options.manner)?;
     let files = options.cert.as_deref().zip(options.key.as_deref());
     let acceptor = Acceptor::new(files, options.manner.timeout)?;

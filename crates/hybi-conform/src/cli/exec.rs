@@ -34,11 +34,11 @@ pub(crate) fn run(options: &ExecOptions) -> Result<ExitCode, String> {
     }
     let mut runs = Vec::new();
     for role in roles {
-        let cases = select(&options.choice, Some(role), &[Group::Autobahn])?;
+        let cases = select(&options.choice, Some(role), &[Group::Autobahn, Group::Framing])?;
         let cases: Vec<Case> = cases.into_iter().filter(Case::is_framed).collect();
         if cases.is_empty() {
-            return Err("a program over its standard input is tested with the group autobahn \
-                        alone: no case of that is left"
+            return Err("a program over its standard input is tested with the groups \
+                        autobahn and framing: no case of them is left"
                 .into());
         }
         runs.push(run_role(options, role, cases)?);

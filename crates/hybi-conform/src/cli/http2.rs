@@ -35,6 +35,8 @@ pub(crate) enum Failed {
     Io(io::Error),
     /// It does not speak HTTP/2, or does not allow extended CONNECT.
     Lacks(String),
+    /// It speaks HTTP/2, and breaks a rule of it.
+    Broken(String),
 }
 
 impl Connection {
@@ -51,17 +53,26 @@ impl Connection {
         let greeted = timeout(patience, async {
             let (requests, mut connection) = builder.handshake(stream).await?;
             let pings = connection.ping_pong();
-            let task = tokio::spawn(connection).abort_handle();
-            let this = Self { requests, task, patience };
+            let task = tokio::spawn(connection);
+            let this = Self { requests, task: task.abort_handle(), patience };
             // The settings are the first that a server sends (RFC 9113 §3.4), so they are here when
             // a ping has been answered. h2 does not say when they come.
-            if let Some(mut pings) = pings {
-                pings.ping(Ping::opaque()).await?;
+            if let Some(mut pings) = pings
+                && let Err(error) = pings.ping(Ping::opaque()).await
+            {
+                // If the connection is over, that says why.
+                return Err(task.await.ok().and_then(Result::err).unwrap_or(error));
             }
             Ok::<_, h2::Error>(this)
         });
         match greeted.await {
             Err(_) => Err(lacks("it did not answer the preface in time".into())),
+            // Text, such as that of HTTP/1.1, reads as a frame that is too long.
+            Ok(Err(error))
+                if error.is_library() && error.reason() != Some(Reason::FRAME_SIZE_ERROR) =>
+            {
+                Err(Failed::Broken(format!("it breaks a rule of HTTP/2: {error}")))
+            }
             Ok(Err(error)) => Err(lacks(error.to_string())),
             Ok(Ok(this)) if !this.requests.is_extended_connect_protocol_enabled() => {
                 Err(Failed::Lacks("its settings do not allow extended CONNECT".into()))

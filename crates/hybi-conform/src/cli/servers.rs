@@ -311,7 +311,8 @@ impl Bench {
     /// which is the verdict about all cases of the group.
     async fn probe_http2(&self) -> Result<Option<String>, String> {
         match http2::Connection::open(&self.connector, self.patiences.long).await {
-            Ok(_) => Ok(None),
+            // Then each case fails.
+            Ok(_) | Err(Failed::Broken(_)) => Ok(None),
             Err(Failed::Lacks(why)) => Ok(Some(why)),
             Err(Failed::Io(error)) => Err(error.to_string()),
         }
@@ -370,6 +371,7 @@ impl Bench {
         let connection = match http2::Connection::open(&self.connector, self.patiences.long).await {
             Ok(connection) => connection,
             Err(Failed::Lacks(why)) => return tester.outcome(&why),
+            Err(Failed::Broken(why)) => return Tester::failed(case, Role::Server, &why),
             Err(Failed::Io(error)) => return tester.outcome(&format!("{UNCONNECTED}: {error}")),
         };
         if case.wants_others_meanwhile() {

@@ -74,7 +74,7 @@ fn wrong_usage() {
     refuses(&["server", "http://localhost/"], "use ws: or wss:");
     refuses(&["server", "ws://localhost/", "--jobs", "0"], "--jobs");
     refuses(&["server", "ws://localhost/", "--timeout", "0"], "0.001 to 3600");
-    refuses(&["server", "ws://localhost/", "--only", "all"], "autobahn, handshake");
+    refuses(&["server", "ws://localhost/", "--only", "all"], "autobahn, framing, handshake");
     refuses(&["server", "ws://localhost/", "--insecure", "--ca", "x"], "cannot be used with");
     refuses(&["server", "ws://127.0.0.1:1/", "8.1"], "no case \"8.1\"");
     refuses(&["server", "wss://127.0.0.1:1/", "--ca", "/no/file"], "/no/file");
@@ -336,7 +336,7 @@ fn the_list_ends_when_nobody_reads_it() {
     assert_eq!(status, Some(0));
     // Cases of the handshake have a line more, which says why.
     let handshake = 4 * (193 + 106);
-    assert_eq!(text.lines().count(), handshake + 3 * (517 + 24 + 30 + 67 + 13));
+    assert_eq!(text.lines().count(), handshake + 3 * (517 + 17 + 24 + 30 + 67 + 13));
     let (_, text) = told(&conform(&["list", "--role", "client", "--only", "handshake"]));
     assert_eq!(text.lines().count(), 106);
 }

@@ -1,5 +1,6 @@
 //! Group `http2`: hybi-tokio's server passes it, and servers that are broken on purpose do not.
 
+use std::io::Write;
 use std::net::TcpListener;
 use std::thread;
 
@@ -277,6 +278,26 @@ fn a_server_without_it_is_told_at_once() {
         assert_eq!(status, Some(0), "{text}");
         assert!(text.contains(&format!("UNIMPLEMENTED, 67 times: {why}")), "{text}");
     }
+}
+
+/// RFC 8441 §3: the value is 0 or 1. That is not a server without HTTP/2.
+#[test]
+fn settings_that_are_wrong_fail_every_case() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("ws://{}/", listener.local_addr().unwrap());
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            thread::spawn(move || {
+                let mut stream = stream.unwrap();
+                let settings = b"\0\0\x06\x04\0\0\0\0\0\0\x08\0\0\0\x02";
+                let _ = stream.write_all(settings);
+                let _ = std::io::copy(&mut stream, &mut std::io::sink());
+            });
+        }
+    });
+    let (status, text) = run(&url, &["--timeout", "2"]);
+    assert_eq!(status, Some(1), "{text}");
+    assert!(text.contains("FAILED, 67 times: it breaks a rule of HTTP/2: "), "{text}");
 }
 
 #[test]

@@ -87,7 +87,7 @@ where
 fn passes_everything(url: &str) {
     let (status, text) = told(&conform(&["server", url, "--strict"]));
     assert_eq!(status, Some(0), "{text}");
-    assert!(text.contains("752 cases") && text.contains("\nAll is as expected.\n"), "{text}");
+    assert!(text.contains("768 cases") && text.contains("\nAll is as expected.\n"), "{text}");
 }
 
 /// Floods, bombs and peers that wait: nothing fails, and nobody else waits.

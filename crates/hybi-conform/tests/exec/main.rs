@@ -88,7 +88,7 @@ fn programs_that_break_the_rules() {
     let (status, text) = exec(&[], &["/does/not/exist"]);
     assert!(status == Some(2) && text.contains("cannot be started"), "{text}");
     let (status, text) = exec(&["--role", "server", "server/version/8"], &["true"]);
-    assert!(status == Some(2) && text.contains("the group autobahn alone"), "{text}");
+    assert!(status == Some(2) && text.contains("the groups autobahn and framing"), "{text}");
 }
 
 /// A program that ends in one case is started again for the next.
