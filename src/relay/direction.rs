@@ -153,7 +153,7 @@ impl<R: Role, W: Role> Direction<R, W> {
     #[inline]
     fn read_header(&mut self, input: &mut Input<'_>) -> Result<Option<Header>, ProtocolError> {
         let State::Header(partial) = &mut self.state else { return Ok(None) };
-        let message = self.message.as_ref().map(|message| &message.sums);
+        let message = self.message.as_ref().map(|message| message.sums);
         let rules = Rules { limits: &self.limits, within: None, message, deflate: self.deflate };
         if partial.is_empty()
             && let Some((header, len)) = rules.check::<R>(input.remaining())?

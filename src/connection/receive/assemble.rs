@@ -34,7 +34,9 @@ const CODE_POINT_START_BYTES_MAX: u64 = 3;
 #[derive(Debug)]
 pub(super) struct MessageInProgress {
     pub(super) assembly: Assembly,
-    sums: MessageSums,
+    // The sums of its frames so far. They are apart, so that the flags fit beside them.
+    announced: u64,
+    fragments: u32,
     /// Whether some of it has been returned as a chunk.
     chunked: bool,
     /// Whether its payload is the output of permessage-deflate (RFC 7692 §6).
@@ -82,13 +84,16 @@ impl MessageInProgress {
             Assembly::Binary(Vec::new())
         };
         let compressed = header.reserved == Reserved::RSV1;
-        Self { assembly, sums: MessageSums::new(header), chunked: false, compressed }
+        let MessageSums { announced, fragments } = MessageSums::new(header);
+        Self { assembly, announced, fragments, chunked: false, compressed }
     }
 
     /// Counts a further frame.
     #[inline]
     pub(super) fn count_frame(&mut self, payload_len: u64) {
-        self.sums.count_frame(payload_len);
+        let mut sums = self.sums();
+        sums.count_frame(payload_len);
+        MessageSums { announced: self.announced, fragments: self.fragments } = sums;
     }
 
     /// Counts a chunk that is returned. Returns whether it is the first.
@@ -107,7 +112,7 @@ impl MessageInProgress {
     ) -> Result<(), ProtocolError> {
         match &mut self.assembly {
             Assembly::Binary(bytes) => {
-                let too_big = ProtocolError::MessageTooBig { len: self.sums.announced };
+                let too_big = ProtocolError::MessageTooBig { len: self.announced };
                 reserve(bytes, piece.len(), rest).map_err(|_| too_big)?;
                 mask.append(piece, bytes);
                 Ok(())
@@ -131,7 +136,7 @@ impl MessageInProgress {
         rest: Option<usize>,
     ) -> Result<(), ProtocolError> {
         let Assembly::Text { text, cut } = &mut self.assembly else { return Ok(()) };
-        let too_big = ProtocolError::MessageTooBig { len: self.sums.announced };
+        let too_big = ProtocolError::MessageTooBig { len: self.announced };
         let arrived = cut.bytes().len().saturating_add(piece.len());
         reserve_text(text, arrived, rest).map_err(|_| too_big)?;
         push_text(text, cut, piece)
@@ -268,8 +273,7 @@ impl MessageInProgress {
             bytes.extend_from_slice(kept);
             Assembly::Binary(bytes)
         };
-        let sums = MessageSums { announced, fragments };
-        Ok(Self { assembly, sums, chunked, compressed: false })
+        Ok(Self { assembly, announced, fragments, chunked, compressed: false })
     }
 
     /// Returns whether it can have kept what it has, if this many bytes of it have arrived: all of
@@ -288,18 +292,18 @@ impl MessageInProgress {
 
     #[inline]
     pub(super) const fn announced(&self) -> u64 {
-        self.sums.announced
+        self.announced
     }
 
     #[inline]
     pub(super) const fn fragments(&self) -> u32 {
-        self.sums.fragments
+        self.fragments
     }
 
     /// Returns what the rules for its next frame depend on.
     #[inline]
-    pub(super) const fn sums(&self) -> &MessageSums {
-        &self.sums
+    pub(super) const fn sums(&self) -> MessageSums {
+        MessageSums { announced: self.announced, fragments: self.fragments }
     }
 }
 

@@ -22,7 +22,7 @@ pub(crate) struct Rules<'a> {
     /// those of frames and messages.
     pub(crate) within: Option<u64>,
     /// The message in progress.
-    pub(crate) message: Option<&'a MessageSums>,
+    pub(crate) message: Option<MessageSums>,
     /// Whether permessage-deflate was negotiated.
     pub(crate) deflate: bool,
 }
