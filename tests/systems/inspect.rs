@@ -76,7 +76,7 @@ fn each_frame_is_a_line() {
     let inspected = Inspected::start(&[]);
     let uri = format!("ws://{}/", inspected.proxy.address);
     let mut client = example("client")
-        .args([&uri, "--ping", "--close", "3001", "good\u{202e}bye"])
+        .args([&uri, "--send", "/ping are you there?", "--close", "3001", "good\u{202e}bye"])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
