@@ -19,13 +19,16 @@ const ROUNDS: usize = 60;
 /// How long a row runs in each round, at least.
 const AT_LEAST: Duration = Duration::from_millis(2);
 
+/// Passes the bytes of a wire on, by way of an inbox as long.
+type Run = Box<dyn FnMut(&[u8], &mut [u8])>;
+
 struct Row {
     name: &'static str,
-    run: Box<dyn FnMut(&[u8], &mut [u8])>,
+    run: Run,
     best: Duration,
 }
 
-fn relay(from: Side, config: RelayConfig, looks: bool) -> Box<dyn FnMut(&[u8], &mut [u8])> {
+fn relay(from: Side, config: RelayConfig, looks: bool) -> Run {
     let mut relay = Relay::new(config);
     Box::new(move |wire, inbox| {
         for (read, inbox) in wire.chunks(READ).zip(inbox.chunks_mut(READ)) {
@@ -44,7 +47,7 @@ fn relay(from: Side, config: RelayConfig, looks: bool) -> Box<dyn FnMut(&[u8], &
     })
 }
 
-fn copy() -> Box<dyn FnMut(&[u8], &mut [u8])> {
+fn copy() -> Run {
     let mut out = Outbox::new();
     Box::new(move |wire, inbox| {
         for (read, inbox) in wire.chunks(READ).zip(inbox.chunks_mut(READ)) {

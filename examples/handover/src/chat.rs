@@ -58,7 +58,9 @@ impl Chat {
         self.users.insert(id, name.clone());
         let users: Vec<Value> =
             self.users().map(|(id, name)| json!({"id": id, "name": name})).collect();
-        let welcome = json!({"type": "welcome", "id": id, "name": name.as_str(), "users": users});
+        let name = name.as_str();
+        let welcome =
+            json!({"type": "welcome", "id": id, "name": name, "users": users, "history": []});
         vec![joined, for_one(id, &welcome)]
     }
 
