@@ -192,11 +192,10 @@ impl Case {
     }
 
     pub(crate) fn connect(head: Connect) -> Self {
-        let what = head.id.split_once('/').map_or(head.id, |(_, what)| what).replace('-', " ");
         Self {
             id: format!("http2/{}", head.id),
             group: Group::Http2,
-            title: format!("{}: {what}", head.about),
+            title: title(head.about, head.id),
             section: head.section,
             level: head.level,
             only: Some(Role::Server),
@@ -230,11 +229,10 @@ impl Case {
 
     fn head(role: Role, head: Head, plan: fn(Arc<Head>) -> Plan) -> Self {
         let name = if role == Role::Server { "server" } else { "client" };
-        let what = head.id.split_once('/').map_or(head.id, |(_, what)| what).replace('-', " ");
         Self {
             id: format!("{name}/{}", head.id),
             group: Group::Handshake,
-            title: format!("{}: {what}", head.about),
+            title: title(head.about, head.id),
             section: head.section,
             level: head.level,
             only: Some(role),
@@ -363,6 +361,12 @@ impl Case {
         }
         ways
     }
+}
+
+/// Returns the title of a case with a head: what it is about, and its id within that in words.
+fn title(about: &str, id: &str) -> String {
+    let what = id.split_once('/').map_or(id, |(_, what)| what);
+    format!("{about}: {}", what.replace('-', " "))
 }
 
 impl fmt::Debug for Case {

@@ -14,9 +14,8 @@ use hybi::handshake::ServerHandshakeError;
 use hybi::{Connection, Event, Input, Outbox, Server};
 use hybi_tokio::http2;
 use hybi_tokio::tokio_rustls::TlsAcceptor;
-use tokio::io::{AsyncRead, AsyncWrite};
 
-use crate::servers::{blocking_echo, terms, tls};
+use crate::servers::{Stream, blocking_echo, serve, terms, tls};
 use crate::{conform, told};
 
 /// One way in which a server is broken.
@@ -49,34 +48,11 @@ enum Fault {
 }
 
 /// Starts a server for any number of connections.
-fn serve(fault: Fault, tls: Option<TlsAcceptor>) -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let scheme = if tls.is_some() { "wss" } else { "ws" };
-    let port = listener.local_addr().unwrap().port();
-    listener.set_nonblocking(true).unwrap();
-    thread::spawn(move || {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        runtime.block_on(async {
-            let listener = tokio::net::TcpListener::from_std(listener).unwrap();
-            loop {
-                let (stream, _) = listener.accept().await.unwrap();
-                let tls = tls.clone();
-                tokio::spawn(async move {
-                    match tls {
-                        None => connection(fault, stream).await,
-                        Some(tls) => connection(fault, tls.accept(stream).await.ok()?).await,
-                    }
-                });
-            }
-        });
-    });
-    format!("{scheme}://localhost:{port}/chat")
+fn start(fault: Fault, tls: Option<TlsAcceptor>) -> String {
+    serve(tls, move |stream| connection(fault, stream)) + "/chat"
 }
 
-async fn connection<S>(fault: Fault, stream: S) -> Option<()>
-where
-    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
-{
+async fn connection(fault: Fault, stream: Box<dyn Stream>) -> Option<()> {
     let builder = match fault {
         Fault::NoSetting => h2::server::Builder::new(),
         _ => http2::server_builder(),
@@ -214,10 +190,10 @@ fn run(url: &str, more: &[&str]) -> (Option<i32>, String) {
 #[test]
 fn the_server_of_hybi_tokio_passes_everything() {
     let (certificate, acceptor) = tls("h2");
-    let url = serve(Fault::None, Some(acceptor));
+    let url = start(Fault::None, Some(acceptor));
     for (url, more) in [
-        (serve(Fault::None, None), &[][..]),
-        (serve(Fault::None, None), &["--seed", "7", "--jobs", "1"]),
+        (start(Fault::None, None), &[][..]),
+        (start(Fault::None, None), &["--seed", "7", "--jobs", "1"]),
         (url.clone(), &["--ca", certificate.path()]),
         (url, &["--insecure"]),
     ] {
@@ -230,7 +206,7 @@ fn the_server_of_hybi_tokio_passes_everything() {
 /// The same server as the broken ones, with a fault that no case shows.
 #[test]
 fn no_fault_is_found_in_the_same_server_without_one() {
-    let (status, text) = run(&serve(Fault::Nothing, None), &[]);
+    let (status, text) = run(&start(Fault::Nothing, None), &[]);
     assert_eq!(status, Some(0), "{text}");
     assert!(text.contains("\nAll is as expected.\n"), "{text}");
 }
@@ -251,7 +227,7 @@ const FOUND: [(Fault, &str); 9] = [
 #[test]
 fn faults_are_found() {
     let runs = FOUND.map(|(fault, first)| {
-        let url = serve(fault, None);
+        let url = start(fault, None);
         (fault, thread::spawn(move || run(&url, &["--timeout", "2"])), first)
     });
     let mut wrong = Vec::new();
@@ -269,9 +245,9 @@ fn faults_are_found() {
 fn a_server_without_it_is_told_at_once() {
     let (_, acceptor) = tls("http/1.1");
     for (url, why) in [
-        (serve(Fault::NoSetting, None), "its settings do not allow extended CONNECT"),
+        (start(Fault::NoSetting, None), "its settings do not allow extended CONNECT"),
         (blocking_echo(), "it does not speak HTTP/2: "),
-        (serve(Fault::None, Some(acceptor)), "it does not speak HTTP/2: "),
+        (start(Fault::None, Some(acceptor)), "it does not speak HTTP/2: "),
     ] {
         let insecure: &[&str] = if url.starts_with("wss:") { &["--insecure"] } else { &[] };
         let (status, text) = run(&url, &[&["--wait", "3600"], insecure].concat());

@@ -15,8 +15,8 @@ use hybi_tokio::tokio_rustls::rustls::ServerConfig;
 use hybi_tokio::tokio_rustls::rustls::crypto::ring;
 use hybi_tokio::tokio_rustls::rustls::pki_types::pem::PemObject;
 use hybi_tokio::tokio_rustls::rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer};
-
 use rcgen::{BasicConstraints, CertificateParams, CertifiedKey, IsCa, KeyPair};
+use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::{conform, told};
 
@@ -44,8 +44,19 @@ pub(crate) fn blocking_echo() -> String {
     url
 }
 
-/// hybi-tokio's, with TLS or without.
-fn tokio_echo(tls: Option<TlsAcceptor>) -> String {
+/// A connection, with TLS or without.
+pub(crate) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
+
+/// Starts a server for any number of connections. Returns its URL up to the path.
+pub(crate) fn serve<F>(
+    tls: Option<TlsAcceptor>,
+    each: impl Fn(Box<dyn Stream>) -> F + Clone + Send + 'static,
+) -> String
+where
+    F: Future<Output = Option<()>> + Send + 'static,
+{
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let scheme = if tls.is_some() { "wss" } else { "ws" };
     let port = listener.local_addr().unwrap().port();
@@ -56,24 +67,26 @@ fn tokio_echo(tls: Option<TlsAcceptor>) -> String {
             let listener = tokio::net::TcpListener::from_std(listener).unwrap();
             loop {
                 let (stream, _) = listener.accept().await.unwrap();
-                match tls.clone() {
-                    None => drop(tokio::spawn(echo(stream))),
-                    Some(tls) => {
-                        drop(tokio::spawn(
-                            async move { echo(tls.accept(stream).await.ok()?).await },
-                        ))
-                    }
-                }
+                let (tls, each) = (tls.clone(), each.clone());
+                tokio::spawn(async move {
+                    let stream: Box<dyn Stream> = match tls {
+                        None => Box::new(stream),
+                        Some(tls) => Box::new(tls.accept(stream).await.ok()?),
+                    };
+                    each(stream).await
+                });
             }
         });
     });
-    format!("{scheme}://localhost:{port}/")
+    format!("{scheme}://localhost:{port}")
 }
 
-async fn echo<S>(stream: S) -> Option<()>
-where
-    S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Send + Unpin,
-{
+/// hybi-tokio's, with TLS or without.
+fn tokio_echo(tls: Option<TlsAcceptor>) -> String {
+    serve(tls, echo) + "/"
+}
+
+async fn echo(stream: Box<dyn Stream>) -> Option<()> {
     let pending = hybi_tokio::receive_request(stream).await.ok()?;
     let mut ws = pending.accept(&terms()).await.ok()?;
     while let Ok(Some(message)) = ws.receive().await {
