@@ -73,6 +73,36 @@ pub(crate) fn limits() -> impl Strategy<Value = (Limits, usize)> {
     ]
 }
 
+/// Transmission errors in a stream of bytes: changed ones, and a missing end.
+#[derive(Debug)]
+pub(crate) struct Faults {
+    changes: Vec<(usize, u8)>,
+    end: Option<usize>,
+}
+
+impl Faults {
+    pub(crate) fn apply(&self, wire: &mut Vec<u8>) {
+        for (at, change) in &self.changes {
+            let len = wire.len();
+            if len > 0 {
+                wire[at % len] ^= change;
+            }
+        }
+        if let Some(end) = self.end {
+            wire.truncate(end % (wire.len() + 1));
+        }
+    }
+}
+
+pub(crate) fn faults() -> impl Strategy<Value = Faults> {
+    let changes = prop_oneof![
+        3 => Just(vec![]),
+        2 => proptest::collection::vec((any::<usize>(), any::<u8>()), 1..4),
+    ];
+    (changes, proptest::option::of(any::<usize>()))
+        .prop_map(|(changes, end)| Faults { changes, end })
+}
+
 pub(crate) fn cuts() -> impl Strategy<Value = Vec<usize>> {
     proptest::collection::vec(any::<usize>(), 1..8)
 }
@@ -83,26 +113,14 @@ proptest! {
     #[test]
     fn cuts_do_not_matter(
         frames in stream(),
-        mutations in prop_oneof![
-            3 => Just(vec![]),
-            2 => proptest::collection::vec((any::<usize>(), any::<u8>()), 1..4),
-        ],
-        truncate in proptest::option::of(any::<usize>()),
+        faults in faults(),
         (limits, backlog) in limits(),
         manual in any::<bool>(),
         cuts in cuts(),
     ) {
         for side in BOTH {
             let mut wire = wire(side, &frames);
-            for (at, change) in &mutations {
-                let len = wire.len();
-                if len > 0 {
-                    wire[at % len] ^= change;
-                }
-            }
-            if let Some(end) = truncate {
-                wire.truncate(end % (wire.len() + 1));
-            }
+            faults.apply(&mut wire);
             let config = Config::default().limits(limits);
             let fresh = || if manual { side.manual_connection(config) } else { side.connection(config) };
             bodies::same_for_every_cut_on(&fresh, backlog, &wire, &cuts);

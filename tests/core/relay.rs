@@ -12,7 +12,7 @@ use proptest::prelude::*;
 
 use crate::bodies::common::{self, BOTH, Hex, KEY};
 use crate::bodies::relay::{changes_nothing, pass};
-use crate::properties::{cuts, limits, stream, wire};
+use crate::properties::{cuts, faults, limits, stream, wire};
 
 /// What the relays of these tests mask with.
 const RELAY_KEY: [u8; 4] = [9, 8, 7, 6];
@@ -76,11 +76,7 @@ proptest! {
     #[test]
     fn it_changes_nothing_and_says_what_a_connection_says(
         frames in stream(),
-        mutations in prop_oneof![
-            3 => Just(vec![]),
-            2 => proptest::collection::vec((any::<usize>(), any::<u8>()), 1..4),
-        ],
-        truncate in proptest::option::of(any::<usize>()),
+        faults in faults(),
         (limits, _) in limits(),
         check_text in any::<bool>(),
         keep in any::<bool>(),
@@ -90,15 +86,7 @@ proptest! {
         let config = RelayConfig::default().limits(limits).check_text(check_text).masks(masks);
         for side in BOTH {
             let mut wire = wire(side, &frames);
-            for (at, change) in &mutations {
-                let len = wire.len();
-                if len > 0 {
-                    wire[at % len] ^= change;
-                }
-            }
-            if let Some(end) = truncate {
-                wire.truncate(end % (wire.len() + 1));
-            }
+            faults.apply(&mut wire);
             changes_nothing(side, config, limits, &wire, &cuts);
         }
     }
