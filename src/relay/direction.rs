@@ -16,6 +16,7 @@ use super::config::RelayConfig;
 use super::error::RelayError;
 use super::output::Output;
 use super::passing::{Passing, Piece, Verdict};
+use crate::connection::receive::Over;
 use crate::connection::receive::control::ControlFrame;
 use crate::connection::receive::header::{self, PartialHeader};
 use crate::connection::receive::limits::ReaderLimits;
@@ -54,14 +55,6 @@ enum State<R> {
     },
     /// Nothing more passes.
     Over(Over),
-}
-
-#[derive(Clone, Copy, Debug)]
-enum Over {
-    /// The side's Close frame has passed.
-    Closed,
-    Failed,
-    Ended(CutOff),
 }
 
 /// A data frame that is passing.

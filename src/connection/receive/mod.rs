@@ -80,8 +80,9 @@ enum State<R> {
     Over(Over),
 }
 
+/// The reason why nothing more is read.
 #[derive(Clone, Copy, Debug)]
-enum Over {
+pub(crate) enum Over {
     /// The peer's Close frame has arrived.
     Closed,
     Failed,
