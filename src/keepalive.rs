@@ -128,7 +128,7 @@ pub struct Keepalive {
     closing_since: Option<Duration>,
     /// The output at the end of the last call.
     output: Progress,
-    /// Whether bytes were taken after the last call, before this was imported.
+    /// Set if bytes were taken after the last call, before this was imported.
     has_taken: bool,
     /// Whether the same bytes were unsent at the last two calls: the transport had no room.
     is_stuck: bool,
@@ -171,7 +171,7 @@ impl Keepalive {
             push_optional(self.pinged.map(age), to);
             to.extend_from_slice(&number.to_be_bytes());
             push_optional(sent.map(age), to);
-            // How many bytes are unsent up to the end of the ping, and of those at the last call.
+            // The unsent bytes up to the end of the ping, and the rest of those at the last call.
             to.extend_from_slice(&self.ping_end.saturating_sub(output.taken).to_be_bytes());
             let backlog = (self.output.backlog as u64).saturating_sub(taken);
             to.extend_from_slice(&backlog.to_be_bytes());

@@ -89,7 +89,7 @@
 //! connection, in which case drop this one, or has not taken it over and will not, in which case go
 //! on with this one.
 //!
-//! What a socket has received and you have not read stays in the system, and moves with it.
+//! Bytes that a socket has received and you have not read stay in the system, and move with it.
 //!
 //! # What cannot be exported
 //!

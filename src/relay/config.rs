@@ -1,4 +1,4 @@
-//! What the owner of a relay decides before it begins.
+//! Settings that the owner of a relay chooses before it begins.
 
 use crate::connection::Limits;
 
@@ -11,7 +11,7 @@ pub struct RelayConfig {
     pub(super) masks: Masks,
 }
 
-/// What becomes of the masks of the client's frames (RFC 6455 §5.3).
+/// The treatment of the masks of the client's frames (RFC 6455 §5.3).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Masks {

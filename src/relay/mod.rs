@@ -196,7 +196,7 @@ impl<K: MaskingKeys> Relay<K> {
     ///
     /// # Errors
     ///
-    /// Where the input was cut off. A second call returns the same.
+    /// [`CutOff`] says where the input was cut off. A second call returns the same.
     pub fn end_of_input(&mut self, from: Side) -> Result<(), CutOff> {
         match from {
             Side::Client => {
@@ -255,7 +255,7 @@ impl<K: MaskingKeys> Relay<K> {
     /// Sends a ping to a side, with a payload of at most 125 bytes (RFC 6455 §5.5.2). The pong
     /// passes on to the other side, which ignores it (§5.5.3); see it as it passes.
     ///
-    /// Of several pings that wait for the end of a frame, only the newest is sent.
+    /// If several pings wait for the end of a frame, only the newest is sent.
     ///
     /// # Errors
     ///
@@ -330,7 +330,7 @@ impl<K: MaskingKeys> Relay<K> {
     }
 }
 
-/// What passes, counted and bounded.
+/// Counts and bounds of what passes.
 impl<K: MaskingKeys> Relay<K> {
     /// Returns what a side has sent since its counts were last [taken](Self::take_counts).
     #[must_use]

@@ -1,4 +1,4 @@
-//! What is written to one side: the frames of the other, and those of the relay between them.
+//! The output to one side: the frames of the other, and between them those of the relay.
 
 use alloc::boxed::Box;
 
