@@ -158,10 +158,10 @@ impl Keepalive {
     /// Appends its state to `to`, as bytes that another process can [import](Self::import): see
     /// [`export`](crate::export). `output` is as in [`due`](Self::due).
     ///
-    /// Times go along as ages: so long ago, seen from `now`. The other process sees them from a
-    /// `now` of its own, so the clocks need not agree, and the time between does not count. Times
-    /// before the moment that its `now` counts from count as that moment: let it be at least as
-    /// long ago as your deadlines, such as an hour before the program began.
+    /// Times go along as ages, counted back from `now`. The other process counts them back from a
+    /// `now` of its own, so the clocks need not agree, and the time between does not count. A time
+    /// before the start of its clock counts as that start. So let the clock start at least as long
+    /// ago as your deadlines, such as an hour before the program began.
     pub fn export(&self, now: Duration, output: Progress, to: &mut Vec<u8>) {
         let age = |then: Duration| nanoseconds(now.saturating_sub(then));
         let taken = output.taken.saturating_sub(self.output.taken);
@@ -185,8 +185,8 @@ impl Keepalive {
     /// Takes an [exported](Self::export) keep-alive off the front of `from`. `output` is the
     /// progress of the output that the connection has from now on, with what was unsent in it.
     ///
-    /// A deadline that had passed is an error at the second [`poll`](Self::poll), as always: read
-    /// what has arrived before.
+    /// A deadline that had passed is an error at the second [`poll`](Self::poll), as always. Read
+    /// the bytes that have arrived before that.
     ///
     /// # Errors
     ///

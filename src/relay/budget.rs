@@ -52,7 +52,7 @@ impl Default for Budget {
 }
 
 impl Budget {
-    /// Sets the most bytes on the wire. What is within the budget passes, also of a longer payload.
+    /// Sets the most bytes on the wire. Of a longer payload, the part within the budget passes.
     #[must_use]
     pub const fn bytes_max(mut self, bytes: u64) -> Self {
         self.bytes = bytes;

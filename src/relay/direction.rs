@@ -373,7 +373,7 @@ impl Message {
     }
 }
 
-/// The way of a payload to the other side.
+/// The path of a payload to the other side.
 struct Way<'w, W, O> {
     frame: &'w mut DataFrame,
     message: &'w mut Message,
