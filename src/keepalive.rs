@@ -128,7 +128,7 @@ pub struct Keepalive {
     closing_since: Option<Duration>,
     /// The output at the end of the last call.
     output: Progress,
-    /// Whether bytes were taken after the last call, before this was imported.
+    /// Set if bytes were taken after the last call, before this was imported.
     has_taken: bool,
     /// Whether the same bytes were unsent at the last two calls: the transport had no room.
     is_stuck: bool,
@@ -158,10 +158,10 @@ impl Keepalive {
     /// Appends its state to `to`, as bytes that another process can [import](Self::import): see
     /// [`export`](crate::export). `output` is as in [`due`](Self::due).
     ///
-    /// Times go along as ages: so long ago, seen from `now`. The other process sees them from a
-    /// `now` of its own, so the clocks need not agree, and the time between does not count. Times
-    /// before the moment that its `now` counts from count as that moment: let it be at least as
-    /// long ago as your deadlines, such as an hour before the program began.
+    /// Times go along as ages, counted back from `now`. The other process counts them back from a
+    /// `now` of its own, so the clocks need not agree, and the time between does not count. A time
+    /// before the start of its clock counts as that start. So let the clock start at least as long
+    /// ago as your deadlines, such as an hour before the program began.
     pub fn export(&self, now: Duration, output: Progress, to: &mut Vec<u8>) {
         let age = |then: Duration| nanoseconds(now.saturating_sub(then));
         let taken = output.taken.saturating_sub(self.output.taken);
@@ -171,7 +171,7 @@ impl Keepalive {
             push_optional(self.pinged.map(age), to);
             to.extend_from_slice(&number.to_be_bytes());
             push_optional(sent.map(age), to);
-            // How many bytes are unsent up to the end of the ping, and of those at the last call.
+            // The unsent bytes up to the end of the ping, and the rest of those at the last call.
             to.extend_from_slice(&self.ping_end.saturating_sub(output.taken).to_be_bytes());
             let backlog = (self.output.backlog as u64).saturating_sub(taken);
             to.extend_from_slice(&backlog.to_be_bytes());
@@ -185,8 +185,8 @@ impl Keepalive {
     /// Takes an [exported](Self::export) keep-alive off the front of `from`. `output` is the
     /// progress of the output that the connection has from now on, with what was unsent in it.
     ///
-    /// A deadline that had passed is an error at the second [`poll`](Self::poll), as always: read
-    /// what has arrived before.
+    /// A deadline that had passed is an error at the second [`poll`](Self::poll), as always. Read
+    /// the bytes that have arrived before that.
     ///
     /// # Errors
     ///

@@ -2,8 +2,8 @@
 //!
 //!     cargo bench --bench relay
 //!
-//! All rows do the same around it: they copy the wire into the inbox, as a read would, and empty the outbox, as a
-//! write would. The row `copy` does nothing else but append the bytes as they are: a proxy that knows nothing of
+//! All rows copy the wire into the inbox, as a read would, and empty the outbox, as a write would.
+//! In between, the row `copy` only appends the bytes unchanged, like a proxy that knows nothing of
 //! frames. Rounds are interleaved, and the fastest of each row counts.
 
 use std::hint::black_box;
@@ -13,10 +13,10 @@ use hybi::relay::{Masks, Passing, Relay, RelayConfig, Side, Verdict};
 use hybi::{Input, Outbox};
 use hybi_benches::{Content, KEY, frame};
 
-/// How much a read brings, as from a peer that fills an inbox again and again.
+/// The bytes of one read, as from a peer that fills the inbox again and again.
 const READ: usize = 128 << 10;
 const ROUNDS: usize = 60;
-/// How long a row runs in each round, at least.
+/// The least time for which a row runs in each round.
 const AT_LEAST: Duration = Duration::from_millis(2);
 
 /// Passes the bytes of a wire on, by way of an inbox as long.

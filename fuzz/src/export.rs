@@ -26,9 +26,10 @@ fn config() -> Config {
     Config::default()
 }
 
-/// The first byte says who imports, and how; the second and third how long the body of the reader is; the fourth that
-/// of the writer; the rest are the bodies, and after them what the peer sends. So that most inputs get beyond the
-/// headers, these are added here. [`import_raw`] reads them, too.
+/// Imports any bytes as the bodies of a connection. The first byte chooses the role and the
+/// settings. The second and third are the length of the reader's body, and the fourth that of the
+/// writer's. Both bodies follow, and then the peer's input. The headers are added here, so that
+/// most inputs get beyond them; [`import_raw`] reads them, too.
 pub fn import(data: &[u8]) {
     let Some((&[how, a, b, c], rest)) = data.split_first_chunk() else { return };
     let (reader, rest) = rest.split_at(usize::from(u16::from_be_bytes([a, b])).min(rest.len()));
@@ -57,7 +58,8 @@ pub fn import(data: &[u8]) {
     }
 }
 
-/// All of the bytes of an export, headers included, as both roles import them. Returns how it went for a server.
+/// Imports the bytes of a whole export, headers included, as both roles. Returns the result of the
+/// server.
 pub fn import_raw(export: &[u8]) -> Result<(), ImportError> {
     let wire = b"\x81\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58";
     for how in [0, 4] {
@@ -76,7 +78,8 @@ fn record(kind: u8, body: &[u8]) -> Vec<u8> {
     [&b"hybi\x01"[..], &[kind], &(body.len() as u64).to_be_bytes(), body].concat()
 }
 
-/// Imports a connection and does all that can be done with one. It is a legal connection, whatever the bytes were.
+/// Imports a connection and does all that can be done with one. It is a legal connection, whatever
+/// the bytes were.
 fn used<R: Role + std::fmt::Debug>(role: R, config: &Config, how: u8, export: &[u8], wire: &[u8]) {
     let from = &mut &export[..];
     let Ok(mut ws) = Connection::import(role, config, from) else {
@@ -88,7 +91,7 @@ fn used<R: Role + std::fmt::Debug>(role: R, config: &Config, how: u8, export: &[
     let state = ws.ready_state();
     let _ = (ws.transport(), ws.message_bytes_left(), format!("{ws:?}"));
 
-    // A state that can be imported can be exported, unless a compressed message is in progress: and none is.
+    // A state that can be imported can be exported: no compressed message is in progress in it.
     let mut again = Vec::new();
     ws.export(&mut again).expect("a state between compressed messages");
     assert!(again.len() <= export.len() + 14, "it has grown");

@@ -6,10 +6,11 @@ use hybi::{CloseCode, Config, EndOfInputError, Event, Input, Limits, ProtocolErr
 
 use super::common::{self, Item, Mode, Run, Side, pieces};
 
-/// What the relay masks with. Not the key of the frames that it gets.
+/// The relay's masking key, which differs from that of the frames that it gets.
 const RELAY_KEY: [u8; 4] = [0x11, 0x22, 0x33, 0x44];
 
-/// The first four bytes say how to cut the rest, what limits to set and who sends it how.
+/// Passes any bytes on. The first four say how to split the rest, which limits to set, and which
+/// side sends it under which settings.
 pub fn relay(data: &[u8]) {
     let Some((&[a, b, limits, flags], wire)) = data.split_first_chunk() else { return };
     let mut config = RelayConfig::default().check_text(flags & 1 != 0);
@@ -33,14 +34,14 @@ pub fn relay(data: &[u8]) {
 /// All that came of passing a stream of bytes on.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Passed {
-    /// What was written to the receiver.
+    /// The bytes written to the receiver.
     pub ahead: Vec<u8>,
-    /// What was written to the sender.
+    /// The bytes written to the sender.
     pub back: Vec<u8>,
     /// The error, and how many bytes had been read when it came.
     pub error: Option<RelayError>,
     pub failed_at: usize,
-    /// What the observer saw: the first byte of each frame's header and its payload.
+    /// Each frame that the observer saw: the first byte of its header, and its payload.
     pub seen: Vec<(u8, Vec<u8>)>,
 }
 
@@ -184,7 +185,7 @@ pub fn changes_nothing(
         assert_eq!(ended, direct_ended);
     }
 
-    // What comes out went in, and then perhaps a Close frame.
+    // The output is the input, perhaps followed by a Close frame.
     let close = whole.error.map(|error| {
         let body = common::close_body(error.close_code().number(), error.close_reason());
         (0x88, body.len() as u64, body)

@@ -1,8 +1,9 @@
-//! Why a connection cannot be exported now, or why bytes are no connection.
+//! Errors of exporting a connection, and of importing one.
 
 use core::fmt;
 
-/// Why a connection cannot be exported now. Nothing was written, and the connection is as it was.
+/// The reason that a connection cannot be exported now. Nothing was written, and the connection is
+/// unchanged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ExportError {
@@ -36,7 +37,7 @@ impl fmt::Display for ExportError {
 
 impl core::error::Error for ExportError {}
 
-/// Why bytes cannot be imported. Nothing was taken off them.
+/// The reason that bytes cannot be imported. Nothing was taken off them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ImportError {
@@ -60,13 +61,13 @@ pub enum ImportError {
     Role,
     /// The record has something that no export has.
     Malformed {
-        /// Where the field is, in bytes from the start of the record.
+        /// The position of the field, in bytes from the start of the record.
         at: usize,
     },
     /// The frame in progress is longer than the importer's
     /// [`frame_bytes_max`](crate::Limits::frame_bytes_max).
     FrameTooBig {
-        /// How many bytes it has, or how many of them are still to come.
+        /// The length of its payload, or of the part that has not arrived.
         len: u64,
     },
     /// The message in progress is longer than the importer's
@@ -78,7 +79,7 @@ pub enum ImportError {
     /// The message in progress has more frames than the importer's
     /// [`fragments_max`](crate::Limits::fragments_max).
     TooManyFragments {
-        /// How many frames it has so far.
+        /// The number of its frames so far.
         fragments: u32,
     },
     /// Compression was agreed on with the peer, and the importer's `Config` does not allow it:

@@ -13,8 +13,8 @@
 //! | deadlines | [`Keepalive::export`](crate::keepalive::Keepalive::export) | [`Keepalive::import`](crate::keepalive::Keepalive::import) |
 //!
 //! Each appends a record to a `Vec`, and takes one off the front of a slice. A record knows its
-//! length, so that any number can follow one another in the same bytes. Export and import the same
-//! ones, in the same order.
+//! length, so that any number can follow one another in the same bytes. Import the records that you
+//! exported, in the same order.
 //!
 //! ```
 //! use core::time::Duration;
@@ -77,19 +77,19 @@
 //!
 //! Limits, the length of fragments and the compressor's settings are those of the importer's
 //! [`Config`](crate::Config), masking keys those of its role, and the times of the keep-alive those
-//! of its [`KeepaliveConfig`](crate::keepalive::KeepaliveConfig). What the compressor remembers of
-//! earlier messages is left behind: it starts afresh, which the peer does not notice. It keeps to
-//! what was promised to the peer, and to the importer's settings if these allow less.
+//! of its [`KeepaliveConfig`](crate::keepalive::KeepaliveConfig). The compressor's memory of
+//! earlier messages does not go along: it starts afresh, which the peer does not notice. It keeps
+//! to what was promised to the peer, and to the importer's settings if these allow less.
 //!
 //! # One at a time
 //!
 //! Exporting borrows: it changes nothing, so that a write that fails costs no connection. But two
-//! connections must never speak to one peer. From `export` on, neither read from the socket nor
-//! write to it, nor call anything that changes the state, until the other process has the
-//! connection, in which case drop this one, or has not taken it over and will not, in which case go
-//! on with this one.
+//! connections must never write to one peer. From `export` on, do not read from the socket, do not
+//! write to it, and do not call anything that changes the state. Once the other process has the
+//! connection, drop this one. If the other process has not taken it over and will not, go on with
+//! this one.
 //!
-//! What a socket has received and you have not read stays in the system, and moves with it.
+//! Bytes that a socket has received and you have not read stay in the system, and move with it.
 //!
 //! # What cannot be exported
 //!

@@ -7,14 +7,14 @@ use alloc::vec::Vec;
 use super::error::ImportError;
 use crate::length::in_memory;
 
-/// What every record begins with.
+/// The first bytes of every record.
 const MAGIC: [u8; 4] = *b"hybi";
 /// The version of the format, of all kinds of records.
 const VERSION: u8 = 1;
 /// The header: magic, version, kind, length of the body.
 const HEADER_BYTES: usize = 4 + 1 + 1 + 8;
 
-/// What a record holds.
+/// The type of a record's content.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub(crate) enum Kind {
@@ -94,7 +94,7 @@ pub(crate) fn push_optional(number: Option<u64>, to: &mut Vec<u8>) {
 /// The unread rest of a body.
 pub(crate) struct Body<'a> {
     rest: &'a [u8],
-    /// Where the field that was read last begins, and where it ends, from the start of the record.
+    /// The start and the end of the field that was read last, from the start of the record.
     at: usize,
     next: usize,
 }

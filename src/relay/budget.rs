@@ -1,12 +1,13 @@
-//! What passes in one direction, counted, and how much of it may pass.
+//! Counts of what passes in one direction, and bounds on them.
 
 use core::fmt;
 
 use crate::frame::CloseCode;
 
-/// What one side has sent since the counts were last [taken](super::Relay::take_counts).
+/// The amounts that one side has sent since the counts were last
+/// [taken](super::Relay::take_counts).
 ///
-/// All frames whose header was read count, also one that is refused.
+/// Every frame whose header was read counts, even if it is refused.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Counts {
@@ -20,7 +21,7 @@ pub struct Counts {
     pub empty_frames: u64,
 }
 
-/// How much one side may send until the [`Counts`] are taken. By default as much as it likes.
+/// Bounds on what one side may send until the [`Counts`] are taken. By default there are none.
 ///
 /// The relay knows no time. To allow a number per second, take the counts once a second:
 ///
@@ -51,7 +52,7 @@ impl Default for Budget {
 }
 
 impl Budget {
-    /// Sets the most bytes on the wire. What is within the budget passes, also of a longer payload.
+    /// Sets the most bytes on the wire. Of a longer payload, the part within the budget passes.
     #[must_use]
     pub const fn bytes_max(mut self, bytes: u64) -> Self {
         self.bytes = bytes;
@@ -102,7 +103,7 @@ impl Budget {
     }
 }
 
-/// Which [`Budget`] a side has exceeded.
+/// The part of its [`Budget`] that a side has exceeded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum BudgetError {

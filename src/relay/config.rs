@@ -1,4 +1,4 @@
-//! What the owner of a relay decides before it begins.
+//! Settings that the owner of a relay chooses before it begins.
 
 use crate::connection::Limits;
 
@@ -11,7 +11,7 @@ pub struct RelayConfig {
     pub(super) masks: Masks,
 }
 
-/// What becomes of the masks of the client's frames (RFC 6455 §5.3).
+/// The treatment of the masks of the client's frames (RFC 6455 §5.3).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Masks {
@@ -19,14 +19,14 @@ pub enum Masks {
     ///
     /// Masks keep a client from choosing the bytes on the wire, by which it could make a proxy that
     /// knows nothing of WebSocket store them as a response (RFC 6455 §10.3). Towards the server,
-    /// the relay is the client that has to see to that: its keys must be unpredictable (§5.3), and
-    /// it cannot know whether those of its own client are.
+    /// the relay is the client and must ensure that. Its keys must be unpredictable (§5.3), and it
+    /// cannot know whether those of its own client are.
     #[default]
     Anew,
     /// Each frame keeps its key, so that all frames pass byte for byte.
     ///
-    /// For where the client could connect to the server itself, such as in a debugger, and for
-    /// where nothing but the server reads what the relay sends, such as behind TLS that ends in the
+    /// Use this where the client could connect to the server itself, such as in a debugger. Also
+    /// use it where only the server reads what the relay sends, such as over TLS that ends in the
     /// server. Frames that the relay inserts have keys of its own.
     Kept,
 }

@@ -61,11 +61,11 @@ enum State<R> {
 #[derive(Debug)]
 struct DataFrame {
     header: Header,
-    /// How many bytes of the payload have not been read.
+    /// The number of bytes of the payload that have not been read.
     remaining: u64,
     /// The mask at the next byte; `None` if the sender does not mask.
     mask: Option<Mask>,
-    /// Whether none of it has passed.
+    /// True if none of it has passed.
     first: bool,
     /// The start of a code point of this frame that has not passed.
     held: Partial<4>,
@@ -366,7 +366,7 @@ impl Message {
     }
 }
 
-/// The way of a payload to the other side.
+/// The path of a payload to the other side.
 struct Way<'w, W, O> {
     frame: &'w mut DataFrame,
     message: &'w mut Message,

@@ -1,4 +1,4 @@
-//! Why a relay stopped.
+//! Reasons for which a relay stops.
 
 use core::fmt;
 
@@ -7,7 +7,7 @@ use crate::connection::Reply;
 use crate::error::ProtocolError;
 use crate::frame::{CloseCode, OpCode};
 
-/// Why nothing more passes from one side. The Close frames for it are in the outboxes: see
+/// The reason that nothing more passes from one side. Its Close frames are in the outboxes: see
 /// [`Relay::pass`](super::Relay::pass).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]

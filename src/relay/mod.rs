@@ -64,7 +64,7 @@ impl Side {
 /// A relay between a client and a server: a state machine between your buffers.
 ///
 /// **Pass on what was read, then write both outboxes.** After each read from a side, call
-/// [`pass`](Self::pass), then write the [`outbox`](Self::outbox) of each side to it, also after an
+/// [`pass`](Self::pass), then write the [`outbox`](Self::outbox) of each side to it, even after an
 /// error.
 ///
 /// **Read from a side only while the other side's outbox has room**, or it grows: a relay holds no
@@ -154,9 +154,10 @@ impl<K: MaskingKeys> Relay<K> {
     ///
     /// [`RelayError`], once, if the side broke a rule or exceeded its budget, or the observer
     /// stopped it. What came before has passed. The Close frame for it is in both outboxes, or
-    /// waits for the end of a frame of the other side; keep passing on what that sends. Only a side
-    /// that has got the start of a frame that does not end gets no Close frame. Write the outboxes,
-    /// and do what [`transport`](Self::transport) says. Later input of that side is swallowed.
+    /// waits for the end of a frame of the other side; keep passing on what that sends. A side gets
+    /// no Close frame only if it has got the start of a frame that does not end. Write the
+    /// outboxes, and do what [`transport`](Self::transport) says. Later input of the failed side is
+    /// ignored.
     pub fn pass(
         &mut self,
         from: Side,
@@ -191,12 +192,12 @@ impl<K: MaskingKeys> Relay<K> {
     ///
     /// Nothing more is written to it, and the [transport](Self::transport) of the other side is to
     /// be closed, too: it sees the same end as without a relay. To give it a Close frame instead,
-    /// call [`close`](Self::close) before. A side that a Close frame of the relay's was written to
-    /// may still answer that.
+    /// call [`close`](Self::close) before. If the relay has written a Close frame of its own to a
+    /// side, that side may still answer it.
     ///
     /// # Errors
     ///
-    /// Where the input was cut off. A second call returns the same.
+    /// [`CutOff`] says where the input was cut off. A second call returns the same.
     pub fn end_of_input(&mut self, from: Side) -> Result<(), CutOff> {
         match from {
             Side::Client => {
@@ -255,7 +256,7 @@ impl<K: MaskingKeys> Relay<K> {
     /// Sends a ping to a side, with a payload of at most 125 bytes (RFC 6455 §5.5.2). The pong
     /// passes on to the other side, which ignores it (§5.5.3); see it as it passes.
     ///
-    /// Of several pings that wait for the end of a frame, only the newest is sent.
+    /// If several pings wait for the end of a frame, only the newest is sent.
     ///
     /// # Errors
     ///
@@ -330,7 +331,7 @@ impl<K: MaskingKeys> Relay<K> {
     }
 }
 
-/// What passes, counted and bounded.
+/// Counts of what passes, and bounds on them.
 impl<K: MaskingKeys> Relay<K> {
     /// Returns what a side has sent since its counts were last [taken](Self::take_counts).
     #[must_use]

@@ -1,4 +1,4 @@
-//! What is written to one side: the frames of the other, and those of the relay between them.
+//! The output to one side: the frames of the other, and between them those of the relay.
 
 use alloc::boxed::Box;
 
@@ -35,7 +35,7 @@ enum Outgoing {
     Over,
 }
 
-/// The newest of each, because the newest says all that the others do.
+/// The newest frame of each kind, which makes the earlier ones unnecessary.
 #[derive(Debug, Default)]
 struct Waiting {
     ping: Option<Reply>,
@@ -120,7 +120,7 @@ impl<W: Role> Output<W> {
                     self.state = Outgoing::CloseSent;
                 }
             }
-            // RFC 6455 §5.4: control frames stand between the frames of a message, not in them.
+            // RFC 6455 §5.4: control frames come between the frames of a message, not in them.
             Outgoing::InFrame { .. } => {
                 let waiting = self.waiting.get_or_insert_default();
                 let slot = match control.opcode() {
@@ -143,8 +143,8 @@ impl<W: Role> Output<W> {
         }
     }
 
-    /// Reports that the other side is gone. Nobody will hear what this one says, except for its
-    /// answer to a Close frame of the relay's. `has_closed` says whether its Close frame has come:
+    /// Reports that the other side is gone. Nobody receives what this one sends, except its answer
+    /// to a Close frame of the relay's. `has_closed` says whether its Close frame has come:
     /// if both have passed, nothing changes.
     pub(super) fn end_of_input(&mut self, has_closed: bool) {
         match self.state {

@@ -1,11 +1,11 @@
-//! What an observer sees.
+//! The view of an observer.
 
 use core::fmt;
 
 use crate::connection::{Event, Kind};
 use crate::frame::{CloseCode, Header, Mask};
 
-/// What is about to pass, for an observer to look at.
+/// A piece or a frame that is about to pass, for an observer to look at.
 #[non_exhaustive]
 #[derive(Debug)]
 pub enum Passing<'p, 'b> {

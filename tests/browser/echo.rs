@@ -479,8 +479,8 @@ fn the_page_suits_every_screen_and_every_visitor() {
     page.look("echo-alone");
 }
 
-/// What a reader of the browser article does, step by step: "WebSockets in the Windows Consumer
-/// Preview", with the echo, the states, the close, and what its proxy shows of the wire.
+/// Goes through the browser article step by step: "WebSockets in the Windows Consumer Preview",
+/// with the echo, the states, the close, and its proxy's view of the wire.
 #[test]
 #[ignore = "needs chromium"]
 fn the_walk_through_of_the_browser_article() {

@@ -94,7 +94,7 @@ fn everybody_can_use_the_page() {
     let endpoints = start(&[]);
     let mut page = Page::open(&endpoints.address);
     page.look("endpoints");
-    // What changes is spoken.
+    // Screen readers announce the parts that change.
     for (id, role) in [("answer", "status"), ("state", "status"), ("log", "log")] {
         let found = page.eval(&format!(r#"document.getElementById("{id}").role"#));
         assert_eq!(found, json!(role), "{id}");

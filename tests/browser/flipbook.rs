@@ -45,7 +45,7 @@ fn the_flipbook_shows_and_counts_the_same_stream_by_websocket_and_by_polling() {
     assert!((200..2000).contains(&number(1)), "the heads of a poll: {counted}");
     assert_eq!(number(2), 0, "{counted}");
 
-    // What the table shows is what was counted.
+    // The table shows what was counted.
     let cells = page.eval("[...document.querySelectorAll('#rows tr')].map((it) => it.innerText)");
     let row = |at: usize| cells[at].as_str().unwrap().to_owned();
     let counts = page.eval("[run.ws.numbers.length, run.http.numbers.length, run.http.requests]");
@@ -54,7 +54,7 @@ fn the_flipbook_shows_and_counts_the_same_stream_by_websocket_and_by_polling() {
     assert!(row(4).starts_with("Latency, mean\t") && row(4).ends_with(" ms"), "{}", row(4));
 }
 
-/// What the page computes of a response is what Chromium received.
+/// The page computes as many bytes for a response as Chromium received.
 #[test]
 #[ignore = "needs chromium"]
 fn the_bytes_of_a_poll_are_those_on_the_wire() {

@@ -1,4 +1,4 @@
-//! How a page looks: small and large, light and dark, and to those who cannot see it or have no
+//! The look of a page: small and large, light and dark, and for people who cannot see it or have no
 //! mouse. Rules that a program can check are left to axe-core, which is not ours.
 //!
 //! With a folder in `SCREENSHOTS`, it leaves pictures there for a person to look at.
@@ -12,7 +12,8 @@ use serde_json::json;
 
 use crate::page::Page;
 
-/// What axe finds, with the elements, and what else can be seen by measuring. Empty if all is well.
+/// A script that returns what axe finds, with the elements, and further faults that can be
+/// measured. Empty if all is well.
 const FAULTS: &str = r##"(async () => {
     const faults = [];
     const results = await axe.run(document, { resultTypes: ["violations"] });
@@ -102,7 +103,7 @@ impl Page {
     }
 }
 
-/// Where axe-core is: beside what is built.
+/// Returns the path of axe-core, which is beside the build output.
 fn axe() -> PathBuf {
     if let Some(path) = env::var_os("AXE") {
         return path.into();

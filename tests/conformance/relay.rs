@@ -139,7 +139,7 @@ impl Endpoint for Note {
     }
 }
 
-/// What `fails` says of each byte of a stream: the first that fails, and the error.
+/// Gives `fails` a stream byte by byte. Returns the number of the byte that fails, and the error.
 fn first_fault<E>(
     wire: &[u8],
     mut fails: impl FnMut(&mut [u8]) -> Option<E>,

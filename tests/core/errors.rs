@@ -347,7 +347,7 @@ fn the_errors_of_connections_have_stable_names() {
     for (error, _) in table {
         assert_eq!(RelayError::from(error).name(), error.name());
         assert_eq!(RelayError::from(error).close_code(), CloseCode::POLICY_VIOLATION);
-        // What it says, and what both sides get, names the same thing.
+        // Its own text and the reason that both sides get name the same thing.
         let reason = RelayError::from(error).close_reason();
         assert!(reason.is_ascii() && reason.len() <= 123, "{reason}");
         let what = reason.split("more ").last().unwrap().split(" than").next().unwrap();

@@ -209,8 +209,9 @@ fn code_may_be_on_the_wire(code: u16) -> bool {
     }
 }
 
-/// The column "Meaning" of the IANA registry in small letters, but for two: it has "Mandatory Ext.",
-/// and for 1014 a sentence that ends "similar to 502 HTTP Status Code", which is Bad Gateway.
+/// The column "Meaning" of the IANA registry in lower case, with two exceptions. The registry has
+/// "Mandatory Ext.", and for 1014 a sentence that ends "similar to 502 HTTP Status Code", which is
+/// Bad Gateway.
 const MEANINGS: [(u16, &str); 15] = [
     (1000, "normal closure"),
     (1001, "going away"),

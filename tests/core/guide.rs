@@ -420,7 +420,7 @@ mod relay {
             let waits = relay.outbox(from.other()).len();
             assert!(waits > BACKLOG_MAX && waits < 2 * BACKLOG_MAX, "{waits} bytes wait");
             assert!(!pass(&mut relay, from, &mut server, &mut client).unwrap());
-            // As soon as it takes them, everything passes.
+            // Everything passes as soon as it takes them.
             client.socket.takes = usize::MAX;
             server.socket.is_over = true;
             while pass(&mut relay, from, &mut server, &mut client).unwrap() {}
@@ -430,7 +430,7 @@ mod relay {
             }
         }
 
-        /// As after a Close frame with 1009, sent in the middle of what is too long.
+        /// A side may stop reading after a Close frame with 1009, sent in the middle of a message.
         #[test]
         fn the_last_words_of_a_side_that_takes_no_more_pass() {
             let [mut client, mut server] = ends(b"\x82\xff\0\0\0\x01\0\0\0\0\0\0\0\0too long");

@@ -1,4 +1,5 @@
-//! A relay between two ends (RFC 6455 §5): what passes, what it checks, what it inserts, how it ends.
+//! A relay between two ends (RFC 6455 §5): what passes, what it checks, what it inserts, and how it
+//! ends.
 
 use hybi::connection::{Kind, ReadyState, Transport};
 use hybi::frame::Mask;
@@ -14,7 +15,7 @@ use crate::bodies::common::{self, BOTH, Hex, KEY};
 use crate::bodies::relay::{changes_nothing, pass};
 use crate::properties::{cuts, faults, limits, stream, wire};
 
-/// What the relays of these tests mask with.
+/// The masking key of the relays in these tests.
 const RELAY_KEY: [u8; 4] = [9, 8, 7, 6];
 
 type Keys = fn() -> [u8; 4];
@@ -214,7 +215,7 @@ fn reserved_bits_need_an_agreement() {
     assert_eq!(fails(true, &[b"\x41\x00", b"\xc0\x00"]), Some("reserved-bits"));
     assert_eq!(fails(true, &[b"\xc9\x00"]), Some("reserved-bits"));
     assert_eq!(fails(true, &[b"\xe1\x00"]), Some("reserved-bits"));
-    // What is compressed is no text yet.
+    // A compressed payload is no text yet.
     let mut relay = relay(RelayConfig::default().deflate(true).check_text(true));
     feed(&mut relay, Side::Server, b"\xc1\x02\xff\xff").unwrap();
     assert_out(&mut relay, Side::Client, b"\xc1\x02\xff\xff");
@@ -298,7 +299,7 @@ fn a_closing_handshake_passes() {
             assert_eq!(relay.ready_state(side), ReadyState::Closing);
             assert_eq!(relay.transport(side), Transport::Keep);
         }
-        // What the other says before its answer still passes.
+        // Frames that the other sends before its answer still pass.
         let rest = frame(first.other(), 0x82, b"rest");
         let answer = frame(first.other(), 0x88, &body);
         feed(&mut relay, first.other(), &[rest, answer].concat()).unwrap();
@@ -467,7 +468,7 @@ fn a_relay_can_close() {
         assert_eq!(relay.transport(side), Transport::Keep);
     }
     assert_eq!(relay.close(CloseCode::GOING_AWAY, ""), Err(UsageError::Closed));
-    // What they still say is checked and goes nowhere.
+    // Later frames from them are checked and go nowhere.
     let body = common::close_body(1001, "restart");
     for side in SIDES {
         let late = [frame(side, 0x82, b"late"), frame(side, 0x88, &body)].concat();

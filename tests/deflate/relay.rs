@@ -6,8 +6,8 @@ use super::*;
 
 type Keys = fn() -> [u8; 4];
 
-/// What one end says with compression, the other hears behind a relay, with context takeover, in
-/// any pieces, and whatever the relay does to masks.
+/// Compressed messages reach the other end through a relay, with context takeover, in any pieces,
+/// and whatever the relay does to masks.
 #[test]
 fn both_ends_understand_each_other_through_a_relay() {
     for masks in [Masks::Anew, Masks::Kept] {

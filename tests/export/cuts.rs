@@ -1,4 +1,5 @@
-//! For every cut of every conformance case, what was imported receives and sends what the original does.
+//! For every cut of every conformance case, the imported connection receives and sends what the
+//! original does.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -105,8 +106,8 @@ fn is_right(outcome: &Outcome) -> bool {
     outcome.strict == Verdict::Ok && outcome.verdict() <= Verdict::Informational
 }
 
-/// Another process after every byte of a short case, and after every few hundred of a long one. The tester has a
-/// decoder and a decompressor of its own.
+/// Moves to another process after every byte of a short case, and after every few hundred of a long
+/// one. The tester has a decoder and a decompressor of its own.
 #[track_caller]
 fn after_every_byte(end: End) {
     let mut failures = Vec::new();
@@ -148,7 +149,8 @@ fn streams(end: End) -> Vec<Stream> {
     cases().map(stream).collect()
 }
 
-/// What a peer has seen and sent of a stream that was cut once, and whether it went on elsewhere there.
+/// Cuts a stream once. Returns the peer afterwards, with all that it has seen and sent, and whether
+/// it moved to another process at the cut.
 fn cut_at<R: Remade>(stream: &Stream, mode: Mode, at: usize, moves: bool) -> (Peer<R>, bool) {
     let (front, back) = stream.wire.split_at(at);
     let mut peer = Peer::<R>::new(stream.agreed, mode);
@@ -158,7 +160,8 @@ fn cut_at<R: Remade>(stream: &Stream, mode: Mode, at: usize, moves: bool) -> (Pe
     (peer, has_moved)
 }
 
-/// The compressed messages of a stream: each from the end of its first header, so long as it has not ended.
+/// Returns the compressed messages of a stream: each from the end of its first header, so long as
+/// it has not ended.
 fn compressed_ranges(wire: &[u8]) -> Vec<std::ops::Range<usize>> {
     let (mut ranges, mut at, mut begun) = (Vec::new(), 0, None);
     while let Some((header, len)) = hybi::frame::Header::decode(&wire[at..]) {
@@ -180,8 +183,9 @@ fn compressed_ranges(wire: &[u8]) -> Vec<std::ops::Range<usize>> {
     ranges
 }
 
-/// The cuts of a stream that are tried: all of a short one; of a long one those in its first header, its end, and some that
-/// a seed chooses. Three quarters of the streams without compression are short.
+/// Returns the cuts of a stream to try: all of a short one; of a long one those in its first
+/// header, its end, and some that a seed chooses. Three quarters of the streams without compression
+/// are short.
 fn cuts(stream: &Stream) -> Vec<usize> {
     let len = stream.wire.len();
     if len <= 400 {

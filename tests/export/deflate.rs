@@ -1,4 +1,5 @@
-//! The decompressor goes along at the border of a message, with its window, and the compressor starts afresh.
+//! The decompressor goes along at the border of a message, with its window, and the compressor
+//! starts afresh.
 
 use hybi::extension::deflate::Compression;
 
@@ -37,14 +38,15 @@ fn messages_refer_to_the_window_of_another_process() {
                 let seen = server.seen.pop();
                 assert_eq!(seen, Some(Seen::Event(Event::Binary(message.clone().into()))));
                 server.hand_over().unwrap();
-                // What came back is readable, though the server's compressor has forgotten everything.
+                // The echo is readable, though the server's compressor has forgotten everything.
                 client.feed(&server.out.take());
                 assert_eq!(client.seen.pop(), seen);
                 client.out.clear();
                 let len = message.len();
                 message.rotate_left(len / 3);
             }
-            // The test is worth something: with takeover a message is short. The backend makes no use of 512 bytes.
+            // Checks the test itself: with takeover, a repeated message is short. The backend makes
+            // no use of a window of 512 bytes.
             let is_whole = bits == 9 || !takeover.is_empty();
             assert_eq!(lens[1] < lens[0] / 2, !is_whole, "{bits}: {lens:?}");
         }
@@ -62,7 +64,7 @@ fn a_window_survives_a_final_block_and_another_process() {
     assert_eq!(peer.seen, [hello(), hello()]);
 }
 
-/// What the program has said about compression holds on.
+/// The program's choice of which messages to compress still holds.
 #[test]
 fn the_choice_of_messages_goes_along() {
     for (compression, first) in
@@ -76,7 +78,8 @@ fn the_choice_of_messages_goes_along() {
     }
 }
 
-/// The answer is "not now" from the header of a compressed message to its end, and nothing is changed by asking.
+/// The answer is "not now" from the header of a compressed message to its end, and asking changes
+/// nothing.
 #[test]
 fn not_now_means_after_this_message() {
     let wire = b"\x81\x02hi\x41\x03\xf2\x48\xcd\x89\x00\x80\x04\xc9\xc9\x07\x00\x81\x02ho";
@@ -95,7 +98,8 @@ fn not_now_means_after_this_message() {
     assert_eq!(peer.seen, [text("hi"), ping, text("Hello"), text("ho")]);
 }
 
-/// DEFLATE with the fixed code (RFC 1951 §3.2.6), written here so that references can be as far as they may.
+/// DEFLATE with the fixed code (RFC 1951 §3.2.6), written here so that references can reach back as
+/// far as allowed.
 struct Bits {
     bytes: Vec<u8>,
     used: u32,
@@ -134,7 +138,8 @@ fn reference(len: u32, distance: u32, is_final: bool) -> Vec<u8> {
     bits.bytes
 }
 
-/// A peer may refer to the oldest byte of the window, also if a message has just filled the memory up to there.
+/// A peer may refer to the oldest byte of the window, even if a message has just filled the memory
+/// up to there.
 #[test]
 fn the_oldest_bytes_of_the_window_go_along() {
     const WINDOW: usize = 32 << 10;

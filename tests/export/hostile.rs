@@ -116,7 +116,8 @@ fn foreign_bytes_are_told_apart() {
     assert_eq!(error(b"hybi\x01\x03\xff\xff\xff\xff\xff\xff\xff\xff"), ImportError::Truncated);
 }
 
-/// Of the violations that a connection may be about to report, only one is possible without compression.
+/// Without compression, only one of the violations that a connection may be about to report is
+/// possible.
 #[test]
 fn a_fault_of_compression_is_refused_without_compression() {
     for number in 0..=u8::MAX {

@@ -38,7 +38,8 @@ fn configs() -> [KeepaliveConfig; 5] {
     ]
 }
 
-/// Every call returns what it would have returned, whenever the connection moved, and so do the outbox and the pings.
+/// Every call returns what it would have returned without a move, whenever that was. The outbox and
+/// the pings are the same, too.
 #[test]
 fn deadlines_are_the_same_by_another_clock() {
     let mut late = 0;
@@ -60,7 +61,8 @@ fn deadlines_are_the_same_by_another_clock() {
             let (mut time, mut was_late) = (Duration::from_secs(1000), false);
             let (mut old, mut new) = (make(Duration::ZERO), make(Duration::ZERO));
             for step in 0..120 {
-                // Not while a deadline has passed and its error is due: elsewhere there is another round first.
+                // Not while a deadline has passed and its error is due: the other process reads for
+                // another round first.
                 if step == moved_at && !was_late {
                     let mut bytes = Vec::new();
                     let now = new.now(time);
@@ -107,7 +109,8 @@ fn deadlines_are_the_same_by_another_clock() {
     assert!(late > 1000, "{late}");
 }
 
-/// Bytes that the peer has taken since the last poll are a sign of life, also if another process polls next.
+/// Bytes that the peer has taken since the last poll are a sign of life, even if another process
+/// polls next.
 #[test]
 fn bytes_that_were_taken_before_the_export_count_after_it() {
     let at = Duration::from_secs;
@@ -167,7 +170,8 @@ fn a_round_trip_ends_in_another_process() {
     assert_eq!(keepalive.round_trip(), Some(at(3)));
 }
 
-/// A clock that begins with the process cannot tell how long ago something was: nothing comes too early.
+/// A clock that begins with the process cannot express times before it. No deadline comes too
+/// early.
 #[test]
 fn a_clock_that_has_just_begun_makes_deadlines_later() {
     let at = Duration::from_secs;

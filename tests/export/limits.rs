@@ -56,7 +56,7 @@ fn a_frame_that_is_too_long_for_the_importer_is_refused() {
     let bytes = after(Mode::InPlace, &incoming::<Server>(0x82, 300, b"some of it"));
     assert_eq!(import(&bytes, limits(299)), too_big(300));
     assert_eq!(import(&bytes, limits(300)), Ok(()));
-    // What has arrived of it does no harm any more.
+    // The part of it that has arrived does no harm any more.
     let bytes = after(Mode::Copied, &incoming::<Server>(0x82, 300, b"some of it"));
     assert_eq!(import(&bytes, limits(289)), too_big(290));
     assert_eq!(import(&bytes, limits(290)), Ok(()));
@@ -107,7 +107,8 @@ fn what_arrives_later_is_held_to_the_limits_of_the_importer() {
 #[cfg(not(feature = "deflate"))]
 #[test]
 fn compression_that_was_agreed_on_is_refused_by_name() {
-    // Agreed on by a client between messages; by a server whose peer has closed, and whose writer still compresses.
+    // Agreed on by a client between messages, and by a server whose peer has closed and whose
+    // writer still compresses.
     let agreed = b"hybi\x01\x01\0\0\0\0\0\0\0\x0e\0\x01\0\0\0\0\0\0\0\0\0\0\0\0";
     let writer = b"hybi\x01\x02\0\0\0\0\0\0\0\x04\0\0\0\0";
     let from = &mut &[&agreed[..], writer].concat()[..];
@@ -146,7 +147,8 @@ fn what_was_promised_about_compression_is_kept() {
     use hybi::extension::Offers;
     use hybi::extension::deflate;
 
-    // A client that asked for no context takeover and a small window for itself, with a server that did not say so.
+    // The client asked for no context takeover and a small window for itself, and the server's
+    // answer did not mention them.
     let promised = deflate_config().outgoing_window_bits(9).outgoing_context_takeover(false);
     let answer = Offers::new(b"permessage-deflate").next().unwrap().unwrap();
     let agreed = deflate::conclude(&promised, &answer).unwrap();

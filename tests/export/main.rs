@@ -1,5 +1,5 @@
-//! Connections that are exported and imported go on as if nothing had happened, and bytes that are no export are
-//! refused or do no harm.
+//! Connections that are exported and imported go on as if nothing had happened, and bytes that are
+//! no export are refused or do no harm.
 
 #[path = "../../fuzz/src/lib.rs"]
 #[allow(dead_code, unreachable_pub, reason = "a crate of its own elsewhere")]
@@ -52,7 +52,7 @@ impl Remade for Client<Keys> {
     }
 }
 
-/// What was agreed on about compression.
+/// The agreed parameters of compression.
 #[cfg(feature = "deflate")]
 use hybi::extension::deflate::Agreed;
 #[cfg(not(feature = "deflate"))]
@@ -82,7 +82,7 @@ fn open<R: Remade>(agreed: Option<Agreed>) -> Connection<R> {
     }
 }
 
-/// How a peer receives.
+/// The way in which a peer receives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Mode {
     /// Messages that reads split are copied.
@@ -95,7 +95,7 @@ enum Mode {
 
 const MODES: [Mode; 3] = [Mode::Copied, Mode::InPlace, Mode::Chunks];
 
-/// What a peer has received.
+/// An event, a chunk or an error that a peer has received.
 #[derive(Debug, PartialEq)]
 enum Seen {
     Event(Event<'static>),

@@ -33,7 +33,7 @@ fn frame<R: Role>(first: u8, payload: &[u8]) -> Vec<u8> {
     incoming::<R>(first, payload.len(), payload)
 }
 
-/// How a state comes about.
+/// A function that brings a state about.
 type Act<R> = fn(&mut Peer<R>);
 
 /// Every state of both halves.
@@ -230,7 +230,8 @@ fn halves_make_the_same_records() {
     assert_eq!(reader.message_bytes_left(), Some(9));
 }
 
-/// A message in chunks may have a limit of its own. It goes along, and another process may give it another.
+/// A message in chunks may have a limit of its own. It goes along, and another process may give it
+/// another.
 #[test]
 fn a_message_beyond_the_limits_in_chunks_goes_on() {
     let text = "\u{20ac}".repeat(100);

@@ -109,8 +109,8 @@ fn class_12_one_close_frame_answers_any_number_of_them() {
     }
 }
 
-/// A relay answers nobody, so a flood is what it passes, and no more. A budget ends it: whoever sends the flood is closed, and the
-/// other side hears of it once.
+/// A relay answers nobody, so it writes no more than the flood that it passes. A budget ends that:
+/// the side that sends the flood is closed, and the other side gets one Close frame.
 #[test]
 fn class_12_a_relay_passes_no_more_than_its_budget() {
     const ALLOWED: u64 = 1_000;

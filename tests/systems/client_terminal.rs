@@ -20,7 +20,7 @@ struct Terminal {
     process: Child,
     keyboard: ChildStdin,
     bytes: Receiver<Vec<u8>>,
-    /// What has been written since the last call of `until`, without what moves the cursor.
+    /// The text written since the last call of `until`, without the sequences that move the cursor.
     screen: Vec<u8>,
     is_within_escape: bool,
 }
@@ -297,7 +297,7 @@ fn a_second_ctrl_c_does_not_wait_for_the_server() {
     }
 }
 
-/// As `kill` sends them, and a window whose size changes.
+/// Sends signals as `kill` does, and one for a window whose size changes.
 #[test]
 fn signals_are_obeyed_while_a_line_is_being_typed() {
     for (signal, code) in [("INT", 1001), ("TERM", 1001)] {

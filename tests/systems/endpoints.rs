@@ -479,8 +479,8 @@ fn the_chat_of_a_system_allocates_its_endpoint_when_it_is_first_used() {
     assert_eq!(post(&endpoints, "/chat?sales", None).0, 503);
 }
 
-/// What a user of Webrun does, from the parameters of the server to the release, in the order of
-/// its documentation.
+/// Does what a user of Webrun does, from the parameters of the server to the release, in the order
+/// of its documentation.
 #[test]
 fn the_walk_through_of_webrun() {
     // Prefix and number are read at the start only; the names are others after each.

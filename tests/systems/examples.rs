@@ -128,7 +128,7 @@ fn the_echo_server_tells_what_went_over_the_wire() {
         "number": 1, "from": "server", "header": "8105", "payload": "48656c6c6f", "length": 5
     });
     assert_eq!(frames[1], hello);
-    // What comes after is all that is told to who knows these.
+    // A caller that knows these gets only later frames.
     assert_eq!(wire["next"], 2);
     let newer = self::wire(&server, "page1&from=1");
     assert_eq!(newer["frames"], json!([hello]));
@@ -201,7 +201,7 @@ fn the_flipbook_is_the_same_by_websocket_and_by_polling() {
     let (head, body) = server.http_bytes(&format!("GET /flipbook?after={} HTTP/1.1", first - 1));
     assert!(head.contains("\r\nclock: ") && head.contains("\r\nrequest-bytes: "), "{head}");
     assert_eq!(body.len() % PICTURE_BYTES, 0);
-    // What was polled was due, so it has been pushed, too, from the first on.
+    // A picture that was polled was due, so all from the first on have been pushed, too.
     let polled: Vec<_> = body.chunks(PICTURE_BYTES).collect();
     while number(pushed.last().unwrap()) < number(polled.last().unwrap()) {
         pushed.push(receive());

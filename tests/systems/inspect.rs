@@ -65,7 +65,7 @@ fn before_silence(answer: &[u8]) -> (Program, thread::JoinHandle<TcpStream>) {
     (proxy, serving)
 }
 
-/// What RFC 6455 §1.3 has as the answer to the key of [`raw`].
+/// The answer of RFC 6455 §1.3 to the key of [`raw`].
 const ANSWER: &[u8] =
     b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
       Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n";

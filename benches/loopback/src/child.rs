@@ -1,5 +1,5 @@
-//! How to start servers: those of this program, and those of other ecosystems, which are installed
-//! on first use.
+//! Starting servers: those of this program, and those of other ecosystems, which are installed on
+//! first use.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};

@@ -13,9 +13,9 @@ use std::time::{Duration, Instant};
 
 /// Nothing for so long: the server is given up.
 const PATIENCE: Duration = Duration::from_secs(20);
-/// How many handshakes are under way at once: less than the queue of a listener.
+/// The number of handshakes in progress at once: fewer than the queue of a listener holds.
 const HANDSHAKES: usize = 50;
-/// How many connections come from one address of ours. Ports are found faster if many are free.
+/// The connections from each address of ours. Ports are found faster if many are free.
 const PER_ADDRESS: usize = 5_000;
 
 pub struct Crowd {
@@ -23,9 +23,9 @@ pub struct Crowd {
     events: Events,
     members: Vec<Member>,
     inbox: Vec<u8>,
-    /// What every message must be.
+    /// The payload that every message must have.
     expected: Vec<u8>,
-    /// What has been received.
+    /// The numbers of messages and pings received.
     pub messages: usize,
     pub pings: usize,
 }

@@ -15,8 +15,8 @@ use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 const SIZES: [usize; 2] = [100, 1 << 10];
-/// How many messages are sent in a sample, all receivers together, as far as that is possible: the
-/// sockets hold `IN_A_ROW_MAX` unread messages.
+/// The number of messages in a sample, all receivers together, unless `IN_A_ROW` bounds it: the
+/// sockets hold its messages unread.
 const MESSAGES: usize = 30_000;
 const IN_A_ROW: std::ops::RangeInclusive<usize> = 4..=50;
 const SAMPLES: usize = 5;

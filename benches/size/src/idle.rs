@@ -1,4 +1,4 @@
-//! What connections cost that are idle, or say something now and then.
+//! The cost of connections that are idle, or send a message now and then.
 
 use crate::crowd::Crowd;
 use crate::kernel::{Growth, Slabs, tcp_buffers};
@@ -11,22 +11,22 @@ use std::error::Error;
 use std::fmt::Write as _;
 use std::time::Duration;
 
-/// How long a message is.
+/// The length of a message.
 const BYTES: usize = 100;
 
-/// How much of everything.
+/// The parameters of a run.
 struct Plan {
     connections: usize,
-    /// How often a connection says something, and for how long it does.
+    /// The interval between two messages of a connection, and how long it goes on.
     every: Duration,
     talk: Duration,
-    /// When the server pings a silent connection.
+    /// The silence after which the server pings.
     ping_after: Duration,
 }
 
-/// What one server takes, in bytes and in seconds of processor time.
+/// The cost of one server, in bytes and in seconds of processor time.
 struct Cost {
-    /// Of a socket. `None`: the kernel does not tell this user.
+    /// The objects of a socket. `None` if the kernel does not tell this user.
     kernel: Option<Growth>,
     buffers: usize,
     resident: usize,
@@ -34,7 +34,7 @@ struct Cost {
     resident_used: usize,
     heap_used: usize,
     opening: f64,
-    /// Of a message and its answer, and of a ping and its pong.
+    /// The time for a message and its answer, and for a ping and its pong.
     message: Option<f64>,
     ping: Option<f64>,
 }

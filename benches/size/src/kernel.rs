@@ -1,4 +1,4 @@
-//! What sockets take of the kernel's memory, as far as it tells.
+//! The kernel's memory for sockets, as far as it tells.
 
 use std::collections::BTreeMap;
 use std::{fs, io};
@@ -37,7 +37,7 @@ impl Slabs {
     }
 }
 
-/// How many objects a socket takes, by the name of the cache, and how long one is.
+/// The number of objects for each socket and the size of one, by the name of their cache.
 pub struct Growth(BTreeMap<String, (f64, usize)>);
 
 impl Growth {

@@ -1,4 +1,4 @@
-//! As many connections as the machine allows: see README.md.
+//! Measures as many connections as the machine allows: see README.md.
 
 mod crowd;
 mod fan_out;
@@ -28,9 +28,9 @@ fn main() -> ExitCode {
     hybi_bench_shared::exit_code(result.map(|()| true))
 }
 
-/// What there is to measure on.
+/// The resources of this machine.
 struct Machine {
-    /// How many files a process may have open.
+    /// The number of files that a process may have open.
     files: usize,
     processors: usize,
 }
@@ -59,7 +59,7 @@ impl Machine {
 /// A table of the documentation.
 struct Table {
     name: &'static str,
-    /// What it shows, and the unit.
+    /// The caption: what is measured, and the unit.
     title: String,
     text: String,
 }

@@ -45,7 +45,7 @@ impl<R: Role> Reader<R> {
     ///
     /// # Errors
     ///
-    /// As there.
+    /// As [`Connection::export`](crate::Connection::export).
     pub fn export(&self, to: &mut Vec<u8>) -> Result<(), ExportError> {
         if self.state.message().is_some_and(MessageInProgress::is_compressed) {
             return Err(ExportError::InCompressedMessage);
@@ -67,7 +67,7 @@ impl<R: Role> Reader<R> {
     ///
     /// # Errors
     ///
-    /// As there.
+    /// As [`Connection::import`](crate::Connection::import).
     pub fn import(config: &Config, from: &mut &[u8]) -> Result<Self, ImportError> {
         read_record(Kind::Reader, from, |body| {
             if body.flag()? != R::IS_SERVER {

@@ -53,7 +53,7 @@ impl<R: Role> Writer<R> {
     ///
     /// # Errors
     ///
-    /// As there.
+    /// As [`Connection::import`](crate::Connection::import).
     pub fn import(role: R, config: &Config, from: &mut &[u8]) -> Result<Self, ImportError> {
         read_record(Kind::Writer, from, |body| {
             if body.flag()? != R::IS_SERVER {

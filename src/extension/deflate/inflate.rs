@@ -118,7 +118,8 @@ impl Inflater {
         let bytes_max = if takeover { inflater.window.bytes_max() } else { 0 };
         body.check(window.len() <= bytes_max)?;
         inflater.window.copy(window);
-        // As after a final block: the next message gets a new stream with this window.
+        // The state is that after a final block: the next message gets a new stream with this
+        // window.
         inflater.ended = !window.is_empty();
         Ok(inflater)
     }

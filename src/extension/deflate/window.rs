@@ -5,8 +5,8 @@ use alloc::vec::Vec;
 /// The least that a window holds. In a shorter ring, output would be split too often.
 const BYTES_MIN: usize = 4 << 10;
 
-/// How far behind its output the backend may write, within the room: it copies whole vectors, of 32
-/// bytes at most by now.
+/// The most bytes that the backend may write after its output, within the room. It copies whole
+/// vectors, at present of up to 32 bytes.
 const SPOILT_BYTES: usize = 64;
 
 /// The latest output of the decompressor, which usually writes into this memory: keeping it costs
@@ -18,7 +18,7 @@ pub(super) struct Window {
     ring: Vec<u8>,
     /// Where the next byte goes.
     next: usize,
-    /// Whether the bytes from `next` on are output, too, but for the spoilt ones. The ring then has
+    /// Set if the bytes from `next` on are output, too, except the spoilt ones. The ring then has
     /// its full length.
     wrapped: bool,
     bytes_max: usize,

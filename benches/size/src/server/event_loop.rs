@@ -87,7 +87,7 @@ struct Peer {
 }
 
 enum Stage {
-    /// What has arrived of the request.
+    /// The part of the request that has arrived.
     Opening(Vec<u8>),
     Bare,
     Open(Box<Open>),

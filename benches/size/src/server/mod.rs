@@ -19,16 +19,16 @@ type Broadcast = Box<dyn FnMut(&Prepared, usize) -> Result<()>>;
 
 pub struct Server {
     pub name: &'static str,
-    /// Whether its idle connections are measured.
+    /// True if its idle connections are measured.
     pub is_idle: bool,
-    /// Whether it answers messages, and pings.
+    /// True if it answers messages, and pings.
     pub echoes: bool,
-    /// To how many connections it broadcasts at most.
+    /// The most connections to which it broadcasts.
     pub receivers_max: usize,
     start: fn(TcpListener, KeepaliveConfig) -> Result<Broadcast>,
 }
 
-/// What the others are compared with.
+/// The server with which the others are compared.
 pub const BARE: &str = "bare sockets (limit)";
 
 pub const SERVERS: &[Server] = &[

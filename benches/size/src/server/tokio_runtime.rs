@@ -15,7 +15,7 @@ use tokio::sync::broadcast;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::task::yield_now;
 
-/// How many messages a receiver may be behind, at least as many as are sent in a row.
+/// The number of messages by which a receiver may lag: at least as many as are sent in a row.
 const BEHIND_MAX: usize = 64;
 
 type Socket = WebSocket<TcpStream, Server>;

@@ -69,8 +69,8 @@ fn is_sockudo_message(message: &::sockudo_ws::Message) -> bool {
     matches!(message, ::sockudo_ws::Message::Text(_) | ::sockudo_ws::Message::Binary(_))
 }
 
-/// As in its benchmarks: buffers of 128 and 64 KiB, and one flush for up to 32 messages that have
-/// arrived.
+/// Echoes as yawc's own benchmarks do: buffers of 128 and 64 KiB, and one flush for up to 32
+/// messages that have arrived.
 pub async fn yawc<S: Stream>(stream: S) -> Result<()> {
     let mut ws = accept_yawc(stream).await?;
     let (mut received, mut gathered) = (None, 0);
