@@ -14,7 +14,7 @@ use crate::names::Name;
 /// How many messages somebody who comes late is shown.
 pub(crate) const HISTORY_MAX: usize = 50;
 
-/// What happens in the room.
+/// An event in the room.
 #[derive(Clone, Debug)]
 pub(crate) enum Event {
     Joined { id: u64, name: Name },
@@ -88,8 +88,8 @@ impl Room {
         self.state().peers.remove(&id);
     }
 
-    /// Applies an event and tells everybody. What cannot be, such as a user who leaves twice,
-    /// changes nothing.
+    /// Applies an event and sends it to everybody. An impossible event, such as a user who leaves
+    /// twice, changes nothing.
     pub(crate) fn apply(&self, event: &Event) {
         self.state().apply(event);
     }

@@ -1,4 +1,4 @@
-//! What is printed: messages on standard output, everything about the connection on standard error.
+//! Output: messages on standard output, everything about the connection on standard error.
 
 use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};

@@ -15,7 +15,7 @@ pub(crate) struct Chat {
     users: BTreeMap<u64, Name>,
 }
 
-/// What somebody in the chat did.
+/// An action of somebody in the chat.
 pub(crate) enum News {
     Joined,
     Said(String),

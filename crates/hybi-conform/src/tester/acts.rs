@@ -394,7 +394,7 @@ impl Tester {
         self.pings = acts.pings();
         self.script.leeway = Leeway::Open;
         self.output.set_pieces(acts.pieces);
-        // What a flood gets back.
+        // Leaves room for the replies to a flood.
         self.received_max += 4 * acts.bytes();
     }
 }

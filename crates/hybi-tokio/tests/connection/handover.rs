@@ -28,7 +28,7 @@ fn config(number: usize) -> Config {
     Config::default()
 }
 
-/// On a busy machine, the answer to a ping may wait for long behind all the others.
+/// Sets no deadlines: on a busy machine, the answer to a ping may have to wait for all others.
 fn no_deadlines() -> KeepaliveConfig {
     KeepaliveConfig::default().ping_after(None).pong_within(None)
 }
@@ -37,7 +37,7 @@ fn runtime() -> Runtime {
     Builder::new_current_thread().enable_all().build().unwrap()
 }
 
-/// What goes from one process to the other.
+/// A connection on its way from one process to the other.
 struct Moved {
     number: usize,
     socket: std::net::TcpStream,
