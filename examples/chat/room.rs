@@ -24,7 +24,7 @@ pub(crate) enum Event {
 }
 
 impl Event {
-    /// Returns the event as the users are told.
+    /// Returns the event as it is sent to the users.
     pub(crate) fn to_json(&self) -> Value {
         match self {
             Self::Joined { id, name } => {
@@ -72,7 +72,7 @@ pub(crate) struct Room(Mutex<State>);
 #[derive(Default)]
 struct State {
     users: BTreeMap<u64, Name>,
-    /// The connections of users that are served here. They are told nothing before they are users.
+    /// The connections of users that are served here. Nothing is sent before they are users.
     peers: BTreeMap<u64, Peer>,
     history: VecDeque<Value>,
 }

@@ -15,7 +15,7 @@
 //! It shows: a rule that changes while the server runs (connecting to an endpoint that is not
 //! allocated is refused with 404, releasing one closes its clients with 1001), hooks for each
 //! endpoint, pages of other origins, a chat that allocates its endpoint when it is first used, and
-//! clients beyond the limit, who are told so (503).
+//! clients beyond the limit, which get 503.
 //!
 //! It leaves out: users. Whoever knows the URL of an endpoint may connect to it. Nobody can guess
 //! one.

@@ -61,7 +61,7 @@ pub(crate) fn log(text: impl Display) {
     let _ = lines().try_send(Line::Log(text.to_string()));
 }
 
-/// How much a line of the log matters.
+/// The importance of a line of the log.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Level {
     Info,

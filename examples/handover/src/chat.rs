@@ -1,4 +1,4 @@
-//! The chat: who is there, and who is told what.
+//! The chat: its users, and the events that are sent to them.
 
 use std::collections::BTreeMap;
 use std::time::{SystemTime, UNIX_EPOCH};

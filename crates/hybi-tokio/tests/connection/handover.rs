@@ -44,7 +44,7 @@ struct Moved {
     bytes: Vec<u8>,
 }
 
-/// Message `n` of a client: text of all lengths, so that they are cut everywhere.
+/// Returns message `n` of a client. The texts have all lengths, so they are split everywhere.
 fn message(client: usize, n: usize) -> Message {
     let len = [0, 10, 300, 3_000, 20_000, 70_000][(client + n) % 6];
     format!("{client}/{n} {}", "caf\u{e9} ".repeat(len / 6)).into()
