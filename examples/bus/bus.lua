@@ -1,5 +1,5 @@
--- What `chat` and `push` have in common, before the script of each. Redis runs a script as a
--- whole, and nothing in between: what belongs together changes together.
+-- The part that `chat` and `push` share. It precedes the script of each. Redis runs nothing else
+-- during a script, so related data changes together.
 --
 -- An instance is a server on this bus, by a number. An id is that of a connection.
 --

@@ -1,8 +1,8 @@
 //! A bus: a Redis or Valkey that several instances of a server share.
 //!
-//! What all must agree on is there, and scripts change it (`*.lua`). Each instance follows a stream
-//! of what happens, from the entry where it began, and says again and again that it lives. One that
-//! does not is ended by the others.
+//! The shared state is on the bus, and scripts change it (`*.lua`). Each instance follows a stream
+//! of events, from the entry where it began, and says at intervals that it is alive. An instance
+//! that stops saying so is ended by the others.
 //!
 //! While the bus is away, calls wait for it and are repeated, and the stream is then followed from
 //! where it was left. So a bus that keeps what it has acknowledged (`appendfsync always`) may be
@@ -57,9 +57,10 @@ impl Entry {
     }
 }
 
-/// What a program does as an instance.
+/// The part of a program that acts as an instance.
 pub(crate) trait Instance: Send + 'static {
-    /// What the script's `begin` returns after the number of the instance and where it begins.
+    /// The rest of what the script's `begin` returns, after the number of the instance and the
+    /// entry where it begins.
     type State: FromRedisValue;
     /// Begins, or begins anew because the bus took us for dead: nobody lives here.
     fn begin(&mut self, state: Self::State);
@@ -80,7 +81,7 @@ pub(crate) struct Bus {
     connection: Mutex<Option<Connection>>,
     /// Our number.
     instance: AtomicU64,
-    /// Who has left while the bus was away.
+    /// The users that left while the bus was away.
     left: Mutex<VecDeque<(u64, String)>>,
 }
 

@@ -14,7 +14,7 @@ use crate::names::Name;
 /// How many messages somebody who comes late is shown.
 pub(crate) const HISTORY_MAX: usize = 50;
 
-/// What happens in the room.
+/// An event in the room.
 #[derive(Clone, Debug)]
 pub(crate) enum Event {
     Joined { id: u64, name: Name },
@@ -24,7 +24,7 @@ pub(crate) enum Event {
 }
 
 impl Event {
-    /// Returns the event as the users are told.
+    /// Returns the event as it is sent to the users.
     pub(crate) fn to_json(&self) -> Value {
         match self {
             Self::Joined { id, name } => {
@@ -72,7 +72,7 @@ pub(crate) struct Room(Mutex<State>);
 #[derive(Default)]
 struct State {
     users: BTreeMap<u64, Name>,
-    /// The connections of users that are served here. They are told nothing before they are users.
+    /// The connections of users that are served here. Nothing is sent before they are users.
     peers: BTreeMap<u64, Peer>,
     history: VecDeque<Value>,
 }
@@ -88,8 +88,8 @@ impl Room {
         self.state().peers.remove(&id);
     }
 
-    /// Applies an event and tells everybody. What cannot be, such as a user who leaves twice,
-    /// changes nothing.
+    /// Applies an event and sends it to everybody. An impossible event, such as a user who leaves
+    /// twice, changes nothing.
     pub(crate) fn apply(&self, event: &Event) {
         self.state().apply(event);
     }

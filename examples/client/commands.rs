@@ -1,5 +1,4 @@
-//! What a person types: texts and commands. And scripts, which are conversations as the screen
-//! shows them.
+//! Typed texts and commands, and scripts, which are conversations as the screen shows them.
 
 use std::fs;
 

@@ -1,5 +1,5 @@
-//! The line that a person edits at a terminal, with history and completion. What comes meanwhile is
-//! printed above it.
+//! The line that a person edits at a terminal, with history and completion. Output is printed above
+//! it meanwhile.
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -23,7 +23,7 @@ const SIGNAL_AFTER: Duration = Duration::from_millis(20);
 
 pub(crate) type Printer = Box<dyn ExternalPrinter + Send>;
 
-/// What a person has typed.
+/// Input from a person.
 pub(crate) enum Typed {
     Line(String),
     /// Ctrl-C.
@@ -39,7 +39,7 @@ impl Editor {
     pub(crate) fn new() -> Option<(Self, Printer)> {
         let config =
             Config::builder().auto_add_history(true).completion_type(CompletionType::List).build();
-        // What was sent may be secret: the history ends with the program.
+        // Messages may be secret, so the history ends with the program.
         let history = MemHistory::with_config(&config);
         let mut editor = rustyline::Editor::with_history(config, history).ok()?;
         editor.set_helper(Some(Completion(FilenameCompleter::new())));

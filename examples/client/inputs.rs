@@ -1,4 +1,4 @@
-//! Where messages to be sent come from: the options, a script, a terminal, a pipe.
+//! Sources of messages to send: the options, a script, a terminal, a pipe.
 
 use std::fs;
 use std::io::{self, BufRead, BufReader, IsTerminal, Read};

@@ -50,12 +50,12 @@ type Outcome<T> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
 /// The server closed with a code that may tell of an error.
 const OTHER_CODE: u8 = 3;
-/// What the person asked for did not come.
+/// The messages that `--script` or `--count` waited for did not come.
 const UNMET: u8 = 4;
 /// Ended at once, as a shell reports a program that Ctrl-C has ended.
 const INTERRUPTED: u8 = 130;
 
-/// What `--script` or `--count` waited for, and did not come.
+/// An expectation of `--script` or `--count` that was not met.
 #[derive(Debug)]
 struct Unmet(String);
 

@@ -1,4 +1,4 @@
-//! What is printed: messages on standard output, everything about the connection on standard error.
+//! Output: messages on standard output, everything about the connection on standard error.
 
 use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
@@ -12,7 +12,7 @@ use crate::options::Options;
 /// The fields of a refusal that tell what to do instead.
 const TELLING_FIELDS: [&str; 4] =
     ["Location", "Retry-After", "WWW-Authenticate", "Proxy-Authenticate"];
-/// How much is printed of the body of a refusal.
+/// The most bytes that are printed of the body of a refusal.
 const BODY_BYTES_MAX: usize = 2_000;
 /// How many bytes of a binary message are printed.
 const HEX_BYTES_MAX: usize = 32;

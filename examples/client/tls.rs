@@ -1,4 +1,4 @@
-//! Which certificates are trusted for `wss:`, and which one is ours.
+//! The certificates that are trusted for `wss:`, and our own.
 
 #[cfg(feature = "rustls")]
 pub(crate) use with_rustls::Tls;
@@ -46,7 +46,7 @@ mod with_rustls {
     pub(crate) struct Tls {
         /// Whom to trust. Default: whom the system trusts.
         verifier: Option<Arc<dyn ServerCertVerifier>>,
-        /// What to show to a server that asks for it.
+        /// The certificates and key for a server that asks for them.
         identity: Option<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>)>,
     }
 

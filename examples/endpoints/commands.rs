@@ -8,7 +8,7 @@ use hybi::connection::Prepared;
 use crate::pool::PoolError;
 use crate::{Peer, Service, hooks};
 
-/// What `help` says. `NAME` may be the whole URL, too.
+/// The text of `help`. `NAME` may also be the whole URL.
 pub(crate) const COMMANDS: &str = "\
 allocate [HOOKS]         takes an endpoint out of the pool, and answers with its URL; HOOKS are
                          called for its clients: log (default), greet or none

@@ -1,5 +1,4 @@
-//! What a program does when something happens on an endpoint. It is chosen when the endpoint is
-//! allocated.
+//! Reactions to events on an endpoint. They are chosen when the endpoint is allocated.
 
 use std::fmt;
 use std::sync::Arc;

@@ -9,12 +9,13 @@
 //! Or open the page that it prints, which can do all that. Other programs give the same commands
 //! over HTTP, with the key that it prints or that is in the variable `ENDPOINTS_KEY`:
 //!
-//!     curl -X POST -H "Authorization: Bearer $ENDPOINTS_KEY" 'http://127.0.0.1:9004/command?allocate'
+//!     curl -X POST -H "Authorization: Bearer $ENDPOINTS_KEY" \
+//!         'http://127.0.0.1:9004/command?allocate'
 //!
 //! It shows: a rule that changes while the server runs (connecting to an endpoint that is not
 //! allocated is refused with 404, releasing one closes its clients with 1001), hooks for each
 //! endpoint, pages of other origins, a chat that allocates its endpoint when it is first used, and
-//! clients beyond the limit, who are told so (503).
+//! clients beyond the limit, which get 503.
 //!
 //! It leaves out: users. Whoever knows the URL of an endpoint may connect to it. Nobody can guess
 //! one.
@@ -124,14 +125,14 @@ struct Service {
     pool: Pool,
     chats: Chats,
     limit: Limit,
-    /// What the URLs of endpoints begin with.
+    /// The prefix of the URLs of endpoints.
     base: String,
     hosts: Hosts,
     /// For pages of our own.
     own_pages: Acceptance<'static>,
     /// For the origins that are allowed beside, and for clients that are no browsers.
     others: Acceptance<'static>,
-    /// Whoever knows it may give commands over HTTP.
+    /// The key that permits commands over HTTP.
     key: String,
 }
 

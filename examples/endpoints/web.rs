@@ -1,4 +1,4 @@
-//! What is served over HTTP: the page, commands, and the endpoints of chats.
+//! The service over HTTP: the page, commands, and the endpoints of chats.
 
 use hybi::blocking::AcceptError;
 use hybi::handshake::{Rejection, Request};

@@ -12,7 +12,7 @@ use crate::tls::Socket;
 /// A longer head is not passed on.
 const HEAD_BYTES_MAX: usize = 16 << 10;
 
-/// What the two sides have agreed to speak.
+/// The protocol that the two sides have agreed on.
 pub(crate) enum Agreed {
     /// WebSocket without extensions.
     Nothing,
@@ -22,7 +22,7 @@ pub(crate) enum Agreed {
     Unknown,
 }
 
-/// What came of a request.
+/// The outcome of a request.
 pub(crate) struct Opened {
     /// Bytes after the head, from either side.
     pub(crate) from_client: Inbox,

@@ -238,7 +238,7 @@ impl Server {
             Agreed::Deflate => RelayConfig::default().deflate(true),
             Agreed::Unknown => return copy_both(client, server, &from_client, &from_server),
         };
-        // Whether it is UTF-8 is one of the things that one wants to know.
+        // Text is checked because users want to know whether it is UTF-8.
         let config = config.masks(Masks::Kept).check_text(true);
         let conversation = Conversation {
             number,
@@ -270,7 +270,7 @@ struct Conversation {
     relay: Mutex<Relay>,
     client: Mutex<Socket>,
     server: Mutex<Socket>,
-    /// Whether one of them has broken a rule. What is left then has a deadline: the frame that the
+    /// Set if one of them has broken a rule. The rest then has a deadline: the frame that the
     /// Close frame waits for may never end, and the Close frame may get no answer.
     has_failed: AtomicBool,
 }
@@ -336,7 +336,7 @@ impl Conversation {
             Side::Client => &self.client,
             Side::Server => &self.server,
         };
-        // Whoever has the socket takes the output, so the order of the bytes stays.
+        // The thread that holds the socket takes the output, so the order of the bytes is kept.
         let mut socket = lock(socket);
         let _ = socket.set_write_timeout(Some(WRITE_WITHIN));
         let (mut out, is_all) = {

@@ -170,8 +170,8 @@ mod inflating {
 
     impl Inflating {
         pub(super) fn new(start_bytes_max: usize) -> Option<Self> {
-            // Whoever keeps a window can read messages that were made with none, and with a
-            // smaller one. So the parameters that were agreed on make no difference here.
+            // A reader that keeps a window can read messages that were made with none, or with a
+            // smaller one. So the agreed parameters make no difference here.
             let config = deflate::DeflateConfig::default();
             let agreed = deflate::respond(&config, Offers::new(b"permessage-deflate").flatten())?;
             // The relay has no limit either.

@@ -1,4 +1,4 @@
-//! How many connections a server has at most, so that the next one is told so.
+//! A limit on the connections of a server, beyond which clients get a response.
 //!
 //! A hub that is full closes further sockets without a word: it has no thread that could read a
 //! request. So let the hub have [`SPARE`] connections more than this, and answer those with 503.
@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// How many connections the hub needs for those that ask for a page, or are told 503.
+/// The additional connections of the hub for clients that ask for a page, or get 503.
 pub(crate) const SPARE: usize = 64;
 
 pub(crate) struct Limit {

@@ -21,7 +21,7 @@ const LINES_MAX: usize = 1_000;
 /// How long the end of a program waits for lines that have not been printed.
 const FLUSH_WITHIN: Duration = Duration::from_secs(1);
 
-/// Whether somebody at a terminal is asked for lines.
+/// Set if somebody at a terminal is asked for lines.
 static PROMPTS: AtomicBool = AtomicBool::new(false);
 const PROMPT: &str = "> ";
 /// Goes to the beginning of the line, and erases it.
@@ -61,7 +61,7 @@ pub(crate) fn log(text: impl Display) {
     let _ = lines().try_send(Line::Log(text.to_string()));
 }
 
-/// How much a line of the log matters.
+/// The importance of a line of the log.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Level {
     Info,
@@ -151,7 +151,7 @@ fn print(lines: Receiver<Line>) {
                 let mut output = io::stdout().lock();
                 writeln!(output, "{text}").and_then(|()| print_prompt(prompts))
             }
-            // What has been typed so far is still there: Ctrl-R shows it again.
+            // The text typed so far is kept: Ctrl-R shows it again.
             Line::Log(text) if prompts && is_log_at_terminal => {
                 writeln!(io::stderr(), "{ERASE_LINE}{text}").and_then(|()| print_prompt(true))
             }

@@ -12,7 +12,7 @@ use hybi::blocking::{Hub, TryClone};
 
 use crate::print::{self, Level};
 
-/// What `help` says, whatever the commands are.
+/// The part of the `help` text that does not depend on the commands.
 const HELP: &str = "\
 help                     shows this
 quit                     tells all clients that the server is going down, and ends it; as Ctrl-C

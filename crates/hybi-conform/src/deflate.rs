@@ -234,7 +234,7 @@ impl Inflater {
             }
             _ => None,
         };
-        // What follows it begins at a byte (RFC 7692 §7.2.3.4).
+        // The data after the last block begins at a byte (RFC 7692 §7.2.3.4).
         if is_last {
             bits.at = bits.at.next_multiple_of(8);
         }

@@ -45,7 +45,7 @@ fn echoed(mut steps: Vec<Step>, texts: &[&[u8]]) -> Script {
     Script::new(steps, expected, End::WeClose)
 }
 
-/// A length in a longer form than it needs. Only the sender is told not to (RFC 6455 §5.2), so a
+/// A length in a longer form than it needs. RFC 6455 §5.2 forbids this only to the sender, so a
 /// receiver may take it.
 fn long(form: Odd, payload: &[u8]) -> Script {
     let steps = vec![odd(form, TEXT, payload)];

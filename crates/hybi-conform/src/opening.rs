@@ -282,7 +282,7 @@ impl Request {
             let old = b"Sec-WebSocket-Protocol: chat\r\n";
             bytes = replaced(&bytes, old, line.as_bytes(), 1);
         }
-        // What the client of the example has not offered, this one may have.
+        // Unlike the client of the example, this one may have offered it.
         match case.id {
             "extension/not-offered" if self.offer().is_some() => {
                 bytes = replaced(&bytes, b"permessage-deflate", b"x-not-offered", 1);

@@ -11,7 +11,8 @@ pub enum Verdict {
     Ok,
     /// The RFC leaves open what should happen; the outcome says what did.
     Informational,
-    /// What is tested is missing: an extension was not negotiated, or a message exceeds a limit.
+    /// The tested feature is missing: an extension was not negotiated, or a message exceeds a
+    /// limit.
     Unimplemented,
     /// Legal, but not as it should be: late, or against a SHOULD.
     NonStrict,

@@ -22,7 +22,7 @@ pub(crate) struct Encoder {
     missing: usize,
 }
 
-/// What is wrong with the header of a frame.
+/// A fault in the header of a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Odd {
     /// It is masked although it must not be, or the other way round (RFC 6455 §5.1).
@@ -64,7 +64,7 @@ impl Encoder {
         self.odd_header(Some(odd), first, payload.len(), wire);
         self.payload(payload, wire);
         self.masks = masks;
-        // What it announces is never all there.
+        // The announced payload never arrives in full.
         self.missing += usize::from(odd == Odd::TopBit);
     }
 

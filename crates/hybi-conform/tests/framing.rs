@@ -29,7 +29,7 @@ enum Fault {
     Rsv1OnControl,
     /// It takes what does not inflate for a text.
     AnyData,
-    /// It does not look at what is behind the last block.
+    /// It does not look at the data after the last block.
     Trailing,
     /// It looks for UTF-8 only in texts that are not compressed.
     CompressedAnyText,
@@ -224,7 +224,7 @@ fn framing(role: Role) -> impl Iterator<Item = Case> {
     cases(Group::Framing, Size::Reduced).filter(move |case| case.tests(role))
 }
 
-/// What does not come out `OK` in both readings, and how.
+/// Returns the cases that are not `OK` in both readings, with the worse verdict.
 fn found(fault: Fault, role: Role) -> Vec<(String, Verdict)> {
     let mut found = Vec::new();
     for case in framing(role) {

@@ -183,7 +183,7 @@ fn where_the_readings_differ() {
     reads(&run("6.4.1", &late), NonStrict, Failed, "too late");
     let last = Sends(b"\x8a\x09payload-9");
     reads(&run("2.10", &[last, CLOSE, Ends]), Informational, NonStrict, "some of the pings");
-    // What a server has sent may be lost if it does not read all of our input (RFC 6455 §7.1.1).
+    // Data from a server may be lost if it does not read all of our input (RFC 6455 §7.1.1).
     let lost = [Sends(b"\x81\x7f\0\0\0\0\0\x04\0\0BAsd7&jh23"), Ends];
     reads(&run("7.1.6", &lost), Informational, Informational, "middle of a frame");
     reads(&run("7.13.1", &[CLOSE_1002, Ends]), Informational, Ok, "");
@@ -498,7 +498,7 @@ fn a_limit_is_no_broken_rule() {
     // Control frames have up to 125 bytes (§5.5), so less is no limit.
     reads(&run("1.1.1", &[too_big(), Ends]), Failed, Failed, "too early");
     reads(&run("2.4", &[too_big(), Ends]), Failed, Failed, "too early");
-    // What was sent back is wrong.
+    // The bytes that were sent back are wrong.
     reads(&run("1.1.6", &[Sends(b"\x81\x01x"), too_big(), Ends]), Failed, Failed, "differs");
 }
 
@@ -514,7 +514,7 @@ fn a_close_frame_within_a_message_is_one_rule() {
     assert_eq!(of(Group::Closing, "closing/in-fragments/client"), rule);
 }
 
-/// What was seen says whether the connection stayed open, or nobody looked any longer.
+/// The description says whether the connection stayed open, or nobody looked any longer.
 #[test]
 fn what_was_seen() {
     let seen = |id, does: &[Does]| run(id, does).seen;

@@ -1,4 +1,4 @@
-//! The chat: who is there, and who is told what.
+//! The chat: its users, and the events that are sent to them.
 
 use std::collections::BTreeMap;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -15,7 +15,7 @@ pub(crate) struct Chat {
     users: BTreeMap<u64, Name>,
 }
 
-/// What somebody in the chat did.
+/// An action of somebody in the chat.
 pub(crate) enum News {
     Joined,
     Said(String),

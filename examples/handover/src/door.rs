@@ -13,7 +13,7 @@ const PAGE_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; \
 /// Enough for a line of the chat that is too long by mistake.
 const CHAT_BYTES_MAX: u64 = 64 << 10;
 
-/// What a connection is for.
+/// The purpose of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum App {
     Echo,
@@ -32,7 +32,7 @@ impl App {
     }
 }
 
-/// What came of a request.
+/// The outcome of a request.
 pub(crate) enum Answer {
     Accepted(Connection<Server>, App),
     /// Any other response is in the output, and the last that the client gets.

@@ -29,7 +29,7 @@ use crate::chat::News;
 use crate::server::{SUCCESSOR, Server};
 use crate::{clock, print, record};
 
-/// How a server is replaced.
+/// The settings for replacing a server.
 pub(crate) struct Options {
     /// The new program.
     pub(crate) program: PathBuf,
@@ -47,7 +47,7 @@ pub(crate) const TAKE_OVER: &str = "--take-over";
 /// How long a hello may take that has begun.
 const HELLO_WITHIN: Duration = Duration::from_millis(100);
 
-/// How far a handover has come.
+/// The progress of a handover.
 #[derive(Default)]
 pub(crate) enum Handover {
     #[default]

@@ -25,7 +25,7 @@ pub(crate) struct Peer {
     pub(crate) inbox: Inbox,
     pub(crate) out: Outbox,
     pub(crate) stage: Stage,
-    /// Whether a read may find something: until one would block.
+    /// True if a read may find something. Cleared when one would block.
     pub(crate) readable: bool,
     /// When to take the next turn at the latest.
     pub(crate) wake: Option<Duration>,
@@ -34,7 +34,7 @@ pub(crate) struct Peer {
 }
 
 pub(crate) enum Stage {
-    /// What has been read of the request is kept for a new process: it reads it once more.
+    /// The bytes read so far are kept in `head` for a new process, which reads them again.
     Opening {
         handshake: ServerHandshake,
         head: Vec<u8>,
@@ -54,13 +54,13 @@ pub(crate) struct Open {
     failed: bool,
 }
 
-/// What a turn needs of the server.
+/// The parts of the server that a turn needs.
 pub(crate) struct Around<'a> {
     pub(crate) now: Duration,
     pub(crate) door: &'a Door,
-    /// Whether the connection is to go to a new process, as soon as it can.
+    /// Set if the connection is to move to a new process as soon as it can.
     pub(crate) moving: bool,
-    /// What the chat has to hear.
+    /// The news for the chat.
     pub(crate) news: &'a mut Vec<News>,
 }
 
@@ -255,7 +255,7 @@ impl Open {
         around: &mut Around<'_>,
     ) -> Result<(), hybi::Error> {
         let mut input = inbox.input();
-        // What follows a message is for the new process.
+        // Once the connection can move, the remaining input is for the new process.
         while !(around.moving && self.can_move_now())
             && let Some(event) = self.ws.receive(&mut input, out)?
         {

@@ -49,7 +49,7 @@ pub(crate) struct Server {
     pub(crate) handover: Handover,
     /// The process before this one, while connections may still come from it.
     pub(crate) predecessor: Option<Predecessor>,
-    /// Whether the next handover begins as soon as nothing comes from there any more.
+    /// Set if the next handover begins as soon as nothing more comes from the predecessor.
     pub(crate) next_handover: bool,
     pub(crate) options: Options,
 }
@@ -216,7 +216,7 @@ impl Server {
             self.wakes.remove(&(wake, number));
             self.due.insert(number);
         }
-        // Whoever wants another turn at once has it in the next round.
+        // A connection that wants another turn at once gets it in the next round.
         for number in mem::take(&mut self.due) {
             self.take_turn(number, now);
         }

@@ -348,7 +348,7 @@ impl Comparison {
     }
 }
 
-/// Returns the way to a file from a directory, for a link. `None`: there is none.
+/// Returns the relative path of a file from a directory, for a link, or `None` if there is none.
 fn relative(from: &Path, to: &Path) -> Option<String> {
     let from = if from.as_os_str().is_empty() { Path::new(".") } else { from };
     let (from, to) = (from.canonicalize().ok()?, to.canonicalize().ok()?);

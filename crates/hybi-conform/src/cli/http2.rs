@@ -55,8 +55,8 @@ impl Connection {
             let pings = connection.ping_pong();
             let task = tokio::spawn(connection);
             let this = Self { requests, task: task.abort_handle(), patience };
-            // The settings are the first that a server sends (RFC 9113 §3.4), so they are here when
-            // a ping has been answered. h2 does not say when they come.
+            // The settings are the first frame of a server (RFC 9113 §3.4), so they have arrived
+            // when a ping is answered. h2 does not say when they arrive.
             if let Some(mut pings) = pings
                 && let Err(error) = pings.ping(Ping::opaque()).await
             {

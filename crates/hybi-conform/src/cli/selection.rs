@@ -25,7 +25,7 @@ pub(crate) fn select(
     let all: Vec<Case> = all.filter(|case| role.is_none_or(|role| case.tests(role))).collect();
     let known: Vec<Case> = Group::ALL.iter().flat_map(|group| cases(*group, size)).collect();
     choice.ids.iter().try_for_each(|id| check(id, &all, &known, role))?;
-    // What is left out need not be among the cases asked for, but must be a case.
+    // An excluded case need not be among the chosen ones, but must exist.
     choice.except.iter().try_for_each(|id| check(id, &known, &known, None))?;
     let is_one_of = |case: &Case, ids: &[String]| ids.iter().any(|id| matches(case, id));
     let is_chosen = |case: &Case| {

@@ -203,7 +203,7 @@ fn is_lost(record: &Record) -> bool {
     let Record { case, outcome, .. } = record;
     let is_silent = !outcome.has_opened || outcome.timed_out && !outcome.has_spoken;
     let is_bad = matches!(outcome.verdict(), Verdict::NonStrict | Verdict::Failed);
-    // Over HTTP/2, a stream may be refused by itself.
+    // Over HTTP/2, a server may refuse a single stream.
     let counts = match case.group() {
         Group::Hostile => false,
         Group::Http2 => outcome.reason.starts_with(UNCONNECTED),

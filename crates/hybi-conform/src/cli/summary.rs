@@ -12,7 +12,7 @@ use crate::results::{Counts, Finding, Record, Results, role};
 const FINDINGS_MAX: usize = 6;
 /// How many characters of what was sent, expected and seen are printed.
 const TEXT_MAX: usize = 240;
-/// How many columns a line of findings has.
+/// The width of a line of findings.
 const COLUMNS: usize = 100;
 
 /// Prints the summary. If there is no report, the last line says how to get one.

@@ -57,7 +57,7 @@ pub(crate) struct Acts {
     pub(crate) role: Option<Role>,
     /// The bytes that are sent instead of a request. Then the input is not read as frames.
     pub(crate) head: Option<Vec<u8>>,
-    /// How the output between two waits is split. Over HTTP/2, each piece is a DATA frame.
+    /// The pieces of the output between two waits. Over HTTP/2, each piece is a DATA frame.
     pub(crate) pieces: Pieces,
     pub(crate) deflates: bool,
     pub(crate) expected: String,
@@ -394,7 +394,7 @@ impl Tester {
         self.pings = acts.pings();
         self.script.leeway = Leeway::Open;
         self.output.set_pieces(acts.pieces);
-        // What a flood gets back.
+        // Leaves room for the replies to a flood.
         self.received_max += 4 * acts.bytes();
     }
 }

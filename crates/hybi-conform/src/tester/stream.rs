@@ -165,7 +165,7 @@ impl Tester {
     fn judge_connect(&mut self, case: &Connect, answer: Option<(u16, &Head)>) {
         use Verdict::{Failed, Informational, NonStrict, Ok};
         let want = case.verdict.split(' ').next().and_then(|word| word.parse().ok());
-        // What is no WebSocket handshake may be another good request.
+        // A request that is not a WebSocket handshake may be a good request of another kind.
         let is_other = case.verdict.ends_with("Missing");
         let (tolerant, strict, why) = match answer {
             Some((200..300, _)) if !is_other => return self.by_level("it accepted the request"),

@@ -307,7 +307,7 @@ fn results_that_cannot_be_written() {
     }
 }
 
-/// That is our own lack, and no fault of the server.
+/// The shortage is ours, not a fault of the server.
 #[cfg(unix)]
 #[test]
 fn more_jobs_than_descriptors() {

@@ -201,7 +201,7 @@ fn no_fault_is_found_in_the_same_server_without_one() {
     assert!(text.contains("\nAll is as expected.\n"), "{text}");
 }
 
-/// What was waited for, and how to see more.
+/// The summary says what was waited for, and how to see more.
 #[test]
 fn the_summary_names_the_cases_that_timed_out() {
     let url = serve(Fault::KeepsEnded);

@@ -30,7 +30,7 @@ fn some_cases_of_a_client(signal: &str) {
     for case in 1..=2 {
         converse(&format!("{url}/runCase?case={case}&agent=a"), |message| message);
     }
-    // It has been counted when its verdict is there.
+    // A case has been counted once its verdict can be read.
     converse(&format!("{url}/getCaseStatus?case=2&agent=a"), |message| message);
     interrupt(&child, signal);
     let (status, text) = end(child);

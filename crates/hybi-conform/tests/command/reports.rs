@@ -410,7 +410,7 @@ fn a_comparison() {
                     OK             good\n";
     assert!(text.contains("\n3.1 ") && text.contains(verdicts), "{text}");
     assert!(!text.contains("\n2.1 "), "{text}");
-    // Which way the second is different.
+    // The comparison says whether the second is worse or better.
     assert!(text.contains("<bad|one> is worse than good in 2, and better in none."), "{text}");
     let text = expect(&["compare", &bad, &good], 0, &[]);
     assert!(text.contains("good is worse than <bad|one> in none, and better in 2."), "{text}");

@@ -206,8 +206,8 @@ fn certificates() {
     assert!(none.0 == Some(2) && none.1.contains("no certificate"), "{}", none.1);
 }
 
-/// What `openssl req -x509` makes without an option: a certificate of an authority, which TLS does
-/// not take for that of a server.
+/// By default, `openssl req -x509` makes the certificate of an authority. TLS does not accept it as
+/// that of a server.
 #[test]
 fn certificates_that_are_not_trusted() {
     let ca = "with -addext basicConstraints=critical,CA:FALSE and use --ca, or use --insecure";

@@ -28,7 +28,7 @@ fn config(number: usize) -> Config {
     Config::default()
 }
 
-/// On a busy machine, the answer to a ping may wait for long behind all the others.
+/// Sets no deadlines: on a busy machine, the answer to a ping may have to wait for all others.
 fn no_deadlines() -> KeepaliveConfig {
     KeepaliveConfig::default().ping_after(None).pong_within(None)
 }
@@ -37,14 +37,14 @@ fn runtime() -> Runtime {
     Builder::new_current_thread().enable_all().build().unwrap()
 }
 
-/// What goes from one process to the other.
+/// A connection on its way from one process to the other.
 struct Moved {
     number: usize,
     socket: std::net::TcpStream,
     bytes: Vec<u8>,
 }
 
-/// Message `n` of a client: text of all lengths, so that they are cut everywhere.
+/// Returns message `n` of a client. The texts have all lengths, so they are split everywhere.
 fn message(client: usize, n: usize) -> Message {
     let len = [0, 10, 300, 3_000, 20_000, 70_000][(client + n) % 6];
     format!("{client}/{n} {}", "caf\u{e9} ".repeat(len / 6)).into()

@@ -69,7 +69,7 @@ impl Engine {
         format!("redis://127.0.0.1:{}", self.port)
     }
 
-    /// What somebody else could send it.
+    /// Sends the engine a command, as any other program could.
     pub fn send<T: redis::FromRedisValue>(&self, words: &[&str]) -> T {
         let client = redis::Client::open(self.url()).unwrap();
         let mut connection = client.get_connection().unwrap();

@@ -1,4 +1,4 @@
-//! What goes wrong: a server dies or stalls, the engine dies or forgets, the bus lies.
+//! Faults: a server dies or stalls, the engine dies or forgets, the bus lies.
 
 use std::process::Stdio;
 
@@ -31,7 +31,7 @@ fn no_engine_is_a_clear_error_at_the_start() {
     assert!(String::from_utf8(output.stderr).unwrap().contains("Connection refused"));
 }
 
-/// What listens there is no engine: here, it is our own web server.
+/// The server at this address is no engine: here, it is our own web server.
 #[test]
 fn what_is_no_engine_is_a_clear_error_at_the_start() {
     let engine = Engine::start();
@@ -225,7 +225,7 @@ fn an_engine_that_stands_still_ends_nobody() {
     }
 }
 
-/// Who waits for it does not wait for the others who do.
+/// Calls that wait for it do not wait for each other.
 #[cfg(unix)]
 #[test]
 fn an_engine_that_stands_still_holds_up_nobody_for_long() {

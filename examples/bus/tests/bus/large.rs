@@ -107,7 +107,7 @@ impl User {
         }
     }
 
-    /// What this user is told next.
+    /// Returns the next event for this user.
     fn next(&self) -> Value {
         let text = match &self.client {
             Client::Ours(talker) => talker.text(),
@@ -144,7 +144,7 @@ impl Drop for Client {
     }
 }
 
-/// What everybody is told next: the same in the same order. `count` events.
+/// Returns the next `count` events. Everybody must get the same ones, in the same order.
 fn all_are_told(users: &[User], count: usize) -> Vec<Value> {
     let told: Vec<Value> = (0..count).map(|_| users[0].next()).collect();
     for user in &users[1..] {

@@ -63,7 +63,7 @@ fn any_process_writes_to_a_connection_reads_from_it_and_ends_it_by_its_number() 
     assert_eq!([clients[0].text(), clients[1].text()], ["hello everybody"; 2]);
     assert_eq!(clients[1].text(), "across");
 
-    // What came before somebody read, in order, and what comes while somebody waits.
+    // Messages that arrived before a read, in order, and one that arrives during a read.
     clients[1].send("first");
     clients[1].writer.send(&[0, 255]).unwrap();
     assert_eq!(obey(&engine, "read 2"), ok("2 says \"first\""));
@@ -140,7 +140,7 @@ fn a_client_that_nobody_reads_from_is_closed_after_a_hundred_messages() {
     let closed = client.end();
     assert_eq!((closed.code(), closed.reason()), (1013, "nobody listens: try again later"));
     server.line("1 is closed: nobody reads what it says");
-    // What was kept can still be read.
+    // The kept messages can still be read.
     for number in 0..3 {
         assert_eq!(obey(&engine, "read 1"), Ok(format!("1 says \"{number}\"")));
     }

@@ -19,7 +19,7 @@ pub struct Client {
     pub out: Outbox,
 }
 
-/// Whether to offer permessage-deflate.
+/// The offer of permessage-deflate.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Deflate {
     On,

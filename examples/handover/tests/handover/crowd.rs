@@ -92,7 +92,7 @@ impl<'a> Crowd<'a> {
     }
 
     /// Starts a handover when everybody has had two more echoes, waits for its end, and so on.
-    /// Then everybody gets all that is under way, and closes.
+    /// Then everybody receives the remaining echoes, and closes.
     fn go_through(mut self, handovers: usize) {
         let (mut silences, mut in_progress) = (vec![Duration::ZERO; handovers + 1], false);
         let mut done = 0;
@@ -199,7 +199,7 @@ impl Member {
         }
     }
 
-    /// Reads all that is there. Returns the longest wait for an echo that came.
+    /// Reads until it would block. Returns the longest wait for an echo that arrived.
     fn receive(&mut self, now: Instant) -> Duration {
         let mut longest = Duration::ZERO;
         loop {

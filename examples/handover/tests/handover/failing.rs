@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use crate::client::{Client, Deflate};
 use crate::service::Service;
 
-/// What the new process says: that it reads formats 1 to 1.
+/// The hello of the new process, which says that it reads formats 1 to 1.
 const HELLO: &str = r"h\000\000\000\004\000\001\000\001";
 
 /// A program that is started in place of a new version: a shell script, whose standard input is the

@@ -16,7 +16,7 @@ pub struct Service {
     /// The process that serves now.
     process: Pid,
     pub address: String,
-    /// What all processes print.
+    /// The lines that all processes print.
     lines: Receiver<String>,
 }
 

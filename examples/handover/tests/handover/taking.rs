@@ -1,4 +1,4 @@
-//! What a new process takes for a handover, and what not. It then ends, and says why.
+//! The checks of a new process on a handover. If one fails, it ends, and says why.
 
 use std::io::{Read, Write};
 use std::net::Shutdown;
