@@ -91,6 +91,17 @@
 //!
 //! Bytes that a socket has received and you have not read stay in the system, and move with it.
 //!
+//! # Connections of an adapter
+//!
+//! Take them apart first: [`blocking::WebSocket::into_parts`] gives their connection, inbox and
+//! outbox, and [`from_parts`] makes a WebSocket of these in the other process. Its `subprotocol`
+//! and its [`chunk`], bytes of a message that were received and not returned, have no record: use
+//! the chunk up before, or send it along by your own means. `hybi-tokio` has the same functions.
+//!
+//! [`blocking::WebSocket::into_parts`]: crate::blocking::WebSocket::into_parts
+//! [`from_parts`]: crate::blocking::WebSocket::from_parts
+//! [`chunk`]: crate::blocking::Parts::chunk
+//!
 //! # What cannot be exported
 //!
 //! - A connection that is [receiving a compressed message](ExportError): wait for its end.

@@ -16,7 +16,8 @@ pub enum RelayError {
     Protocol(ProtocolError),
     /// The side exceeded its [`Budget`](super::Budget).
     Budget(BudgetError),
-    /// The observer returned [`Verdict::Stop`](super::Verdict::Stop), with this code.
+    /// The observer returned [`Verdict::Stop`](super::Verdict::Stop), with this code. Both sides
+    /// get 1008 instead of 1010, because only clients send that (RFC 6455 §7.4.1).
     Stopped(CloseCode),
 }
 
@@ -27,6 +28,7 @@ impl RelayError {
         match self {
             Self::Protocol(error) => error.close_code(),
             Self::Budget(_) => BudgetError::CLOSE_CODE,
+            Self::Stopped(CloseCode::MANDATORY_EXTENSION) => CloseCode::POLICY_VIOLATION,
             Self::Stopped(code) => code,
         }
     }

@@ -509,6 +509,22 @@ fn what_an_observer_stops_does_not_pass() {
     }
 }
 
+/// RFC 6455 §7.4.1: the code is for clients that miss an extension.
+#[test]
+fn only_a_client_could_say_that_it_misses_an_extension() {
+    for from in SIDES {
+        let mut relay = relay(RelayConfig::default());
+        let stop = |_: Passing<'_, '_>| Verdict::Stop(CloseCode::MANDATORY_EXTENSION);
+        let stopped = relay.pass(from, &mut Input::new(&mut frame(from, 0x89, b"")), stop);
+        let error = RelayError::Stopped(CloseCode::MANDATORY_EXTENSION);
+        assert_eq!(stopped, Err(error));
+        assert_eq!(error.close_code(), CloseCode::POLICY_VIOLATION);
+        for side in SIDES {
+            assert_out(&mut relay, side, &close_to(side, 1008, "stopped by a relay"));
+        }
+    }
+}
+
 #[test]
 fn counts_are_what_was_on_the_wire() {
     for from in SIDES {
