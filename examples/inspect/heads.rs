@@ -6,8 +6,8 @@ use std::io::{self, ErrorKind, Read, Write};
 use hybi::handshake::{HeadLimits, Key, Request, Response, ResponseParts, ServerHandshake};
 use hybi::{Inbox, Outbox, escaped};
 
-use crate::say;
 use crate::tls::Socket;
+use crate::{Server, say};
 
 /// A longer head is not passed on.
 const HEAD_BYTES_MAX: usize = 16 << 10;
@@ -63,7 +63,7 @@ pub(crate) fn receive(socket: &mut Socket) -> io::Result<Option<Head>> {
 pub(crate) fn exchange(
     number: usize,
     request: Head,
-    host: Option<&str>,
+    settings: &Server,
     client: &mut Socket,
     server: &mut Socket,
 ) -> io::Result<Opened> {
@@ -87,8 +87,11 @@ pub(crate) fn exchange(
     if let (true, Err(error)) = (parsed.is_upgrade(), parsed.check()) {
         say(format_args!("#{number} client  {error}"));
     }
-    if let Some(host) = host {
+    if let Some(host) = &settings.host {
         bytes = with_host(&bytes, host);
+    }
+    if settings.prints_heads {
+        print(number, "client", &bytes);
     }
     server.write_all(&bytes)?;
     let head = match receive(server)? {
@@ -97,6 +100,14 @@ pub(crate) fn exchange(
     };
     client.write_all(&head.bytes)?;
     let agreed = agreed(number, &parsed, &head.bytes);
+    if settings.prints_heads {
+        print(number, "server", &head.bytes);
+        // As much of the body as has come with the head.
+        if let Agreed::Unknown = agreed {
+            let body = head.rest.unread();
+            print(number, "server", &body[..body.len().min(settings.payload_bytes_max)]);
+        }
+    }
     Ok(Opened { from_client, from_server: head.rest, agreed })
 }
 
@@ -135,6 +146,13 @@ fn agreed(number: usize, request: &Request<'_>, head: &[u8]) -> Agreed {
             say(format_args!("#{number} speaks with extensions that this program cannot read"));
             Agreed::Unknown
         }
+    }
+}
+
+/// Prints the lines of a head, as it is passed on.
+fn print(number: usize, side: &str, lines: &[u8]) {
+    for line in String::from_utf8_lossy(lines.trim_ascii_end()).lines() {
+        say(format_args!("#{number} {side}    {}", escaped(line)));
     }
 }
 

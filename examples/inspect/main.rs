@@ -2,14 +2,15 @@
 //!
 //!     cargo run --release --features deflate --example inspect -- ws://127.0.0.1:9001/
 //!
-//! Then let the client connect to the address that it prints instead of to the server. A page that
-//! the server has comes through it, too, and what the page sends. `--help` tells the options. For
-//! TLS it needs feature `rustls`; without feature `deflate`, compressed messages are not inflated.
+//! Then let the client connect to the address that it prints, 127.0.0.1:9009 or yours, instead of
+//! to the server. A page that the server has comes through it, too, and what the page sends.
+//! `--help` tells the options. For TLS it needs feature `rustls`; without feature `deflate`,
+//! compressed messages are not inflated.
 //!
-//! Each line is a frame: who sent it, its header as it was on the wire, what that means, and the
-//! start of its payload, unmasked. What a terminal would obey is escaped. Frames pass byte for
-//! byte, masks included. A frame that breaks a rule does not pass: both sides then get the Close
-//! frame that says which rule it was.
+//! Each line is a frame: who sent it, the header of a data frame as it was on the wire, what that
+//! means, and the start of its payload, unmasked. What a terminal would obey is escaped. Frames
+//! pass byte for byte, masks included. A frame that breaks a rule does not pass: both sides then
+//! get the Close frame that says which rule it was.
 //!
 //! It shows: a `Relay` between two sockets and two threads, back-pressure (a thread reads from one
 //! side when it has written to the other), and an observer that holds a decompressor.
@@ -33,7 +34,7 @@ use std::io::{self, ErrorKind, Write};
 use std::net::{Shutdown, TcpListener};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -52,6 +53,8 @@ use crate::view::View;
 const USAGE: &str = "\
 usage: inspect [HOST:PORT] URI [OPTION]...  default: 127.0.0.1:9009
 URI is the server's, such as ws://127.0.0.1:9001/; its path makes no difference.
+  --heads           print the opening handshakes whole, and the start of a refusal's body
+  --times           begin each line with the time, in seconds since the program began
   --payload BYTES   how much of each payload is printed (default: 120)
   --host HOST       send this Host to the server instead of the client's
   --tls CERT KEY    speak TLS with clients, with the certificates and the key in these PEM files
@@ -70,6 +73,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(500);
 struct Options {
     address: String,
     tls: Tls,
+    prints_times: bool,
     server: Server,
 }
 
@@ -77,6 +81,7 @@ struct Options {
 struct Server {
     uri: Uri,
     host: Option<String>,
+    prints_heads: bool,
     payload_bytes_max: usize,
     #[cfg(feature = "rustls")]
     trust: Option<Arc<ClientConfig>>,
@@ -87,6 +92,9 @@ fn main() -> ExitCode {
         Ok(options) => options,
         Err(code) => return code,
     };
+    if options.prints_times {
+        let _ = BEGAN.set(Instant::now());
+    }
     match serve(options) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -98,7 +106,9 @@ fn main() -> ExitCode {
 
 impl Options {
     fn parse(arguments: &mut Arguments) -> Result<Self, String> {
-        let (mut places, mut payload, mut host, mut tls) = (Vec::new(), None, None, None);
+        let (mut address, mut uri) = (None, None);
+        let (mut payload, mut host, mut tls) = (None, None, None);
+        let (mut heads, mut times) = (None, None);
         #[cfg(feature = "rustls")]
         let mut trusted = None;
         while let Some(argument) = arguments.next() {
@@ -125,15 +135,16 @@ impl Options {
                     let roots = trust::roots(&arguments.value(option)?)?;
                     arguments::set(&mut trusted, option, client_config(roots)?)?;
                 }
-                _ if option.starts_with('-') => return Err(format!("there is no option {option}")),
-                _ => places.push(argument),
+                "--heads" => arguments::set(&mut heads, option, ())?,
+                "--times" => arguments::set(&mut times, option, ())?,
+                _ if argument.contains("://") => {
+                    arguments::set_unnamed(&mut uri, "URI", argument)?;
+                }
+                _ => arguments::set_unnamed(&mut address, "address", argument)?,
             }
         }
-        if let Some(more) = places.get(2) {
-            return Err(format!("{more}: only one address and one URI, please"));
-        }
-        let uri = places.pop().ok_or("no URI")?;
-        let address = arguments::address(places.pop(), "127.0.0.1:9009")?;
+        let uri = uri.ok_or("no URI")?;
+        let address = arguments::address(address, "127.0.0.1:9009")?;
         let uri = Uri::parse_lenient(&uri).map_err(|error| error.to_string())?;
         if uri.is_secure() && cfg!(not(feature = "rustls")) {
             return Err("wss: needs a program with TLS: cargo run --features rustls".into());
@@ -141,9 +152,11 @@ impl Options {
         Ok(Self {
             address,
             tls: tls.unwrap_or_default(),
+            prints_times: times.is_some(),
             server: Server {
                 uri,
                 host,
+                prints_heads: heads.is_some(),
                 payload_bytes_max: payload.unwrap_or(120),
                 #[cfg(feature = "rustls")]
                 trust: trusted,
@@ -161,14 +174,21 @@ fn client_config(roots: RootCertStore) -> Result<Arc<ClientConfig>, String> {
     Ok(Arc::new(config.with_root_certificates(roots).with_no_client_auth()))
 }
 
+/// When the program began, if lines begin with a time.
+static BEGAN: OnceLock<Instant> = OnceLock::new();
+
 /// Prints a line. Conversations wait for it: what is missing in the log would mislead.
 pub(crate) fn say(line: impl Display) {
+    let mut out = io::stdout().lock();
     // If nobody reads it, the conversations go on.
-    let _ = writeln!(io::stdout().lock(), "{line}");
+    let _ = match BEGAN.get() {
+        Some(began) => writeln!(out, "{:9.3} {line}", began.elapsed().as_secs_f64()),
+        None => writeln!(out, "{line}"),
+    };
 }
 
 fn serve(options: Options) -> Result<(), Box<dyn std::error::Error>> {
-    let Options { address, tls, server } = options;
+    let Options { address, tls, server, .. } = options;
     let listener = TcpListener::bind(&address)
         .map_err(|error| format!("cannot listen at {address}: {error}"))?;
     let (s, bound) = (tls.letter(), listener.local_addr()?);
@@ -232,7 +252,7 @@ impl Server {
         }
         let _ = server.set_nodelay();
         let Opened { from_client, from_server, agreed } =
-            heads::exchange(number, request, self.host.as_deref(), &mut client, &mut server)?;
+            heads::exchange(number, request, self, &mut client, &mut server)?;
         let config = match agreed {
             Agreed::Nothing => RelayConfig::default(),
             Agreed::Deflate => RelayConfig::default().deflate(true),
@@ -286,7 +306,9 @@ impl Conversation {
             let passed =
                 self.relay().pass(from, &mut inbox.input(), |passing| view.observe(passing));
             if let Err(error) = passed {
+                let (code, reason) = (error.close_code(), error.close_reason());
                 say(format_args!("#{} {who}  {error}", self.number));
+                say(format_args!("#{} both get  Close  {code} \"{reason}\"", self.number));
                 self.has_failed.store(true, Ordering::Relaxed);
             }
             // Writing waits for the other side, and meanwhile nothing is read from this one.

@@ -38,7 +38,8 @@ pub(crate) fn read<T>(
 
 /// Says what is wrong with an argument, and returns the exit code.
 pub(crate) fn complain(error: &str, usage: &str) -> ExitCode {
-    let _ = writeln!(io::stderr(), "{error}\n{usage}");
+    let first = usage.lines().next().unwrap_or_default();
+    let _ = writeln!(io::stderr(), "{error}\n{first}\nFor more, try --help.");
     ExitCode::from(WRONG_USAGE)
 }
 

@@ -91,7 +91,7 @@
 //!   elsewhere, [`into_parts`](WebSocket::into_parts) gives everything back.
 //! - **Two threads.** [`split`](WebSocket::split) makes a [`Reader`] and a [`Writer`] with the same
 //!   verbs.
-//! - **`wss:`.** With feature `rustls`, [`connect`] does TLS, and [`TlsStream`] is for servers.
+//! - **`wss:`.** With feature `rustls`, [`connect`] does TLS, and its `TlsStream` is for servers.
 //!   For another TLS crate, [`Stream`] tells what its stream has to do, and [`Connector`] where it
 //!   comes in.
 //! - **TCP.** Every TCP socket gets `TCP_NODELAY`, because messages are written whole.

@@ -34,6 +34,30 @@ pub struct Parts<S, R> {
     pub closed: Option<Closed>,
 }
 
+impl<S, R> Parts<S, R> {
+    /// Returns the parts of a WebSocket that has agreed on no subprotocol and is between two
+    /// messages, such as those that another process has [exported](crate::export). Set the other
+    /// fields if there is more to say:
+    ///
+    /// ```
+    /// use hybi::blocking::{Parts, Untimed, WebSocket};
+    /// use hybi::{Config, Connection, Inbox, Outbox, Server};
+    /// # let (stream, mut record) = (Untimed(std::io::Cursor::new(Vec::new())), Vec::new());
+    /// # Connection::server(Config::default()).export(&mut record)?;
+    /// # let mut record = &*record;
+    ///
+    /// let connection = Connection::import(Server, &Config::default(), &mut record)?;
+    /// let parts = Parts::new(stream, connection, Inbox::new(), Outbox::new());
+    /// let ws = WebSocket::from_parts(Parts { subprotocol: Some("chat".into()), ..parts });
+    /// assert_eq!(ws.subprotocol(), Some("chat"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub const fn new(stream: S, connection: Connection<R>, inbox: Inbox, out: Outbox) -> Self {
+        Self { stream, connection, inbox, out, chunk: None, subprotocol: None, closed: None }
+    }
+}
+
 impl<S: Stream, R: Role> WebSocket<S, R> {
     /// Takes the connection apart, so that somebody else can go on with it. Nothing is lost of what
     /// was received and sent. Time-outs, [`set_keepalive`](Self::set_keepalive),

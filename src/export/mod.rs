@@ -94,13 +94,17 @@
 //! # Connections of an adapter
 //!
 //! Take them apart first: [`blocking::WebSocket::into_parts`] gives their connection, inbox and
-//! outbox, and [`from_parts`] makes a WebSocket of these in the other process. Its `subprotocol`
-//! and its [`chunk`], bytes of a message that were received and not returned, have no record: use
-//! the chunk up before, or send it along by your own means. `hybi-tokio` has the same functions.
+//! outbox. In the other process [`Parts::new`] and [`from_parts`] make a WebSocket of these again.
+//! The other parts have no record. Send the subprotocol and the peer's last word along by your own
+//! means, and use up the [`chunk`] before: bytes of a message that were received and not returned.
+//! `hybi-tokio` has the same functions. The connections of a [`blocking::Hub`] belong to its
+//! threads, so they cannot be taken apart: [drain](crate::docs::operating#drain) them.
 //!
 //! [`blocking::WebSocket::into_parts`]: crate::blocking::WebSocket::into_parts
+//! [`Parts::new`]: crate::blocking::Parts::new
 //! [`from_parts`]: crate::blocking::WebSocket::from_parts
 //! [`chunk`]: crate::blocking::Parts::chunk
+//! [`blocking::Hub`]: crate::blocking::Hub
 //!
 //! # What cannot be exported
 //!
@@ -117,9 +121,10 @@
 //! An export has what the connection has: parts of messages, and the peer's data that it keeps.
 //! Pass it over a pipe or a socket that only the two processes have. Do not write it to a file.
 //!
-//! Importing trusts nothing. Every byte is checked, memory is bounded by the length of the record
-//! and by the importer's limits, and bytes that no connection could have exported are refused. But
-//! an import cannot know whether the state is that of the socket beside it.
+//! Importing trusts nothing. Memory is bounded by the length of the record and by the importer's
+//! limits, and bytes that no connection could have exported are refused. But an import cannot know
+//! whether the state is that of the socket beside it, and there is no checksum: a payload, a mask
+//! or a window in which a byte was changed is as good as any other.
 //!
 //! # The format
 //!

@@ -51,9 +51,12 @@ impl RelayConfig {
         self
     }
 
-    /// Sets whether the two sides have agreed on permessage-deflate, in whatever form. Default: no.
+    /// Sets whether the two sides have agreed on permessage-deflate. Default: no.
     ///
-    /// The first frame of a message may then have RSV1 (RFC 7692 §6). The payload passes as it is.
+    /// The first frame of a message may then have RSV1 (RFC 7692 §6). The payload passes as it is,
+    /// so both sides must have agreed on the same parameters, whatever these are. That is certain
+    /// if the two handshakes pass through, as in the example `inspect`. If you do them yourself,
+    /// begin with the server's, and offer and accept nothing unless you can make them equal.
     #[must_use]
     pub const fn deflate(mut self, agreed: bool) -> Self {
         self.deflate = agreed;

@@ -157,7 +157,8 @@ impl<K: MaskingKeys> Relay<K> {
     /// waits for the end of a frame of the other side; keep passing on what that sends. A side gets
     /// no Close frame only if it has got the start of a frame that does not end. Write the
     /// outboxes, and do what [`transport`](Self::transport) says. Later input of the failed side is
-    /// ignored.
+    /// ignored. As nothing follows a Close frame, later frames of the other side do not pass
+    /// either, such as answers that were on their way.
     pub fn pass(
         &mut self,
         from: Side,

@@ -22,9 +22,9 @@ pub enum Passing<'p, 'b> {
 pub enum Verdict {
     /// It passes.
     Pass,
-    /// It does not pass, nor does anything after it. Both sides get a Close frame with this code:
-    /// see [`Relay::pass`](super::Relay::pass). 1010 becomes 1008: only clients send it (RFC 6455
-    /// §7.4.1).
+    /// It does not pass, nor does anything after it. Both sides get a Close frame with this code
+    /// and the reason "stopped by a relay": see [`Relay::pass`](super::Relay::pass). 1010 becomes
+    /// 1008: only clients send it (RFC 6455 §7.4.1).
     Stop(CloseCode),
 }
 

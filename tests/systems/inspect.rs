@@ -116,6 +116,44 @@ fn each_frame_is_a_line() {
     }
 }
 
+/// The URI may come before the address.
+#[test]
+fn heads_and_times_are_shown_if_they_are_asked_for() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let uri = format!("ws://{}/", listener.local_addr().unwrap());
+    let server = thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        head(&mut stream);
+        let refusal = "HTTP/1.1 403 Forbidden\r\nContent-Length: 7\r\n\r\nnot \x1bme";
+        stream.write_all(refusal.as_bytes()).unwrap();
+    });
+    let proxy = Program::run(example("inspect").args([
+        &*uri,
+        "127.0.0.1:0",
+        "--heads",
+        "--times",
+        "--payload",
+        "6",
+    ]));
+    let mut client = TcpStream::connect(&proxy.address).unwrap();
+    client.write_all(b"GET /path HTTP/1.1\r\nHost: a\r\n\r\n").unwrap();
+    for wanted in [
+        "#1 client  GET /path",
+        "#1 client    GET /path HTTP/1.1",
+        "#1 client    Host: a",
+        "#1 server  403",
+        "#1 server    HTTP/1.1 403 Forbidden",
+        "#1 server    Content-Length: 7",
+        "#1 server    not \\u{1b}m",
+    ] {
+        let line = proxy.line("#1 ");
+        let (time, line) = line.trim_start().split_once(' ').unwrap();
+        assert!(time.parse::<f64>().is_ok(), "{time}");
+        assert_eq!(line, wanted);
+    }
+    server.join().unwrap();
+}
+
 /// Bytes of a header, fragments, and a payload that is only begun to be printed.
 #[test]
 fn a_frame_is_shown_as_it_was_on_the_wire() {
