@@ -111,6 +111,7 @@
 //! - `simd` (default): masking and text validation with the processor's wide vectors. It changes
 //!   speed, and nothing else.
 //! - `deflate`: permessage-deflate.
+//! - `rustls`: `wss:` in [`blocking`], and TLS for its servers.
 //! - `http`: the [handshake] in the types of the `http` crate, such as [`handshake::Request`] from
 //!   an `http::Request`.
 //! - `extra-platforms`: for targets without atomic compare-and-swap; passed on to `bytes`.

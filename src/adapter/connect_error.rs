@@ -18,8 +18,10 @@ pub enum ConnectError {
     /// The URI is `wss:`, and the adapter was built without its feature `rustls`. Enable it, or
     /// bring a stream that does TLS: the page of `Connector` says how.
     NeedsTls,
-    /// TLS failed: the server's certificate is not trusted or not for this host, or the two sides
-    /// have no version or cipher in common. Or the platform's certificates could not be loaded.
+    /// TLS failed. With the kind `InvalidData`, it found something wrong: the server's certificate
+    /// is not trusted or not for this host, or the two sides have no version or cipher in common.
+    /// With `InvalidInput` or `Other`, the name of the host or the platform's certificates are of
+    /// no use. With any other kind, the stream failed or ended during the handshake of TLS.
     Tls(io::Error),
     /// The request cannot be sent as it is: the caller's mistake. Nothing was written.
     Usage(HandshakeUsageError),
@@ -30,7 +32,7 @@ pub enum ConnectError {
     Connect(Vec<AddressError>),
     /// The time-out has passed, and nothing else has failed.
     TimedOut,
-    /// The stream failed or ended during the handshake.
+    /// The stream failed or ended during the handshake of WebSocket.
     Io(io::Error),
     /// The response of the server or proxy broke a rule.
     Response(ResponseError),
@@ -53,6 +55,41 @@ pub enum ConnectError {
 }
 
 impl ConnectError {
+    /// Returns whether another attempt may succeed though nobody changes anything: the network
+    /// failed, or a server or proxy is busy or restarts (408, 425, 429, 500, 502, 503, 504). Wait
+    /// before it, longer each time and for a random time, and at least as long as
+    /// [`Refusal::retry_after`] asks for.
+    ///
+    /// [`Closed::is_transient`](crate::connection::Closed::is_transient) answers the same once
+    /// there was a connection.
+    #[must_use]
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::Resolve(_) | Self::Connect(_) | Self::TimedOut | Self::Io(_) => true,
+            Self::Tls(error) => !matches!(
+                error.kind(),
+                io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput | io::ErrorKind::Other
+            ),
+            Self::Refused(refusal) | Self::ProxyRefused(refusal) => {
+                matches!(refusal.response().status(), 408 | 425 | 429 | 500 | 502 | 503 | 504)
+            }
+            Self::Socks(error) => matches!(
+                error.kind(),
+                io::ErrorKind::NetworkUnreachable
+                    | io::ErrorKind::HostUnreachable
+                    | io::ErrorKind::ConnectionRefused
+                    | io::ErrorKind::TimedOut
+                    | io::ErrorKind::UnexpectedEof
+                    | io::ErrorKind::Other
+            ),
+            Self::Uri(_)
+            | Self::NeedsTls
+            | Self::Usage(_)
+            | Self::Response(_)
+            | Self::NoExtendedConnect => false,
+        }
+    }
+
     /// Returns a code for logs, metrics and other languages, such as `"connect-refused"`. It is as
     /// stable as [`ProtocolError::name`](crate::ProtocolError::name). For an
     /// error that it holds, that is the error's own name.

@@ -73,7 +73,9 @@
 //!   [`closed`](WebSocket::closed) tells how. An error of a call that receives is final, except for
 //!   [`Error::TimedOut`].
 //! - **Why nothing can be sent.** After the peer has closed, a call that sends fails with
-//!   [`Error::Closed`] and the peer's reason, if that has arrived: `ws.send(..)?` tells it.
+//!   [`Error::Closed`] and the peer's reason: `ws.send(..)?` tells it. But only a call that
+//!   receives sees the Close frame. Who sends much and receives nothing sends to the end, in vain:
+//!   receive between two messages or parts, or in another thread.
 //! - **Time-outs.** [`set_read_timeout`](WebSocket::set_read_timeout) bounds one call that
 //!   receives, [`set_write_timeout`](WebSocket::set_write_timeout) one that sends. Nothing is lost
 //!   when they pass. No peer can put them off: a call looks at the clock after each read, and after
@@ -86,11 +88,16 @@
 //! - **Long messages.** [`receive_chunk`](WebSocket::receive_chunk) and
 //!   [`receive_up_to`](WebSocket::receive_up_to) return a part of one,
 //!   [`send_part`](WebSocket::send_part) sends one: memory stays bounded, and progress can be
-//!   shown. The example `upload` does both.
+//!   shown. The example `upload` does both. In a [`Hub`], where any thread may send to any
+//!   connection, messages are sent whole.
 //! - **Taking over, handing over.** [`WebSocket::new`] takes a connection whose handshake was done
 //!   elsewhere, [`into_parts`](WebSocket::into_parts) gives everything back.
 //! - **Two threads.** [`split`](WebSocket::split) makes a [`Reader`] and a [`Writer`] with the same
-//!   verbs.
+//!   verbs. Any clone of the writer can end the connection, as at Ctrl-C:
+//!   [`terminate`](Writer::terminate). A call that connects ends only by its time-out; a program
+//!   that is to end need not wait for it.
+//! - **Connecting again.** [`ConnectError::is_transient`] and [`Closed::is_transient`] tell whether
+//!   that is worth it. Wait before, longer each time and for a random time.
 //! - **`wss:`.** With feature `rustls`, [`connect`] does TLS, and its `TlsStream` is for servers.
 //!   For another TLS crate, [`Stream`] tells what its stream has to do, and [`Connector`] where it
 //!   comes in.

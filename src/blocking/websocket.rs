@@ -222,6 +222,10 @@ impl<S: Stream, R: Role> WebSocket<S, R> {
     /// With `None`, the default, the [limits](crate::Limits) of whole messages hold. With a limit
     /// of their own those do not: see [`Connection::receive_chunk_within`]. The number of
     /// [fragments](crate::Limits::fragments_max) is limited in any case.
+    ///
+    /// The peer is told that the message is too big, and no number. To say more, count the bytes
+    /// yourself, look at [`message_bytes_left`](Self::message_bytes_left) at the first chunk, and
+    /// [`close`](Self::close) with [`CloseCode::TOO_BIG`] and a reason of yours.
     pub fn set_chunked_bytes_max(&mut self, bytes: impl Into<Option<u64>>) {
         self.receiving.chunks.message_bytes_max = bytes.into();
     }
@@ -432,8 +436,9 @@ impl<S: Stream, R: Role> WebSocket<S, R> {
         }
     }
 
-    /// Returns how many bytes are queued that the stream has not taken, frame headers included.
-    /// Browsers call it `bufferedAmount`, and count no headers.
+    /// Returns how many bytes are queued that the stream has not taken: as they go over the wire,
+    /// frame headers included, and compressed if the message is. Browsers call it
+    /// `bufferedAmount`, and count the payload.
     #[must_use]
     pub fn unsent_bytes(&self) -> usize {
         self.receiving.transfer.unsent()
@@ -460,7 +465,8 @@ impl<S: Stream, R: Role> WebSocket<S, R> {
     }
 
     /// Sets how long one call that receives may take, however many bytes of an incomplete message
-    /// trickle in. With zero, it returns what has arrived already. With `None`, the default, it
+    /// trickle in. With zero, it returns what has arrived already; but a TCP socket still waits for
+    /// as long as the system's clock is coarse, some milliseconds. With `None`, the default, it
     /// waits as long as it takes.
     ///
     /// A message that waits behind more than a hundred control frames may take another call.

@@ -4,7 +4,7 @@ use core::fmt;
 
 use crate::error::{CutOff, EndOfInputError, KeepaliveError, ProtocolError};
 use crate::escaped::Escaped;
-use crate::frame::CloseReason;
+use crate::frame::{CloseCode, CloseReason};
 
 /// How a connection ended, as a browser's `CloseEvent` reports it.
 ///
@@ -90,6 +90,31 @@ impl Closed {
     #[must_use]
     pub const fn was_clean(&self) -> bool {
         matches!(self, Self::Clean(_))
+    }
+
+    /// Returns whether it is worth connecting again though nobody changes anything: the peer was
+    /// cut off or silent, or said that it goes or that its trouble is temporary (1001, 1011 to
+    /// 1014, 3008). Wait before you do, longer after each attempt and for a random time.
+    ///
+    /// `false` for 1000 and 1005, because all has been said; for other codes, among them your own
+    /// from 4000 on, because the peer will say the same again; and if a rule was broken, or your
+    /// program dropped the connection.
+    #[must_use]
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::Clean(None) => false,
+            Self::Clean(Some(reason)) => matches!(
+                reason.code,
+                CloseCode::GOING_AWAY
+                    | CloseCode::INTERNAL_ERROR
+                    | CloseCode::SERVICE_RESTART
+                    | CloseCode::TRY_AGAIN_LATER
+                    | CloseCode::BAD_GATEWAY
+                    | CloseCode::TIMEOUT
+            ),
+            Self::Abnormal(Abnormal::Protocol(_) | Abnormal::Terminated) => false,
+            Self::Abnormal(_) => true,
+        }
     }
 
     /// Returns a code for logs, metrics and other languages: `"clean"`, or that of

@@ -3,6 +3,7 @@
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::fmt;
+use core::time::Duration;
 
 use super::error::ResponseError;
 use super::known::{Field, Head, salvage_head};
@@ -67,6 +68,15 @@ impl Refusal {
     #[must_use]
     pub fn response(&self) -> &Response<'static> {
         &self.response
+    }
+
+    /// Returns how long the server asks to wait before the next request (`Retry-After`, RFC 9110
+    /// §10.2.3), or `None` if it does not, or names a date instead. It may be years: bound it.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<Duration> {
+        let seconds = str::from_utf8(self.response.field("Retry-After")?).ok()?;
+        let is_number = seconds.bytes().all(|byte| byte.is_ascii_digit());
+        seconds.parse().ok().filter(|_| is_number).map(Duration::from_secs)
     }
 
     /// Returns the content of the body, without its chunks, but with its `Content-Encoding`: as

@@ -29,3 +29,4 @@ mod tls;
 mod tls_records;
 #[cfg(feature = "rustls")]
 mod tls_times;
+mod transient;

@@ -62,7 +62,10 @@ impl Default for HubConfig {
 
 impl HubConfig {
     /// Sets the most connections at once, those included that have not sent a request yet.
-    /// Default: 1,000. Further ones are closed as soon as they come.
+    /// Default: 1,000. Further ones are closed as soon as they come, without a response: the client
+    /// sees that the connection failed, which is
+    /// [transient](crate::blocking::ConnectError::is_transient). To answer 503, allow some more
+    /// here, and reject these in your handler.
     ///
     /// Each takes two threads and one file descriptor.
     pub fn connections_max(mut self, connections: usize) -> Self {

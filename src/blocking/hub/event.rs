@@ -32,7 +32,9 @@ pub enum HubEvent {
         id: u64,
         /// Where it came from.
         address: SocketAddr,
-        /// How it was closed.
+        /// How it was closed. If the client broke a rule or exceeded a limit, that is 1006 on this
+        /// side; the client was told
+        /// [`ProtocolError::close_code`](crate::ProtocolError::close_code), such as 1009.
         closed: Closed,
     },
     /// A connection is being closed with 1013, because the client reads too slowly: its queue has

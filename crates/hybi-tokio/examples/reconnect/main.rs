@@ -7,7 +7,7 @@
 //! Start and stop a server meanwhile. After a failure that may pass it tries again, with waits that
 //! grow and are random: the network, a server that goes (1001), restarts (1012) or is overloaded
 //! (1013, 503 with `Retry-After`). Any other failure ends the program: a wrong address, a
-//! certificate that is not trusted, a 404, a broken rule. `policy.rs` decides.
+//! certificate that is not trusted, a 404, a broken rule. `is_transient` of the errors decides.
 //!
 //! A line is sent at most once: one that a lost connection has taken along is lost. A program that
 //! must not lose any numbers its messages, and lets the server confirm them.
@@ -32,12 +32,13 @@ use tokio::time::{Instant, sleep};
 
 #[path = "../shared/program.rs"]
 mod program;
-use policy::{Verdict, Waits};
+use policy::Waits;
 use program::{asked_to_end, log};
 
 const USAGE: &str = "\
 usage: reconnect URI [--wait-max SECONDS]   such as ws://127.0.0.1:9001/
-  --wait-max SECONDS   the longest wait between attempts; default 60";
+  --wait-max SECONDS   the longest wait between attempts; default 60. It comes on top of what a
+                       server asks for, up to an hour";
 /// A connection that lasts as long was no failure: the waits begin anew.
 const LASTS: Duration = Duration::from_secs(30);
 /// How long connecting may take.
@@ -103,19 +104,17 @@ async fn talk(request: &ClientRequest<'_>, wait_max: Duration) -> Result<(), Box
                 if start.elapsed() >= LASTS {
                     waits.reset();
                 }
-                match policy::of_end(&closed) {
-                    None => return Ok(()),
-                    Some(Verdict::Final) => return Err("it would end so again".into()),
-                    Some(Verdict::Passes(at_least)) => at_least,
+                match closed.code() {
+                    1000 | 1005 => return Ok(()), // all has been said
+                    _ if closed.is_transient() => Duration::ZERO,
+                    _ => return Err("it would end so again".into()),
                 }
             }
-            Err(error) => match policy::of_connecting(&error) {
-                Verdict::Final => return Err(error.into()),
-                Verdict::Passes(at_least) => {
-                    log(&error);
-                    at_least
-                }
-            },
+            Err(error) if error.is_transient() => {
+                log(&error);
+                policy::asked_for(&error)
+            }
+            Err(error) => return Err(error.into()),
         };
         let wait = waits.next(at_least);
         log(format_args!("connecting again in {:.1} s", wait.as_secs_f64()));
