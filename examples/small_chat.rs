@@ -12,20 +12,20 @@ use std::thread;
 use std::time::Duration;
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let (sender, events) = mpsc::sync_channel(1_000); // the hub never waits for the log
+    let address = std::env::args().nth(1);
+    let listener = TcpListener::bind(address.as_deref().unwrap_or("127.0.0.1:9001"))?;
+    let address = listener.local_addr()?;
+    let (sender, events) = mpsc::sync_channel(1_000); // nobody waits for the log
     thread::spawn(move || {
-        for event in events {
-            let _ = writeln!(io::stderr(), "{event}"); // `eprintln!` panics if that fails
-        }
+        let mut log = io::stderr(); // `eprintln!` panics if it cannot be written
+        let _ = writeln!(log, "listening at ws://{address}");
+        events.into_iter().for_each(|event| drop(writeln!(log, "{event}")));
     });
     let hub = Hub::new(HubConfig::default().connections_per_address_max(100).events(sender));
     let ending = hub.clone();
     ctrlc::set_handler(move || {
         ending.terminate(Duration::from_secs(10)); // closes with 1001, then `serve` returns
     })?;
-    let address = std::env::args().nth(1);
-    let listener = TcpListener::bind(address.as_deref().unwrap_or("127.0.0.1:9001"))?;
-    let _ = writeln!(io::stderr(), "listening at ws://{}", listener.local_addr()?);
     chat(&hub, listener)
 }
 

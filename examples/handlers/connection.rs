@@ -61,7 +61,8 @@ impl WebSocketConnection {
     ///
     /// The code may not be sent, or the message is longer than 123 bytes.
     pub(crate) fn terminate(&self, code: u16, message: &str) -> Handled {
-        let code = CloseCode::new(code).ok_or_else(|| format!("{code} is no code to close with"))?;
+        let code =
+            CloseCode::new(code).ok_or_else(|| format!("{code} is no code to close with"))?;
         match self.peer.close(code, message) {
             Err(hybi::UsageError::Closed) | Ok(()) => Ok(()),
             Err(error) => Err(error.into()),

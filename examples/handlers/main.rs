@@ -283,7 +283,9 @@ impl Options {
                         "chat" => Serve::Chat,
                         "echo" => Serve::Echo,
                         "sums" => Serve::Sums,
-                        other => return Err(format!("--serve {other}: chat, echo or sums, please")),
+                        other => {
+                            return Err(format!("--serve {other}: chat, echo or sums, please"));
+                        }
                     };
                     arguments::set(&mut serve, option, what)?;
                 }

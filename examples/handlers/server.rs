@@ -236,7 +236,9 @@ impl WebSocketServer {
         let address = match event {
             HubEvent::Opened { .. } | HubEvent::Ended { .. } => return,
             // A port scan, or a browser that connects in advance.
-            HubEvent::NoRequest { error, .. } if !matches!(error, AcceptError::Request(_)) => return,
+            HubEvent::NoRequest { error, .. } if !matches!(error, AcceptError::Request(_)) => {
+                return;
+            }
             HubEvent::NoRequest { address, .. }
             | HubEvent::Failed { address, .. }
             | HubEvent::TooSlow { address, .. }

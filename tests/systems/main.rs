@@ -20,6 +20,7 @@ mod program;
 mod push;
 mod reverse_proxies;
 mod robustness;
+mod small_chat;
 #[cfg(feature = "rustls")]
 mod tls;
 mod upload;
