@@ -15,6 +15,7 @@ mod client;
 mod client_terminal;
 mod endpoints;
 mod examples;
+mod four_d;
 mod inspect;
 mod program;
 mod push;
