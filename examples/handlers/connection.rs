@@ -143,11 +143,11 @@ impl Calls<'_> {
 fn decode(message: Message, data_type: DataType) -> Result<Data, WrongData> {
     match (data_type, message) {
         (DataType::Text, Message::Text(text)) => Ok(Data::Text(text)),
-        (DataType::Text, Message::Binary(_)) => Err(WrongData::NoText),
+        (DataType::Text, Message::Binary(_)) => Err(WrongData::IsNot("text")),
         (DataType::Blob, message) => Ok(Data::Blob(message.into_bytes())),
         (DataType::Object, message) => {
             let value = serde_json::from_slice(message.as_bytes());
-            value.map(Data::Object).map_err(WrongData::NoJson)
+            value.map(Data::Object).map_err(WrongData::Json)
         }
     }
 }

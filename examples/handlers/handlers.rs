@@ -197,43 +197,40 @@ pub(crate) enum Data {
 impl MessageEvent {
     /// Returns the text.
     pub(crate) fn text(&self) -> Result<&str, WrongData> {
-        if let Data::Text(text) = &self.data { Ok(text) } else { Err(WrongData::NoText) }
+        if let Data::Text(text) = &self.data { Ok(text) } else { Err(WrongData::IsNot("text")) }
     }
 
     /// Returns the bytes.
     pub(crate) fn blob(&self) -> Result<&[u8], WrongData> {
-        if let Data::Blob(bytes) = &self.data { Ok(bytes) } else { Err(WrongData::NoBlob) }
+        if let Data::Blob(bytes) = &self.data { Ok(bytes) } else { Err(WrongData::IsNot("a blob")) }
     }
 
     /// Returns the object.
     pub(crate) fn object(&self) -> Result<&Value, WrongData> {
-        if let Data::Object(value) = &self.data { Ok(value) } else { Err(WrongData::NoObject) }
+        match &self.data {
+            Data::Object(value) => Ok(value),
+            _ => Err(WrongData::IsNot("an object")),
+        }
     }
 }
 
-/// Why a message is not what its handler wants.
+/// A message is not of the type that its handler wants.
 #[derive(Debug)]
 pub(crate) enum WrongData {
-    NoText,
-    NoBlob,
-    NoObject,
-    NoJson(serde_json::Error),
+    IsNot(&'static str),
+    Json(serde_json::Error),
 }
 
 impl fmt::Display for WrongData {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::NoText => "the message is not text",
-            Self::NoBlob => "the message is not a blob",
-            Self::NoObject => "the message is not an object",
-            Self::NoJson(_) => "the message is not JSON",
-        })
+        let wanted = if let Self::IsNot(wanted) = self { wanted } else { "JSON" };
+        write!(f, "the message is not {wanted}")
     }
 }
 
 impl Error for WrongData {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
-        if let Self::NoJson(error) = self { Some(error) } else { None }
+        if let Self::Json(error) = self { Some(error) } else { None }
     }
 }
 

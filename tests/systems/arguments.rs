@@ -181,7 +181,6 @@ const WRONG_VALUES: &[(&str, &str, &str)] = &[
     ("handlers", "--origin", "chat.example"),
     ("handlers", "--connections", "0"),
     ("handlers", "--connections", "many"),
-    ("handlers", "--log", ""),
     ("inspect", "--payload", "-1"),
     ("inspect", "--payload", "many"),
     ("inspect", "--host", "a b"),

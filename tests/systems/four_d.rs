@@ -28,7 +28,6 @@ mod print;
 #[path = "../../examples/handlers/server.rs"]
 mod server;
 #[path = "../../examples/shared/tls.rs"]
-#[allow(dead_code)]
 mod tls;
 use connection::WebSocketConnection;
 use handlers::{
