@@ -17,6 +17,7 @@ mod endpoints;
 mod examples;
 mod four_d;
 mod inspect;
+mod page;
 mod program;
 mod push;
 mod reverse_proxies;
