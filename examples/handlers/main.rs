@@ -5,16 +5,16 @@
 //! Default: the chat, at 127.0.0.1:9007. Connect with `cargo run --example client
 //! ws://127.0.0.1:9007/` in several terminals. Type `help` at its own terminal.
 //!
-//! - `--serve chat`: clients are welcomed, and a message goes to all others.
+//! - `--serve chat`: clients are welcomed, and a message goes to all others. The log has the name
+//!   in the URL: `ws://127.0.0.1:9007/?name=Ann`.
 //! - `--serve echo`: a message comes back in capital letters.
 //! - `--serve sums`: messages are objects, in JSON. `{"add": [1, 2]}` is answered with a sum.
 //!
-//! To write your own, copy this folder, and [`arguments`], [`limit`], [`print`], [`terminal`] and
-//! [`tls`] from `examples/shared`. What you write are [`ServerHandler`] and [`ConnectionHandler`].
+//! README.md tells how to copy it for a server of your own.
 //!
 //! It shows: handlers for the events of a server and of its connections, a decision about each
-//! client, errors and panics that harm nobody else, messages as text, bytes or objects, a log file,
-//! TLS, 503 for clients beyond the limit, and an orderly end.
+//! client, its query, errors and panics that harm nobody else, messages as text, bytes or objects, a
+//! log file, TLS, 503 for clients beyond the limit, and an orderly end.
 //!
 //! It leaves out: users, and a bound on how much one of them says.
 
@@ -94,8 +94,11 @@ struct Chat {
 
 impl ServerHandler for Chat {
     fn on_connection(&self, _: &WebSocketServer, event: &ConnectionEvent) -> Accepted {
-        let is_forbidden = self.forbidden.contains(&event.request.remote_address.ip());
-        if is_forbidden { None } else { Some(Box::new(Guest(self.log.clone()))) }
+        if self.forbidden.contains(&event.request.remote_address.ip()) {
+            return None; // 403
+        }
+        let name = event.request.query.get("name").map_or("a guest", String::as_str);
+        Some(Box::new(Guest { name: name.to_owned(), log: self.log.clone() }))
     }
 
     fn on_open(&self, _: &WebSocketServer, _: &OpenEvent) -> Handled {
@@ -113,11 +116,14 @@ impl ServerHandler for Chat {
     }
 }
 
-struct Guest(Log);
+struct Guest {
+    name: String,
+    log: Log,
+}
 
 impl ConnectionHandler for Guest {
     fn on_open(&mut self, ws: &WebSocketConnection, _: &OpenEvent) -> Handled {
-        self.0.write(Some(ws.address()), &format!("{} connected", ws.id()));
+        self.log.write(Some(ws.address()), &format!("{} connected: {}", ws.id(), self.name));
         ws.send("Welcome on the chat!")?;
         broadcast(ws, &"New client connected".into());
         Ok(())
@@ -130,7 +136,7 @@ impl ConnectionHandler for Guest {
 
     fn on_terminate(&mut self, ws: &WebSocketConnection, event: &TerminateEvent) -> Handled {
         let reason = event.reason.as_deref().unwrap_or("no reason");
-        self.0.write(Some(ws.address()), &format!("{} left: {}: {reason}", ws.id(), event.code));
+        self.log.write(Some(ws.address()), &format!("{} left: {}: {reason}", ws.id(), event.code));
         broadcast(ws, &"Client disconnected".into());
         Ok(())
     }

@@ -88,7 +88,7 @@ fn walk_2_the_chat_welcomes_passes_messages_to_all_others_and_logs() {
     let mut server = Program::start("handlers", &["--log", log.path()]);
     let one = server.client("/");
     assert_eq!(one.text(), "Welcome on the chat!");
-    let two = server.client("/");
+    let two = server.client("/?name=J%C3%BCrgen+M%0a&x=1");
     assert_eq!(two.text(), "Welcome on the chat!");
     assert_eq!(one.text(), "New client connected");
 
@@ -137,10 +137,10 @@ fn walk_2_the_chat_welcomes_passes_messages_to_all_others_and_logs() {
         lines,
         [
             "*** Server started",
-            "1 connected",
-            "2 connected",
+            "1 connected: a guest",
+            "2 connected: J\u{fc}rgen M\\n",
             "2 left: 4001: a\\nforged\\u{1b}[2J line",
-            "3 connected",
+            "3 connected: a guest",
             "3 left: 1000: closed by the server",
             "1 left: 1001: the server is going down",
             "*** Server closed",
