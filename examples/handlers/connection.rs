@@ -3,7 +3,8 @@
 
 use std::net::SocketAddr;
 
-use hybi::blocking::{Closed, ReadyState, SendError};
+use hybi::blocking::SendError::{self, Closing, TooSlow};
+use hybi::blocking::{Closed, ReadyState};
 use hybi::{CloseCode, Message};
 
 use super::handlers::{
@@ -120,6 +121,8 @@ impl Calls<'_> {
     fn call(&mut self, callback: impl FnOnce(&mut dyn ConnectionHandler) -> Handled) -> bool {
         match guarded(|| callback(self.handler)) {
             Ok(Ok(())) => true,
+            // The connection is ending, which is no fault of the handler.
+            Ok(Err(error)) if matches!(error.downcast_ref(), Some(Closing | TooSlow)) => true,
             Ok(Err(error)) => {
                 self.fail(texts_of(&*error));
                 true

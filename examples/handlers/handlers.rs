@@ -1,7 +1,8 @@
 //! The handlers that you write, and the events that they are called with.
 //!
 //! An error that a handler returns, and a panic in it, is an error event of the same connection or
-//! server. It harms nobody else.
+//! server. It harms nobody else. [`SendError::Closing`](hybi::blocking::SendError::Closing) and
+//! `TooSlow` are no errors here: the connection is ending, and nobody has to do anything about it.
 #![allow(dead_code, reason = "not every program needs all of it")]
 
 use std::any::Any;

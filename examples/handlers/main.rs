@@ -13,7 +13,7 @@
 //! README.md tells how to copy it for a server of your own.
 //!
 //! It shows: handlers for the events of a server and of its connections, a decision about each
-//! client, its query, errors and panics that harm nobody else, messages as text, bytes or objects, a
+//! client, a query, errors and panics that harm nobody else, messages as text, bytes or objects, a
 //! log file, TLS, 503 for clients beyond the limit, and an orderly end.
 //!
 //! It leaves out: users, and a bound on how much one of them says.

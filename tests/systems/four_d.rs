@@ -327,6 +327,10 @@ impl ConnectionHandler for Recorder {
             "panic" => panic!("on purpose"),
             "fail" => Err("on purpose".into()),
             "terminate" => ws.terminate(4000, "as you wish"),
+            "terminate and send" => {
+                ws.terminate(4000, "as you wish")?;
+                Ok(ws.send("too late")?)
+            }
             "terminate 1005" => ws.terminate(1005, ""),
             "end" => {
                 ws.wss().terminate(None);
@@ -420,6 +424,11 @@ fn handlers_are_called_in_order_and_an_ended_connection_is_in_no_list() {
     assert_eq!(one.text(), "a message");
     one.writer.close(CloseCode::new(4001).unwrap(), "enough").unwrap();
     server.terminated(4001, Some("enough"), &[2]);
+    let three = server.client();
+    three.send("terminate and send");
+    assert_eq!(server.next(), Called::WsMessage("terminate and send".into()));
+    // That it could not send is no error: it is closing.
+    server.terminated(4000, Some("as you wish"), &[2]);
     two.send("terminate");
     assert_eq!(server.next(), Called::WsMessage("terminate".into()));
     let closed = two.end();
