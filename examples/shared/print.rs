@@ -74,7 +74,7 @@ pub(crate) fn note(level: Level, address: Option<SocketAddr>, text: impl Display
         Level::Info => "INFO",
         Level::Warning => "WARN",
     };
-    let now = Time(SystemTime::now());
+    let now = Time::now();
     match address {
         Some(address) => log(format_args!("{now} {level} {address} {text}")),
         None => log(format_args!("{now} {level} - {text}")),
@@ -171,7 +171,13 @@ fn print_prompt(prompts: bool) -> io::Result<()> {
 }
 
 /// Is shown as in RFC 3339, in UTC and whole seconds.
-struct Time(SystemTime);
+pub(crate) struct Time(SystemTime);
+
+impl Time {
+    pub(crate) fn now() -> Self {
+        Self(SystemTime::now())
+    }
+}
 
 impl Display for Time {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

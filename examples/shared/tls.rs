@@ -1,5 +1,6 @@
 //! TLS for the example servers, if they are built with feature `rustls`. docs/guide.md tells how to
 //! make a certificate.
+#![allow(dead_code, reason = "not every program needs all of it")]
 
 use std::io;
 use std::net::TcpStream;

@@ -26,44 +26,18 @@
 //!
 //! # A server
 //!
-//! A [`Hub`] serves each connection in a thread of its own. Whatever goes wrong with one of them
-//! ends that one: port scans, slow handshakes, resets, clients that vanish or do not read, messages
-//! without end. Their number and memory are bounded, and the end is orderly.
+//! A [`Hub`] serves each connection in a thread of its own. This is a whole chat: it survives slow
+//! readers, clients that vanish, floods, messages that are too long, pages of other origins, a log
+//! that nobody reads, and it ends in order on Ctrl-C. It is also the example `small_chat`, which
+//! tests do all that to.
 //!
 //! ```no_run
-//! use hybi::blocking::{Hub, HubConfig};
-//! use hybi::handshake::{Acceptance, Rejection};
-//! use hybi::{Config, Limits};
-//! use std::io::{self, Write};
-//! use std::net::TcpListener;
-//! use std::sync::mpsc;
-//! use std::thread;
-//!
-//! fn main() -> io::Result<()> {
-//!     let (sender, events) = mpsc::sync_channel(1_000); // nobody waits for the log
-//!     thread::spawn(move || {
-//!         for event in events {
-//!             let _ = writeln!(io::stderr(), "{event}"); // `eprintln!` panics if that fails
-//!         }
-//!     });
-//!     // A clone of it can send to any connection, and end them all: `terminate`.
-//!     let hub = Hub::new(HubConfig::default().connections_max(2_000).events(sender));
-//!
-//!     let limits = Limits::default().message_bytes_max(64 << 10);
-//!     let acceptance = Acceptance::from_same_origin().config(Config::default().limits(limits));
-//!     let listener = TcpListener::bind("127.0.0.1:9001")?;
-//!     hub.serve(listener, |arrival| {
-//!         if arrival.request().path() != "/echo" {
-//!             return Ok(arrival.reject(&Rejection::new(404))?);
-//!         }
-//!         let mut session = arrival.accept(&acceptance)?;
-//!         while let Some(message) = session.receive()? {
-//!             session.send(&message)?;
-//!         }
-//!         Ok(())
-//!     })
-//! }
+#![doc = include_str!("../../examples/small_chat.rs")]
 //! ```
+//!
+//! The hub bounds the number and the memory of connections. Whatever goes wrong with one of them
+//! ends that one. The origins are yours to name, and so is the time that a client has to wait after
+//! each message.
 //!
 //! For one connection at a time, or with an accept loop of your own, [`receive_request`] is enough.
 //!

@@ -4,9 +4,9 @@ use std::process::{Output, Stdio};
 
 use crate::program::example;
 
-const PROGRAMS: [&str; 7] =
-    ["chat", "client", "echo_server", "endpoints", "inspect", "push", "upload"];
-const SERVERS: [&str; 4] = ["chat", "echo_server", "endpoints", "push"];
+const PROGRAMS: [&str; 8] =
+    ["chat", "client", "echo_server", "endpoints", "handlers", "inspect", "push", "upload"];
+const SERVERS: [&str; 5] = ["chat", "echo_server", "endpoints", "handlers", "push"];
 
 fn run(name: &str, arguments: &[&str]) -> (Output, String, String) {
     let mut command = example(name);
@@ -175,6 +175,12 @@ const WRONG_VALUES: &[(&str, &str, &str)] = &[
     ("endpoints", "--system", "a b"),
     ("endpoints", "--prefix", "a b"),
     ("endpoints", "--prefix", "a/b"),
+    ("handlers", "--serve", "tea"),
+    ("handlers", "--path", "chat"),
+    ("handlers", "--forbid", "nowhere"),
+    ("handlers", "--origin", "chat.example"),
+    ("handlers", "--connections", "0"),
+    ("handlers", "--connections", "many"),
     ("inspect", "--payload", "-1"),
     ("inspect", "--payload", "many"),
     ("inspect", "--host", "a b"),
@@ -227,6 +233,10 @@ fn an_option_that_counts_once_is_not_there_twice() {
         ("endpoints", "--prefix", "WS"),
         ("endpoints", "--connections", "10"),
         ("endpoints", "--public-url", "https://chat.example"),
+        ("handlers", "--serve", "echo"),
+        ("handlers", "--path", "/chat"),
+        ("handlers", "--connections", "10"),
+        ("handlers", "--log", "/dev/null"),
         ("inspect", "--payload", "10"),
         ("inspect", "--host", "a.example"),
         ("push", "--timeout", "10"),

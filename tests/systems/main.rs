@@ -15,11 +15,14 @@ mod client;
 mod client_terminal;
 mod endpoints;
 mod examples;
+mod four_d;
 mod inspect;
+mod page;
 mod program;
 mod push;
 mod reverse_proxies;
 mod robustness;
+mod small_chat;
 #[cfg(feature = "rustls")]
 mod tls;
 mod upload;

@@ -68,8 +68,8 @@ fn a_line_at_the_terminal_that_is_not_utf8_is_an_error_and_the_next_is_obeyed() 
     }
 }
 
-const PROGRAMS: [&str; 7] =
-    ["chat", "client", "echo_server", "endpoints", "inspect", "push", "upload"];
+const PROGRAMS: [&str; 8] =
+    ["chat", "client", "echo_server", "endpoints", "handlers", "inspect", "push", "upload"];
 
 /// `chat --bogus 2>&1 | head -1`, and its whole kind.
 #[test]
@@ -89,26 +89,26 @@ fn no_program_panics_because_nobody_takes_what_it_prints() {
 }
 
 /// Returns an address at which nobody listens.
-fn free_address() -> String {
+pub fn free_address() -> String {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string()
 }
 
 /// A process; killed when dropped.
-struct Running(Child);
+pub struct Running(Child);
 
 impl Running {
-    fn start(command: &mut Command) -> Self {
+    pub fn start(command: &mut Command) -> Self {
         Self(command.stdin(Stdio::null()).spawn().unwrap())
     }
 
     #[track_caller]
-    fn must_be_running(&mut self) {
+    pub fn must_be_running(&mut self) {
         assert_eq!(self.0.try_wait().unwrap(), None, "it has ended");
     }
 
     /// Connects as soon as it listens.
     #[track_caller]
-    fn connect(&mut self, address: &str) -> TcpStream {
+    pub fn connect(&mut self, address: &str) -> TcpStream {
         loop {
             if let Ok(stream) = TcpStream::connect(address) {
                 return stream;
@@ -133,7 +133,9 @@ fn servers_serve_on_if_nobody_takes_what_they_print() {
             ("chat", "/", "200"),
             ("echo_server", "/", "200"),
             ("endpoints", "/", "200"),
+            ("handlers", "/", "426"),
             ("push", "/no", "404"),
+            ("small_chat", "/no", "404"),
         ] {
             let address = free_address();
             let mut command = example(name);
@@ -187,7 +189,7 @@ fn nobody_waits_for_a_log_that_stalls() {
 #[cfg(target_os = "linux")]
 #[test]
 fn servers_go_on_when_descriptors_run_out_and_nobody_takes_what_they_print() {
-    for name in ["chat", "echo_server"] {
+    for name in ["chat", "echo_server", "small_chat"] {
         let address = free_address();
         let limited = "ulimit -n 16; exec \"$0\" \"$1\"";
         let mut command = Command::new("sh");

@@ -1,0 +1,92 @@
+//! [`LogFile`]: a log file of bounded size.
+
+use std::fmt::Display;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{self, Receiver, SyncSender};
+use std::thread;
+
+use super::print::Time;
+
+/// How many lines may wait for the disk. Further ones are lost.
+const LINES_MAX: usize = 1_000;
+
+/// A log file. Each line has the time (UTC), the address of the client or `-`, and a text, in which
+/// control characters are escaped: no client can write a line of its own.
+///
+/// Once it is longer than it may be, it is renamed to `NAME.old`, in place of the one before, and a
+/// new one begins. A thread writes, so a disk that stalls stops nobody.
+#[derive(Clone)]
+pub(crate) struct LogFile(SyncSender<Line>);
+
+enum Line {
+    Text(String),
+    /// Everything before has been written when this is dropped.
+    End(#[expect(dead_code, reason = "it is there to be dropped")] SyncSender<()>),
+}
+
+impl LogFile {
+    /// Opens a log file, or creates it. Lines are appended.
+    pub(crate) fn open(path: &Path, bytes_max: u64) -> io::Result<Self> {
+        let mut output = Output::open(path, bytes_max)?;
+        let (sender, lines) = mpsc::sync_channel(LINES_MAX);
+        let thread = thread::Builder::new().name("log".into());
+        thread.spawn(move || output.write_all(lines))?;
+        Ok(Self(sender))
+    }
+
+    /// Appends a line. Does not wait.
+    pub(crate) fn write(&self, address: Option<SocketAddr>, text: impl Display) {
+        let address = address.map_or_else(|| "-".into(), |address| address.to_string());
+        let text = text.to_string();
+        let line = format!("{} {address} {}\n", Time::now(), hybi::escaped(&text));
+        let _ = self.0.try_send(Line::Text(line));
+    }
+
+    /// Waits until all lines have been written.
+    pub(crate) fn flush(&self) {
+        let (sender, written) = mpsc::sync_channel(0);
+        if self.0.send(Line::End(sender)).is_ok() {
+            let _ = written.recv(); // an error means that the sender was dropped
+        }
+    }
+}
+
+struct Output {
+    file: File,
+    path: PathBuf,
+    bytes: u64,
+    bytes_max: u64,
+}
+
+impl Output {
+    fn open(path: &Path, bytes_max: u64) -> io::Result<Self> {
+        let file = OpenOptions::new().append(true).create(true).open(path)?;
+        let bytes = file.metadata()?.len();
+        Ok(Self { file, path: path.into(), bytes, bytes_max })
+    }
+
+    fn write_all(&mut self, lines: Receiver<Line>) {
+        for line in lines {
+            if let Line::Text(line) = line {
+                // A disk that is full is no reason to stop.
+                let _ = self.write(&line);
+            }
+        }
+    }
+
+    fn write(&mut self, line: &str) -> io::Result<()> {
+        let len = line.len() as u64;
+        if self.bytes > 0 && self.bytes.saturating_add(len) > self.bytes_max {
+            let mut old = self.path.clone().into_os_string();
+            old.push(".old");
+            fs::rename(&self.path, old)?;
+            *self = Self::open(&self.path, self.bytes_max)?;
+        }
+        self.file.write_all(line.as_bytes())?;
+        self.bytes = self.bytes.saturating_add(len);
+        Ok(())
+    }
+}
