@@ -11,7 +11,7 @@ use serde_json::Value;
 mod bus;
 use self::bus::{Bus, Entry, Instance};
 use crate::names::Name;
-use crate::room::{Event, HISTORY_MAX, Interrupted, Order, Room};
+use crate::room::{Event, HISTORY_MAX, Interrupted, Order, Room, Seat};
 use crate::{LINE_CHARS_MAX, Peer, print};
 
 /// Longer than any event of ours.
@@ -41,46 +41,49 @@ impl OnBus {
 }
 
 impl Order for OnBus {
-    fn join(&self, peer: &Peer) -> Result<u64, Interrupted> {
+    fn join(&self, peer: &Peer) -> Result<Seat, Interrupted> {
         let id = self.bus.new_id().map_err(|error| self.interrupted(&error))?;
+        let seat = Seat { id, server: self.bus.instance() };
         let name = Name::of_guest(id);
         let event = Event::Joined { id, name: name.clone() }.to_json().to_string();
         // Before, because the event may come back at once.
-        self.room.expect(id, peer);
-        match self.bus.call("join", (self.bus.instance(), id, name.as_str(), event)) {
-            Ok(true) => Ok(id),
+        self.room.expect(seat, peer);
+        match self.bus.call("join", (seat.server, id, name.as_str(), event)) {
+            Ok(true) => Ok(seat),
             Ok(false) => {
-                self.room.forget(id);
+                self.room.forget(seat);
                 Err(Interrupted)
             }
             Err(error) => {
                 // Perhaps it has happened.
-                self.leave(id);
+                self.leave(seat);
                 Err(self.interrupted(&error))
             }
         }
     }
 
-    fn say(&self, id: u64, call: u64, message: &Event) -> Result<(), Interrupted> {
-        match self.bus.call("say", (id, call, message.to_json().to_string())) {
+    fn say(&self, seat: Seat, call: u64, message: &Event) -> Result<(), Interrupted> {
+        let event = message.to_json().to_string();
+        match self.bus.call("say", (seat.server, seat.id, call, event)) {
             Ok(true) => Ok(()),
             Ok(false) => Err(Interrupted),
             Err(error) => Err(self.interrupted(&error)),
         }
     }
 
-    fn rename(&self, id: u64, call: u64, name: &Name) -> Result<bool, Interrupted> {
+    fn rename(&self, seat: Seat, call: u64, name: &Name) -> Result<bool, Interrupted> {
+        let Seat { id, server } = seat;
         let event = Event::Renamed { id, name: name.clone() }.to_json().to_string();
-        match self.bus.call("rename", (id, call, name.as_str(), &name.looks()[..], event)) {
+        match self.bus.call("rename", (server, id, call, name.as_str(), &name.looks()[..], event)) {
             Ok(0) => Err(Interrupted),
             Ok(answer) => Ok(answer == 1),
             Err(error) => Err(self.interrupted(&error)),
         }
     }
 
-    fn leave(&self, id: u64) {
-        self.room.forget(id);
-        self.bus.leave(id, "");
+    fn leave(&self, seat: Seat) {
+        self.room.forget(seat);
+        self.bus.leave(seat.server, seat.id, "");
     }
 
     fn end(&self) {
@@ -107,10 +110,10 @@ impl Instance for Follower {
         }
         let mut messages = VecDeque::new();
         for (id, entry) in history {
-            match event_of(&Entry::new(entry)) {
-                Ok(Some(event @ Event::Said { .. })) => messages.push_back(event.to_json()),
+            match events_of(&Entry::new(entry)).as_deref() {
+                Ok([event @ Event::Said { .. }]) => messages.push_back(event.to_json()),
                 Ok(_) => not_ours(&id, "no message".into()),
-                Err(why) => not_ours(&id, why),
+                Err(why) => not_ours(&id, why.clone()),
             }
         }
         messages.truncate(HISTORY_MAX);
@@ -122,15 +125,13 @@ impl Instance for Follower {
     }
 
     fn receive(&mut self, entry: &Entry) -> Result<(), String> {
-        if let Some(event) = event_of(entry)? {
-            self.0.apply(&event);
-        }
+        events_of(entry)?.iter().for_each(|event| self.0.apply(event));
         Ok(())
     }
 }
 
-/// Returns the event of an entry; none if it is about servers.
-fn event_of(entry: &Entry) -> Result<Option<Event>, String> {
+/// Returns the events of an entry: one for each user that has left, none if it is about servers.
+fn events_of(entry: &Entry) -> Result<Vec<Event>, String> {
     let text = entry.text("event", EVENT_BYTES_MAX)?;
     let event: Value = serde_json::from_str(text).map_err(|error| error.to_string())?;
     let number = |name: &str| {
@@ -139,10 +140,14 @@ fn event_of(entry: &Entry) -> Result<Option<Event>, String> {
     let text = |name: &str| {
         event.get(name).and_then(Value::as_str).ok_or_else(|| format!("no text {name:?}"))
     };
-    Ok(Some(match text("type")? {
-        "server" => return Ok(None),
+    Ok(vec![match text("type")? {
+        "server" => return Ok(Vec::new()),
         "joined" => Event::Joined { id: number("id")?, name: name_of(text("name")?)? },
-        "left" => Event::Left { id: number("id")? },
+        "left" => {
+            let ids = event.get("ids").and_then(Value::as_array).into_iter().flatten();
+            let left = ids.map(|id| Some(Event::Left { id: id.as_u64()? })).collect();
+            return Option::ok_or(left, "no numbers \"ids\"".into());
+        }
         "renamed" => Event::Renamed { id: number("id")?, name: name_of(text("name")?)? },
         "message" => {
             let text = text("text")?;
@@ -157,7 +162,7 @@ fn event_of(entry: &Entry) -> Result<Option<Event>, String> {
             }
         }
         other => return Err(format!("the type is \"{}\"", hybi::escaped(other))),
-    }))
+    }])
 }
 
 /// Returns a user from the list of the bus.

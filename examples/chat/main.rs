@@ -48,7 +48,7 @@ mod tls;
 use arguments::Arguments;
 use hosts::{Host, Hosts};
 use names::{Name, NameError};
-use room::{Event, Here, Interrupted, Order};
+use room::{Event, Here, Interrupted, Order, Seat};
 use tls::{Socket, Tls};
 
 const USAGE: &str = "\
@@ -190,7 +190,7 @@ impl Chat {
             return Ok(()); // dropping the session waits for the Close frame
         };
         let outcome = listen_to(&mut session, &mut user);
-        let id = user.id;
+        let id = user.seat.id;
         drop(user);
         match (&outcome, session.closed()) {
             (Err(error), _) => print::log(format_args!("{id} left: 1006: {error}")),
@@ -240,7 +240,7 @@ fn listen_to(session: &mut Session, user: &mut User<'_>) -> Result<(), Error> {
 /// A user in the room, who leaves it when this is dropped.
 struct User<'a> {
     chat: &'a Chat,
-    id: u64,
+    seat: Seat,
     name: Name,
     /// How many calls of [`Order`] were for this user.
     calls: u64,
@@ -248,9 +248,9 @@ struct User<'a> {
 
 impl<'a> User<'a> {
     fn join(chat: &'a Chat, peer: &Peer) -> Result<Self, Interrupted> {
-        let id = chat.order.join(peer)?;
-        print::log(format_args!("{id} joined"));
-        Ok(Self { chat, id, name: Name::of_guest(id), calls: 0 })
+        let seat = chat.order.join(peer)?;
+        print::log(format_args!("{} joined", seat.id));
+        Ok(Self { chat, seat, name: Name::of_guest(seat.id), calls: 0 })
     }
 
     /// Handles a line that the user has typed: `{"line": "..."}`. The error is for the user.
@@ -272,17 +272,17 @@ impl<'a> User<'a> {
     fn say(&mut self, line: &str) -> Result<(), String> {
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let sent = since.as_millis() as u64;
-        let (id, author, text) = (self.id, self.name.clone(), line.to_owned());
+        let (id, author, text) = (self.seat.id, self.name.clone(), line.to_owned());
         self.calls += 1;
         let message = Event::Said { id, author, sent, text };
-        let said = self.chat.order.say(self.id, self.calls, &message);
+        let said = self.chat.order.say(self.seat, self.calls, &message);
         said.map_err(|Interrupted| INTERRUPTED.into())
     }
 
     fn rename(&mut self, name: &str) -> Result<(), String> {
         let name = Name::chosen(name).map_err(|error| error.to_string())?;
         self.calls += 1;
-        match self.chat.order.rename(self.id, self.calls, &name) {
+        match self.chat.order.rename(self.seat, self.calls, &name) {
             Ok(true) => {
                 self.name = name;
                 Ok(())
@@ -295,7 +295,7 @@ impl<'a> User<'a> {
 
 impl Drop for User<'_> {
     fn drop(&mut self) {
-        self.chat.order.leave(self.id);
+        self.chat.order.leave(self.seat);
     }
 }
 

@@ -45,18 +45,27 @@ impl Event {
     }
 }
 
+/// A user's place in the chat. The id alone is not enough: a bus that has lost its data gives out
+/// the same ids again, and those who had them before may still be on their way out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Seat {
+    pub(crate) id: u64,
+    /// The number that this server had on the bus; 0 without one.
+    pub(crate) server: u64,
+}
+
 /// Puts events into one order for all, and applies them to the room: [`Here`], or on a bus.
 ///
 /// A user numbers its calls from 1, so that one of which the answer was lost can be repeated.
 pub(crate) trait Order: Send + Sync {
-    /// Lets somebody in as a guest, and returns the id.
-    fn join(&self, peer: &Peer) -> Result<u64, Interrupted>;
+    /// Lets somebody in as a guest.
+    fn join(&self, peer: &Peer) -> Result<Seat, Interrupted>;
     /// Says something.
-    fn say(&self, id: u64, call: u64, message: &Event) -> Result<(), Interrupted>;
+    fn say(&self, seat: Seat, call: u64, message: &Event) -> Result<(), Interrupted>;
     /// Gives a user a name. Returns whether it was free.
-    fn rename(&self, id: u64, call: u64, name: &Name) -> Result<bool, Interrupted>;
+    fn rename(&self, seat: Seat, call: u64, name: &Name) -> Result<bool, Interrupted>;
     /// Takes a user out.
-    fn leave(&self, id: u64);
+    fn leave(&self, seat: Seat);
     /// Tells the others, if there are any, that this server ends.
     fn end(&self) {}
 }
@@ -73,19 +82,19 @@ pub(crate) struct Room(Mutex<State>);
 struct State {
     users: BTreeMap<u64, Name>,
     /// The connections of users that are served here. Nothing is sent before they are users.
-    peers: BTreeMap<u64, Peer>,
+    peers: BTreeMap<u64, (Seat, Peer)>,
     history: VecDeque<Value>,
 }
 
 impl Room {
     /// Prepares for a user that is about to join.
-    pub(crate) fn expect(&self, id: u64, peer: &Peer) {
-        self.state().peers.insert(id, peer.clone());
+    pub(crate) fn expect(&self, seat: Seat, peer: &Peer) {
+        self.state().expect(seat, peer);
     }
 
     /// Tells a user nothing any more.
-    pub(crate) fn forget(&self, id: u64) {
-        self.state().peers.remove(&id);
+    pub(crate) fn forget(&self, seat: Seat) {
+        self.state().forget(seat);
     }
 
     /// Applies an event and sends it to everybody. An impossible event, such as a user who leaves
@@ -98,10 +107,7 @@ impl Room {
     pub(crate) fn reset(&self, users: BTreeMap<u64, Name>, history: VecDeque<Value>) {
         let new = State { users, peers: BTreeMap::new(), history };
         let old = std::mem::replace(&mut *self.state(), new);
-        for peer in old.peers.values() {
-            // An error means that it is closing already.
-            let _ = peer.close(CloseCode::SERVICE_RESTART, "interrupted: please come back");
-        }
+        old.peers.values().for_each(|(_, peer)| send_away(peer));
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -109,7 +115,22 @@ impl Room {
     }
 }
 
+fn send_away(peer: &Peer) {
+    // An error means that it is closing already.
+    let _ = peer.close(CloseCode::SERVICE_RESTART, "interrupted: please come back");
+}
+
 impl State {
+    fn expect(&mut self, seat: Seat, peer: &Peer) {
+        self.peers.insert(seat.id, (seat, peer.clone()));
+    }
+
+    fn forget(&mut self, seat: Seat) {
+        if self.peers.get(&seat.id).is_some_and(|(at, _)| *at == seat) {
+            self.peers.remove(&seat.id);
+        }
+    }
+
     fn apply(&mut self, event: &Event) {
         let is_news = match event {
             Event::Joined { id, .. } => !self.users.contains_key(id),
@@ -127,7 +148,12 @@ impl State {
                 self.users.insert(*id, name.clone());
                 self.welcome(*id, name);
             }
-            Event::Left { .. } => {}
+            // One that leaves here is forgotten before. The bus has taken this one out.
+            Event::Left { id } => {
+                if let Some((_, peer)) = self.peers.remove(id) {
+                    send_away(&peer);
+                }
+            }
             Event::Renamed { id, name } => drop(self.users.insert(*id, name.clone())),
             Event::Said { .. } => {
                 self.history.push_back(told);
@@ -139,7 +165,7 @@ impl State {
     }
 
     fn welcome(&self, id: u64, name: &Name) {
-        let Some(peer) = self.peers.get(&id) else { return };
+        let Some((_, peer)) = self.peers.get(&id) else { return };
         let users: Vec<Value> = self
             .users
             .iter()
@@ -158,7 +184,7 @@ impl State {
     /// Encodes once and queues for everybody. The hub drops a user that is too slow.
     fn broadcast(&self, message: &Value) {
         let message = Prepared::new(&message.to_string());
-        for (_, peer) in self.peers.iter().filter(|(id, _)| self.users.contains_key(id)) {
+        for (_, (_, peer)) in self.peers.iter().filter(|(id, _)| self.users.contains_key(id)) {
             // An error means that it is closing, or too slow, which the hub sees to.
             let _ = peer.send_prepared(&message);
         }
@@ -170,20 +196,21 @@ impl State {
 pub(crate) struct Here(pub(crate) Arc<Room>);
 
 impl Order for Here {
-    fn join(&self, peer: &Peer) -> Result<u64, Interrupted> {
+    fn join(&self, peer: &Peer) -> Result<Seat, Interrupted> {
         let id = peer.id();
+        let seat = Seat { id, server: 0 };
         let mut state = self.0.state();
-        state.peers.insert(id, peer.clone());
+        state.expect(seat, peer);
         state.apply(&Event::Joined { id, name: Name::of_guest(id) });
-        Ok(id)
+        Ok(seat)
     }
 
-    fn say(&self, _: u64, _: u64, message: &Event) -> Result<(), Interrupted> {
+    fn say(&self, _: Seat, _: u64, message: &Event) -> Result<(), Interrupted> {
         self.0.state().apply(message);
         Ok(())
     }
 
-    fn rename(&self, id: u64, _: u64, name: &Name) -> Result<bool, Interrupted> {
+    fn rename(&self, Seat { id, .. }: Seat, _: u64, name: &Name) -> Result<bool, Interrupted> {
         let mut state = self.0.state();
         let is_free =
             !state.users.iter().any(|(other, taken)| *other != id && taken.resembles(name));
@@ -193,9 +220,9 @@ impl Order for Here {
         Ok(is_free)
     }
 
-    fn leave(&self, id: u64) {
+    fn leave(&self, seat: Seat) {
         let mut state = self.0.state();
-        state.peers.remove(&id);
-        state.apply(&Event::Left { id });
+        state.forget(seat);
+        state.apply(&Event::Left { id: seat.id });
     }
 }

@@ -111,8 +111,8 @@ impl Service {
         }
     }
 
-    /// Kills the process that serves, and waits until the system has closed its descriptors. It must
-    /// be a child of one that lives.
+    /// Kills the process that serves, and waits until the system has closed its descriptors. Its
+    /// parent must live.
     pub fn kill(&self) {
         self.signal(Signal::KILL);
         let path = format!("/proc/{}/stat", self.process.as_raw_nonzero());
