@@ -77,6 +77,7 @@ type Handled = Result<(), AnyError>;
 struct Seat {
     id: u64,
     /// The number that this server had on the bus; 0 without one.
+    #[cfg_attr(not(feature = "bus"), expect(dead_code, reason = "it is for the bus"))]
     server: u64,
 }
 
