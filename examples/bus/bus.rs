@@ -17,7 +17,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use redis::{
-    Client, Cmd, Connection, FromRedisValue, RedisError, RedisResult, RetryMethod, Script,
+    Client, Cmd, Connection, ErrorKind, FromRedisValue, RedisError, RedisResult, RetryMethod, Script,
     ToRedisArgs,
 };
 
@@ -106,7 +106,12 @@ impl Bus {
 
     pub(crate) fn unreachable(&self, error: &RedisError) -> String {
         let address = self.client.get_connection_info().addr();
-        format!("cannot use the bus at {address}: {}", hybi::escaped(&error.to_string()))
+        let why = match error.kind() {
+            _ if error.is_timeout() => "it does not answer".into(),
+            ErrorKind::Parse => format!("that is no answer of Redis or Valkey: {error}"),
+            _ => error.to_string(),
+        };
+        format!("cannot use the bus at {address}: {}", hybi::escaped(&why))
     }
 
     fn connect(&self) -> RedisResult<Connection> {
@@ -143,11 +148,12 @@ impl Bus {
         arguments: &impl ToRedisArgs,
     ) -> RedisResult<T> {
         let begun = Instant::now();
+        let mut last = RedisError::from(io::Error::from(io::ErrorKind::TimedOut));
         loop {
             let mut place = lock(&self.connection);
             // Others may have waited for the bus before us.
             if begun.elapsed() > patience {
-                return Err(io::Error::from(io::ErrorKind::TimedOut).into());
+                return Err(last);
             }
             let result = place.take().map_or_else(|| self.connect(), Ok).and_then(|connection| {
                 let result = self.invoke(place.insert(connection), command, arguments);
@@ -157,12 +163,11 @@ impl Bus {
                 result
             });
             match result {
-                Err(error) if is_passing(&error) && begun.elapsed() < patience => {
-                    drop(place);
-                    thread::sleep(TRY_AGAIN_AFTER);
-                }
+                Err(error) if is_passing(&error) => last = error,
                 result => return result,
             }
+            drop(place);
+            thread::sleep(TRY_AGAIN_AFTER);
         }
     }
 

@@ -1,7 +1,9 @@
 //! Faults: a server dies or stalls, the engine dies or forgets, the bus lies.
 
-use std::io::Write;
+use std::io::{Read, Write};
+use std::net::TcpListener;
 use std::process::Stdio;
+use std::thread;
 
 use hybi::CloseCode;
 use serde_json::json;
@@ -45,6 +47,41 @@ fn what_is_no_engine_is_a_clear_error_at_the_start() {
     assert_eq!(output.status.code(), Some(1));
     let error = String::from_utf8(output.stderr).unwrap();
     assert!(error.starts_with("cannot use the bus at 127.0.0.1:"), "{error}");
+}
+
+/// What it answers is told, and what it does not.
+#[test]
+fn an_engine_that_says_nothing_or_something_strange_is_a_clear_error_at_the_start() {
+    let (ok, null) = ("+OK\r\n", "$-1\r\n");
+    for (first, then, text) in [
+        ("", "", "it does not answer"),
+        ("\u{1b}[2J\r\n", "", r"that is no answer of Redis or Valkey: "),
+        (ok, null, "that is no answer of Redis or Valkey: "),
+        (ok, "-NOPERM you may not\r\n", "you may not"),
+    ] {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("redis://{}", listener.local_addr().unwrap());
+        let server = thread::spawn(move || {
+            for mut socket in listener.incoming().map_while(Result::ok) {
+                // The client says who it is, twice, and then calls the script.
+                let mut buffer = [0; 64 << 10];
+                while let Ok(len @ 1..) = socket.read(&mut buffer) {
+                    let count =
+                        |word| String::from_utf8_lossy(&buffer[..len]).matches(word).count();
+                    let answer = match count("SETINFO") {
+                        0 => then.into(),
+                        count => first.repeat(count),
+                    };
+                    let _ = socket.write_all(answer.as_bytes());
+                }
+            }
+        });
+        let output = command("chat").args(["127.0.0.1:0", "--bus", &url]).output().unwrap();
+        let error = String::from_utf8(output.stderr).unwrap();
+        assert!(error.starts_with("cannot use the bus at 127.0.0.1:"), "{error}");
+        assert!(error.contains(text), "{text:?} is missing in {error}");
+        assert!(!server.is_finished());
+    }
 }
 
 #[test]
@@ -124,7 +161,7 @@ fn who_comes_and_leaves_while_the_engine_is_away_has_come_and_left_when_it_is_ba
     engine.kill();
     bob.talker.writer.close(CloseCode::GOING_AWAY, "").unwrap();
     let (address, server) = (chat.address.clone(), &chat);
-    let newcomer = std::thread::spawn(move || User::come_to(&address));
+    let newcomer = thread::spawn(move || User::come_to(&address));
     server.line("left: "); // its call has given up
     assert!(engine.restart());
     let newcomer = newcomer.join().unwrap();
@@ -568,7 +605,7 @@ fn an_engine_that_is_busy_is_waited_for() {
     let chat = engine.serve("chat", &["--deadline", "60"]);
     let ann = User::come(&chat);
     engine.send::<()>(&["CONFIG", "SET", "lua-time-limit", "1"]);
-    std::thread::scope(|scope| {
+    thread::scope(|scope| {
         scope.spawn(|| engine.try_send::<()>(&["EVAL", "while true do end", "0"]).unwrap_err());
         let is_busy = |error: redis::RedisError| error.code() == Some("BUSY");
         while !engine.try_send::<()>(&["PING"]).is_err_and(is_busy) {}
