@@ -9,7 +9,7 @@
 --   steady       instance -> since when it has said without a pause that it lives
 --   at:INSTANCE  the ids that live there
 --   where        id -> instance
---   calls        id -> the newest call for it
+--   calls        id, or "instance INSTANCE" -> the newest call for it
 
 local commands = {} -- those that may be called; each program adds its own
 local leave -- leave(ids, why): takes out ids that are there; each program has its own. It ends with
@@ -55,6 +55,7 @@ local function end_instance(instance, why)
   redis.call('DEL', key('at:' .. instance), key('to:' .. instance))
   redis.call('ZREM', key('instances'), instance)
   redis.call('HDEL', key('steady'), instance)
+  redis.call('HDEL', key('calls'), 'instance ' .. instance)
 end
 
 commands['new id'] = function() return redis.call('INCR', key('id')) end

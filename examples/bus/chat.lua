@@ -6,7 +6,7 @@
 --   looks     how a chosen name looks -> id; each name has two looks
 --   looks of  id -> those, one a line
 
-local EVENTS_MAX, HISTORY_MAX = 1000, 50
+local EVENTS_MAX = 1000
 local LEFT_AT_ONCE = 500 -- so that the end of a full server does not take the place of all else
 
 local function tell(event)
@@ -39,6 +39,13 @@ commands['begin'] = function(lives, before)
   return { instance, position, { redis.call('HGETALL', key('names')), history } }
 end
 
+local function say(id, call, event, history_max)
+  if is_repeated(id, call) then return end
+  note_call(id, call)
+  tell(event)
+  redis.call('XADD', key('history'), 'MAXLEN', history_max, '*', 'event', event)
+end
+
 -- The others return 0 if the instance or the user is none any more.
 commands['join'] = function(instance, id, name, event)
   if not is_instance(instance) then return 0 end
@@ -47,13 +54,16 @@ commands['join'] = function(instance, id, name, event)
   return 1
 end
 
-commands['say'] = function(instance, id, call, event)
+commands['say'] = function(instance, id, call, event, history_max)
   if not lives_at(id, instance) then return 0 end
-  if not is_repeated(id, call) then
-    note_call(id, call)
-    tell(event)
-    redis.call('XADD', key('history'), 'MAXLEN', HISTORY_MAX, '*', 'event', event)
-  end
+  say(id, call, event, history_max)
+  return 1
+end
+
+-- Says something for an instance, not for a user.
+commands['announce'] = function(instance, call, event, history_max)
+  if not is_instance(instance) then return 0 end
+  say('instance ' .. instance, call, event, history_max)
   return 1
 end
 

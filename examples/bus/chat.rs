@@ -1,7 +1,8 @@
 //! The chat on a bus: its scripts order the events and keep the room, and every server follows.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use redis::RedisError;
@@ -10,9 +11,11 @@ use serde_json::Value;
 #[path = "bus.rs"]
 mod bus;
 use self::bus::{Bus, Entry, Instance};
+use crate::dialect::Dialect;
 use crate::names::Name;
-use crate::room::{Event, HISTORY_MAX, Interrupted, Order, Room, Seat};
-use crate::{LINE_CHARS_MAX, Peer, print};
+use crate::print::{self, Level};
+use crate::room::{Event, Interrupted, Order, Room, Seat, Users};
+use crate::{LINE_CHARS_MAX, Peer};
 
 /// Longer than any event of ours.
 const EVENT_BYTES_MAX: usize = 16 << 10;
@@ -25,29 +28,40 @@ pub(crate) fn join(
 ) -> Result<Box<dyn Order>, String> {
     let bus = Arc::new(Bus::open(url, "chat:", include_str!("chat.lua"))?);
     bus.begin(deadline, Follower(Arc::clone(&room)))?;
-    Ok(Box::new(OnBus { bus, room }))
+    Ok(Box::new(OnBus { bus, room, announced: AtomicU64::new(0) }))
 }
 
 struct OnBus {
     bus: Arc<Bus>,
     room: Arc<Room>,
+    /// How many calls were for this server itself.
+    announced: AtomicU64,
 }
 
 impl OnBus {
     fn interrupted(&self, error: &RedisError) -> Interrupted {
-        print::log(self.bus.unreachable(error));
+        print::note(Level::Warning, None, self.bus.unreachable(error));
         Interrupted
+    }
+
+    /// Returns the outcome of a call that answers whether the caller still is one.
+    fn done(&self, answer: Result<bool, RedisError>) -> Result<(), Interrupted> {
+        match answer {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(Interrupted),
+            Err(error) => Err(self.interrupted(&error)),
+        }
     }
 }
 
 impl Order for OnBus {
-    fn join(&self, peer: &Peer) -> Result<Seat, Interrupted> {
+    fn join(&self, peer: &Peer, dialect: Dialect) -> Result<Seat, Interrupted> {
         let id = self.bus.new_id().map_err(|error| self.interrupted(&error))?;
         let seat = Seat { id, server: self.bus.instance() };
         let name = Name::of_guest(id);
         let event = Event::Joined { id, name: name.clone() }.to_json().to_string();
         // Before, because the event may come back at once.
-        self.room.expect(seat, peer);
+        self.room.expect(seat, peer, dialect);
         match self.bus.call("join", (seat.server, id, name.as_str(), event)) {
             Ok(true) => Ok(seat),
             Ok(false) => {
@@ -63,12 +77,14 @@ impl Order for OnBus {
     }
 
     fn say(&self, seat: Seat, call: u64, message: &Event) -> Result<(), Interrupted> {
-        let event = message.to_json().to_string();
-        match self.bus.call("say", (seat.server, seat.id, call, event)) {
-            Ok(true) => Ok(()),
-            Ok(false) => Err(Interrupted),
-            Err(error) => Err(self.interrupted(&error)),
-        }
+        let (event, history_max) = (message.to_json().to_string(), self.room.history_max());
+        self.done(self.bus.call("say", (seat.server, seat.id, call, event, history_max)))
+    }
+
+    fn announce(&self, message: &Event) -> Result<(), Interrupted> {
+        let call = self.announced.fetch_add(1, Ordering::Relaxed) + 1;
+        let (event, history_max) = (message.to_json().to_string(), self.room.history_max());
+        self.done(self.bus.call("announce", (self.bus.instance(), call, event, history_max)))
     }
 
     fn rename(&self, seat: Seat, call: u64, name: &Name) -> Result<bool, Interrupted> {
@@ -99,9 +115,11 @@ impl Instance for Follower {
     type State = (Vec<(Vec<u8>, Vec<u8>)>, Vec<(String, Vec<Vec<u8>>)>);
 
     fn begin(&mut self, (names, history): Self::State) {
-        let not_ours =
-            |what: &str, why| print::log(format_args!("the bus: {what} is not ours: {why}"));
-        let mut users = BTreeMap::new();
+        let not_ours = |what: &str, why| {
+            let text = format_args!("the bus: {what} is not ours: {why}");
+            print::note(Level::Warning, None, text);
+        };
+        let mut users = Users::new();
         for (id, name) in names {
             match user_of(&id, &name) {
                 Ok((id, name)) => drop(users.insert(id, name)),
@@ -111,12 +129,11 @@ impl Instance for Follower {
         let mut messages = VecDeque::new();
         for (id, entry) in history {
             match events_of(&Entry::new(entry)).as_deref() {
-                Ok([event @ Event::Said { .. }]) => messages.push_back(event.to_json()),
+                Ok([event @ Event::Said { .. }]) => messages.push_back(event.clone()),
                 Ok(_) => not_ours(&id, "no message".into()),
                 Err(why) => not_ours(&id, why.clone()),
             }
         }
-        messages.truncate(HISTORY_MAX);
         self.0.reset(users, messages);
     }
 
@@ -176,6 +193,10 @@ fn user_of(id: &[u8], name: &[u8]) -> Result<(u64, Name), String> {
 fn name_of(text: &str) -> Result<Name, String> {
     if let Some(name) = text.strip_prefix("guest ").and_then(|id| id.parse().ok()) {
         return Ok(Name::of_guest(name));
+    }
+    let server = Name::of_server();
+    if text == server.as_str() {
+        return Ok(server);
     }
     Name::chosen(text).map_err(|error| error.to_string())
 }

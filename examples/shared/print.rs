@@ -171,7 +171,7 @@ fn print_prompt(prompts: bool) -> io::Result<()> {
 }
 
 /// Is shown as in RFC 3339, in UTC and whole seconds.
-struct Time(SystemTime);
+pub(crate) struct Time(pub(crate) SystemTime);
 
 impl Display for Time {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

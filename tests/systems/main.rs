@@ -10,12 +10,14 @@ mod arguments;
 mod chat;
 mod chat_hosts;
 mod chat_names;
+mod chat_terminal;
 mod client;
 #[cfg(target_os = "linux")]
 mod client_terminal;
 mod endpoints;
 mod examples;
 mod inspect;
+mod iris_chat;
 mod program;
 mod push;
 mod reverse_proxies;

@@ -33,6 +33,7 @@ mod arguments;
 #[allow(dead_code, reason = "it has no option for further hosts")]
 mod hosts;
 #[path = "../../chat/names.rs"]
+#[allow(dead_code, reason = "the chat says nothing itself")]
 mod names;
 #[path = "../../shared/print.rs"]
 mod print;

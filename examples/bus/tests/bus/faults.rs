@@ -420,7 +420,7 @@ fn what_is_repeated_because_its_answer_was_lost_happens_once() {
     let engine = Engine::start();
     let way = Way::to(&engine);
     let (bus, url) = (way.url(), engine.url());
-    let chat = Program::run(command("chat").args(["127.0.0.1:0", "--bus", &bus]));
+    let mut chat = Program::run(command("chat").args(["127.0.0.1:0", "--bus", &bus]));
     let other = Program::run(command("chat").args(["127.0.0.1:0", "--bus", &url]));
     let watcher = User::come(&other);
     way.lose("join");
@@ -437,13 +437,18 @@ fn what_is_repeated_because_its_answer_was_lost_happens_once() {
         assert_eq!(user.next_texts(2), ["once", "and again"]);
     }
     assert!(way.has_lost());
+    way.lose("announce");
+    chat.type_line("say from the server");
+    chat.line("said");
+    assert!(way.has_lost());
+    assert_eq!(watcher.next_texts(1), ["from the server"]);
     way.lose("leave");
     ann.talker.writer.close(CloseCode::GOING_AWAY, "").unwrap();
     assert_eq!(watcher.next_is("left")["id"], ann.id);
     let newcomer = User::come(&chat);
     assert!(way.has_lost());
     assert_eq!(watcher.next_is("joined")["id"], newcomer.id);
-    assert_eq!(newcomer.history(), ["once", "and again"]);
+    assert_eq!(newcomer.history(), ["once", "and again", "from the server"]);
 }
 
 #[cfg(unix)]
