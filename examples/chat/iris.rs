@@ -16,7 +16,9 @@
 //! and arrive as `?`. The author is whom the chat knows, whatever `Author` says. The tutorial has
 //! no message for errors, so they are lines of the chat itself, which only one user gets.
 //!
-//! The tutorial's page puts names and texts into its HTML. A page for strangers must not.
+//! Whoever comes, leaves or is renamed makes all clients get the whole list: that is for hundreds
+//! of users, not for thousands. The tutorial's page puts names and texts into its HTML. A page for
+//! strangers must not.
 
 use std::collections::VecDeque;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};

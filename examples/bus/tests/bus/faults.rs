@@ -541,7 +541,7 @@ fn whoever_is_left_from_before_the_engine_forgot_everything_is_taken_for_nobody_
     // {"line":"?"}, masked with zeros.
     mute.write_all(b"\x81\x8c\0\0\0\0{\"line\":\"?\"}").unwrap();
     drop(mute);
-    chat.line("1 left: ");
+    chat.line("1 (guest 1) left: ");
     for user in &users {
         user.type_line("it is me");
         users.iter().for_each(|user| assert_eq!(user.next_texts(1), ["it is me"]));
