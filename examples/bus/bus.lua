@@ -9,10 +9,11 @@
 --   steady       instance -> since when it has said without a pause that it lives
 --   at:INSTANCE  the ids that live there
 --   where        id -> instance
---   calls        id -> the newest call for it
+--   calls        id, or "instance INSTANCE" -> the newest call for it
 
 local commands = {} -- those that may be called; each program adds its own
-local leave -- leave(id, why): takes an id out if it is there; each program has its own
+local leave -- leave(ids, why): takes out ids that are there; each program has its own. It ends with
+            -- `unsettle`, so that it can be repeated if it has failed in the middle
 
 local function key(name) return KEYS[1] .. name end
 
@@ -23,6 +24,12 @@ end
 
 local function is_instance(instance)
   return redis.call('ZSCORE', key('instances'), instance)
+end
+
+-- Returns whether an id lives at this instance. Every call for an id names its instance: after the
+-- bus has lost its data, another connection may have the same id.
+local function lives_at(id, instance)
+  return redis.call('HGET', key('where'), id) == instance
 end
 
 local function settle(id, instance)
@@ -38,21 +45,27 @@ end
 
 -- Returns whether this call was made before. A caller repeats it if the answer was lost.
 local function is_repeated(id, call)
-  if tonumber(redis.call('HGET', key('calls'), id) or 0) >= tonumber(call) then return true end
-  redis.call('HSET', key('calls'), id, call)
-  return false
+  return tonumber(redis.call('HGET', key('calls'), id) or 0) >= tonumber(call)
 end
 
+local function note_call(id, call) redis.call('HSET', key('calls'), id, call) end
+
 local function end_instance(instance, why)
-  for _, id in ipairs(redis.call('SMEMBERS', key('at:' .. instance))) do leave(id, why) end
+  leave(redis.call('SMEMBERS', key('at:' .. instance)), why)
   redis.call('DEL', key('at:' .. instance), key('to:' .. instance))
   redis.call('ZREM', key('instances'), instance)
   redis.call('HDEL', key('steady'), instance)
+  redis.call('HDEL', key('calls'), 'instance ' .. instance)
 end
 
 commands['new id'] = function() return redis.call('INCR', key('id')) end
 
-local function new_instance(lives)
+-- `before` is the number that this server had before, or 0: a number is never used again, although
+-- the bus may have lost its data.
+local function new_instance(lives, before)
+  if tonumber(redis.call('GET', key('instance')) or 0) < tonumber(before) then
+    redis.call('SET', key('instance'), before)
+  end
   local instance = redis.call('INCR', key('instance'))
   redis.call('ZADD', key('instances'), now() + lives, instance)
   redis.call('HSET', key('steady'), instance, now())
@@ -67,7 +80,14 @@ commands['beat'] = function(instance, lives, beat)
   local lives_until = is_instance(instance)
   if not lives_until then return 0 end
   local time = now()
-  local is_late = time - (lives_until - lives) > 3 * beat
+  local silent = time - (lives_until - lives)
+  if silent < 0 then -- the clock was set back, and all times are by it
+    for _, other in ipairs(redis.call('ZRANGE', key('instances'), 0, -1)) do
+      redis.call('ZINCRBY', key('instances'), silent, other)
+      redis.call('HINCRBY', key('steady'), other, silent)
+    end
+  end
+  local is_late = silent > 3 * beat
   if is_late then redis.call('HSET', key('steady'), instance, time) end
   redis.call('ZADD', key('instances'), time + lives, instance)
   if time - redis.call('HGET', key('steady'), instance) > lives + beat then
@@ -80,5 +100,7 @@ end
 
 commands['end'] = function(instance) end_instance(instance, 'its server has ended') end
 
-commands['leave'] = function(id, why) leave(id, why) end
+commands['leave'] = function(instance, id, why)
+  if lives_at(id, instance) then leave({ id }, why) end
+end
 

@@ -17,8 +17,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use redis::{
-    Client, Cmd, Connection, FromRedisValue, RedisError, RedisResult, RetryMethod, Script,
-    ToRedisArgs,
+    Client, Cmd, Connection, ErrorKind, FromRedisValue, RedisError, RedisResult, RetryMethod,
+    Script, ToRedisArgs,
 };
 
 use crate::print;
@@ -81,14 +81,15 @@ pub(crate) struct Bus {
     connection: Mutex<Option<Connection>>,
     /// Our number.
     instance: AtomicU64,
-    /// The users that left while the bus was away.
-    left: Mutex<VecDeque<(u64, String)>>,
+    /// The users that left while the bus was away: the instance, the id, and why.
+    left: Mutex<VecDeque<(u64, u64, String)>>,
 }
 
 impl Bus {
     /// Connects, so that a wrong address is found at once.
     pub(crate) fn open(url: &str, prefix: &'static str, script: &str) -> Result<Self, String> {
-        let client = Client::open(url).map_err(|error| format!("--bus {url:?}: {error}"))?;
+        // Without the URL, which may have a password.
+        let client = Client::open(url).map_err(|error| format!("--bus: {error}"))?;
         let script = [include_str!("bus.lua"), script, include_str!("call.lua")].concat();
         let bus = Self {
             client,
@@ -105,7 +106,12 @@ impl Bus {
 
     pub(crate) fn unreachable(&self, error: &RedisError) -> String {
         let address = self.client.get_connection_info().addr();
-        format!("cannot use the bus at {address}: {}", hybi::escaped(&error.to_string()))
+        let why = match error.kind() {
+            _ if error.is_timeout() => "it does not answer".into(),
+            ErrorKind::Parse => format!("that is no answer of Redis or Valkey: {error}"),
+            _ => error.to_string(),
+        };
+        format!("cannot use the bus at {address}: {}", hybi::escaped(&why))
     }
 
     fn connect(&self) -> RedisResult<Connection> {
@@ -120,7 +126,7 @@ impl Bus {
         format!("{}{name}", self.prefix)
     }
 
-    /// Returns our number.
+    /// Returns our number. Before the first, 0.
     pub(crate) fn instance(&self) -> u64 {
         self.instance.load(Ordering::Relaxed)
     }
@@ -142,11 +148,12 @@ impl Bus {
         arguments: &impl ToRedisArgs,
     ) -> RedisResult<T> {
         let begun = Instant::now();
+        let mut last = RedisError::from(io::Error::from(io::ErrorKind::TimedOut));
         loop {
             let mut place = lock(&self.connection);
             // Others may have waited for the bus before us.
             if begun.elapsed() > patience {
-                return Err(io::Error::from(io::ErrorKind::TimedOut).into());
+                return Err(last);
             }
             let result = place.take().map_or_else(|| self.connect(), Ok).and_then(|connection| {
                 let result = self.invoke(place.insert(connection), command, arguments);
@@ -156,12 +163,11 @@ impl Bus {
                 result
             });
             match result {
-                Err(error) if is_passing(&error) && begun.elapsed() < patience => {
-                    drop(place);
-                    thread::sleep(TRY_AGAIN_AFTER);
-                }
+                Err(error) if is_passing(&error) => last = error,
                 result => return result,
             }
+            drop(place);
+            thread::sleep(TRY_AGAIN_AFTER);
         }
     }
 
@@ -204,20 +210,31 @@ impl Bus {
         }
     }
 
-    /// Takes an id out: now, or when the bus is back.
-    pub(crate) fn leave(&self, id: u64, why: &str) {
-        if self.call_within::<()>(PATIENCE_AT_END, "leave", &(id, why)).is_err() {
-            lock(&self.left).push_back((id, why.into()));
+    /// Takes out an id that entered at this instance: now, or when the bus is back.
+    pub(crate) fn leave(&self, instance: u64, id: u64, why: &str) {
+        if self.call_within::<()>(PATIENCE_AT_END, "leave", &(instance, id, why)).is_err() {
+            lock(&self.left).push_back((instance, id, why.into()));
         }
     }
 
-    fn catch_up_on_leaving(&self, connection: &mut Connection) -> RedisResult<()> {
-        loop {
-            let next = lock(&self.left).front().cloned();
+    /// Takes out those that left while the bus was away: all, or as many as there is time for.
+    fn catch_up_on_leaving(&self, connection: &mut Connection, until: Instant) -> RedisResult<()> {
+        let count = lock(&self.left).len();
+        for _ in 0..count {
+            if Instant::now() >= until {
+                return Ok(());
+            }
+            let next = lock(&self.left).pop_front();
             let Some(next) = next else { return Ok(()) };
-            self.invoke::<()>(connection, "leave", &next)?;
-            lock(&self.left).pop_front();
+            if let Err(error) = self.invoke::<()>(connection, "leave", &next) {
+                lock(&self.left).push_back(next);
+                if is_passing(&error) {
+                    return Err(error);
+                }
+                print::log(self.unreachable(&error)); // for the others it may do
+            }
         }
+        Ok(())
     }
 
     /// Ends this instance. If that fails, the others notice.
@@ -254,7 +271,7 @@ impl Bus {
     fn begin_once<I: Instance>(&self, times: Times, instance: &mut I) -> RedisResult<String> {
         type Begun<S> = (u64, String, S);
         let (number, position, state): Begun<I::State> =
-            self.call("begin", times.lives.as_millis() as u64)?;
+            self.call("begin", (times.lives.as_millis() as u64, self.instance()))?;
         self.instance.store(number, Ordering::Relaxed);
         instance.begin(state);
         print::log(format_args!("this is server {number} on the bus"));
@@ -262,10 +279,11 @@ impl Bus {
     }
 
     fn begin_at_last<I: Instance>(&self, times: Times, instance: &mut I) -> String {
+        let mut told = String::new();
         loop {
             match self.begin_once(times, instance) {
                 Ok(position) => return position,
-                Err(error) => print::log(self.unreachable(&error)),
+                Err(error) => self.tell_once(&error, &mut told),
             }
             thread::sleep(TRY_AGAIN_AFTER);
         }
@@ -286,14 +304,19 @@ impl Bus {
                 Ok(false) => return,
                 Err(error) => {
                     link = None;
-                    let error = self.unreachable(&error);
-                    if error != told {
-                        print::log(&error);
-                        told = error;
-                    }
+                    self.tell_once(&error, &mut told);
                     thread::sleep(TRY_AGAIN_AFTER);
                 }
             }
+        }
+    }
+
+    /// Logs an error, unless it was the last that was told.
+    fn tell_once(&self, error: &RedisError, told: &mut String) {
+        let error = self.unreachable(error);
+        if error != *told {
+            print::log(&error);
+            *told = error;
         }
     }
 
@@ -316,13 +339,14 @@ impl Bus {
             }
         };
         if now >= link.next_beat {
-            self.catch_up_on_leaving(&mut link.connection)?;
             if !self.invoke::<bool>(&mut link.connection, "beat", &times.of(self.instance()))? {
                 return Ok(false);
             }
             link.next_beat = now + times.beat;
+            self.catch_up_on_leaving(&mut link.connection, link.next_beat)?;
         }
-        let wait = link.next_beat.saturating_duration_since(now).as_millis().max(1) as u64;
+        let wait = link.next_beat.saturating_duration_since(Instant::now());
+        let wait = wait.as_millis().max(1) as u64;
         let stream = self.key(&instance.stream(self.instance()));
         let mut pipe = redis::pipe();
         pipe.cmd("XREAD").arg(("COUNT", ENTRIES_AT_ONCE, "BLOCK", wait));
@@ -368,7 +392,8 @@ struct Link {
 
 /// Returns whether it may be better in a moment.
 fn is_passing(error: &RedisError) -> bool {
-    !matches!(error.retry_method(), RetryMethod::NoRetry)
+    let is_busy = error.code() == Some("BUSY"); // with a script that takes long
+    is_busy || !matches!(error.retry_method(), RetryMethod::NoRetry)
 }
 
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -6,7 +6,8 @@
 --   looks     how a chosen name looks -> id; each name has two looks
 --   looks of  id -> those, one a line
 
-local EVENTS_MAX, HISTORY_MAX = 1000, 50
+local EVENTS_MAX = 1000
+local LEFT_AT_ONCE = 500 -- so that the end of a full server does not take the place of all else
 
 local function tell(event)
   return redis.call('XADD', key('events'), 'MAXLEN', EVENTS_MAX, '*', 'event', event)
@@ -18,45 +19,61 @@ local function free_looks(id)
   redis.call('HDEL', key('looks of'), id)
 end
 
-leave = function(id)
-  if redis.call('HDEL', key('names'), id) == 0 then return end
-  free_looks(id)
-  unsettle(id, redis.call('HGET', key('where'), id) or '')
-  tell('{"type":"left","id":' .. id .. '}')
+leave = function(ids)
+  for _, id in ipairs(ids) do
+    free_looks(id)
+    redis.call('HDEL', key('names'), id)
+  end
+  for first = 1, #ids, LEFT_AT_ONCE do
+    local last = math.min(first + LEFT_AT_ONCE - 1, #ids)
+    tell('{"type":"left","ids":[' .. table.concat(ids, ',', first, last) .. ']}')
+  end
+  for _, id in ipairs(ids) do unsettle(id, redis.call('HGET', key('where'), id) or '') end
 end
 
 -- Returns the number of the instance, from where to follow the events, and the room at that point.
-commands['begin'] = function(lives)
-  local instance = new_instance(lives)
+commands['begin'] = function(lives, before)
+  local instance = new_instance(lives, before)
   local position = tell('{"type":"server","instance":' .. instance .. '}')
   local history = redis.call('XRANGE', key('history'), '-', '+')
   return { instance, position, { redis.call('HGETALL', key('names')), history } }
 end
 
+local function say(id, call, event, history_max)
+  if is_repeated(id, call) then return end
+  note_call(id, call)
+  tell(event)
+  redis.call('XADD', key('history'), 'MAXLEN', history_max, '*', 'event', event)
+end
+
 -- The others return 0 if the instance or the user is none any more.
 commands['join'] = function(instance, id, name, event)
   if not is_instance(instance) then return 0 end
-  if redis.call('HSETNX', key('names'), id, name) == 1 then
-    settle(id, instance)
-    tell(event)
-  end
+  settle(id, instance)
+  if redis.call('HSETNX', key('names'), id, name) == 1 then tell(event) end
   return 1
 end
 
-commands['say'] = function(id, call, event)
-  if redis.call('HEXISTS', key('names'), id) == 0 then return 0 end
-  if not is_repeated(id, call) then
-    tell(event)
-    redis.call('XADD', key('history'), 'MAXLEN', HISTORY_MAX, '*', 'event', event)
-  end
+commands['say'] = function(instance, id, call, event, history_max)
+  if not lives_at(id, instance) then return 0 end
+  say(id, call, event, history_max)
+  return 1
+end
+
+-- Says something for an instance, not for a user.
+commands['announce'] = function(instance, call, event, history_max)
+  if not is_instance(instance) then return 0 end
+  say('instance ' .. instance, call, event, history_max)
   return 1
 end
 
 -- Returns 2 if the name is taken.
-commands['rename'] = function(id, call, name, look, look_too, event)
-  local old = redis.call('HGET', key('names'), id)
-  if not old then return 0 end
-  if is_repeated(id, call) then return old == name and 1 or 2 end
+commands['rename'] = function(instance, id, call, name, look, look_too, event)
+  if not lives_at(id, instance) then return 0 end
+  if is_repeated(id, call) then
+    return redis.call('HGET', key('names'), id) == name and 1 or 2
+  end
+  note_call(id, call)
   local looks = { 'written ' .. look, 'small ' .. look_too }
   for _, look in ipairs(looks) do
     local owner = redis.call('HGET', key('looks'), look)

@@ -1,7 +1,8 @@
 //! The chat on a bus: its scripts order the events and keep the room, and every server follows.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use redis::RedisError;
@@ -10,9 +11,11 @@ use serde_json::Value;
 #[path = "bus.rs"]
 mod bus;
 use self::bus::{Bus, Entry, Instance};
+use crate::dialect::Dialect;
 use crate::names::Name;
-use crate::room::{Event, HISTORY_MAX, Interrupted, Order, Room};
-use crate::{LINE_CHARS_MAX, Peer, print};
+use crate::print::{self, Level};
+use crate::room::{Event, Interrupted, Order, Room, Seat, Users};
+use crate::{LINE_CHARS_MAX, Peer};
 
 /// Longer than any event of ours.
 const EVENT_BYTES_MAX: usize = 16 << 10;
@@ -25,62 +28,78 @@ pub(crate) fn join(
 ) -> Result<Box<dyn Order>, String> {
     let bus = Arc::new(Bus::open(url, "chat:", include_str!("chat.lua"))?);
     bus.begin(deadline, Follower(Arc::clone(&room)))?;
-    Ok(Box::new(OnBus { bus, room }))
+    Ok(Box::new(OnBus { bus, room, announced: AtomicU64::new(0) }))
 }
 
 struct OnBus {
     bus: Arc<Bus>,
     room: Arc<Room>,
+    /// How many calls were for this server itself.
+    announced: AtomicU64,
 }
 
 impl OnBus {
     fn interrupted(&self, error: &RedisError) -> Interrupted {
-        print::log(self.bus.unreachable(error));
+        print::note(Level::Warning, None, self.bus.unreachable(error));
         Interrupted
     }
-}
 
-impl Order for OnBus {
-    fn join(&self, peer: &Peer) -> Result<u64, Interrupted> {
-        let id = self.bus.new_id().map_err(|error| self.interrupted(&error))?;
-        let name = Name::of_guest(id);
-        let event = Event::Joined { id, name: name.clone() }.to_json().to_string();
-        // Before, because the event may come back at once.
-        self.room.expect(id, peer);
-        match self.bus.call("join", (self.bus.instance(), id, name.as_str(), event)) {
-            Ok(true) => Ok(id),
-            Ok(false) => {
-                self.room.forget(id);
-                Err(Interrupted)
-            }
-            Err(error) => {
-                // Perhaps it has happened.
-                self.leave(id);
-                Err(self.interrupted(&error))
-            }
-        }
-    }
-
-    fn say(&self, id: u64, call: u64, message: &Event) -> Result<(), Interrupted> {
-        match self.bus.call("say", (id, call, message.to_json().to_string())) {
+    /// Returns the outcome of a call that answers whether the caller still is one.
+    fn done(&self, answer: Result<bool, RedisError>) -> Result<(), Interrupted> {
+        match answer {
             Ok(true) => Ok(()),
             Ok(false) => Err(Interrupted),
             Err(error) => Err(self.interrupted(&error)),
         }
     }
+}
 
-    fn rename(&self, id: u64, call: u64, name: &Name) -> Result<bool, Interrupted> {
+impl Order for OnBus {
+    fn join(&self, peer: &Peer, dialect: Dialect) -> Result<Seat, Interrupted> {
+        let id = self.bus.new_id().map_err(|error| self.interrupted(&error))?;
+        let seat = Seat { id, server: self.bus.instance() };
+        let name = Name::of_guest(id);
+        let event = Event::Joined { id, name: name.clone() }.to_json().to_string();
+        // Before, because the event may come back at once.
+        self.room.expect(seat, peer, dialect);
+        match self.bus.call("join", (seat.server, id, name.as_str(), event)) {
+            Ok(true) => Ok(seat),
+            Ok(false) => {
+                self.room.forget(seat);
+                Err(Interrupted)
+            }
+            Err(error) => {
+                // Perhaps it has happened.
+                self.leave(seat);
+                Err(self.interrupted(&error))
+            }
+        }
+    }
+
+    fn say(&self, seat: Seat, call: u64, message: &Event) -> Result<(), Interrupted> {
+        let (event, history_max) = (message.to_json().to_string(), self.room.history_max());
+        self.done(self.bus.call("say", (seat.server, seat.id, call, event, history_max)))
+    }
+
+    fn announce(&self, message: &Event) -> Result<(), Interrupted> {
+        let call = self.announced.fetch_add(1, Ordering::Relaxed) + 1;
+        let (event, history_max) = (message.to_json().to_string(), self.room.history_max());
+        self.done(self.bus.call("announce", (self.bus.instance(), call, event, history_max)))
+    }
+
+    fn rename(&self, seat: Seat, call: u64, name: &Name) -> Result<bool, Interrupted> {
+        let Seat { id, server } = seat;
         let event = Event::Renamed { id, name: name.clone() }.to_json().to_string();
-        match self.bus.call("rename", (id, call, name.as_str(), &name.looks()[..], event)) {
+        match self.bus.call("rename", (server, id, call, name.as_str(), &name.looks()[..], event)) {
             Ok(0) => Err(Interrupted),
             Ok(answer) => Ok(answer == 1),
             Err(error) => Err(self.interrupted(&error)),
         }
     }
 
-    fn leave(&self, id: u64) {
-        self.room.forget(id);
-        self.bus.leave(id, "");
+    fn leave(&self, seat: Seat) {
+        self.room.forget(seat);
+        self.bus.leave(seat.server, seat.id, "");
     }
 
     fn end(&self) {
@@ -96,9 +115,11 @@ impl Instance for Follower {
     type State = (Vec<(Vec<u8>, Vec<u8>)>, Vec<(String, Vec<Vec<u8>>)>);
 
     fn begin(&mut self, (names, history): Self::State) {
-        let not_ours =
-            |what: &str, why| print::log(format_args!("the bus: {what} is not ours: {why}"));
-        let mut users = BTreeMap::new();
+        let not_ours = |what: &str, why| {
+            let text = format_args!("the bus: {what} is not ours: {why}");
+            print::note(Level::Warning, None, text);
+        };
+        let mut users = Users::new();
         for (id, name) in names {
             match user_of(&id, &name) {
                 Ok((id, name)) => drop(users.insert(id, name)),
@@ -107,13 +128,12 @@ impl Instance for Follower {
         }
         let mut messages = VecDeque::new();
         for (id, entry) in history {
-            match event_of(&Entry::new(entry)) {
-                Ok(Some(event @ Event::Said { .. })) => messages.push_back(event.to_json()),
+            match events_of(&Entry::new(entry)).as_deref() {
+                Ok([event @ Event::Said { .. }]) => messages.push_back(event.clone()),
                 Ok(_) => not_ours(&id, "no message".into()),
-                Err(why) => not_ours(&id, why),
+                Err(why) => not_ours(&id, why.clone()),
             }
         }
-        messages.truncate(HISTORY_MAX);
         self.0.reset(users, messages);
     }
 
@@ -122,15 +142,13 @@ impl Instance for Follower {
     }
 
     fn receive(&mut self, entry: &Entry) -> Result<(), String> {
-        if let Some(event) = event_of(entry)? {
-            self.0.apply(&event);
-        }
+        events_of(entry)?.iter().for_each(|event| self.0.apply(event));
         Ok(())
     }
 }
 
-/// Returns the event of an entry; none if it is about servers.
-fn event_of(entry: &Entry) -> Result<Option<Event>, String> {
+/// Returns the events of an entry: one for each user that has left, none if it is about servers.
+fn events_of(entry: &Entry) -> Result<Vec<Event>, String> {
     let text = entry.text("event", EVENT_BYTES_MAX)?;
     let event: Value = serde_json::from_str(text).map_err(|error| error.to_string())?;
     let number = |name: &str| {
@@ -139,10 +157,14 @@ fn event_of(entry: &Entry) -> Result<Option<Event>, String> {
     let text = |name: &str| {
         event.get(name).and_then(Value::as_str).ok_or_else(|| format!("no text {name:?}"))
     };
-    Ok(Some(match text("type")? {
-        "server" => return Ok(None),
+    Ok(vec![match text("type")? {
+        "server" => return Ok(Vec::new()),
         "joined" => Event::Joined { id: number("id")?, name: name_of(text("name")?)? },
-        "left" => Event::Left { id: number("id")? },
+        "left" => {
+            let ids = event.get("ids").and_then(Value::as_array).into_iter().flatten();
+            let left = ids.map(|id| Some(Event::Left { id: id.as_u64()? })).collect();
+            return Option::ok_or(left, "no numbers \"ids\"".into());
+        }
         "renamed" => Event::Renamed { id: number("id")?, name: name_of(text("name")?)? },
         "message" => {
             let text = text("text")?;
@@ -157,7 +179,7 @@ fn event_of(entry: &Entry) -> Result<Option<Event>, String> {
             }
         }
         other => return Err(format!("the type is \"{}\"", hybi::escaped(other))),
-    }))
+    }])
 }
 
 /// Returns a user from the list of the bus.
@@ -171,6 +193,10 @@ fn user_of(id: &[u8], name: &[u8]) -> Result<(u64, Name), String> {
 fn name_of(text: &str) -> Result<Name, String> {
     if let Some(name) = text.strip_prefix("guest ").and_then(|id| id.parse().ok()) {
         return Ok(Name::of_guest(name));
+    }
+    let server = Name::of_server();
+    if text == server.as_str() {
+        return Ok(server);
     }
     Name::chosen(text).map_err(|error| error.to_string())
 }

@@ -10,17 +10,17 @@
 
 local ORDERS_MAX, UNREAD_MAX, KEPT_MS = 10000, 100, 60000
 
-leave = function(id, why)
-  local instance = redis.call('HGET', key('where'), id)
-  if not instance then return end
-  unsettle(id, instance)
-  redis.call('XADD', key('from:' .. id), '*', 'ended', why)
-  redis.call('PEXPIRE', key('from:' .. id), KEPT_MS)
+leave = function(ids, why)
+  for _, id in ipairs(ids) do
+    redis.call('XADD', key('from:' .. id), '*', 'ended', why)
+    redis.call('PEXPIRE', key('from:' .. id), KEPT_MS)
+    unsettle(id, redis.call('HGET', key('where'), id) or '')
+  end
 end
 
 -- Returns the number of the instance, from where to follow its orders, and nothing.
-commands['begin'] = function(lives)
-  local instance = new_instance(lives)
+commands['begin'] = function(lives, before)
+  local instance = new_instance(lives, before)
   return { instance, redis.call('XADD', key('to:' .. instance), '*', 'order', 'begin'), {} }
 end
 
@@ -32,10 +32,11 @@ commands['enter'] = function(instance, id)
 end
 
 -- Keeps what a client has said. `kind` is `text` or `binary`. Returns 2 if too much is unread.
-commands['hear'] = function(id, call, kind, data)
-  if redis.call('HEXISTS', key('where'), id) == 0 then return 0 end
+commands['hear'] = function(instance, id, call, kind, data)
+  if not lives_at(id, instance) then return 0 end
   if is_repeated(id, call) then return 1 end
   if redis.call('XLEN', key('from:' .. id)) >= UNREAD_MAX then return 2 end
+  note_call(id, call)
   redis.call('XADD', key('from:' .. id), '*', kind, data)
   return 1
 end

@@ -12,14 +12,15 @@ use redis::RedisError;
 #[path = "bus.rs"]
 mod bus;
 use self::bus::{Bus, Entry, Instance, NOTHING, lock};
-use crate::{AnyError, CLOSED_FROM_TERMINAL, Connections, Handled, MESSAGE_BYTES_MAX, print};
+use crate::{AnyError, CLOSED_FROM_TERMINAL, Connections, Handled, MESSAGE_BYTES_MAX, Seat, print};
 
 /// How long a server may take to answer an order.
 const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 /// How often to look whether a server lives while nothing comes from its client.
 const LOOK_AGAIN_AFTER: Duration = Duration::from_secs(1);
 
-type Here = Arc<Mutex<BTreeMap<u64, Peer>>>;
+/// The connections of this server, with its numbers when they came.
+type Here = Arc<Mutex<BTreeMap<u64, (u64, Peer)>>>;
 
 /// Opens the bus, without being a server.
 pub(crate) fn open(url: &str) -> Result<Arc<dyn Connections>, String> {
@@ -47,6 +48,13 @@ impl OnBus {
 
     fn failed(&self, error: RedisError) -> AnyError {
         self.bus.unreachable(&error).into()
+    }
+
+    fn forget(&self, Seat { id, server }: Seat) {
+        let mut here = lock(&self.here);
+        if here.get(&id).is_some_and(|(at, _)| *at == server) {
+            here.remove(&id);
+        }
     }
 
     /// Returns what no other call has.
@@ -87,28 +95,29 @@ impl OnBus {
 }
 
 impl Connections for OnBus {
-    fn enter(&self, peer: &Peer) -> Result<u64, AnyError> {
+    fn enter(&self, peer: &Peer) -> Result<Seat, AnyError> {
         let id = self.bus.new_id().map_err(|error| self.failed(error))?;
-        lock(&self.here).insert(id, peer.clone());
-        match self.bus.call("enter", (self.bus.instance(), id)) {
+        let seat = Seat { id, server: self.bus.instance() };
+        lock(&self.here).insert(id, (seat.server, peer.clone()));
+        match self.bus.call("enter", (seat.server, id)) {
             Ok(true) => {
                 print::log(format_args!("connection {} is number {id} on the bus", peer.id()));
-                Ok(id)
+                Ok(seat)
             }
             Ok(false) => {
-                lock(&self.here).remove(&id);
+                self.forget(seat);
                 Err("the bus has ended this server".into())
             }
             Err(error) => {
-                self.leave(id, None); // perhaps it is there
+                self.leave(seat, None); // perhaps it is there
                 Err(self.failed(error))
             }
         }
     }
 
-    fn hear(&self, id: u64, count: u64, message: &Message) -> Handled {
+    fn hear(&self, seat: Seat, count: u64, message: &Message) -> Handled {
         let kind = if message.as_text().is_some() { "text" } else { "binary" };
-        match self.bus.call("hear", (id, count, kind, message.as_bytes())) {
+        match self.bus.call("hear", (seat.server, seat.id, count, kind, message.as_bytes())) {
             Ok(0) => Err("it is on the bus no more".into()),
             Ok(2) => Err("nobody reads what it says".into()),
             Ok(_) => Ok(()),
@@ -116,9 +125,9 @@ impl Connections for OnBus {
         }
     }
 
-    fn leave(&self, id: u64, closed: Option<&Closed>) {
-        lock(&self.here).remove(&id);
-        self.bus.leave(id, &closed.map_or("1006".into(), Closed::to_string));
+    fn leave(&self, seat: Seat, closed: Option<&Closed>) {
+        self.forget(seat);
+        self.bus.leave(seat.server, seat.id, &closed.map_or("1006".into(), Closed::to_string));
     }
 
     fn send(&self, id: u64, text: &str) -> Handled {
@@ -214,7 +223,7 @@ impl Instance for Orders {
     type State = redis::Value;
 
     fn begin(&mut self, _: Self::State) {
-        for peer in std::mem::take(&mut *lock(&self.here)).values() {
+        for (_, peer) in std::mem::take(&mut *lock(&self.here)).values() {
             // An error means that it is closing already.
             let _ = peer.close(CloseCode::SERVICE_RESTART, "interrupted: please come back");
         }
@@ -239,8 +248,8 @@ impl Instance for Orders {
             }
             "send to all" => {
                 let message = Prepared::new(data); // encoded once
-                let peers: Vec<Peer> = lock(&self.here).values().cloned().collect();
-                Ok(peers.iter().filter(|peer| peer.send_prepared(&message).is_ok()).count())
+                let peers = lock(&self.here).clone();
+                Ok(peers.values().filter(|(_, peer)| peer.send_prepared(&message).is_ok()).count())
             }
             other => return Err(format!("there is no order \"{}\"", hybi::escaped(other))),
         };
@@ -261,7 +270,7 @@ impl Instance for Orders {
 
 impl Orders {
     fn with(&self, id: u64, order: impl FnOnce(&Peer) -> Handled) -> Result<usize, AnyError> {
-        let peer = lock(&self.here).get(&id).cloned();
+        let peer = lock(&self.here).get(&id).map(|(_, peer)| peer.clone());
         let peer = peer.ok_or_else(|| format!("connection {id} has ended"))?;
         order(&peer).map(|()| 1)
     }

@@ -8,6 +8,8 @@ use unicode_security::confusable_detection::skeleton;
 const CHARS_MAX: usize = 30;
 /// How the names begin that the chat gives. Nobody can choose such a name, so a newcomer's is free.
 const GUEST: &str = "guest ";
+/// The name under which the chat itself speaks. Nobody can choose it, either.
+const SERVER: &str = "server";
 
 /// A name that a user may have.
 #[derive(Clone, Debug)]
@@ -34,6 +36,11 @@ impl Name {
         Self::new(format!("{GUEST}{id}"))
     }
 
+    /// Returns the name of the chat itself.
+    pub(crate) fn of_server() -> Self {
+        Self::new(SERVER.into())
+    }
+
     /// Checks a name that somebody has chosen. Several spaces in a row become one, as on the page.
     pub(crate) fn chosen(text: &str) -> Result<Self, NameError> {
         if text.chars().count() > CHARS_MAX {
@@ -53,6 +60,9 @@ impl Name {
             || name.looks.in_small_letters.starts_with(&guest.in_small_letters)
         {
             return Err(NameError::Guest);
+        }
+        if name.resembles(&Self::of_server()) {
+            return Err(NameError::Server);
         }
         Ok(name)
     }
@@ -100,6 +110,7 @@ pub(crate) enum NameError {
     TooLong,
     Invisible,
     Guest,
+    Server,
 }
 
 impl fmt::Display for NameError {
@@ -109,6 +120,7 @@ impl fmt::Display for NameError {
             Self::TooLong => write!(f, "That name is too long: {CHARS_MAX} characters at most."),
             Self::Invisible => f.write_str("That name has characters that nobody can see."),
             Self::Guest => f.write_str("That name is taken: newcomers get names like that."),
+            Self::Server => f.write_str("That name is taken: it is the chat's own."),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The room: who is in it, what was said, and whom to tell.
 #![cfg_attr(not(feature = "bus"), allow(dead_code, reason = "some of it is for the bus"))]
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -9,10 +10,14 @@ use hybi::connection::Prepared;
 use serde_json::{Value, json};
 
 use crate::Peer;
+use crate::dialect::Dialect;
 use crate::names::Name;
 
-/// How many messages somebody who comes late is shown.
-pub(crate) const HISTORY_MAX: usize = 50;
+/// The users, by their numbers.
+pub(crate) type Users = BTreeMap<u64, Name>;
+
+/// The number of the chat itself, which no user has.
+pub(crate) const SERVER_ID: u64 = 0;
 
 /// An event in the room.
 #[derive(Clone, Debug)]
@@ -24,7 +29,7 @@ pub(crate) enum Event {
 }
 
 impl Event {
-    /// Returns the event as it is sent to the users.
+    /// Returns the event as it is sent to the chat's own clients, and on a bus.
     pub(crate) fn to_json(&self) -> Value {
         match self {
             Self::Joined { id, name } => {
@@ -45,18 +50,29 @@ impl Event {
     }
 }
 
+/// A user's place in the chat. The id alone is not enough: a bus that has lost its data gives out
+/// the same ids again, and those who had them before may still be on their way out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Seat {
+    pub(crate) id: u64,
+    /// The number that this server had on the bus; 0 without one.
+    pub(crate) server: u64,
+}
+
 /// Puts events into one order for all, and applies them to the room: [`Here`], or on a bus.
 ///
 /// A user numbers its calls from 1, so that one of which the answer was lost can be repeated.
 pub(crate) trait Order: Send + Sync {
-    /// Lets somebody in as a guest, and returns the id.
-    fn join(&self, peer: &Peer) -> Result<u64, Interrupted>;
-    /// Says something.
-    fn say(&self, id: u64, call: u64, message: &Event) -> Result<(), Interrupted>;
+    /// Lets somebody in as a guest.
+    fn join(&self, peer: &Peer, dialect: Dialect) -> Result<Seat, Interrupted>;
+    /// Says something for a user.
+    fn say(&self, seat: Seat, call: u64, message: &Event) -> Result<(), Interrupted>;
+    /// Says something for the chat itself.
+    fn announce(&self, message: &Event) -> Result<(), Interrupted>;
     /// Gives a user a name. Returns whether it was free.
-    fn rename(&self, id: u64, call: u64, name: &Name) -> Result<bool, Interrupted>;
+    fn rename(&self, seat: Seat, call: u64, name: &Name) -> Result<bool, Interrupted>;
     /// Takes a user out.
-    fn leave(&self, id: u64);
+    fn leave(&self, seat: Seat);
     /// Tells the others, if there are any, that this server ends.
     fn end(&self) {}
 }
@@ -66,101 +82,138 @@ pub(crate) trait Order: Send + Sync {
 pub(crate) struct Interrupted;
 
 /// The room as this server knows it.
-#[derive(Default)]
-pub(crate) struct Room(Mutex<State>);
+pub(crate) struct Room {
+    /// How many messages somebody who comes late is shown.
+    history_max: usize,
+    state: Mutex<State>,
+}
 
 #[derive(Default)]
 struct State {
-    users: BTreeMap<u64, Name>,
+    users: Users,
     /// The connections of users that are served here. Nothing is sent before they are users.
-    peers: BTreeMap<u64, Peer>,
-    history: VecDeque<Value>,
+    members: BTreeMap<u64, Member>,
+    /// The newest messages.
+    history: VecDeque<Event>,
+}
+
+struct Member {
+    seat: Seat,
+    peer: Peer,
+    dialect: Dialect,
 }
 
 impl Room {
+    pub(crate) fn new(history_max: usize) -> Self {
+        Self { history_max, state: Mutex::default() }
+    }
+
+    pub(crate) fn history_max(&self) -> usize {
+        self.history_max
+    }
+
     /// Prepares for a user that is about to join.
-    pub(crate) fn expect(&self, id: u64, peer: &Peer) {
-        self.state().peers.insert(id, peer.clone());
+    pub(crate) fn expect(&self, seat: Seat, peer: &Peer, dialect: Dialect) {
+        let member = Member { seat, peer: peer.clone(), dialect };
+        self.state().members.insert(seat.id, member);
     }
 
     /// Tells a user nothing any more.
-    pub(crate) fn forget(&self, id: u64) {
-        self.state().peers.remove(&id);
+    pub(crate) fn forget(&self, seat: Seat) {
+        let mut state = self.state();
+        if state.members.get(&seat.id).is_some_and(|member| member.seat == seat) {
+            state.members.remove(&seat.id);
+        }
+    }
+
+    /// Returns all users, with the connections of those that are served here.
+    pub(crate) fn list(&self) -> Vec<(u64, Name, Option<Peer>)> {
+        let state = self.state();
+        let peer = |id| state.members.get(id).map(|member| member.peer.clone());
+        state.users.iter().map(|(id, name)| (*id, name.clone(), peer(id))).collect()
     }
 
     /// Applies an event and sends it to everybody. An impossible event, such as a user who leaves
     /// twice, changes nothing.
     pub(crate) fn apply(&self, event: &Event) {
-        self.state().apply(event);
+        self.state().apply(event, self.history_max);
     }
 
     /// Begins anew. Those who were here are sent away, and may come back at once.
-    pub(crate) fn reset(&self, users: BTreeMap<u64, Name>, history: VecDeque<Value>) {
-        let new = State { users, peers: BTreeMap::new(), history };
+    pub(crate) fn reset(&self, users: Users, mut history: VecDeque<Event>) {
+        history.drain(..history.len().saturating_sub(self.history_max));
+        let new = State { users, members: BTreeMap::new(), history };
         let old = std::mem::replace(&mut *self.state(), new);
-        for peer in old.peers.values() {
-            // An error means that it is closing already.
-            let _ = peer.close(CloseCode::SERVICE_RESTART, "interrupted: please come back");
-        }
+        old.members.values().for_each(|member| send_away(&member.peer));
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
+fn send_away(peer: &Peer) {
+    // An error means that it is closing already.
+    let _ = peer.close(CloseCode::SERVICE_RESTART, "interrupted: please come back");
+}
+
 impl State {
-    fn apply(&mut self, event: &Event) {
-        let is_news = match event {
-            Event::Joined { id, .. } => !self.users.contains_key(id),
-            Event::Left { id } => self.users.remove(id).is_some(),
-            Event::Renamed { id, .. } => self.users.contains_key(id),
-            Event::Said { .. } => true,
-        };
-        if !is_news {
-            return;
-        }
-        let told = event.to_json();
-        self.broadcast(&told);
+    fn apply(&mut self, event: &Event, history_max: usize) {
+        let mut newcomer = None;
         match event {
-            Event::Joined { id, name } => {
-                self.users.insert(*id, name.clone());
-                self.welcome(*id, name);
+            Event::Joined { id, name } => match self.users.entry(*id) {
+                Entry::Vacant(place) => {
+                    place.insert(name.clone());
+                    newcomer = Some(*id);
+                }
+                Entry::Occupied(_) => return,
+            },
+            Event::Left { id } => {
+                if self.users.remove(id).is_none() {
+                    return;
+                }
+                // One that leaves here is forgotten before. The bus has taken this one out.
+                if let Some(member) = self.members.remove(id) {
+                    send_away(&member.peer);
+                }
             }
-            Event::Left { .. } => {}
-            Event::Renamed { id, name } => drop(self.users.insert(*id, name.clone())),
+            Event::Renamed { id, name } => match self.users.get_mut(id) {
+                Some(old) => *old = name.clone(),
+                None => return,
+            },
             Event::Said { .. } => {
-                self.history.push_back(told);
-                if self.history.len() > HISTORY_MAX {
+                self.history.push_back(event.clone());
+                if self.history.len() > history_max {
                     self.history.pop_front();
                 }
             }
         }
+        self.broadcast(event, newcomer);
+        if let Some(id) = newcomer {
+            self.welcome(id);
+        }
     }
 
-    fn welcome(&self, id: u64, name: &Name) {
-        let Some(peer) = self.peers.get(&id) else { return };
-        let users: Vec<Value> = self
-            .users
-            .iter()
-            .map(|(id, name)| json!({ "id": id, "name": name.as_str() }))
-            .collect();
-        let message = json!({
-            "type": "welcome",
-            "id": id,
-            "name": name.as_str(),
-            "users": users,
-            "history": self.history,
-        });
-        let _ = peer.send(&*message.to_string());
+    fn welcome(&self, id: u64) {
+        let Some(Member { peer, dialect, .. }) = self.members.get(&id) else { return };
+        for message in dialect.welcome(id, &self.users, &self.history) {
+            let _ = peer.send(&*message);
+        }
     }
 
-    /// Encodes once and queues for everybody. The hub drops a user that is too slow.
-    fn broadcast(&self, message: &Value) {
-        let message = Prepared::new(&message.to_string());
-        for (_, peer) in self.peers.iter().filter(|(id, _)| self.users.contains_key(id)) {
+    /// Encodes once for each dialect, and queues for everybody but the newcomer. The hub drops a
+    /// user that is too slow.
+    fn broadcast(&self, event: &Event, newcomer: Option<u64>) {
+        let mut messages = BTreeMap::new();
+        for (id, Member { peer, dialect, .. }) in &self.members {
+            if Some(*id) == newcomer || !self.users.contains_key(id) {
+                continue;
+            }
+            let message = messages
+                .entry(*dialect)
+                .or_insert_with(|| Prepared::new(&*dialect.news(event, &self.users)));
             // An error means that it is closing, or too slow, which the hub sees to.
-            let _ = peer.send_prepared(&message);
+            let _ = peer.send_prepared(message);
         }
     }
 }
@@ -170,32 +223,35 @@ impl State {
 pub(crate) struct Here(pub(crate) Arc<Room>);
 
 impl Order for Here {
-    fn join(&self, peer: &Peer) -> Result<u64, Interrupted> {
+    fn join(&self, peer: &Peer, dialect: Dialect) -> Result<Seat, Interrupted> {
         let id = peer.id();
-        let mut state = self.0.state();
-        state.peers.insert(id, peer.clone());
-        state.apply(&Event::Joined { id, name: Name::of_guest(id) });
-        Ok(id)
+        let seat = Seat { id, server: 0 };
+        self.0.expect(seat, peer, dialect);
+        self.0.apply(&Event::Joined { id, name: Name::of_guest(id) });
+        Ok(seat)
     }
 
-    fn say(&self, _: u64, _: u64, message: &Event) -> Result<(), Interrupted> {
-        self.0.state().apply(message);
+    fn say(&self, _: Seat, _: u64, message: &Event) -> Result<(), Interrupted> {
+        self.announce(message)
+    }
+
+    fn announce(&self, message: &Event) -> Result<(), Interrupted> {
+        self.0.apply(message);
         Ok(())
     }
 
-    fn rename(&self, id: u64, _: u64, name: &Name) -> Result<bool, Interrupted> {
+    fn rename(&self, Seat { id, .. }: Seat, _: u64, name: &Name) -> Result<bool, Interrupted> {
         let mut state = self.0.state();
         let is_free =
             !state.users.iter().any(|(other, taken)| *other != id && taken.resembles(name));
         if is_free {
-            state.apply(&Event::Renamed { id, name: name.clone() });
+            state.apply(&Event::Renamed { id, name: name.clone() }, self.0.history_max);
         }
         Ok(is_free)
     }
 
-    fn leave(&self, id: u64) {
-        let mut state = self.0.state();
-        state.peers.remove(&id);
-        state.apply(&Event::Left { id });
+    fn leave(&self, seat: Seat) {
+        self.0.forget(seat);
+        self.0.apply(&Event::Left { id: seat.id });
     }
 }

@@ -71,14 +71,24 @@ const CLOSED_FROM_TERMINAL: &str = "closed from the terminal";
 type AnyError = Box<dyn std::error::Error + Send + Sync>;
 type Handled = Result<(), AnyError>;
 
+/// A connection in [`Connections`]. The number alone is not enough: a bus that has lost its data
+/// gives out the same numbers again, and those who had them before may still be on their way out.
+#[derive(Clone, Copy)]
+struct Seat {
+    id: u64,
+    /// The number that this server had on the bus; 0 without one.
+    #[cfg_attr(not(feature = "bus"), expect(dead_code, reason = "it is for the bus"))]
+    server: u64,
+}
+
 /// The asynchronous connections, by number: [`Here`], or on a bus.
 trait Connections: Send + Sync {
-    /// Adds a connection, and returns its number.
-    fn enter(&self, peer: &Peer) -> Result<u64, AnyError>;
+    /// Adds a connection, and gives it a number.
+    fn enter(&self, peer: &Peer) -> Result<Seat, AnyError>;
     /// Keeps a message of a client for [`read`](Self::read). `count` counts them from 1.
-    fn hear(&self, id: u64, count: u64, message: &Message) -> Handled;
+    fn hear(&self, seat: Seat, count: u64, message: &Message) -> Handled;
     /// Removes a connection.
-    fn leave(&self, id: u64, closed: Option<&Closed>);
+    fn leave(&self, seat: Seat, closed: Option<&Closed>);
 
     /// Sends to one. Returns once it is in the queue.
     fn send(&self, id: u64, text: &str) -> Handled;
@@ -181,25 +191,26 @@ fn converse(mut session: Session, timeout: Duration, is_binary: bool) -> Handled
 /// The asynchronous server: greets. Then it only reads what the client sends, answers pings, and
 /// notices the end.
 fn listen_to(mut session: Session, connections: &dyn Connections) -> Handled {
-    let id = match connections.enter(session.peer()) {
-        Ok(id) => id,
+    let seat = match connections.enter(session.peer()) {
+        Ok(seat) => seat,
         Err(error) => {
             session.close(CloseCode::TRY_AGAIN_LATER, "please try again later")?;
             return Err(error); // dropping the session waits for the Close frame
         }
     };
-    let outcome = greet_and_read(&mut session, id, connections);
-    connections.leave(id, session.closed());
+    let outcome = greet_and_read(&mut session, seat, connections);
+    connections.leave(seat, session.closed());
     outcome
 }
 
-fn greet_and_read(session: &mut Session, id: u64, connections: &dyn Connections) -> Handled {
+fn greet_and_read(session: &mut Session, seat: Seat, connections: &dyn Connections) -> Handled {
+    let id = seat.id;
     session.peer().send(&*format!("you are number {id}"))?;
     let mut count = 0;
     while let Some(message) = session.receive()? {
         count += 1;
         print::answer(says(id, &message));
-        if let Err(error) = connections.hear(id, count, &message) {
+        if let Err(error) = connections.hear(seat, count, &message) {
             print::log(format_args!("{id} is closed: {error}"));
             // An error means that it is closing already.
             let _ = session.close(CloseCode::TRY_AGAIN_LATER, "nobody listens: try again later");
@@ -243,15 +254,15 @@ fn obey(connections: &dyn Connections, line: &str, timeout: Duration) -> Result<
 struct Here(Hub);
 
 impl Connections for Here {
-    fn enter(&self, peer: &Peer) -> Result<u64, AnyError> {
-        Ok(peer.id())
+    fn enter(&self, peer: &Peer) -> Result<Seat, AnyError> {
+        Ok(Seat { id: peer.id(), server: 0 })
     }
 
-    fn hear(&self, _: u64, _: u64, _: &Message) -> Handled {
+    fn hear(&self, _: Seat, _: u64, _: &Message) -> Handled {
         Ok(()) // it has been printed
     }
 
-    fn leave(&self, _: u64, _: Option<&Closed>) {}
+    fn leave(&self, _: Seat, _: Option<&Closed>) {}
 
     fn send(&self, id: u64, text: &str) -> Handled {
         Ok(self.0.peer(id)?.send(text)?)

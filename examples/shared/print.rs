@@ -171,7 +171,7 @@ fn print_prompt(prompts: bool) -> io::Result<()> {
 }
 
 /// Is shown as in RFC 3339, in UTC and whole seconds.
-pub(crate) struct Time(SystemTime);
+pub(crate) struct Time(pub(crate) SystemTime);
 
 impl Time {
     pub(crate) fn now() -> Self {

@@ -1,6 +1,6 @@
 //! The page of `chat`: real windows, of browsers that share nothing.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::page::Page;
 use crate::program::{Program, example};
@@ -63,20 +63,28 @@ impl Window {
         self.0.until_logged(kind, text);
     }
 
-    /// Leaves a picture where a person can look at it, if one wants to.
-    fn picture(&mut self, name: &str, width: u32, height: u32) {
-        use base64::Engine as _;
-        use base64::engine::general_purpose::STANDARD;
-        let Some(folder) = std::env::var_os("SCREENSHOTS") else { return };
-        let size =
-            json!({"width": width, "height": height, "deviceScaleFactor": 1, "mobile": false});
-        self.0.call("Emulation.setDeviceMetricsOverride", size);
+    /// Waits until the field below the message says this.
+    #[track_caller]
+    fn until_refused(&mut self, why: &str) {
+        let why = json!(why);
+        self.0.until(&format!(r#"document.getElementById("rule").textContent === {why}"#));
+    }
+
+    /// What stands in the field to type in.
+    #[track_caller]
+    fn typed(&mut self) -> Value {
+        self.0.eval(r#"document.getElementById("line").value"#)
+    }
+
+    /// Notes what the headline and the countdown say, from now on.
+    fn note_states(&mut self) {
         self.0.eval(
-            "new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)))",
+            r#"window.states = [];
+            window.countdowns = [];
+            for (const [id, list] of [["state", states], ["again", countdowns]])
+                new MutationObserver(() => list.push(document.getElementById(id).textContent))
+                    .observe(document.getElementById(id), { childList: true, characterData: true, subtree: true })"#,
         );
-        let shot = self.0.call("Page.captureScreenshot", json!({}));
-        let png = STANDARD.decode(shot["data"].as_str().unwrap()).unwrap();
-        std::fs::write(std::path::Path::new(&folder).join(format!("{name}.png")), png).unwrap();
     }
 }
 
@@ -100,8 +108,6 @@ fn windows_talk_and_know_who_is_there() {
     }
     two.say("alias ann");
     two.until_noted("error", "That name is taken, or looks like one that is.");
-    two.say(&"x".repeat(1001));
-    two.until_noted("error", "That is too long: 1000 characters at most.");
 
     // A tab is closed, a browser is killed.
     let third = Window::open(&chat);
@@ -114,12 +120,83 @@ fn windows_talk_and_know_who_is_there() {
     for window in [&mut one, &mut two] {
         window.until_users(&["Ann", "guest 2"]);
     }
-    for (name, width, height) in [("chat-wide", 1100, 700), ("chat-narrow", 360, 640)] {
-        one.picture(name, width, height);
-    }
-    // The window is long enough for all of it, and no wider than the screen.
-    let overflow = one.0.eval("document.documentElement.scrollWidth - innerWidth");
-    assert!(overflow.as_i64().unwrap() <= 0, "{overflow}");
+}
+
+#[test]
+#[ignore = "needs Chromium"]
+fn text_that_is_refused_stays_with_its_author_and_is_counted() {
+    let chat = Program::start("chat", &[]);
+    let (mut one, mut two) = (Window::open(&chat), Window::open(&chat));
+    assert_eq!(one.0.text("counter"), "0 of 1000 characters");
+    // The page knows the limit. Characters are counted as the server counts them.
+    let long = "\u{1f600}".repeat(1001);
+    one.say(&long);
+    one.until_refused("That is too long: 1000 characters at most.");
+    assert_eq!(one.0.text("counter"), "1001 of 1000 characters");
+    assert_eq!(one.typed(), long);
+    assert_eq!(one.0.eval("document.getElementById('line').ariaInvalid"), "true");
+    one.say(&"\u{1f600}".repeat(1000));
+    one.until_said("guest 1", &"\u{1f600}".repeat(1000));
+    assert_eq!((one.typed(), one.0.text("rule")), (json!(""), String::new()));
+    assert_eq!(one.0.text("counter"), "0 of 1000 characters");
+
+    // What only the server knows comes back from there, before what was typed since.
+    two.say("alias Ann");
+    one.until_users(&["guest 1", "Ann"]);
+    one.0.eval(
+        r#"const typed = document.getElementById("line");
+        typed.value = "alias ann";
+        document.getElementById("form").requestSubmit();
+        typed.value = "and more""#,
+    );
+    one.until_refused("That name is taken, or looks like one that is.");
+    one.until_noted("error", "That name is taken, or looks like one that is.");
+    assert_eq!(one.typed(), "alias ann and more");
+    one.say("alias");
+    one.until_refused("Which name? Type: alias NAME");
+    assert_eq!(one.typed(), "alias");
+    // Something else, and it is as before.
+    one.0.fill("line", "alia");
+    one.until_refused("");
+}
+
+#[test]
+#[ignore = "needs Chromium"]
+fn own_messages_stand_apart_runs_are_grouped_and_days_are_shown() {
+    let chat = Program::start("chat", &[]);
+    let (mut one, mut two) = (Window::open(&chat), Window::open(&chat));
+    one.say("first");
+    one.until_said("guest 1", "first");
+    one.say("second");
+    one.until_said("guest 1", "second");
+    two.until_said("guest 1", "second");
+    two.say("third");
+    one.until_said("guest 2", "third");
+    two.until_said("guest 2", "third");
+    let kinds = r##"[...document.querySelectorAll("#log .said")].map((it) => it.className)"##;
+    assert_eq!(one.0.eval(kinds), json!(["said mine", "said mine same", "said"]));
+    assert_eq!(two.0.eval(kinds), json!(["said", "said same", "said mine"]));
+    // Under one name to the eye. The name is still there for who hears the page.
+    let heights = one.0.eval(
+        r##"[...document.querySelectorAll("#log .head")].map((it) => it.getBoundingClientRect().height > 1)"##,
+    );
+    assert_eq!(heights, json!([true, false, true]));
+    let sides = one.0.eval(
+        r##"[...document.querySelectorAll("#log .text")].map((it) => it.getBoundingClientRect().right > innerWidth / 2)"##,
+    );
+    assert_eq!(sides, json!([true, true, false]), "own ones are at the other side");
+
+    // Messages of other days, as they are found where a chat runs for long.
+    let days = r##"[...document.querySelectorAll("#log .day time")].map((it) => it.dateTime)"##;
+    assert_eq!(one.0.eval(days).as_array().unwrap().len(), 1, "today");
+    one.0.eval(
+        r#"for (const [sent, text] of [["2001-02-03T12:00", "a"], ["2001-02-03T12:04", "b"], ["2001-02-03T12:10", "c"], ["2001-02-04T12:00", "d"]])
+            show({ id: 7, author: "Cy", sent: Date.parse(sent), text })"#,
+    );
+    let days = one.0.eval(days);
+    assert_eq!(days.as_array().unwrap()[1..], [json!("2001-02-03"), json!("2001-02-04")]);
+    let kinds = one.0.eval(kinds);
+    assert_eq!(kinds.as_array().unwrap()[3..], ["said", "said same", "said", "said"]);
 }
 
 #[test]
@@ -149,7 +226,7 @@ fn names_and_messages_are_text_whatever_they_look_like() {
 #[cfg(unix)]
 #[test]
 #[ignore = "needs Chromium"]
-fn the_headline_tells_and_the_page_connects_again() {
+fn why_the_connection_ended_stays_and_the_page_connects_again() {
     let mut chat = Program::start("chat", &[]);
     let address = chat.address.clone();
     let again = || Program::run(example("chat").arg(&address));
@@ -157,34 +234,165 @@ fn the_headline_tells_and_the_page_connects_again() {
     assert_eq!(window.0.text("state"), "connected as number 1");
     window.say("alias Ann");
     window.until_users(&["Ann"]);
+    window.note_states();
 
-    // In good order: a code and a reason. Then nobody is there: an error.
-    window.0.eval(
-        r#"window.states = [];
-        new MutationObserver(() => states.push(document.getElementById("state").textContent))
-            .observe(document.getElementById("state"), { childList: true, characterData: true, subtree: true })"#,
-    );
+    // In good order: a code and a reason.
     chat.interrupt();
     assert_eq!(chat.wait().code(), Some(0));
-    window
-        .0
-        .until(r#"states.some((state) => state.startsWith("disconnected: 1001 the server is going down."))"#);
-    window.0.until(r#"states.includes("connecting")"#);
-    window.0.until(r#"states.includes("error")"#);
-    window.0.until(r#"states.some((state) => state.startsWith("error, disconnected: 1006."))"#);
-    assert_eq!(window.0.eval(r#"document.getElementById("send").disabled"#), json!(true));
-    window.picture("chat-disconnected", 800, 500);
+    let why = "The connection ended: 1001, going away, the server is going down";
+    window.until_noted("error", why);
+    assert_eq!(window.0.text("why"), why);
+    window.0.until(r#"countdowns.includes("Trying again in 1 s")"#);
+    // Then nobody is there: an error. The first reason stays, and is not repeated in the list.
+    for _ in 0..2 {
+        window.0.until(
+            r#"states.at(-1) === "error" && /^No answer. Trying again in \d+ s$/.test(document.getElementById("again").textContent)"#,
+        );
+        assert_eq!(window.0.text("why"), why);
+        window.0.until(r#"states.at(-1) === "connecting""#);
+        assert_eq!(window.0.text("why"), why);
+    }
+    let errors = r##"document.querySelectorAll("#log .error").length"##;
+    assert_eq!(window.0.eval(errors), json!(1));
+    window.0.until(r#"states.at(-1) === "error""#);
+    let states = window.0.eval("[...new Set(states)]");
+    assert_eq!(states, json!(["disconnected", "connecting", "error"]));
+    // What is typed meanwhile stays.
+    window.say("Is anybody there?");
+    window.until_refused("You are not connected. Your text stays here.");
+    assert_eq!(window.typed(), "Is anybody there?");
 
     let chat = again();
+    // A person need not wait for the next try.
+    window.0.eval(r#"document.getElementById("now").click()"#);
     window.until_connected();
     window.until_users(&["Ann"]); // its name, too, is given again
+    assert_eq!(window.0.eval(r#"document.getElementById("ended").hidden"#), json!(true));
+    window.until_noted("error", why);
     window.say("Here I am again.");
     window.until_said("Ann", "Here I am again.");
 
     drop(chat); // killed: without a Close frame
-    window
-        .0
-        .until(r#"document.getElementById("state").textContent.startsWith("disconnected: 1006")"#);
+    window.until_noted("error", "The connection ended: 1006, the connection broke");
     let _chat = again();
     window.until_connected();
+}
+
+/// Who reads older messages is not torn away, but told that there are newer ones.
+#[test]
+#[ignore = "needs Chromium"]
+fn the_newest_message_is_in_sight_unless_somebody_reads_older_ones() {
+    let chat = Program::start("chat", &[]);
+    let (mut one, mut two) = (Window::open(&chat), Window::open(&chat));
+    let is_in_sight = r##"(() => {
+        const [last, talk] = ["#log li:last-child", "#talk"].map((it) => document.querySelector(it).getBoundingClientRect());
+        return last.bottom <= talk.bottom;
+    })()"##;
+    for number in 0..40 {
+        two.say(&format!("line {number}"));
+        one.until_said("guest 2", &format!("line {number}"));
+    }
+    assert_eq!(one.0.eval(is_in_sight), json!(true));
+    let size = json!({"width": 400, "height": 500, "deviceScaleFactor": 1, "mobile": false});
+    one.0.call("Emulation.setDeviceMetricsOverride", size);
+    one.0.eval(
+        "new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)))",
+    );
+    assert_eq!(one.0.eval(is_in_sight), json!(true), "also on a smaller screen");
+
+    let scrolled = "new Promise((resolve) => { talk.addEventListener('scroll', resolve, { once: true }); talk.scrollTop = 0; })";
+    one.0.eval(&format!("var talk = document.getElementById('talk'); {scrolled}.then(() => 0)"));
+    two.say("unseen");
+    one.until_said("guest 2", "unseen");
+    assert_eq!(
+        one.0.eval("[talk.scrollTop, document.getElementById('newer').hidden]"),
+        json!([0, false])
+    );
+    one.0.click("newer");
+    one.0.until("document.getElementById('newer').hidden");
+    assert_eq!(one.0.eval(is_in_sight), json!(true));
+}
+
+/// A line that the server has not read when it dies.
+#[cfg(unix)]
+#[test]
+#[ignore = "needs Chromium"]
+fn a_line_that_was_perhaps_not_said_is_given_back() {
+    let mut chat = Program::start("chat", &[]);
+    let address = chat.address.clone();
+    let mut window = Window::open(&chat);
+    window.say("heard");
+    window.until_said("guest 1", "heard");
+    let stop = ["-STOP", &chat.id().to_string()];
+    assert!(std::process::Command::new("kill").args(stop).status().unwrap().success());
+    window.say("unheard");
+    assert_eq!(window.typed(), "");
+    chat.kill();
+    let _chat = Program::run(example("chat").arg(&address));
+    window.until_connected();
+    window.until_refused("The connection ended before this was said.");
+    assert_eq!(window.typed(), "unheard");
+}
+
+#[test]
+#[ignore = "needs Chromium"]
+fn who_is_sent_away_stays_away_until_he_wants_to_come_back() {
+    let mut chat = Program::start("chat", &[]);
+    let mut window = Window::open(&chat);
+    window.note_states();
+    chat.type_line("close 1 no advertising, please");
+    let why = "The connection ended: 1008, policy violation, no advertising, please";
+    window.until_noted("error", why);
+    window.0.until(r#"!document.getElementById("ended").hidden"#);
+    assert_eq!(window.0.text("again"), "", "there is no next try");
+    assert_eq!(window.0.eval("states"), json!(["disconnected"]));
+    window.0.look("chat-closed");
+    window.0.click("now");
+    window.until_connected();
+}
+
+/// It is fit for small screens, fingers, the dark, and those who cannot see it.
+#[test]
+#[ignore = "needs Chromium and axe-core"]
+fn everybody_can_use_the_page() {
+    let mut chat = Program::start("chat", &[]);
+    let (mut one, mut two) = (Window::open(&chat), Window::open(&chat));
+    two.0.eval(
+        r#"for (const text of ["Good evening!", "Is the train from Porto late again?"])
+            show({ id: 7, author: "In\u00eas", sent: Date.parse("2001-02-03T20:00"), text })"#,
+    );
+    one.say("alias Ann-Kathrin von und zu Berg");
+    one.say("Yes, by an hour.");
+    one.until_said("Ann-Kathrin von und zu Berg", "Yes, by an hour.");
+    one.say(&format!("See https://example.com/{}", "delays/".repeat(20)));
+    two.until_noted("note", "guest 1 is now Ann-Kathrin von und zu Berg.");
+    two.say("alias Bob");
+    two.say("Thank you!");
+    two.until_said("Bob", "Thank you!");
+    two.say("I take the bus, then.");
+    chat.type_line("say This server restarts at ten.");
+    two.until_said("server", "This server restarts at ten.");
+    two.say("alias ann-kathrin von und zu berg");
+    two.until_noted("error", "That name is taken, or looks like one that is.");
+    two.0.look("chat");
+
+    // What a screen reader is told, by Chromium itself.
+    let tree = two.0.call("Accessibility.getFullAXTree", json!({}));
+    let nodes = tree["nodes"].as_array().unwrap();
+    let found = |role: &str, name: &str| {
+        nodes.iter().find(|it| it["role"]["value"] == role && it["name"]["value"] == name)
+    };
+    let log = found("log", "Messages").expect("a log with a name");
+    let live = log["properties"].as_array().unwrap().iter().find(|it| it["name"] == "live");
+    assert_eq!(live.unwrap()["value"]["value"], "polite", "{log}");
+    for (role, name) in [
+        ("list", "Messages"),
+        ("list", "On line: 2"),
+        ("textbox", "Message, or alias NAME to change your name"),
+        ("button", "Send"),
+    ] {
+        assert!(found(role, name).is_some(), "{role} {name:?}: {tree:#}");
+    }
+    let alerts: Vec<_> = nodes.iter().filter(|it| it["role"]["value"] == "alert").collect();
+    assert!(!alerts.is_empty(), "why a line was refused is spoken");
 }

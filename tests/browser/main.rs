@@ -14,6 +14,7 @@ mod echo;
 mod endpoints;
 mod flipbook;
 mod handover;
+mod iris_chat;
 mod local_network;
 mod look;
 mod page;

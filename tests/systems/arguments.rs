@@ -102,6 +102,13 @@ const WRONG_VALUES: &[(&str, &str, &str)] = &[
     ("chat", "--path", "chat"),
     ("chat", "--path", "/\"><script>"),
     ("chat", "--path", ""),
+    ("chat", "--iris", "Chat.Server.cls"),
+    ("chat", "--iris", "/\"><script>"),
+    ("chat", "--iris", "/chat"),
+    ("chat", "--connections", "0"),
+    ("chat", "--connections", "many"),
+    ("chat", "--history", "-1"),
+    ("chat", "--history", "501"),
     ("chat", "--host", "chat.example:9002"),
     ("chat", "--host", "http://chat.example"),
     ("chat", "--host", ""),
@@ -215,6 +222,9 @@ fn a_wrong_value_is_told_and_a_missing_one_too() {
 fn an_option_that_counts_once_is_not_there_twice() {
     for (name, option, value) in [
         ("chat", "--path", "/chat"),
+        ("chat", "--iris", "/csp/user/Chat.Server.cls"),
+        ("chat", "--connections", "1000"),
+        ("chat", "--history", "50"),
         ("chat", "--keepalive", "30,20"),
         ("chat", "--patience", "5"),
         ("chat", "--bus", "redis://127.0.0.1"),

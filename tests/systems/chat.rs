@@ -10,32 +10,32 @@ use serde_json::{Value, json};
 use crate::program::{Program, Talker, example};
 
 /// A user, welcomed.
-struct User {
-    talker: Talker,
-    id: u64,
-    welcome: Value,
+pub(crate) struct User {
+    pub(crate) talker: Talker,
+    pub(crate) id: u64,
+    pub(crate) welcome: Value,
 }
 
 impl User {
-    fn come(chat: &Program) -> Self {
+    pub(crate) fn come(chat: &Program) -> Self {
         let talker = chat.client("/chat");
         let welcome: Value = serde_json::from_str(&talker.text()).unwrap();
         assert_eq!(welcome["type"], "welcome");
         Self { talker, id: welcome["id"].as_u64().unwrap(), welcome }
     }
 
-    fn type_line(&self, line: &str) {
+    pub(crate) fn type_line(&self, line: &str) {
         self.talker.send(&json!({ "line": line }).to_string());
     }
 
     #[track_caller]
-    fn next(&self) -> Value {
+    pub(crate) fn next(&self) -> Value {
         serde_json::from_str(&self.talker.text()).unwrap()
     }
 
     /// The next message of this type.
     #[track_caller]
-    fn next_of(&self, kind: &str) -> Value {
+    pub(crate) fn next_of(&self, kind: &str) -> Value {
         loop {
             let message = self.next();
             if message["type"] == kind {
@@ -52,6 +52,8 @@ fn it_serves_its_page_and_nothing_else() {
     assert!(page.starts_with("HTTP/1.1 200 "), "{page}");
     assert!(page.contains("\r\ncontent-security-policy: default-src 'none';"), "{page}");
     assert!(page.contains("location.host + \"/other\""), "the page knows the path");
+    let style = chat.http("GET /style.css HTTP/1.1");
+    assert!(style.contains("\r\nContent-Type: text/css"), "{style}");
     assert!(chat.http("GET /chat HTTP/1.1").starts_with("HTTP/1.1 404 "));
     assert!(chat.http("POST / HTTP/1.1").starts_with("HTTP/1.1 405 "));
     drop(chat.connect("/other").unwrap());
@@ -115,6 +117,37 @@ fn who_comes_late_is_shown_the_last_fifty_lines() {
 }
 
 #[test]
+fn as_many_lines_are_kept_as_was_said() {
+    for (kept, shown) in [("0", 0), ("3", 3), ("500", 5)] {
+        let chat = Program::start("chat", &["--history", kept]);
+        let one = User::come(&chat);
+        let said: Vec<Value> = (0..5)
+            .map(|number| {
+                one.type_line(&format!("line {number}"));
+                one.next()
+            })
+            .collect();
+        assert_eq!(User::come(&chat).welcome["history"], json!(said[5 - shown..]));
+    }
+}
+
+/// The longest lines there can be, as many as can be kept.
+#[test]
+fn a_newcomer_is_told_all_that_is_kept_however_much_it_is() {
+    let chat = Program::start("chat", &["--history", "500"]);
+    let one = User::come(&chat);
+    // JSON escapes a control character in six bytes.
+    let line = format!("[{}]", "\u{1}".repeat(998));
+    for _ in 0..500 {
+        one.type_line(&line);
+        assert_eq!(one.next()["text"], line);
+    }
+    let history = User::come(&chat).welcome["history"].clone();
+    assert_eq!(history.as_array().unwrap().len(), 500);
+    assert_eq!(history[499]["text"], line);
+}
+
+#[test]
 fn what_cannot_be_is_told_to_its_author_only() {
     let chat = Program::start("chat", &[]);
     let (one, two) = (User::come(&chat), User::come(&chat));
@@ -133,6 +166,7 @@ fn what_cannot_be_is_told_to_its_author_only() {
         let error = two.next();
         assert_eq!(error["type"], "error", "{line}");
         assert!(error["text"].as_str().unwrap().contains(why), "{error}");
+        assert_eq!(error["line"], line, "its author gets it back");
     }
     for raw in ["", "hello", "{}", "{\"line\":7}", "[1]"] {
         two.talker.send(raw);

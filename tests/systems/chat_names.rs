@@ -124,6 +124,15 @@ fn case_makes_no_difference_beyond_ascii_either() {
 }
 
 #[test]
+fn nobody_chooses_the_name_of_the_chat_itself() {
+    assert_eq!(Name::of_server().as_str(), "server");
+    for name in ["server", "Server", " SERVER ", "s\u{435}rver", "\u{ff33}erver"] {
+        assert_eq!(chosen(name), Err(NameError::Server), "{name}");
+    }
+    assert!(chosen("servers").is_ok());
+}
+
+#[test]
 fn nobody_chooses_a_name_that_a_newcomer_may_get() {
     for name in [
         "guest 2",

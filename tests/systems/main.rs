@@ -10,6 +10,7 @@ mod arguments;
 mod chat;
 mod chat_hosts;
 mod chat_names;
+mod chat_terminal;
 mod client;
 #[cfg(target_os = "linux")]
 mod client_terminal;
@@ -17,6 +18,7 @@ mod endpoints;
 mod examples;
 mod four_d;
 mod inspect;
+mod iris_chat;
 mod page;
 mod program;
 mod push;

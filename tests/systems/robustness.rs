@@ -59,7 +59,9 @@ impl Gone {
 
 #[test]
 fn a_line_at_the_terminal_that_is_not_utf8_is_an_error_and_the_next_is_obeyed() {
-    for (name, answer) in [("push", "0 connections"), ("endpoints", "of 5 endpoints")] {
+    for (name, answer) in
+        [("chat", "0 users"), ("push", "0 connections"), ("endpoints", "of 5 endpoints")]
+    {
         let mut server = Program::start(name, &[]);
         server.type_bytes(b"li\xffst\n");
         server.line("error: that line is not UTF-8");

@@ -39,7 +39,7 @@ pub(crate) enum Kind {
     Ready = b'r',
     /// Old to new: serve.
     Go = b'g',
-    /// New to old: from now on the connections are mine.
+    /// New to old: from now on the connections are mine. Said before any of them is touched.
     Serving = b's',
     /// Old to new: this user's connection does not follow, because it has ended.
     Left = b'x',
@@ -61,7 +61,7 @@ pub(crate) struct Record {
     pub(crate) descriptor: Option<OwnedFd>,
 }
 
-/// One end of the channel. A call blocks, until its [time](Channel::set_time) is over.
+/// One end of the channel. A call blocks, until the [time](Channel::set_time) is over.
 pub(crate) struct Channel {
     socket: UnixStream,
     deadline: Duration,
@@ -72,13 +72,17 @@ impl Channel {
         Self { socket, deadline: Duration::ZERO }
     }
 
-    /// Sets how much time the next calls have together. One that blocks ends after that time, too.
-    pub(crate) fn set_time(&mut self, time: Duration) -> io::Result<()> {
-        self.deadline = clock::now() + time;
-        // Zero would mean no limit.
-        let time = Some(time.max(Duration::from_millis(1)));
-        self.socket.set_read_timeout(time)?;
-        self.socket.set_write_timeout(time)
+    /// Sets how much time the next calls have together.
+    pub(crate) fn set_time(&mut self, time: Duration) {
+        self.deadline = clock::now().saturating_add(time);
+    }
+
+    /// Returns how much of that is left.
+    fn time_left(&self) -> io::Result<Option<Duration>> {
+        match self.deadline.saturating_sub(clock::now()) {
+            Duration::ZERO => Err(ErrorKind::TimedOut.into()),
+            left => Ok(Some(left)),
+        }
     }
 
     /// Returns whether a record with a payload of this length has arrived, without waiting.
@@ -107,9 +111,9 @@ impl Channel {
         if !descriptors.is_empty() {
             ancillary.push(SendAncillaryMessage::ScmRights(descriptors));
         }
-        self.check_time()?;
         let slices = [IoSlice::new(&header), IoSlice::new(payload)];
         let sent = loop {
+            self.socket.set_write_timeout(self.time_left()?)?;
             match sendmsg(&self.socket, &slices, &mut ancillary, SendFlags::NOSIGNAL) {
                 Err(rustix::io::Errno::INTR) => {}
                 result => break result.map_err(timed_out)?,
@@ -133,8 +137,8 @@ impl Channel {
         let mut header = [0; HEADER_BYTES];
         let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
         let mut ancillary = RecvAncillaryBuffer::new(&mut space);
-        self.check_time()?;
         let len = loop {
+            self.socket.set_read_timeout(self.time_left()?)?;
             let mut slices = [IoSliceMut::new(&mut header)];
             let flags = RecvFlags::CMSG_CLOEXEC;
             match recvmsg(&self.socket, &mut slices, &mut ancillary, flags) {
@@ -149,8 +153,7 @@ impl Channel {
             RecvAncillaryMessage::ScmRights(mut descriptors) => descriptors.next(),
             _ => None,
         });
-        let rest = header.get_mut(len..).unwrap_or_default();
-        self.socket.read_exact(rest).map_err(timed_out)?;
+        self.read_rest(header.get_mut(len..).unwrap_or_default())?;
         let [kind, len @ ..] = header;
         let bad = |text: String| io::Error::new(ErrorKind::InvalidData, text);
         let kind = Kind::of(kind).ok_or_else(|| bad(format!("{kind:#04x} is no record")))?;
@@ -159,23 +162,34 @@ impl Channel {
             return Err(bad(format!("a record of {len} bytes is too long")));
         }
         let mut payload = vec![0; len as usize];
-        self.socket.read_exact(&mut payload).map_err(timed_out)?;
+        self.read_rest(&mut payload)?;
         Ok(Record { kind, payload, descriptor })
+    }
+
+    /// Reads a part of a record, which fills all of `bytes`.
+    fn read_rest(&self, mut bytes: &mut [u8]) -> io::Result<()> {
+        while !bytes.is_empty() {
+            self.socket.set_read_timeout(self.time_left()?)?;
+            match (&self.socket).read(bytes) {
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Ok(0) => {
+                    return Err(io::Error::new(ErrorKind::InvalidData, "a record is cut short"));
+                }
+                result => bytes = bytes.get_mut(result.map_err(timed_out)?..).unwrap_or_default(),
+            }
+        }
+        Ok(())
     }
 
     fn write_all(&self, mut bytes: &[u8]) -> io::Result<()> {
         while !bytes.is_empty() {
-            self.check_time()?;
+            self.socket.set_write_timeout(self.time_left()?)?;
             match (&self.socket).write(bytes) {
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 result => bytes = bytes.get(result.map_err(timed_out)?..).unwrap_or_default(),
             }
         }
         Ok(())
-    }
-
-    fn check_time(&self) -> io::Result<()> {
-        if clock::now() < self.deadline { Ok(()) } else { Err(ErrorKind::TimedOut.into()) }
     }
 }
 

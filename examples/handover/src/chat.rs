@@ -67,7 +67,8 @@ impl Chat {
     /// Handles a line that somebody has typed: `{"line": "..."}`.
     fn listen(&mut self, id: u64, text: &str) -> Vec<Notice> {
         let message: Value = serde_json::from_str(text).unwrap_or_default();
-        let line = message.get("line").and_then(Value::as_str).map(str::trim);
+        let typed = message.get("line").and_then(Value::as_str);
+        let line = typed.map(str::trim);
         let answer = match line.map(|line| (line, line.split_once(char::is_whitespace))) {
             None => Err("Send {\"line\": \"...\"}.".to_owned()),
             Some(("", _)) => return Vec::new(),
@@ -80,7 +81,10 @@ impl Chat {
         };
         match answer {
             Ok(news) => vec![self.for_all(&news)],
-            Err(text) => vec![for_one(id, &json!({"type": "error", "text": text}))],
+            // With the line, so that a page can give it back.
+            Err(text) => {
+                vec![for_one(id, &json!({"type": "error", "text": text, "line": typed}))]
+            }
         }
     }
 

@@ -7,9 +7,10 @@ use hybi::{Config, Connection, Input, Limits, Outbox, Server, ServerHandshake};
 use crate::hosts::Hosts;
 
 const PAGE: &str = include_str!("../../chat/page.html");
-/// The page brings everything along, and may connect to where it came from.
-const PAGE_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; \
-    script-src 'unsafe-inline'; connect-src 'self' ws: wss:";
+const STYLE: &str = include_str!("../../echo_server/style.css");
+/// The page may connect to where it came from, and nowhere else.
+const PAGE_POLICY: &str = "default-src 'none'; style-src 'self' 'unsafe-inline'; \
+    script-src 'unsafe-inline'; connect-src 'self' ws: wss:; frame-ancestors 'none'";
 /// Enough for a line of the chat that is too long by mistake.
 const CHAT_BYTES_MAX: u64 = 64 << 10;
 
@@ -96,6 +97,7 @@ fn page(path: &str) -> Rejection<'static> {
             .field("Content-Security-Policy", PAGE_POLICY)
             .field("Cache-Control", "no-store")
             .body("text/html; charset=utf-8", PAGE),
+        "/style.css" => Rejection::new(200).body("text/css; charset=utf-8", STYLE),
         "/favicon.ico" => Rejection::new(204),
         _ => nothing_here(),
     }

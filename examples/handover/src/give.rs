@@ -10,19 +10,23 @@
 //!    closed with 1001, and the old process ends.
 //!
 //! Until the end of 3 the old process has everything that it had. So whatever goes wrong before, it
-//! ends the new process and goes on.
+//! ends the new process and goes on. At the time limit it first stops the new process, so that this
+//! one cannot begin to serve just when it is given up.
 
 use std::env;
 use std::ffi::OsString;
+use std::fmt::Display;
+use std::io::{self, ErrorKind};
+use std::mem;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::process::{self, Child, Command};
 use std::time::Duration;
-use std::{io, mem};
 
 use mio::Interest;
 use mio::unix::SourceFd;
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
 
 use crate::channel::{Channel, Kind};
 use crate::chat::News;
@@ -44,8 +48,8 @@ pub(crate) struct Options {
 /// The option that tells a process to take over.
 pub(crate) const TAKE_OVER: &str = "--take-over";
 
-/// How long a hello may take that has begun.
-const HELLO_WITHIN: Duration = Duration::from_millis(100);
+/// How long a hello may take that has begun, or another answer that is in the channel.
+const ANSWER_WITHIN: Duration = Duration::from_millis(100);
 
 /// The progress of a handover.
 #[derive(Default)]
@@ -90,7 +94,7 @@ impl Successor {
         }
         let mut command = Command::new(&options.program);
         let process = command.args(arguments).stdin(OwnedFd::from(theirs)).spawn()?;
-        let start_until = clock::now() + options.start_within;
+        let start_until = clock::now().saturating_add(options.start_within);
         Ok(Self { process, channel: Channel::new(ours), start_until })
     }
 
@@ -104,7 +108,7 @@ impl Successor {
             };
         }
         // All of it has arrived, unless it is something else.
-        self.channel.set_time(HELLO_WITHIN).map_err(gone)?;
+        self.channel.set_time(ANSWER_WITHIN);
         let hello = self.channel.expect(Kind::Hello).map_err(gone)?;
         match record::read_hello(&hello.payload) {
             Some(formats) if formats.contains(&record::FORMAT) => Ok(true),
@@ -116,6 +120,25 @@ impl Successor {
             )),
             None => Err("the new process said a strange hello".into()),
         }
+    }
+
+    /// Waits until it says that it serves. If it has not in time, it is stopped before that is
+    /// decided.
+    fn wait_until_it_serves(&mut self) -> io::Result<()> {
+        let error = match self.channel.expect(Kind::Serving) {
+            Err(error) if error.kind() == ErrorKind::TimedOut => error,
+            other => return other.map(drop),
+        };
+        let process = Pid::from_child(&self.process);
+        kill_process(process, Signal::STOP)?;
+        let stopped_or_ended = WaitIdOptions::STOPPED | WaitIdOptions::EXITED;
+        waitid(WaitId::Pid(process), stopped_or_ended | WaitIdOptions::NOWAIT)?;
+        if !self.channel.has_arrived(0)? {
+            return Err(error);
+        }
+        self.channel.set_time(ANSWER_WITHIN);
+        self.channel.expect(Kind::Serving)?;
+        Ok(kill_process(process, Signal::CONT)?)
     }
 
     /// Ends it, and says how it has ended.
@@ -139,7 +162,6 @@ impl Server {
         if self.listener.is_none() || !matches!(self.handover, Handover::None) {
             return print::log("no handover: one is in progress, or this process is ending");
         }
-        let program = self.options.program.display();
         let started = Successor::start(&self.options).and_then(|successor| {
             let descriptor = successor.channel.as_fd().as_raw_fd();
             let mut source = SourceFd(&descriptor);
@@ -151,26 +173,35 @@ impl Server {
                 print::log(format_args!("process {} is to take over", successor.process.id()));
                 self.handover = Handover::Starting(successor);
             }
-            Err(error) => print::log(format_args!("handover failed: {program}: {error}")),
+            Err(error) => {
+                let program = self.options.program.display();
+                self.say_failed(format_args!("{program}: {error}"), "");
+            }
+        }
+    }
+
+    /// Gives up a handover that has not happened yet, because this process ends.
+    pub(crate) fn abandon_handover(&mut self, why: &str) {
+        if let Handover::Starting(successor) = mem::take(&mut self.handover) {
+            let (number, status) = (successor.process.id(), successor.end());
+            print::log(format_args!(
+                "handover failed: {why}. Process {number} has ended ({status})"
+            ));
         }
     }
 
     /// Gives up a handover that has not happened yet, and goes on.
-    pub(crate) fn abandon_handover(&mut self, why: &str) {
-        if let Handover::Starting(successor) = mem::take(&mut self.handover) {
-            self.fail(successor, why);
-        }
+    fn fail(&mut self, successor: Successor, why: &str) {
+        let (number, status) = (successor.process.id(), successor.end());
+        self.say_failed(why, &format!("Process {number} has ended ({status}). "));
+        self.due.extend(self.peers.keys());
     }
 
-    fn fail(&mut self, successor: Successor, why: &str) {
+    fn say_failed(&self, why: impl Display, end: &str) {
         print::log(format_args!(
-            "handover failed: {why}. Process {} has ended ({}). Nothing is lost, {} connections go \
-             on",
-            successor.process.id(),
-            successor.end(),
+            "handover failed: {why}. {end}Nothing is lost, {} connections go on",
             self.peers.len()
         ));
-        self.due.extend(self.peers.keys());
     }
 
     /// Does what is due in a handover.
@@ -192,7 +223,7 @@ impl Server {
     /// Gives everything to the new process that it can have now.
     fn give(&mut self, mut successor: Successor) {
         let began = clock::now();
-        let given = match self.transfer(&mut successor.channel) {
+        let given = match self.transfer(&mut successor) {
             Ok(given) => given,
             Err(error) => return self.fail(successor, &format!("the transfer failed: {error}")),
         };
@@ -210,15 +241,15 @@ impl Server {
             self.peers.len()
         ));
         self.due.extend(self.peers.keys());
-        let until = clock::now() + self.options.patience;
+        let until = clock::now().saturating_add(self.options.patience);
         self.handover = Handover::Given { channel: successor.channel, until };
     }
 
     /// Sends everything to the new process. Returns what it serves from now on.
-    fn transfer(&mut self, channel: &mut Channel) -> io::Result<Vec<u64>> {
+    fn transfer(&mut self, successor: &mut Successor) -> io::Result<Vec<u64>> {
         let Some(listener) = &self.listener else { return Ok(Vec::new()) };
-        let now = clock::now();
-        channel.set_time(self.options.transfer_within)?;
+        let (channel, now) = (&mut successor.channel, clock::now());
+        channel.set_time(self.options.transfer_within);
         let payload = record::listener(self.next_number);
         channel.send(Kind::Listener, &payload, Some(listener.as_fd()))?;
         for (number, name) in self.chat.users() {
@@ -235,7 +266,7 @@ impl Server {
         channel.send(Kind::End, &record::number(given.len() as u64), None)?;
         channel.expect(Kind::Ready)?;
         channel.send(Kind::Go, &[], None)?;
-        channel.expect(Kind::Serving)?;
+        successor.wait_until_it_serves()?;
         Ok(given)
     }
 
@@ -249,7 +280,7 @@ impl Server {
         });
         let (line, now) = (line.unwrap_or_default(), clock::now());
         let mut send = |kind, payload: &[u8], socket| {
-            channel.set_time(self.options.transfer_within)?;
+            channel.set_time(self.options.transfer_within);
             channel.send(kind, payload, socket)
         };
         let sent = match self.peers.get(&number) {
@@ -257,14 +288,22 @@ impl Server {
             Some(peer) => match record::connection(number, peer, line, now) {
                 Ok(Some(payload)) => {
                     let sent = send(Kind::Connection, &payload, Some(peer.socket.as_fd()));
-                    self.remove(number);
+                    if sent.is_ok() {
+                        self.remove(number);
+                    }
                     sent
                 }
                 _ => Ok(()),
             },
         };
         if let Err(error) = sent {
-            print::log(format_args!("a connection is lost: the new process is gone: {error}"));
+            // What was sent of the record is of no use, and nothing else can follow it.
+            print::log(format_args!(
+                "the new process takes no more: {error}. {} connections are closed",
+                self.peers.len()
+            ));
+            self.handover = Handover::None;
+            self.go_away("the server has been replaced");
         }
     }
 }

@@ -33,13 +33,14 @@ mod arguments;
 #[allow(dead_code, reason = "it has no option for further hosts")]
 mod hosts;
 #[path = "../../chat/names.rs"]
+#[allow(dead_code, reason = "the chat says nothing itself")]
 mod names;
 #[path = "../../shared/print.rs"]
 mod print;
 
 use std::env;
 use std::error::Error;
-use std::path::PathBuf;
+use std::path;
 use std::process::{self, ExitCode};
 use std::time::Duration;
 
@@ -55,7 +56,8 @@ use crate::server::Server;
 const USAGE: &str = "\
 usage: handover [HOST:PORT] [OPTION]...   default: 127.0.0.1:9006
   SIGHUP starts a new process that takes over; SIGTERM and SIGINT close all connections and end
-  --program FILE             the new program (default: the file that this one was started from)
+  --program FILE             the new program (default: the file that this one was started from; if
+                             that was a symbolic link, the file to which it led then)
   --start-within SECONDS     how long it may take until it is ready (default: 10)
   --transfer-within SECONDS  how long the transfer may take, in which nobody is served (default: 5)
   --patience SECONDS         how long the old process waits for connections in the middle of a
@@ -109,7 +111,9 @@ fn read_options(arguments: &mut Arguments) -> Result<(String, bool, Options), St
     while let Some(argument) = arguments.next() {
         let place = match &*argument {
             "--program" => {
-                let file = PathBuf::from(arguments.value(&argument)?);
+                // Not a name to be looked for in PATH.
+                let file = path::absolute(arguments.value(&argument)?);
+                let file = file.map_err(|error| format!("--program: {error}"))?;
                 arguments::set(&mut program, &argument, file)?;
                 continue;
             }

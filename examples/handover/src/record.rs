@@ -135,6 +135,11 @@ pub(crate) fn number(number: u64) -> [u8; 8] {
     number.to_be_bytes()
 }
 
+/// Reads the number at the beginning of a payload; 0, which no connection has, if there is none.
+pub(crate) fn read_number_before(payload: &[u8]) -> u64 {
+    payload.first_chunk().copied().map_or(0, u64::from_be_bytes)
+}
+
 pub(crate) fn read_number(payload: &[u8]) -> Result<u64, Box<dyn Error>> {
     Ok(u64::from_be_bytes(payload.try_into()?))
 }

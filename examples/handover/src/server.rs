@@ -9,9 +9,11 @@ use std::time::Duration;
 use hybi::connection::Prepared;
 use mio::net::TcpListener;
 use mio::{Events, Interest, Poll as Poller, Token};
+use rustix::process::{Resource, getrlimit};
 use signal_hook::consts::SIGHUP;
 use signal_hook_mio::v1_0::Signals;
 
+use crate::channel::Channel;
 use crate::chat::{Chat, News, Notice};
 use crate::clock;
 use crate::door::Door;
@@ -19,7 +21,7 @@ use crate::give::{Handover, Options};
 use crate::hosts::Hosts;
 use crate::peer::{Around, Peer};
 use crate::print;
-use crate::take::Predecessor;
+use crate::take::Missed;
 
 const LISTENER: Token = Token(usize::MAX);
 const SIGNALS: Token = Token(usize::MAX - 1);
@@ -27,6 +29,8 @@ pub(crate) const SUCCESSOR: Token = Token(usize::MAX - 2);
 pub(crate) const PREDECESSOR: Token = Token(usize::MAX - 3);
 /// Further clients wait in the listener's queue.
 const CONNECTIONS_MAX: usize = 19_000;
+/// The descriptors that no client gets: this process and a new one need them for a handover.
+const DESCRIPTORS_KEPT: u64 = 32;
 /// How long to wait after a client could not be accepted: most likely, descriptors are short.
 const ACCEPT_AGAIN: Duration = Duration::from_secs(1);
 
@@ -37,6 +41,7 @@ pub(crate) struct Server {
     pub(crate) listener: Option<TcpListener>,
     /// When to accept, if clients may be waiting for it.
     accept_at: Option<Duration>,
+    connections_max: usize,
     /// The connections by their numbers, which they keep in a new process.
     pub(crate) peers: HashMap<u64, Peer>,
     pub(crate) next_number: u64,
@@ -47,8 +52,10 @@ pub(crate) struct Server {
     pub(crate) chat: Chat,
     door: Door,
     pub(crate) handover: Handover,
-    /// The process before this one, while connections may still come from it.
-    pub(crate) predecessor: Option<Predecessor>,
+    /// The channel to the process before this one, while connections may still come from it.
+    pub(crate) predecessor: Option<Channel>,
+    /// The users of the chat whose connections have not come yet.
+    pub(crate) awaited: HashMap<u64, Missed>,
     /// Set if the next handover begins as soon as nothing more comes from the predecessor.
     pub(crate) next_handover: bool,
     pub(crate) options: Options,
@@ -69,6 +76,7 @@ impl Server {
             signals,
             listener: Some(listener),
             accept_at: Some(Duration::ZERO),
+            connections_max: connections_max(),
             peers: HashMap::new(),
             next_number: 1,
             wakes: BTreeSet::new(),
@@ -77,6 +85,7 @@ impl Server {
             door: Door::new(hosts),
             handover: Handover::None,
             predecessor: None,
+            awaited: HashMap::new(),
             next_handover: false,
             options,
         })
@@ -158,7 +167,7 @@ impl Server {
     }
 
     fn is_full(&self) -> bool {
-        self.peers.len() >= CONNECTIONS_MAX
+        self.peers.len() >= self.connections_max
     }
 
     fn accept(&mut self) {
@@ -254,10 +263,17 @@ impl Server {
                 if let Some(peer) = self.peers.get_mut(&number) {
                     peer.say(&message);
                     self.due.insert(number);
-                } else if let Some(predecessor) = &mut self.predecessor {
-                    predecessor.say(number, &message);
+                } else if let Some(missed) = self.awaited.get_mut(&number) {
+                    missed.say(&message);
                 }
             }
         }
     }
+}
+
+/// Returns how many clients are served at once.
+fn connections_max() -> usize {
+    let descriptors = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
+    let connections = usize::try_from(descriptors.saturating_sub(DESCRIPTORS_KEPT));
+    connections.unwrap_or(usize::MAX).min(CONNECTIONS_MAX)
 }

@@ -3,8 +3,8 @@
 //! It reads and writes none of their bytes before the old process says so. Until then any error
 //! ends this process, and the old one goes on.
 
-use std::collections::HashMap;
 use std::error::Error;
+use std::fs::File;
 use std::io::{self, ErrorKind};
 use std::mem;
 use std::net;
@@ -16,6 +16,7 @@ use hybi::connection::Prepared;
 use mio::Interest;
 use mio::net::{TcpListener, TcpStream};
 use mio::unix::SourceFd;
+use rustix::stdio::dup2_stdin;
 use signal_hook_mio::v1_0::Signals;
 
 use crate::channel::{Channel, Kind, Record};
@@ -25,20 +26,14 @@ use crate::peer::CHAT_BACKLOG_MAX;
 use crate::server::{PREDECESSOR, Server};
 use crate::{clock, print, record};
 
-/// How long the old process may take, which has limits of its own.
+/// How long the old process may take to begin the transfer.
 const TAKE_WITHIN: Duration = Duration::from_secs(60);
 /// How long a record may take that has begun, while others are served.
 const RECORD_WITHIN: Duration = Duration::from_secs(5);
 
-/// The old process, which may still have connections in the middle of compressed messages.
-pub(crate) struct Predecessor {
-    channel: Channel,
-    /// The users of the chat whose connections have not come yet, and what they have missed.
-    awaited: HashMap<u64, Missed>,
-}
-
+/// The messages for a user of the chat whose connection has not come yet.
 #[derive(Default)]
-struct Missed {
+pub(crate) struct Missed {
     messages: Vec<Prepared>,
     bytes: usize,
 }
@@ -46,26 +41,28 @@ struct Missed {
 /// Takes over from the process at the other end of standard input.
 pub(crate) fn take_over(signals: Signals, options: Options) -> Result<Server, Box<dyn Error>> {
     let socket = UnixStream::from(io::stdin().as_fd().try_clone_to_owned()?);
+    if socket.peer_addr().is_err() {
+        return Err("only the process to be replaced says --take-over".into());
+    }
+    // Otherwise the channel would not close with `socket`.
+    dup2_stdin(File::open("/dev/null")?)?;
     let mut channel = Channel::new(socket);
-    channel
-        .set_time(TAKE_WITHIN)
-        .map_err(|_| "only the process to be replaced says --take-over")?;
+    channel.set_time(options.transfer_within.saturating_add(TAKE_WITHIN));
     channel.send(Kind::Hello, &record::hello(), None)?;
 
     let first = channel.expect(Kind::Listener)?;
     let listener = net::TcpListener::from(descriptor(first.descriptor)?);
     let mut server = Server::new(TcpListener::from_std(listener), signals, options)?;
     server.next_number = record::read_listener(&first.payload)?;
-    let mut awaited = HashMap::new();
     let end = loop {
         let record = channel.receive()?;
         match record.kind {
             Kind::User => {
                 let (number, name) = record::read_user(&record.payload)?;
                 server.chat.adopt(number, name);
-                awaited.insert(number, Missed::default());
+                server.awaited.insert(number, Missed::default());
             }
-            Kind::Connection => server.adopt(record, &mut awaited)?,
+            Kind::Connection => server.adopt(record)?,
             Kind::End => break record.payload,
             other => return Err(format!("a record {other:?} came at the wrong time").into()),
         }
@@ -81,7 +78,7 @@ pub(crate) fn take_over(signals: Signals, options: Options) -> Result<Server, Bo
     let _ = channel.send(Kind::Serving, &[], None);
     let raw = channel.as_fd().as_raw_fd();
     server.poller.registry().register(&mut SourceFd(&raw), PREDECESSOR, Interest::READABLE)?;
-    server.predecessor = Some(Predecessor { channel, awaited });
+    server.predecessor = Some(channel);
     server.hear_predecessor();
     Ok(server)
 }
@@ -89,27 +86,25 @@ pub(crate) fn take_over(signals: Signals, options: Options) -> Result<Server, Bo
 impl Server {
     /// Takes what still comes from the old process, until it ends.
     pub(crate) fn hear_predecessor(&mut self) {
-        let Some(mut old) = self.predecessor.take() else { return };
+        let Some(mut channel) = self.predecessor.take() else { return };
         loop {
-            match self.hear(&mut old) {
+            match self.hear(&mut channel) {
                 Ok(true) => {}
                 Ok(false) => {
-                    self.predecessor = Some(old);
+                    self.predecessor = Some(channel);
                     return;
                 }
                 Err(error) => {
-                    let ended = error.downcast_ref::<io::Error>().map(io::Error::kind);
-                    if ended != Some(ErrorKind::UnexpectedEof) {
+                    if error.kind() != ErrorKind::UnexpectedEof {
                         print::log(format_args!("no more of the old process: {error}"));
                     }
                     break;
                 }
             }
         }
-        // Standard input is the same socket, so it does not leave with the channel.
-        let raw = old.channel.as_fd().as_raw_fd();
-        let _ = self.poller.registry().deregister(&mut SourceFd(&raw));
-        for number in old.awaited.into_keys() {
+        // The old process cannot send to a channel that is closed, and closes what is left there.
+        drop(channel);
+        for number in mem::take(&mut self.awaited).into_keys() {
             self.tell(number, News::Left);
         }
         if mem::take(&mut self.next_handover) {
@@ -118,38 +113,43 @@ impl Server {
     }
 
     /// Takes a record. Returns whether there was one.
-    fn hear(&mut self, old: &mut Predecessor) -> Result<bool, Box<dyn Error>> {
-        if !old.channel.has_arrived(0)? {
+    fn hear(&mut self, channel: &mut Channel) -> io::Result<bool> {
+        if !channel.has_arrived(0)? {
             return Ok(false);
         }
-        old.channel.set_time(RECORD_WITHIN)?;
-        let record = old.channel.receive()?;
+        channel.set_time(RECORD_WITHIN);
+        let record = channel.receive()?;
+        let number = record::read_number_before(&record.payload);
         match record.kind {
-            Kind::Connection => self.adopt(record, &mut old.awaited)?,
-            Kind::Left => {
-                let number = record::read_number(&record.payload)?;
-                if old.awaited.remove(&number).is_some() {
-                    self.tell(number, News::Left);
+            Kind::Connection => {
+                if let Err(error) = self.adopt(record) {
+                    print::log(format_args!("a connection is lost: {error}"));
+                    self.await_no_longer(number);
                 }
             }
-            other => return Err(format!("a record {other:?} came at the wrong time").into()),
+            Kind::Left => self.await_no_longer(number),
+            other => {
+                let text = format!("a record {other:?} came at the wrong time");
+                return Err(io::Error::new(ErrorKind::InvalidData, text));
+            }
         }
         Ok(true)
     }
 
-    fn adopt(
-        &mut self,
-        record: Record,
-        awaited: &mut HashMap<u64, Missed>,
-    ) -> Result<(), Box<dyn Error>> {
+    fn await_no_longer(&mut self, number: u64) {
+        if self.awaited.remove(&number).is_some() {
+            self.tell(number, News::Left);
+        }
+    }
+
+    fn adopt(&mut self, record: Record) -> Result<(), Box<dyn Error>> {
         let socket = net::TcpStream::from(descriptor(record.descriptor)?);
         let socket = TcpStream::from_std(socket);
         let (number, mut peer, line) =
             record::read_connection(&record.payload, socket, clock::now())?;
         if peer.is_in_chat() {
-            let missed = awaited.get_mut(&number).map(mem::take).ok_or("no such user")?;
+            let missed = self.awaited.remove(&number).ok_or("no such user")?;
             missed.messages.iter().for_each(|message| peer.say(message));
-            awaited.remove(&number);
         }
         if self.listener.is_none() {
             peer.go_away("the server is going down", clock::now());
@@ -162,14 +162,12 @@ impl Server {
     }
 }
 
-impl Predecessor {
-    /// Keeps a message for a user whose connection has not come yet.
-    pub(crate) fn say(&mut self, number: u64, message: &Prepared) {
-        if let Some(missed) = self.awaited.get_mut(&number)
-            && missed.bytes <= CHAT_BACKLOG_MAX
-        {
-            missed.bytes += message.frame().len();
-            missed.messages.push(message.clone());
+impl Missed {
+    /// Keeps a message, unless the user is too slow already.
+    pub(crate) fn say(&mut self, message: &Prepared) {
+        if self.bytes <= CHAT_BACKLOG_MAX {
+            self.bytes += message.frame().len();
+            self.messages.push(message.clone());
         }
     }
 }

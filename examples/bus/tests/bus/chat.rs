@@ -1,7 +1,7 @@
 //! The chat as it should be: several servers are one.
 
 use hybi::CloseCode;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::engine::Engine;
 use crate::user::User;
@@ -70,6 +70,100 @@ fn who_comes_late_is_shown_the_last_fifty_lines_also_by_a_server_that_came_late(
     for server in [&one, &two] {
         assert_eq!(User::come(server).history(), lines[10..]);
     }
+}
+
+/// The JSON of the chat tutorial of IRIS, on one server, and that of the page on another.
+#[test]
+fn clients_of_the_iris_tutorial_are_in_the_same_chat_on_all_servers() {
+    let engine = Engine::start();
+    let (one, two) = (engine.serve("chat", &["--iris", "/iris"]), engine.serve("chat", &[]));
+    assert_eq!(two.refusal("/iris", None), 403);
+    let ann = one.client("/iris");
+    let next = || serde_json::from_str::<Value>(&ann.text()).unwrap();
+    let lists = |names: &[&str]| {
+        let users: Vec<_> = names.iter().map(|name| json!({ "Name": name })).collect();
+        assert_eq!(next(), json!({ "Type": "userlist", "Users": users }));
+    };
+    let status = next();
+    assert_eq!((&status["Type"], &status["WSID"]), (&json!("Status"), &json!("1")));
+    lists(&["guest 1"]);
+    ann.send(r#"{"User":"Ann"}"#);
+    lists(&["Ann"]);
+    let bob = User::come(&two);
+    assert_eq!(bob.welcome["users"][0]["name"], "Ann");
+    lists(&["Ann", "guest 2"]);
+    bob.type_line("caf\u{e9}");
+    let mut message = next();
+    assert!(message["Sent"].take().is_string());
+    let expected =
+        json!({ "Type": "Chat", "Author": "guest 2", "Message": "Y2Fm6Q==", "Sent": null });
+    assert_eq!(message, expected);
+    ann.send(r#"{"Message":"SGVsbG8=","Author":"Ann"}"#);
+    assert_eq!(next()["Message"], "SGVsbG8=");
+    assert_eq!(bob.next_texts(2), ["caf\u{e9}", "Hello"]);
+    ann.send(r#"{"Message":"%"}"#);
+    assert_eq!(next()["Author"], "server");
+    // A name is taken on the other server.
+    bob.type_line("alias ann");
+    bob.next_is("error");
+}
+
+#[test]
+fn as_many_lines_are_kept_as_was_said_also_by_a_server_that_came_late() {
+    let engine = Engine::start();
+    for kept in [0, 3] {
+        let options = ["--history", &kept.to_string()];
+        let one = engine.serve("chat", &options);
+        let ann = User::come(&one);
+        let lines: Vec<String> = (0..5).map(|number| format!("line {number}")).collect();
+        lines.iter().for_each(|line| ann.type_line(line));
+        assert_eq!(ann.next_texts(5), lines);
+        let two = engine.serve("chat", &options);
+        for server in [&one, &two] {
+            assert_eq!(User::come(server).history(), lines[5 - kept..]);
+        }
+    }
+}
+
+#[test]
+fn the_terminal_speaks_to_all_and_closes_who_is_on_its_own_server() {
+    let engine = Engine::start();
+    let (mut one, mut two) = (engine.serve("chat", &[]), engine.serve("chat", &[]));
+    let (ann, bob) = (User::come(&one), User::come(&two));
+    ann.next_is("joined");
+    for at in [0, 1, 0] {
+        let server = if at == 0 { &mut one } else { &mut two };
+        server.type_line("say Down at ten.");
+        server.line("said");
+        for user in [&ann, &bob] {
+            let message = user.next_is("message");
+            assert_eq!((&message["author"], &message["id"]), (&json!("server"), &json!(0)));
+        }
+    }
+    assert_eq!(User::come(&two).history(), ["Down at ten."; 3]);
+    one.type_line("list");
+    one.line("1 guest 1: Open");
+    one.line("2 guest 2: on another server");
+    one.type_line("close 2");
+    one.line("error: user 2 is on another server: close it there");
+    two.type_line("close 2 enough");
+    two.line("closing 2 (guest 2)");
+    let closed = bob.talker.end();
+    assert_eq!((closed.code(), closed.reason()), (1008, "enough"));
+}
+
+/// What a server has said is counted as its own, and gone with it.
+#[cfg(unix)]
+#[test]
+fn a_server_that_has_ended_leaves_nothing_on_the_bus() {
+    let engine = Engine::start();
+    let mut one = engine.serve("chat", &[]);
+    one.type_line("say Good-bye.");
+    one.line("said");
+    assert_eq!(engine.send::<u64>(&["HGET", "chat:calls", "instance 1"]), 1);
+    one.interrupt();
+    assert_eq!(one.wait().code(), Some(0));
+    assert_eq!(engine.send::<u64>(&["HLEN", "chat:calls"]), 0);
 }
 
 #[cfg(unix)]

@@ -71,9 +71,13 @@ impl Engine {
 
     /// Sends the engine a command, as any other program could.
     pub fn send<T: redis::FromRedisValue>(&self, words: &[&str]) -> T {
-        let client = redis::Client::open(self.url()).unwrap();
-        let mut connection = client.get_connection().unwrap();
-        redis::cmd(words[0]).arg(&words[1..]).query(&mut connection).unwrap()
+        self.try_send(words).unwrap()
+    }
+
+    /// Sends the engine a command, and returns its answer or its error.
+    pub fn try_send<T: redis::FromRedisValue>(&self, words: &[&str]) -> redis::RedisResult<T> {
+        let mut connection = redis::Client::open(self.url())?.get_connection()?;
+        redis::cmd(words[0]).arg(&words[1..]).query(&mut connection)
     }
 
     /// Starts a server on it.

@@ -1,6 +1,9 @@
 //! Faults: a server dies or stalls, the engine dies or forgets, the bus lies.
 
+use std::io::{Read, Write};
+use std::net::TcpListener;
 use std::process::Stdio;
+use std::thread;
 
 use hybi::CloseCode;
 use serde_json::json;
@@ -17,12 +20,13 @@ fn no_engine_is_a_clear_error_at_the_start() {
     for program in ["chat", "push"] {
         for (url, text) in [
             (&*url, "cannot use the bus at 127.0.0.1:"),
-            ("redis://a:b", "--bus \"redis://a:b\": "),
+            // The URL may have a password, and the line a log.
+            ("redis://:secret@a:b", "--bus: "),
         ] {
             let output = command(program).args(["127.0.0.1:0", "--bus", url]).output().unwrap();
             assert_eq!(output.status.code(), Some(1));
             let error = String::from_utf8(output.stderr).unwrap();
-            assert!(error.starts_with(text), "{error}");
+            assert!(error.starts_with(text) && !error.contains("secret"), "{error}");
             assert!(output.stdout.is_empty());
         }
     }
@@ -43,6 +47,41 @@ fn what_is_no_engine_is_a_clear_error_at_the_start() {
     assert_eq!(output.status.code(), Some(1));
     let error = String::from_utf8(output.stderr).unwrap();
     assert!(error.starts_with("cannot use the bus at 127.0.0.1:"), "{error}");
+}
+
+/// What it answers is told, and what it does not.
+#[test]
+fn an_engine_that_says_nothing_or_something_strange_is_a_clear_error_at_the_start() {
+    let (ok, null) = ("+OK\r\n", "$-1\r\n");
+    for (first, then, text) in [
+        ("", "", "it does not answer"),
+        ("\u{1b}[2J\r\n", "", r"that is no answer of Redis or Valkey: "),
+        (ok, null, "that is no answer of Redis or Valkey: "),
+        (ok, "-NOPERM you may not\r\n", "you may not"),
+    ] {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("redis://{}", listener.local_addr().unwrap());
+        let server = thread::spawn(move || {
+            for mut socket in listener.incoming().map_while(Result::ok) {
+                // The client says who it is, twice, and then calls the script.
+                let mut buffer = [0; 64 << 10];
+                while let Ok(len @ 1..) = socket.read(&mut buffer) {
+                    let count =
+                        |word| String::from_utf8_lossy(&buffer[..len]).matches(word).count();
+                    let answer = match count("SETINFO") {
+                        0 => then.into(),
+                        count => first.repeat(count),
+                    };
+                    let _ = socket.write_all(answer.as_bytes());
+                }
+            }
+        });
+        let output = command("chat").args(["127.0.0.1:0", "--bus", &url]).output().unwrap();
+        let error = String::from_utf8(output.stderr).unwrap();
+        assert!(error.starts_with("cannot use the bus at 127.0.0.1:"), "{error}");
+        assert!(error.contains(text), "{text:?} is missing in {error}");
+        assert!(!server.is_finished());
+    }
 }
 
 #[test]
@@ -122,7 +161,7 @@ fn who_comes_and_leaves_while_the_engine_is_away_has_come_and_left_when_it_is_ba
     engine.kill();
     bob.talker.writer.close(CloseCode::GOING_AWAY, "").unwrap();
     let (address, server) = (chat.address.clone(), &chat);
-    let newcomer = std::thread::spawn(move || User::come_to(&address));
+    let newcomer = thread::spawn(move || User::come_to(&address));
     server.line("left: "); // its call has given up
     assert!(engine.restart());
     let newcomer = newcomer.join().unwrap();
@@ -275,6 +314,7 @@ fn foreign_entries_on_the_bus_are_told_and_skipped() {
         ("event", r#"{"type":"\u001b[2J"}"#, r"\u{1b}"),
         ("event", r#"{"type":"joined","id":-1,"name":"Eve"}"#, "no number \"id\""),
         ("event", r#"{"type":"joined","id":9}"#, "no text \"name\""),
+        ("event", r#"{"type":"left","ids":[1,null]}"#, "no numbers \"ids\""),
         ("event", r#"{"type":"joined","id":9,"name":"a\u202eb"}"#, "nobody can see"),
         ("event", &long_text.to_string(), "a text of 1001 bytes"),
         ("event", &long, "has 2097152 bytes, more than"),
@@ -287,7 +327,7 @@ fn foreign_entries_on_the_bus_are_told_and_skipped() {
         }
     }
     // Events that cannot be change nothing.
-    for event in [r#"{"type":"left","id":77}"#, r#"{"type":"renamed","id":77,"name":"Eve"}"#] {
+    for event in [r#"{"type":"left","ids":[77]}"#, r#"{"type":"renamed","id":77,"name":"Eve"}"#] {
         engine.send::<String>(&["XADD", "chat:events", "*", "event", event]);
     }
     engine.send::<u64>(&["HSET", "chat:names", "x", "y", "5", "a\u{202e}b"]);
@@ -309,12 +349,12 @@ fn a_key_of_the_wrong_type_is_told_and_harms_no_connection() {
     let engine = Engine::start();
     let chat = engine.serve("chat", &[]);
     let ann = User::come(&chat);
-    engine.send::<()>(&["RENAME", "chat:names", "elsewhere"]);
-    engine.send::<()>(&["SET", "chat:names", "nonsense"]);
+    engine.send::<()>(&["RENAME", "chat:where", "elsewhere"]);
+    engine.send::<()>(&["SET", "chat:where", "nonsense"]);
     ann.type_line("hello?");
     assert_eq!(ann.next_is("error")["text"], "The chat is interrupted. Please try again later.");
     chat.line("WRONGTYPE");
-    engine.send::<()>(&["RENAME", "elsewhere", "chat:names"]);
+    engine.send::<()>(&["RENAME", "elsewhere", "chat:where"]);
     ann.type_line("hello!");
     assert_eq!(ann.next_texts(1), ["hello!"]);
 }
@@ -380,7 +420,7 @@ fn what_is_repeated_because_its_answer_was_lost_happens_once() {
     let engine = Engine::start();
     let way = Way::to(&engine);
     let (bus, url) = (way.url(), engine.url());
-    let chat = Program::run(command("chat").args(["127.0.0.1:0", "--bus", &bus]));
+    let mut chat = Program::run(command("chat").args(["127.0.0.1:0", "--bus", &bus]));
     let other = Program::run(command("chat").args(["127.0.0.1:0", "--bus", &url]));
     let watcher = User::come(&other);
     way.lose("join");
@@ -397,13 +437,18 @@ fn what_is_repeated_because_its_answer_was_lost_happens_once() {
         assert_eq!(user.next_texts(2), ["once", "and again"]);
     }
     assert!(way.has_lost());
+    way.lose("announce");
+    chat.type_line("say from the server");
+    chat.line("said");
+    assert!(way.has_lost());
+    assert_eq!(watcher.next_texts(1), ["from the server"]);
     way.lose("leave");
     ann.talker.writer.close(CloseCode::GOING_AWAY, "").unwrap();
     assert_eq!(watcher.next_is("left")["id"], ann.id);
     let newcomer = User::come(&chat);
     assert!(way.has_lost());
     assert_eq!(watcher.next_is("joined")["id"], newcomer.id);
-    assert_eq!(newcomer.history(), ["once", "and again"]);
+    assert_eq!(newcomer.history(), ["once", "and again", "from the server"]);
 }
 
 #[cfg(unix)]
@@ -444,4 +489,152 @@ fn orders_and_messages_that_are_repeated_happen_once() {
     }
     push.type_line("1 last");
     assert_eq!(client.text(), "last");
+}
+
+/// Each server follows the newest thousand events. It must not miss any because many leave at once.
+#[test]
+fn a_server_with_more_users_than_the_stream_has_events_dies_and_nobody_else_notices() {
+    const USERS: u64 = 2_500;
+    let engine = Engine::start();
+    // A server that lives for ever, as far as the bus knows.
+    let script = format!(
+        "for id = 1, {USERS} do
+           redis.call('HSET', 'chat:names', id, 'guest ' .. id)
+           redis.call('HSET', 'chat:where', id, 1)
+           redis.call('SADD', 'chat:at:1', id)
+         end
+         redis.call('MSET', 'chat:id', {USERS}, 'chat:instance', 1)
+         redis.call('ZADD', 'chat:instances', 9e15, 1)
+         redis.call('HSET', 'chat:steady', 1, 0)"
+    );
+    engine.send::<()>(&["EVAL", &script, "0"]);
+    let chat = engine.serve("chat", &["--deadline", "1"]);
+    let ann = User::come(&chat);
+    assert_eq!(ann.listed().len() as u64, USERS + 1);
+    engine.send::<()>(&["ZADD", "chat:instances", "1", "1"]);
+    let mut left: Vec<u64> =
+        (0..USERS).map(|_| ann.next_is("left")["id"].as_u64().unwrap()).collect();
+    left.sort_unstable();
+    assert_eq!(left, (1..=USERS).collect::<Vec<_>>());
+    ann.type_line("still there?");
+    assert_eq!(ann.next_texts(1), ["still there?"]);
+    for key in ["chat:names", "chat:where"] {
+        assert_eq!(engine.send::<u64>(&["HLEN", key]), 1, "{key}");
+    }
+}
+
+/// Ids then begin anew. Those who had them before may still be on their way out.
+#[test]
+fn whoever_is_left_from_before_the_engine_forgot_everything_is_taken_for_nobody_else() {
+    let engine = Engine::start();
+    let chat = engine.serve("chat", &[]);
+    let mut mute = chat.mute("/chat");
+    let bob = User::come(&chat);
+    while User::come(&chat).id < 4 {} // so that there are enough ids
+    engine.send::<()>(&["FLUSHALL"]);
+    assert_eq!(bob.talker.end().code(), 1012);
+    chat.line("it begins anew");
+    chat.line("this is server");
+    let users = [User::come(&chat), User::come(&chat)];
+    users[0].next_is("joined");
+    assert_eq!(users[0].id, 1);
+    // {"line":"?"}, masked with zeros.
+    mute.write_all(b"\x81\x8c\0\0\0\0{\"line\":\"?\"}").unwrap();
+    drop(mute);
+    chat.line("1 (guest 1) left: ");
+    for user in &users {
+        user.type_line("it is me");
+        users.iter().for_each(|user| assert_eq!(user.next_texts(1), ["it is me"]));
+    }
+    assert_eq!(User::come(&chat).listed(), [1, 2, 3]);
+}
+
+#[test]
+fn a_user_whom_the_bus_does_not_know_any_more_is_sent_away() {
+    let engine = Engine::start();
+    let chat = engine.serve("chat", &[]);
+    let (ann, bob) = (User::come(&chat), User::come(&chat));
+    let left = format!(r#"{{"type":"left","ids":[{}]}}"#, ann.id);
+    engine.send::<String>(&["XADD", "chat:events", "*", "event", &left]);
+    let closed = ann.talker.end();
+    assert_eq!((closed.code(), closed.reason()), (1012, "interrupted: please come back"));
+    assert_eq!(bob.next_is("left")["id"], ann.id);
+}
+
+/// The server goes on for all others, and tries again.
+#[test]
+fn a_user_who_cannot_be_taken_out_holds_up_nobody() {
+    let engine = Engine::start();
+    let chat = engine.serve("chat", &["--deadline", "2"]);
+    let (ann, bob) = (User::come(&chat), User::come(&chat));
+    ann.next_is("joined");
+    ann.type_line("alias Ann");
+    bob.next_is("renamed");
+    engine.send::<()>(&["RENAME", "chat:looks", "elsewhere"]);
+    engine.send::<()>(&["SET", "chat:looks", "nonsense"]);
+    ann.talker.writer.close(CloseCode::GOING_AWAY, "").unwrap();
+    for _ in 0..3 {
+        chat.line("WRONGTYPE");
+        bob.type_line("still here");
+        assert_eq!(bob.next_texts(1), ["still here"]);
+    }
+    engine.send::<()>(&["RENAME", "elsewhere", "chat:looks"]);
+    assert_eq!(bob.next_is("left")["id"], ann.id);
+    bob.type_line("alias Ann");
+    assert_eq!(bob.next_is("renamed")["name"], "Ann");
+}
+
+/// All times on the bus are then in the future.
+#[test]
+fn a_server_that_dies_after_the_clock_of_the_engine_was_set_back_is_noticed_in_time() {
+    let engine = Engine::start();
+    let options = ["--deadline", "2"];
+    let (one, two) = (engine.serve("chat", &options), engine.serve("chat", &options));
+    let (ann, bob) = (User::come(&one), User::come(&two));
+    let script = "for instance = 1, 2 do
+        redis.call('ZINCRBY', 'chat:instances', 3600000, instance)
+        redis.call('HINCRBY', 'chat:steady', instance, 3600000)
+    end";
+    engine.send::<()>(&["EVAL", script, "0"]);
+    drop(two); // killed
+    ann.next_is("joined");
+    assert_eq!(ann.next_is("left")["id"], bob.id);
+    ann.type_line("still there");
+    assert_eq!(ann.next_texts(1), ["still there"]);
+}
+
+/// A script of somebody else's, for instance.
+#[test]
+fn an_engine_that_is_busy_is_waited_for() {
+    let engine = Engine::start();
+    let chat = engine.serve("chat", &["--deadline", "60"]);
+    let ann = User::come(&chat);
+    engine.send::<()>(&["CONFIG", "SET", "lua-time-limit", "1"]);
+    thread::scope(|scope| {
+        scope.spawn(|| engine.try_send::<()>(&["EVAL", "while true do end", "0"]).unwrap_err());
+        let is_busy = |error: redis::RedisError| error.code() == Some("BUSY");
+        while !engine.try_send::<()>(&["PING"]).is_err_and(is_busy) {}
+        ann.type_line("patience");
+        // Its call gets there meanwhile.
+        (0..50).for_each(|_| drop(engine.try_send::<()>(&["PING"])));
+        engine.send::<()>(&["SCRIPT", "KILL"]);
+    });
+    assert_eq!(ann.next_texts(1), ["patience"]);
+}
+
+#[test]
+fn a_full_engine_is_told_and_harms_no_connection() {
+    let engine = Engine::start();
+    let chat = engine.serve("chat", &["--deadline", "1"]);
+    let (ann, bob) = (User::come(&chat), User::come(&chat));
+    ann.next_is("joined");
+    engine.send::<()>(&["CONFIG", "SET", "maxmemory", "1"]);
+    ann.type_line("hello?");
+    assert_eq!(ann.next_is("error")["text"], "The chat is interrupted. Please try again later.");
+    chat.line("OOM");
+    bob.talker.writer.close(CloseCode::GOING_AWAY, "").unwrap();
+    engine.send::<()>(&["CONFIG", "SET", "maxmemory", "0"]);
+    assert_eq!(ann.next_is("left")["id"], bob.id);
+    ann.type_line("hello!");
+    assert_eq!(ann.next_texts(1), ["hello!"]);
 }

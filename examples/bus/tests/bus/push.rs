@@ -4,7 +4,8 @@ use std::process::{Child, Stdio};
 
 use hybi::CloseCode;
 
-use crate::engine::{Engine, command};
+use crate::engine::{Engine, Way, command};
+use crate::program::Program;
 
 /// Obeys a line as a process that is no server. Returns what it prints.
 fn obey(engine: &Engine, line: &str) -> Result<String, String> {
@@ -144,6 +145,22 @@ fn a_client_that_nobody_reads_from_is_closed_after_a_hundred_messages() {
     for number in 0..3 {
         assert_eq!(obey(&engine, "read 1"), Ok(format!("1 says \"{number}\"")));
     }
+}
+
+/// The answer that it is one too many is lost, and the call repeated.
+#[test]
+fn a_message_too_many_is_not_taken_for_one_that_was_kept() {
+    let engine = Engine::start();
+    let way = Way::to(&engine);
+    let push = Program::run(command("push").args(["127.0.0.1:0", "--bus", &way.url()]));
+    let client = push.client("/async");
+    client.text();
+    (0..100).for_each(|number| client.send(&number.to_string()));
+    while engine.send::<u64>(&["XLEN", "push:from:1"]) < 100 {}
+    way.lose("hear");
+    client.send("100");
+    assert_eq!(client.end().code(), 1013);
+    assert!(way.has_lost());
 }
 
 #[test]

@@ -86,6 +86,37 @@ fn a_user_in_a_compressed_message_follows_after_it() {
     ann.hears_line("guest 2", "here I am");
 }
 
+/// They hear of each other, too.
+#[test]
+fn several_users_in_compressed_messages_follow_and_miss_nothing() {
+    let mut service = Service::start(&[]);
+    let (mut ann, _) = User::join(&service);
+    let (mut ben, _) = User::join(&service);
+    let (mut cid, _) = User::join(&service);
+    let (mut dan, welcome) = User::join(&service);
+    for (user, others) in [(&mut ann, 3), (&mut ben, 2), (&mut cid, 1)] {
+        (0..others).for_each(|_| drop(user.hears("joined")));
+    }
+    for user in [&mut ben, &mut cid, &mut dan] {
+        user.0.begin(r#"{"line": "what takes "#);
+    }
+    service.replace();
+    ben.0.end(r#"its time"}"#);
+    for user in [&mut ann, &mut ben] {
+        user.hears_line("guest 2", "what takes its time");
+    }
+    drop(dan);
+    for user in [&mut ann, &mut ben] {
+        assert_eq!(user.hears("left")["id"], welcome["id"]);
+    }
+    cid.0.end(r#"even longer"}"#);
+    cid.hears_line("guest 2", "what takes its time");
+    assert_eq!(cid.hears("left")["id"], welcome["id"]);
+    for user in [&mut ann, &mut ben, &mut cid] {
+        user.hears_line("guest 3", "what takes even longer");
+    }
+}
+
 /// A user whose message does not end has left for all others.
 #[test]
 fn who_does_not_follow_has_left() {

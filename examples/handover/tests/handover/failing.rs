@@ -2,7 +2,10 @@
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use rustix::process::Signal;
 
 use crate::client::{Client, Deflate};
 use crate::service::Service;
@@ -77,6 +80,21 @@ fn its_hello_is_half() {
     fails("mumbles", r"printf 'h\000' >&0; exec sleep 1000", &options, "not said hello in time");
 }
 
+/// It says something again and again, so that no single read takes long.
+#[test]
+fn its_hello_never_ends() {
+    let script = r"printf 'h\001\000\000\000\000' >&0; while sleep 0.02; do printf . >&0; done";
+    fails("drawls", script, &[], "the new process said no hello: timed out");
+}
+
+#[test]
+fn its_answer_to_the_transfer_never_ends() {
+    let script =
+        format!(r"printf '{HELLO}r\001\000\000\000' >&0; while sleep 0.02; do printf . >&0; done");
+    let options = ["--transfer-within", "0.5"];
+    fails("drones", &script, &options, "the transfer failed: timed out");
+}
+
 #[test]
 fn it_reads_an_older_version_of_the_format() {
     let script = r"printf 'h\000\000\000\004\000\000\000\000' >&0; exec sleep 1000";
@@ -121,7 +139,66 @@ fn it_is_no_program() {
     service.hang_up();
     let line = service.line("handover failed: ");
     assert!(line.contains("/nowhere/to/be/found: No such file"), "{line}");
+    assert!(line.ends_with("Nothing is lost, 1 connections go on"), "{line}");
     client.echo("still there");
+}
+
+/// The old process stands still while the new one begins to serve, and the time for that is over
+/// when it goes on. Only one of them may serve.
+#[test]
+fn it_says_at_the_last_moment_that_it_serves() {
+    // The transfer of no connection is three records: of 15, 13 and 5 bytes.
+    let script = format!(
+        r"printf '{HELLO}r\000\000\000\000' >&0; head -c 33 <&0 >/dev/null
+        kill -STOP $PPID; sleep 1.1; printf 's\000\000\000\000' >&0; kill -CONT $PPID
+        exec sleep 1000"
+    );
+    let impostor = Impostor::new("dawdles", &script);
+    let program = impostor.0.to_str().unwrap();
+    let mut service = Service::start(&["--program", program, "--transfer-within", "1"]);
+    // On a busy machine, the time may be over before the old process stands still.
+    let is_replaced = (0..20).any(|_| {
+        service.hang_up();
+        let line = loop {
+            let line = service.line("rocess ");
+            if !line.ends_with("is to take over") {
+                break line;
+            }
+        };
+        line.contains(" has taken over 0 connections")
+    });
+    assert!(is_replaced);
+    assert!(service.end_of_first().success());
+}
+
+#[test]
+fn a_server_that_is_told_to_end_ends_it_too() {
+    let impostor = Impostor::new("is-not-awaited", "exec sleep 1000");
+    let mut service = Service::start(&["--program", impostor.0.to_str().unwrap()]);
+    let mut client = Client::connect(&service, "/echo", Deflate::On);
+    service.hang_up();
+    let line = service.line(" is to take over");
+    let process = line.split(' ').nth(1).unwrap().to_owned();
+    service.signal(Signal::TERM);
+    assert_eq!(client.closed(), 1001);
+    assert!(service.end_of_first().success());
+    assert!(!Path::new("/proc").join(process).exists());
+    let line = service.line("handover failed: the server is going down");
+    assert!(!line.contains("go on"), "{line}");
+}
+
+/// The program is looked for where it was when the server started, and never in `PATH`.
+#[test]
+fn its_path_may_be_relative() {
+    let script = format!("exec {} \"$@\"", env!("CARGO_BIN_EXE_handover"));
+    Impostor::new("is-relative", &script);
+    let mut command = Command::new(env!("CARGO_BIN_EXE_handover"));
+    command.current_dir(env!("CARGO_TARGET_TMPDIR"));
+    let mut service = Service::start_as(command, &["--program", "is-relative"]);
+    let mut client = Client::connect(&service, "/echo", Deflate::On);
+    service.replace();
+    service.replace();
+    client.echo("in the third process");
 }
 
 #[test]

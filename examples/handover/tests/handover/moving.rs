@@ -1,6 +1,7 @@
 //! A connection moves to another process, whatever it is in the middle of.
 
 use std::io::{Read, Write};
+use std::process::Command;
 
 use hybi::Event;
 use rustix::process::Signal;
@@ -143,6 +144,41 @@ fn a_compressed_message_that_does_not_end_is_closed_with_1001() {
     assert_eq!(slow.closed(), 1001);
     other.echo("still there");
     assert!(service.end_of_first().success());
+}
+
+#[test]
+fn who_cannot_follow_because_the_new_process_has_died_is_closed_with_1001() {
+    let mut service = Service::start(&[]);
+    let mut slow = [(); 2].map(|()| {
+        let mut client = Client::connect(&service, "/echo", Deflate::On);
+        client.begin("a message in ");
+        client
+    });
+    service.replace();
+    service.kill();
+    slow[0].end("two parts");
+    assert_eq!(slow[0].text(), "a message in two parts");
+    let line = service.line("the new process takes no more: ");
+    assert!(line.ends_with(". 2 connections are closed"), "{line}");
+    slow.iter_mut().for_each(|client| assert_eq!(client.closed(), 1001));
+    assert!(service.end_of_first().success());
+}
+
+/// It takes what it can from a full table of descriptors, and can still be replaced.
+#[test]
+fn a_handover_needs_no_descriptor_that_clients_could_take() {
+    let mut command = Command::new("sh");
+    command.args(["-c", "ulimit -n 100; exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_handover")]);
+    let mut service = Service::start_as(command, &[]);
+    let mut client = Client::connect(&service, "/echo", Deflate::On);
+    let silent: Vec<_> = (0..150).map(|_| connect(&service)).collect();
+    client.echo("it has accepted those that it can");
+    for _ in 0..3 {
+        service.replace();
+        client.echo("hello again");
+    }
+    drop(silent);
+    Client::connect(&service, "/echo", Deflate::On).echo("hello, new one");
 }
 
 #[test]

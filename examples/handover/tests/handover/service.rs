@@ -1,5 +1,6 @@
 //! The service under test: one process after the other at the same address.
 
+use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{self, Receiver};
@@ -23,7 +24,11 @@ pub struct Service {
 impl Service {
     /// Starts it. Nothing fails because the machine is busy, unless an option says so.
     pub fn start(options: &[&str]) -> Self {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_handover"));
+        Self::start_as(Command::new(env!("CARGO_BIN_EXE_handover")), options)
+    }
+
+    /// Starts it with a command that takes the options of the program.
+    pub fn start_as(mut command: Command, options: &[&str]) -> Self {
         for option in ["--start-within", "--transfer-within"] {
             if !options.contains(&option) {
                 command.args([option, "60"]);
@@ -103,6 +108,17 @@ impl Service {
                 Ok(_) => {}
                 Err(error) => panic!("no line with {text:?}: {error}"),
             }
+        }
+    }
+
+    /// Kills the process that serves, and waits until the system has closed its descriptors. Its
+    /// parent must live.
+    pub fn kill(&self) {
+        self.signal(Signal::KILL);
+        let path = format!("/proc/{}/stat", self.process.as_raw_nonzero());
+        // `1234 (handover) Z ...`
+        while !fs::read_to_string(&path).unwrap().contains(") Z ") {
+            thread::yield_now();
         }
     }
 
