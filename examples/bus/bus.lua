@@ -60,11 +60,11 @@ end
 
 commands['new id'] = function() return redis.call('INCR', key('id')) end
 
--- `before` is the number that this server had before, or 0: a number is never used again, although
--- the bus may have lost its data.
+-- `before` is the number that this server had before, or 0. If the bus has lost its data, other
+-- servers may have had higher ones and not know yet: the clock is beyond all of them.
 local function new_instance(lives, before)
   if tonumber(redis.call('GET', key('instance')) or 0) < tonumber(before) then
-    redis.call('SET', key('instance'), before)
+    redis.call('SET', key('instance'), math.max(now(), before))
   end
   local instance = redis.call('INCR', key('instance'))
   redis.call('ZADD', key('instances'), now() + lives, instance)

@@ -108,7 +108,7 @@ impl Bus {
         let address = self.client.get_connection_info().addr();
         let why = match error.kind() {
             _ if error.is_timeout() => "it does not answer".into(),
-            ErrorKind::Parse => format!("that is no answer of Redis or Valkey: {error}"),
+            ErrorKind::Parse => format!("it answers something unexpected: {error}"),
             _ => error.to_string(),
         };
         format!("cannot use the bus at {address}: {}", hybi::escaped(&why))

@@ -163,7 +163,10 @@ impl Connections for OnBus {
             let taken = self.bus.call("take", (token, id));
             let (kind, data): (String, Vec<u8>) = taken.map_err(|error| self.failed(error))?;
             match &*kind {
-                "text" => return Ok(String::from_utf8(data)?.into()),
+                "text" => match String::from_utf8(data) {
+                    Ok(text) => return Ok(text.into()),
+                    Err(_) => return Err(why_not(id, "a text that is not UTF-8", "").into()),
+                },
                 "binary" => return Ok(data.into()),
                 "lives" => {}
                 _ => return Err(why_not(id, &kind, &String::from_utf8_lossy(&data)).into()),

@@ -66,6 +66,7 @@ const MESSAGE_BYTES_MAX: u64 = 64 << 10;
 /// too, if its name leads here (DNS rebinding).
 const NO_PAGES: [&str; 0] = [];
 
+const COMMANDS: &str = "type: ID TEXT, all TEXT, close ID, list, read ID";
 const CLOSED_FROM_TERMINAL: &str = "closed from the terminal";
 
 type AnyError = Box<dyn std::error::Error + Send + Sync>;
@@ -228,6 +229,7 @@ fn says(id: u64, message: &Message) -> String {
 
 /// Does what a line says. Whoever types it knows connections only by their numbers.
 fn obey(connections: &dyn Connections, line: &str, timeout: Duration) -> Result<String, AnyError> {
+    let number = |id: &str| id.parse::<u64>().map_err(|_| COMMANDS);
     match line.split_once(' ').unwrap_or((line, "")) {
         ("list", "") => {
             let lines = connections.list()?;
@@ -235,15 +237,15 @@ fn obey(connections: &dyn Connections, line: &str, timeout: Duration) -> Result<
         }
         ("all", text) => Ok(format!("sent to {}", connections.send_to_all(text)?)),
         ("close", id) => {
-            connections.close(id.parse()?)?;
+            connections.close(number(id)?)?;
             Ok(format!("closing {id}"))
         }
         ("read", id) => {
-            let id = id.parse()?;
+            let id = number(id)?;
             Ok(says(id, &connections.read(id, timeout)?))
         }
         (id, text) => {
-            let id = id.parse().map_err(|_| "type: ID TEXT, all TEXT, close ID, list, read ID")?;
+            let id = number(id)?;
             connections.send(id, text)?;
             Ok(format!("sent to {id}"))
         }

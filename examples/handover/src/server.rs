@@ -275,5 +275,5 @@ impl Server {
 fn connections_max() -> usize {
     let descriptors = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
     let connections = usize::try_from(descriptors.saturating_sub(DESCRIPTORS_KEPT));
-    connections.unwrap_or(usize::MAX).min(CONNECTIONS_MAX)
+    connections.unwrap_or(usize::MAX).clamp(1, CONNECTIONS_MAX)
 }

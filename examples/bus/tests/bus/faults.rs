@@ -55,8 +55,8 @@ fn an_engine_that_says_nothing_or_something_strange_is_a_clear_error_at_the_star
     let (ok, null) = ("+OK\r\n", "$-1\r\n");
     for (first, then, text) in [
         ("", "", "it does not answer"),
-        ("\u{1b}[2J\r\n", "", r"that is no answer of Redis or Valkey: "),
-        (ok, null, "that is no answer of Redis or Valkey: "),
+        ("\u{1b}[2J\r\n", "", "it answers something unexpected: "),
+        (ok, null, "it answers something unexpected: "),
         (ok, "-NOPERM you may not\r\n", "you may not"),
     ] {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -298,6 +298,26 @@ fn an_engine_that_forgets_everything_is_a_new_beginning() {
     assert_eq!(bob.listed(), [ann.id, bob.id]);
 }
 
+/// It goes on when another has already begun anew, which must not get its number.
+#[cfg(unix)]
+#[test]
+fn a_server_that_has_not_noticed_that_the_engine_forgot_everything_harms_none_that_has() {
+    let engine = Engine::start();
+    let options = ["--deadline", "60"];
+    let (one, two) = (engine.serve("chat", &options), engine.serve("chat", &options));
+    signal(two.id(), "-STOP");
+    engine.send::<()>(&["FLUSHALL"]);
+    one.line("it begins anew");
+    one.line("this is server");
+    let ann = User::come(&one);
+    signal(two.id(), "-CONT");
+    two.line("it begins anew");
+    two.line("this is server");
+    let bob = User::come(&two);
+    assert_eq!(bob.listed(), [ann.id, bob.id]);
+    assert_eq!(ann.next_is("joined")["id"], bob.id);
+}
+
 #[test]
 fn foreign_entries_on_the_bus_are_told_and_skipped() {
     let engine = Engine::start();
@@ -391,6 +411,13 @@ fn foreign_orders_are_told_and_skipped() {
     let output = command("push").args(read).stdin(Stdio::null()).output().unwrap();
     let error = String::from_utf8(output.stderr).unwrap();
     assert_eq!(error.trim_end(), "the bus has a foreign entry for 1: odd");
+
+    engine.send::<()>(&["DEL", "push:from:1"]);
+    let script = r"redis.call('XADD', 'push:from:1', '*', 'text', '\255')";
+    engine.send::<()>(&["EVAL", script, "0"]);
+    let output = command("push").args(read).stdin(Stdio::null()).output().unwrap();
+    let error = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(error.trim_end(), "the bus has a foreign entry for 1: a text that is not UTF-8");
 }
 
 /// A reader waits, and so does what was sent: both go on.

@@ -104,7 +104,9 @@ fn a_number_that_is_none_or_none_any_more_is_an_error_that_says_so() {
     }
     let long = "x".repeat((64 << 10) + 1);
     assert!(obey(&engine, &format!("1 {long}")).unwrap_err().contains("65537 bytes"));
-    assert!(obey(&engine, "nonsense").unwrap_err().starts_with("type: ID TEXT"));
+    for line in ["nonsense", "read -1", "close", "18446744073709551616 hello"] {
+        assert!(obey(&engine, line).unwrap_err().starts_with("type: ID TEXT"), "{line}");
+    }
 }
 
 #[test]
