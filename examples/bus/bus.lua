@@ -60,11 +60,12 @@ end
 
 commands['new id'] = function() return redis.call('INCR', key('id')) end
 
--- `before` is the number that this server had before, or 0. If the bus has lost its data, other
--- servers may have had higher ones and not know yet: the clock is beyond all of them.
+-- `before` is the number that this server had before, or 0. A server that begins anew, perhaps
+-- because the bus has lost data, must not get the number of another: the clock is beyond all.
 local function new_instance(lives, before)
-  if tonumber(redis.call('GET', key('instance')) or 0) < tonumber(before) then
-    redis.call('SET', key('instance'), math.max(now(), before))
+  if tonumber(before) > 0 then
+    local newest = tonumber(redis.call('GET', key('instance')) or 0)
+    redis.call('SET', key('instance'), math.max(newest, before, now()))
   end
   local instance = redis.call('INCR', key('instance'))
   redis.call('ZADD', key('instances'), now() + lives, instance)
