@@ -7,10 +7,20 @@
 --   looks of  id -> those, one a line
 
 local EVENTS_MAX = 1000
+local FOLLOW_MS = 2000 -- how long each server has to read an event
 local LEFT_AT_ONCE = 500 -- so that the end of a full server does not take the place of all else
 
 local function tell(event)
   return redis.call('XADD', key('events'), 'MAXLEN', EVENTS_MAX, '*', 'event', event)
+end
+
+-- Returns whether more happens than servers could follow: no room, and the oldest event is young.
+-- It is in the future if the clock was set back.
+local function is_crowded()
+  if redis.call('XLEN', key('events')) < EVENTS_MAX then return false end
+  local oldest = redis.call('XRANGE', key('events'), '-', '+', 'COUNT', 1)[1]
+  local age = now() - string.match(oldest[1], '%d+')
+  return age >= 0 and age < FOLLOW_MS
 end
 
 local function free_looks(id)
@@ -40,31 +50,33 @@ commands['begin'] = function(lives, before)
 end
 
 local function say(id, call, event, history_max)
-  if is_repeated(id, call) then return end
+  if is_repeated(id, call) then return 1 end
+  if is_crowded() then return 0 end
   note_call(id, call)
   tell(event)
   redis.call('XADD', key('history'), 'MAXLEN', history_max, '*', 'event', event)
+  return 1
 end
 
--- The others return 0 if the instance or the user is none any more.
+-- The others return 0 if the instance or the user is none any more, or if too much happens.
 commands['join'] = function(instance, id, name, event)
-  if not is_instance(instance) then return 0 end
+  if lives_at(id, instance) then return 1 end
+  if is_crowded() or not is_instance(instance) then return 0 end
   settle(id, instance)
-  if redis.call('HSETNX', key('names'), id, name) == 1 then tell(event) end
+  redis.call('HSET', key('names'), id, name)
+  tell(event)
   return 1
 end
 
 commands['say'] = function(instance, id, call, event, history_max)
   if not lives_at(id, instance) then return 0 end
-  say(id, call, event, history_max)
-  return 1
+  return say(id, call, event, history_max)
 end
 
 -- Says something for an instance, not for a user.
 commands['announce'] = function(instance, call, event, history_max)
   if not is_instance(instance) then return 0 end
-  say('instance ' .. instance, call, event, history_max)
-  return 1
+  return say('instance ' .. instance, call, event, history_max)
 end
 
 -- Returns 2 if the name is taken.
@@ -73,6 +85,7 @@ commands['rename'] = function(instance, id, call, name, look, look_too, event)
   if is_repeated(id, call) then
     return redis.call('HGET', key('names'), id) == name and 1 or 2
   end
+  if is_crowded() then return 0 end
   note_call(id, call)
   local looks = { 'written ' .. look, 'small ' .. look_too }
   for _, look in ipairs(looks) do
