@@ -3,6 +3,7 @@
 --   to:INSTANCE   orders for the connections there: a stream that the instance follows
 --   from:ID       what the client of a connection has said and nobody has read: a stream, whose
 --                 last entry says how the connection has ended, for a minute
+--   rest:ID       the rest of a message of which a part has been read: kind and data
 --   token         the newest token: what is asked has one, and is unlike all else
 --   asked:TOKEN   to whom an order was given
 --   answers:TOKEN the answers of the instances: a list; for a minute, as all that has a token
@@ -14,6 +15,7 @@ leave = function(ids, why)
   for _, id in ipairs(ids) do
     redis.call('XADD', key('from:' .. id), '*', 'ended', why)
     redis.call('PEXPIRE', key('from:' .. id), KEPT_MS)
+    redis.call('PEXPIRE', key('rest:' .. id), KEPT_MS)
     unsettle(id, redis.call('HGET', key('where'), id) or '')
   end
 end
@@ -93,19 +95,48 @@ commands['order all'] = function(token, order, data)
   return #instances
 end
 
--- Takes the next unread message of a connection, or returns how things are with it.
-commands['take'] = function(token, id)
-  local taken = redis.call('HGETALL', key('taken:' .. token))
-  if #taken > 0 then return taken end
-  local entry = redis.call('XRANGE', key('from:' .. id), '-', '+', 'COUNT', 1)[1]
-  if not entry then return { state(id) } end
-  local field, value = unpack(entry[2])
-  if field ~= 'ended' then
-    redis.call('XDEL', key('from:' .. id), entry[1])
-    redis.call('HSET', key('taken:' .. token), field, value)
-    redis.call('PEXPIRE', key('taken:' .. token), KEPT_MS)
+-- Returns how many bytes the first `len` characters of a message have.
+local function bytes_of(kind, data, len)
+  if kind ~= 'text' then return len end
+  local at = 1
+  for _ = 1, len do
+    local byte = data:byte(at)
+    if not byte then break end
+    -- The length of a character in UTF-8 is told by its first byte.
+    at = at + (byte < 0x80 and 1 or byte < 0xe0 and 2 or byte < 0xf0 and 3 or 4)
   end
-  return { field, value }
+  return at - 1
+end
+
+-- Takes at most `len` characters of the next unread message of a connection: returns its kind, the
+-- part, and 1 if that is the end of the message. Otherwise returns how things are with it.
+commands['take'] = function(token, id, len)
+  local taken = redis.call('LRANGE', key('taken:' .. token), 0, -1)
+  if #taken > 0 then return taken end
+  local kind, data = unpack(redis.call('LRANGE', key('rest:' .. id), 0, -1))
+  if not kind then
+    local entry = redis.call('XRANGE', key('from:' .. id), '-', '+', 'COUNT', 1)[1]
+    if not entry then
+      local state, instance = state(id)
+      return { state, instance, 0 }
+    end
+    kind, data = unpack(entry[2])
+    if kind == 'ended' then return { kind, data, 0 } end
+    redis.call('XDEL', key('from:' .. id), entry[1])
+  end
+  redis.call('DEL', key('rest:' .. id))
+  local bytes = bytes_of(kind, data, tonumber(len))
+  local last = bytes >= #data and 1 or 0
+  if last == 0 then
+    redis.call('RPUSH', key('rest:' .. id), kind, data:sub(bytes + 1))
+    if redis.call('HEXISTS', key('where'), id) == 0 then
+      redis.call('PEXPIRE', key('rest:' .. id), KEPT_MS)
+    end
+    data = data:sub(1, bytes)
+  end
+  redis.call('RPUSH', key('taken:' .. token), kind, data, last)
+  redis.call('PEXPIRE', key('taken:' .. token), KEPT_MS)
+  return { kind, data, last }
 end
 
 commands['list'] = function() return redis.call('HGETALL', key('where')) end

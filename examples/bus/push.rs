@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use hybi::blocking::{Closed, Peer};
+use hybi::blocking::Closed;
 use hybi::connection::Prepared;
 use hybi::{CloseCode, Message};
 use redis::RedisError;
@@ -12,7 +12,9 @@ use redis::RedisError;
 #[path = "bus.rs"]
 mod bus;
 use self::bus::{Bus, Entry, Instance, NOTHING, lock};
-use crate::{AnyError, CLOSED_FROM_TERMINAL, Connections, Handled, MESSAGE_BYTES_MAX, Seat, print};
+use crate::connections::{CLOSED_FROM_TERMINAL, Connections, Heard, Seat, has_said_nothing};
+use crate::status::Connection;
+use crate::{AnyError, Handled, MESSAGE_BYTES_MAX};
 
 /// How long a server may take to answer an order.
 const ANSWER_WITHIN: Duration = Duration::from_secs(5);
@@ -20,7 +22,7 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 const LOOK_AGAIN_AFTER: Duration = Duration::from_secs(1);
 
 /// The connections of this server, with its numbers when they came.
-type Here = Arc<Mutex<BTreeMap<u64, (u64, Peer)>>>;
+type Here = Arc<Mutex<BTreeMap<u64, (u64, Arc<Connection>)>>>;
 
 /// Opens the bus, without being a server.
 pub(crate) fn open(url: &str) -> Result<Arc<dyn Connections>, String> {
@@ -95,13 +97,13 @@ impl OnBus {
 }
 
 impl Connections for OnBus {
-    fn enter(&self, peer: &Peer) -> Result<Seat, AnyError> {
+    fn enter(&self, connection: &Arc<Connection>) -> Result<Seat, AnyError> {
         let id = self.bus.new_id().map_err(|error| self.failed(error))?;
         let seat = Seat { id, server: self.bus.instance() };
-        lock(&self.here).insert(id, (seat.server, peer.clone()));
+        lock(&self.here).insert(id, (seat.server, Arc::clone(connection)));
         match self.bus.call("enter", (seat.server, id)) {
             Ok(true) => {
-                print::log(format_args!("connection {} is number {id} on the bus", peer.id()));
+                connection.note_number(id);
                 Ok(seat)
             }
             Ok(false) => {
@@ -155,26 +157,28 @@ impl Connections for OnBus {
         self.order("close", id, "")
     }
 
-    fn read(&self, id: u64, timeout: Duration) -> Result<Message, AnyError> {
+    fn read(&self, id: u64, len: usize, timeout: Duration) -> Result<Heard, AnyError> {
         let token = self.token()?;
         let begun = Instant::now();
         let stream = self.bus.key(&format!("from:{id}"));
         loop {
-            let taken = self.bus.call("take", (token, id));
-            let (kind, data): (String, Vec<u8>) = taken.map_err(|error| self.failed(error))?;
+            let taken = self.bus.call("take", (token, id, len));
+            let (kind, data, last): (String, Vec<u8>, bool) =
+                taken.map_err(|error| self.failed(error))?;
+            // The bus drops none: it refuses what is too much.
+            let heard = |data: Message| Ok(Heard { data, last, dropped: 0 });
             match &*kind {
                 "text" => match String::from_utf8(data) {
-                    Ok(text) => return Ok(text.into()),
+                    Ok(text) => return heard(text.into()),
                     Err(_) => return Err(why_not(id, "a text that is not UTF-8", "").into()),
                 },
-                "binary" => return Ok(data.into()),
+                "binary" => return heard(data.into()),
                 "lives" => {}
                 _ => return Err(why_not(id, &kind, &String::from_utf8_lossy(&data)).into()),
             }
             let left = timeout.saturating_sub(begun.elapsed()).min(LOOK_AGAIN_AFTER);
             if left.is_zero() {
-                let seconds = timeout.as_secs_f64();
-                return Err(format!("connection {id} has said nothing for {seconds} s").into());
+                return Err(has_said_nothing(id, timeout));
             }
             let wait = |time: Duration| {
                 let mut command = redis::cmd("XREAD");
@@ -226,9 +230,11 @@ impl Instance for Orders {
     type State = redis::Value;
 
     fn begin(&mut self, _: Self::State) {
-        for (_, peer) in std::mem::take(&mut *lock(&self.here)).values() {
+        for (_, connection) in std::mem::take(&mut *lock(&self.here)).values() {
             // An error means that it is closing already.
-            let _ = peer.close(CloseCode::SERVICE_RESTART, "interrupted: please come back");
+            let _ = connection
+                .peer()
+                .close(CloseCode::SERVICE_RESTART, "interrupted: please come back");
         }
     }
 
@@ -245,14 +251,13 @@ impl Instance for Orders {
         let data = entry.text("data", MESSAGE_BYTES_MAX as usize)?;
         let id: u64 = entry.text("id", 20)?.parse().map_err(|_| "the id is no number")?;
         let answer = match order {
-            "send" => self.with(id, |peer| Ok(peer.send(data)?)),
-            "close" => {
-                self.with(id, |peer| Ok(peer.close(CloseCode::NORMAL, CLOSED_FROM_TERMINAL)?))
-            }
+            "send" => self.with(id, |connection| Ok(connection.send(data)?)),
+            "close" => self.with(id, |connection| Ok(connection.close(CLOSED_FROM_TERMINAL)?)),
             "send to all" => {
                 let message = Prepared::new(data); // encoded once
-                let peers = lock(&self.here).clone();
-                Ok(peers.values().filter(|(_, peer)| peer.send_prepared(&message).is_ok()).count())
+                let all = lock(&self.here).clone();
+                let send = |it: &Connection| it.send_prepared(&message, data.len()).is_ok();
+                Ok(all.values().filter(|(_, connection)| send(connection)).count())
             }
             other => return Err(format!("there is no order \"{}\"", hybi::escaped(other))),
         };
@@ -272,9 +277,9 @@ impl Instance for Orders {
 }
 
 impl Orders {
-    fn with(&self, id: u64, order: impl FnOnce(&Peer) -> Handled) -> Result<usize, AnyError> {
-        let peer = lock(&self.here).get(&id).map(|(_, peer)| peer.clone());
-        let peer = peer.ok_or_else(|| format!("connection {id} has ended"))?;
-        order(&peer).map(|()| 1)
+    fn with(&self, id: u64, order: impl FnOnce(&Connection) -> Handled) -> Result<usize, AnyError> {
+        let connection = lock(&self.here).get(&id).map(|(_, connection)| Arc::clone(connection));
+        let connection = connection.ok_or_else(|| format!("connection {id} has ended"))?;
+        order(&connection).map(|()| 1)
     }
 }

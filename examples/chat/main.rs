@@ -60,7 +60,7 @@ use room::{Here, Order, Room};
 use tls::Socket;
 
 const PAGE: &str = include_str!("page.html");
-const STYLE: &str = include_str!("../echo_server/style.css");
+const STYLE: &str = include_str!("../shared/style.css");
 /// The page may connect to where it came from, and nowhere else.
 const PAGE_POLICY: &str = "default-src 'none'; style-src 'self' 'unsafe-inline'; \
     script-src 'unsafe-inline'; connect-src 'self' ws: wss:; frame-ancestors 'none'";
@@ -71,7 +71,6 @@ const MESSAGE_JSON_BYTES_MAX: usize = 8 << 10;
 const QUEUE_BYTES: usize = 1 << 20;
 const NOT_OUR_HOST: &str =
     "There is no chat of that host. Whoever runs the chat can allow it: --host NAME\n";
-const FULL: &str = "The chat is full. Please try again later.\n";
 const INTERRUPTED: &str = "The chat is interrupted. Please try again later.";
 
 type Arrival = hybi::blocking::Arrival<Socket>;
@@ -171,8 +170,7 @@ impl Chat {
         };
         let Some(_place) = self.limit.take() else {
             self.errors.handle(address, "told 503: there are as many connections as may be");
-            let full = Rejection::new(503).field("Retry-After", "10").body("text/plain", FULL);
-            return Ok(arrival.reject(&full)?);
+            return Ok(arrival.reject(&limit::full())?);
         };
         user::serve(self, dialect, &mut arrival.accept(&self.acceptance)?);
         Ok(())

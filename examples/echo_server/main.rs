@@ -49,7 +49,7 @@ usage: echo_server [HOST:PORT] [OPTION]...   default: 127.0.0.1:9001
 const FILES: [(&str, &str, &str); 4] = [
     ("/", "text/html; charset=utf-8", include_str!("page.html")),
     ("/flipbook", "text/html; charset=utf-8", include_str!("flipbook.html")),
-    ("/style.css", "text/css; charset=utf-8", include_str!("style.css")),
+    ("/style.css", "text/css; charset=utf-8", include_str!("../shared/style.css")),
     ("/drawing.js", "text/javascript; charset=utf-8", include_str!("drawing.js")),
 ];
 /// A page may load and connect to what is where it came from.

@@ -6,6 +6,7 @@ use hybi::CloseCode;
 use hybi::connection::Prepared;
 
 use crate::pool::PoolError;
+use crate::terminal::words;
 use crate::{Peer, Service, hooks};
 
 /// The text of `help`. `NAME` may also be the whole URL.
@@ -45,6 +46,13 @@ impl Failure {
 impl From<PoolError> for Failure {
     fn from(error: PoolError) -> Self {
         Self::Pool(error)
+    }
+}
+
+/// Says what is wrong with a line.
+impl From<String> for Failure {
+    fn from(text: String) -> Self {
+        Self::Usage(text)
     }
 }
 
@@ -123,16 +131,6 @@ pub(crate) fn obey(service: &Service, line: &str) -> Result<String, Failure> {
 fn status(peer: &Peer) -> String {
     let (id, state, waiting) = (peer.id(), peer.ready_state(), peer.unsent_bytes());
     format!("\n{id} {state:?} {waiting} {}", peer.address())
-}
-
-/// Splits what follows a command into as many words as its usage has. The last one is the rest.
-fn words<'a, const N: usize>(rest: &'a str, usage: &str) -> Result<[&'a str; N], Failure> {
-    let words: Vec<_> = rest.trim_start().splitn(N, ' ').filter(|word| !word.is_empty()).collect();
-    let given = words.len();
-    words.try_into().map_err(|_| {
-        let missing = usage.split(' ').rev().nth(N - 1 - given).unwrap_or_default();
-        Failure::Usage(format!("{missing} is missing: {usage}"))
-    })
 }
 
 fn number(id: &str) -> Result<u64, Failure> {

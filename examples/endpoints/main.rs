@@ -29,7 +29,7 @@ use std::time::Duration;
 
 use hybi::blocking::HubConfig;
 use hybi::handshake::{Acceptance, Rejection};
-use hybi::{Config, Limits, Uri};
+use hybi::{Config, Limits};
 
 #[path = "../shared/arguments.rs"]
 mod arguments;
@@ -38,6 +38,8 @@ mod commands;
 mod hooks;
 #[path = "../chat/hosts.rs"]
 mod hosts;
+#[path = "../shared/key.rs"]
+mod key;
 #[path = "../shared/limit.rs"]
 mod limit;
 mod pool;
@@ -51,6 +53,7 @@ mod web;
 use arguments::Arguments;
 use chats::Chats;
 use hosts::{Host, Hosts};
+use key::Key;
 use limit::Limit;
 use pool::Pool;
 use print::Level;
@@ -133,7 +136,7 @@ struct Service {
     /// For the origins that are allowed beside, and for clients that are no browsers.
     others: Acceptance<'static>,
     /// The key that permits commands over HTTP.
-    key: String,
+    key: Key,
 }
 
 impl Service {
@@ -152,10 +155,7 @@ impl Service {
             hosts: Hosts::new(bound.ip(), options.hosts),
             own_pages: Acceptance::from_same_origin().config(config),
             others: options.others.config(config),
-            key: std::env::var("ENDPOINTS_KEY")
-                .ok()
-                .filter(|key| !key.is_empty())
-                .unwrap_or_else(|| format!("{:032x}", rand::random::<u128>())),
+            key: Key::from_environment("ENDPOINTS_KEY"),
         }
     }
 
@@ -166,7 +166,7 @@ impl Service {
 
     /// Returns the URL of our page, with the key. A browser sends no server what follows the `#`.
     fn page_url(&self) -> String {
-        format!("{}/#{}", self.base.replacen("ws", "http", 1), self.key)
+        format!("{}/#{}", self.base.replacen("ws", "http", 1), self.key.as_str())
     }
 
     /// Serves one client, from the request to the end.
@@ -186,11 +186,9 @@ impl Service {
             return Ok(arrival.reject(&Rejection::new(404).body("text/plain", why))?);
         }
         let Some(_place) = self.limit.take() else {
-            let why = format_args!("told 503: there are as many connections as may be");
+            let why = "told 503: there are as many connections as may be";
             print::note(Level::Warning, Some(arrival.address()), why);
-            let why = "There are too many connections. Please try again later.\n";
-            let full = Rejection::new(503).field("Retry-After", "10").body("text/plain", why);
-            return Ok(arrival.reject(&full)?);
+            return Ok(arrival.reject(&limit::full())?);
         };
         let acceptance = match self.others.check(arrival.request()) {
             Ok(_) => &self.others,
@@ -223,11 +221,11 @@ impl Options {
             match &*argument {
                 option @ "--endpoints" => {
                     let most = u64::from(pool::ENDPOINTS_MAX);
-                    let number = number(option, &arguments.value(option)?, most)?;
+                    let number = arguments::number(option, &arguments.value(option)?, most)?;
                     arguments::set(&mut size, option, number)?;
                 }
                 option @ "--connections" => {
-                    let number = number(option, &arguments.value(option)?, 100_000)?;
+                    let number = arguments::number(option, &arguments.value(option)?, 100_000)?;
                     arguments::set(&mut connections, option, number)?;
                 }
                 option @ "--prefix" => {
@@ -239,7 +237,7 @@ impl Options {
                     arguments::set(&mut tls, option, Tls::read(&chain, &key)?)?;
                 }
                 option @ "--public-url" => {
-                    let url = public_url(option, &arguments.value(option)?)?;
+                    let url = arguments::public_url(option, &arguments.value(option)?)?;
                     arguments::set(&mut base, option, url)?;
                 }
                 option @ "--origin" => origins.push(arguments.value(option)?),
@@ -273,27 +271,9 @@ impl Options {
     }
 }
 
-/// Parses a number from 1 to `most`.
-fn number<T: TryFrom<u64>>(option: &str, text: &str, most: u64) -> Result<T, String> {
-    let wrong = || format!("{option} {text}: a number from 1 to {most}, please");
-    let number = text.parse().ok().filter(|number| (1..=most).contains(number));
-    number.and_then(|number| T::try_from(number).ok()).ok_or_else(wrong)
-}
-
 fn word(option: &str, text: String) -> Result<String, String> {
     match text.chars().all(|char| char.is_ascii_alphanumeric()) {
         true => Ok(text),
         false => Err(format!("{option}: ASCII letters and digits, please")),
-    }
-}
-
-/// Parses the URL of our page, and returns that of a WebSocket there.
-fn public_url(option: &str, text: &str) -> Result<Uri, String> {
-    let wrong = || format!("{option}: {text:?} is not http://HOST or https://HOST");
-    let rest = text.strip_prefix("http").ok_or_else(wrong)?;
-    let uri = Uri::parse(&format!("ws{rest}")).map_err(|error| format!("{}: {error}", wrong()))?;
-    match text.contains(['?', '@']) {
-        true => Err(wrong()),
-        false => Ok(uri),
     }
 }

@@ -198,9 +198,7 @@ impl WebSocketServer {
         let Some(_place) = self.0.limit.take() else {
             let error = "told 503: there are as many connections as may be".into();
             self.fail(vec![error], Some(address));
-            let why = "There are too many connections. Please try again later.\n";
-            let full = Rejection::new(503).field("Retry-After", "10").body("text/plain", why);
-            return Ok(arrival.reject(&full)?);
+            return Ok(arrival.reject(&limit::full())?);
         };
         let event = ConnectionEvent { request: Request::new(request, address) };
         match guarded(|| self.handler().on_connection(self, &event)) {

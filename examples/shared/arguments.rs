@@ -8,6 +8,8 @@ use std::process::ExitCode;
 use std::time::Duration;
 use std::vec;
 
+use hybi::Uri;
+
 /// The exit code of wrong usage.
 const WRONG_USAGE: u8 = 2;
 
@@ -101,6 +103,24 @@ pub(crate) fn address(given: Option<String>, default: &str) -> Result<String, St
     let address = given.unwrap_or_else(|| default.into());
     host_and_port(&address)?;
     Ok(address)
+}
+
+/// Parses a number from 1 to `most`.
+pub(crate) fn number<T: TryFrom<u64>>(option: &str, text: &str, most: u64) -> Result<T, String> {
+    let wrong = || format!("{option} {text}: a number from 1 to {most}, please");
+    let number = text.parse().ok().filter(|number| (1..=most).contains(number));
+    number.and_then(|number| T::try_from(number).ok()).ok_or_else(wrong)
+}
+
+/// Parses the URL of a server's page, and returns that of a WebSocket there.
+pub(crate) fn public_url(option: &str, text: &str) -> Result<Uri, String> {
+    let wrong = || format!("{option}: {text:?} is not http://HOST or https://HOST");
+    let rest = text.strip_prefix("http").ok_or_else(wrong)?;
+    let uri = Uri::parse(&format!("ws{rest}")).map_err(|error| format!("{}: {error}", wrong()))?;
+    match text.contains(['?', '@']) {
+        true => Err(wrong()),
+        false => Ok(uri),
+    }
 }
 
 /// Parses a time in seconds.

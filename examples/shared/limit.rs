@@ -6,6 +6,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use hybi::handshake::Rejection;
+
 /// The additional connections of the hub for clients that ask for a page, or get 503.
 pub(crate) const SPARE: usize = 64;
 
@@ -28,6 +30,12 @@ impl Limit {
         let taken = self.taken.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take);
         taken.is_ok().then(|| Place(Arc::clone(&self.taken)))
     }
+}
+
+/// The response to a client for which there is no place.
+pub(crate) fn full() -> Rejection<'static> {
+    let why = "There are too many connections. Please try again later.\n";
+    Rejection::new(503).field("Retry-After", "10").body("text/plain", why)
 }
 
 impl Drop for Place {

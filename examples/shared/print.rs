@@ -101,6 +101,7 @@ pub(crate) fn note_event(event: HubEvent) {
 
 /// Asks the person at the terminal for lines from now on.
 pub(crate) fn start_prompting() {
+    flush(); // an answer from before would bring a prompt of its own
     PROMPTS.store(true, Ordering::Relaxed);
     prompt();
 }

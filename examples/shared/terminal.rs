@@ -1,4 +1,5 @@
 //! The person at a server's terminal: lines that are answered, `help`, `quit` and Ctrl-C.
+#![allow(dead_code, reason = "not every program needs all of it")]
 
 use std::fmt::Display;
 use std::io::{self, BufRead, IsTerminal};
@@ -84,4 +85,17 @@ pub(crate) fn ending<S: TryClone + Send + 'static>(
         print::note(Level::Warning, None, text);
     }
     (end, has_ended)
+}
+
+/// Splits the text after a command into as many words as its usage has. The last one is the rest.
+pub(crate) fn words<'a, const N: usize>(
+    rest: &'a str,
+    usage: &str,
+) -> Result<[&'a str; N], String> {
+    let words: Vec<_> = rest.trim_start().splitn(N, ' ').filter(|word| !word.is_empty()).collect();
+    let given = words.len();
+    words.try_into().map_err(|_| {
+        let missing = usage.split(' ').rev().nth(N - 1 - given).unwrap_or_default();
+        format!("{missing} is missing: {usage}")
+    })
 }

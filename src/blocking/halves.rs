@@ -143,6 +143,16 @@ impl<S: Stream, R: Role> Reader<S, R> {
         self.receiving.discard(deadline)
     }
 
+    /// Waits for so much of a message.
+    pub(super) fn receive_some(&mut self, want: Want) -> Result<Option<Chunk<'static>>, Error> {
+        self.receiving.receive_chunk(want)
+    }
+
+    /// Puts back what was received of the message in progress, to be returned next.
+    pub(super) fn put_back(&mut self, chunk: Chunk<'static>) {
+        self.receiving.chunks.push(chunk);
+    }
+
     /// Waits for `n` bytes of a message: see [`WebSocket::receive_up_to`].
     ///
     /// # Errors

@@ -797,6 +797,35 @@ fn a_session_does_not_mix_messages_with_chunks_of_others() {
 }
 
 #[test]
+fn a_session_receives_so_many_characters_and_the_rest_next() {
+    let server = Server::start(HubConfig::default(), |arrival| {
+        let mut session = accept(arrival)?;
+        while let Some(chunk) = session.receive_chars_up_to(3)? {
+            session.send(&*format!("{:?} {} {}", chunk.data, chunk.first, chunk.last))?;
+            if chunk.last {
+                let Some(chunk) = session.receive_up_to(3)? else { break };
+                session.send(&*format!("{:?} {} {}", chunk.data, chunk.first, chunk.last))?;
+                while session.receive_up_to(100)?.is_some_and(|chunk| !chunk.last) {}
+            }
+        }
+        Ok(())
+    });
+    let mut client = server.connect();
+    client.send("gr\u{fc}\u{df}e").unwrap();
+    client.send("gr\u{fc}\u{df}e").unwrap();
+    client.send(&[1, 2, 3, 4]).unwrap();
+    for expected in [
+        "Text(\"gr\u{fc}\") true false",
+        "Text(\"\u{df}e\") false true",
+        "Text(\"gr\") true false",
+        "Binary([1, 2, 3]) true false",
+        "Binary([4]) false true",
+    ] {
+        assert_eq!(receive(&mut client), expected.into());
+    }
+}
+
+#[test]
 fn a_limit_for_chunks_is_none_for_whole_messages() {
     let limits = hybi::Limits::default().message_bytes_max(1000);
     let acceptance = Acceptance::from_any_origin().config(hybi::Config::default().limits(limits));

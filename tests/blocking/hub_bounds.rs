@@ -251,6 +251,38 @@ fn what_a_receive_that_timed_out_has_taken_comes_with_the_first_chunk() {
     );
 }
 
+/// As above, and the rest of the message comes in pieces of a given length.
+#[test]
+fn what_a_session_has_gathered_of_a_message_is_returned_in_pieces() {
+    let ((sender, taken), (go_on, goes_on)) = (mpsc::channel(), mpsc::channel());
+    let taken = Mutex::new(taken);
+    check(
+        move |client| {
+            client.send_part("0123456").unwrap();
+            client.ping(b"").unwrap(); // whose pong says that the part has been received
+            client.receive_event().unwrap();
+            sender.send(()).unwrap();
+            goes_on.recv_timeout(PATIENCE).unwrap();
+            client.send_last_part("789").unwrap();
+            client.send("next").unwrap();
+        },
+        move |session| {
+            session.set_read_timeout(Duration::from_millis(1)).unwrap();
+            while taken.lock().unwrap().try_recv().is_err() {
+                assert!(matches!(session.receive(), Err(Error::TimedOut)));
+            }
+            session.set_read_timeout(None).unwrap();
+            let piece = session.receive_chars_up_to(4).unwrap();
+            assert_eq!(piece, Some(chunk("0123", true, false)));
+            go_on.send(()).unwrap();
+            assert!(matches!(session.receive(), Err(Error::Usage(UsageError::MessageInChunks))));
+            assert_eq!(session.receive_up_to(4).unwrap(), Some(chunk("4567", false, false)));
+            assert_eq!(session.receive_up_to(4).unwrap(), Some(chunk("89", false, true)));
+            assert_eq!(session.receive().unwrap(), Some("next".into()));
+        },
+    );
+}
+
 /// The handler cannot know that its client is being dropped, and asks again.
 #[test]
 fn a_client_that_is_dropped_within_a_message_is_not_received_any_more() {

@@ -1,5 +1,5 @@
-//! A real headless Chromium talks to our server, on the pages of the examples `echo_server`, `chat`
-//! and `endpoints`; and our client talks to Chromium, whose DevTools protocol drives the page.
+//! A real headless Chromium talks to our server, on the pages of the examples `echo_server`, `chat`,
+//! `endpoints` and `push`; and our client talks to Chromium, whose DevTools protocol drives the page.
 //!
 //! `cargo test --test browser -- --ignored`
 //!
@@ -18,6 +18,7 @@ mod iris_chat;
 mod local_network;
 mod look;
 mod page;
+mod push;
 mod receiving;
 mod server;
 

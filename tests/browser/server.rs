@@ -71,7 +71,7 @@ pub fn serve_requests(decide: impl Fn(Pending<TcpStream>) + Send + Sync + 'stati
                         Rejection::new(200).body("text/html; charset=utf-8", page)
                     }
                     "/style.css" => {
-                        let style = include_bytes!("../../examples/echo_server/style.css");
+                        let style = include_bytes!("../../examples/shared/style.css");
                         Rejection::new(200).body("text/css", style)
                     }
                     "/drawing.js" => {

@@ -67,7 +67,7 @@ fn the_echo_server_serves_its_page_and_nothing_else() {
     assert!(page.ends_with(include_str!("../../examples/echo_server/page.html")));
     for (path, file) in [
         ("/flipbook", include_str!("../../examples/echo_server/flipbook.html")),
-        ("/style.css", include_str!("../../examples/echo_server/style.css")),
+        ("/style.css", include_str!("../../examples/shared/style.css")),
         ("/drawing.js", include_str!("../../examples/echo_server/drawing.js")),
     ] {
         let answer = server.http(&format!("GET {path} HTTP/1.1"));

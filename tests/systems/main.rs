@@ -19,6 +19,7 @@ mod examples;
 mod four_d;
 mod inspect;
 mod iris_chat;
+mod iris_websocket;
 mod page;
 mod program;
 mod push;

@@ -1,17 +1,18 @@
 //! The programs over TLS, with a certificate in files as docs/guide.md makes one.
 
 use std::fs;
-use std::io::{BufRead, BufReader, Write};
-use std::net::TcpListener;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::process::{Child, Stdio};
 use std::sync::Arc;
 use std::thread;
 
+use hybi::Uri;
 use hybi::blocking::rustls::crypto::ring;
 use hybi::blocking::rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
 use hybi::blocking::rustls::server::WebPkiClientVerifier;
-use hybi::blocking::rustls::{RootCertStore, ServerConfig};
+use hybi::blocking::rustls::{ClientConfig, RootCertStore, ServerConfig};
 use hybi::blocking::{self, TlsStream};
 use hybi::handshake::Acceptance;
 
@@ -52,9 +53,12 @@ fn the_client_talks_to_the_servers_over_tls() {
     let files = Files::new("tls");
     let (cert, key) = (files.path("cert.pem"), files.path("key.pem"));
     let echo = ["--serve", "echo"];
-    for (name, path, options) in
-        [("echo_server", "", &[][..]), ("chat", "chat", &[]), ("handlers", "", &echo)]
-    {
+    for (name, path, options) in [
+        ("echo_server", "", &[][..]),
+        ("chat", "chat", &[]),
+        ("push", "", &[]),
+        ("handlers", "", &echo),
+    ] {
         let server = Program::start(name, &[options, &["--tls", &cert, &key]].concat());
         let port = server.address.rsplit(':').next().unwrap();
         let uri = format!("wss://localhost:{port}/{path}");
@@ -142,6 +146,32 @@ fn an_endpoint_over_tls_has_a_url_with_wss() {
     assert_eq!(client.wait().unwrap().code(), Some(0));
 }
 
+/// A browser sends it over TLS only.
+#[test]
+fn the_cookie_of_a_session_over_tls_is_secure() {
+    let files = Files::new("push-tls");
+    let (cert, key) = (files.path("cert.pem"), files.path("key.pem"));
+    let server = Program::start("push", &["--tls", &cert, &key]);
+    server.line("open https://127.0.0.1:");
+    let mut roots = RootCertStore::empty();
+    roots.add(CertificateDer::from_pem_file(&cert).unwrap()).unwrap();
+    let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let socket = TcpStream::connect(&server.address).unwrap();
+    let uri = Uri::parse("wss://localhost/").unwrap();
+    let mut stream = TlsStream::client(socket, Arc::new(config), &uri).unwrap();
+    let request = "PUT /session HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n";
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    let cookie =
+        answer.lines().find(|line| line.to_lowercase().starts_with("set-cookie: ")).unwrap();
+    assert!(cookie.contains("; Secure"), "{cookie}");
+}
+
 #[test]
 fn files_that_hold_no_certificate_are_told_before_anything_begins() {
     let files = Files::new("no-tls");
@@ -151,6 +181,7 @@ fn files_that_hold_no_certificate_are_told_before_anything_begins() {
         ("echo_server", vec!["--tls", &*key, &*cert], "cert.pem"),
         ("echo_server", vec!["--tls", &*cert], "--tls needs a value"),
         ("chat", vec!["--tls", &*cert, "/nowhere.pem"], "/nowhere.pem"),
+        ("push", vec!["--tls", &*cert, "/nowhere.pem"], "/nowhere.pem"),
         ("endpoints", vec!["--tls", "/nowhere.pem", &*key], "/nowhere.pem"),
         ("handlers", vec!["--tls", &*cert, "/nowhere.pem"], "/nowhere.pem"),
         ("client", vec!["wss://a/", "--trust", "/nowhere.pem"], "/nowhere.pem"),

@@ -7,7 +7,7 @@ use hybi::{Config, Connection, Input, Limits, Outbox, Server, ServerHandshake};
 use crate::hosts::Hosts;
 
 const PAGE: &str = include_str!("../../chat/page.html");
-const STYLE: &str = include_str!("../../echo_server/style.css");
+const STYLE: &str = include_str!("../../shared/style.css");
 /// The page may connect to where it came from, and nowhere else.
 const PAGE_POLICY: &str = "default-src 'none'; style-src 'self' 'unsafe-inline'; \
     script-src 'unsafe-inline'; connect-src 'self' ws: wss:; frame-ancestors 'none'";

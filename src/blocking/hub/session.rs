@@ -9,6 +9,7 @@ use super::memory::{Assembly, NoMemory};
 use super::peer::{Drop as DropReason, Peer};
 use super::place::Place;
 use super::{Error, Hub, SendError, Socket};
+use crate::blocking::chunks::Want;
 use crate::blocking::transfer::{after, earlier, passed};
 use crate::blocking::{Abnormal, Closed, Reader, ReadyState, TryClone};
 use crate::connection::{Chunk, Data, Message};
@@ -141,6 +142,45 @@ impl<S: TryClone + Send + 'static> Session<S> {
         }
         self.reader.set_chunked_bytes_max(self.chunked_bytes_max);
         self.reader.receive_chunk()
+    }
+
+    /// Waits for `n` bytes of a message: see [`WebSocket::receive_up_to`]. They are held for the
+    /// caller, beside the memory that the connections share, so choose `n` accordingly.
+    ///
+    /// [`WebSocket::receive_up_to`]: crate::blocking::WebSocket::receive_up_to
+    ///
+    /// # Errors
+    ///
+    /// As [`Reader::receive_up_to`].
+    pub fn receive_up_to(&mut self, n: usize) -> Result<Option<Chunk<'static>>, Error> {
+        self.receive_some(Want::Bytes(n))
+    }
+
+    /// Waits for `n` characters of a text, or bytes of a binary message: see
+    /// [`WebSocket::receive_chars_up_to`]. They are held as those of
+    /// [`receive_up_to`](Self::receive_up_to), and a character may have four bytes.
+    ///
+    /// [`WebSocket::receive_chars_up_to`]: crate::blocking::WebSocket::receive_chars_up_to
+    ///
+    /// # Errors
+    ///
+    /// As [`Reader::receive_up_to`].
+    pub fn receive_chars_up_to(&mut self, n: usize) -> Result<Option<Chunk<'static>>, Error> {
+        self.receive_some(Want::Chars(n))
+    }
+
+    fn receive_some(&mut self, want: Want) -> Result<Option<Chunk<'static>>, Error> {
+        if self.is_deaf {
+            return self.receive_nothing(self.reader.deadline());
+        }
+        if let Some(data) = self.message.take_part() {
+            // Still counted as shared, until the message has been returned.
+            self.reader.put_back(Chunk { data, first: true, last: false });
+        } else if !self.reader.is_within_message() {
+            self.message.release();
+        }
+        self.reader.set_chunked_bytes_max(self.chunked_bytes_max);
+        self.reader.receive_some(want)
     }
 
     /// Returns how many bytes of the message in chunks are still to come, if that is known: see

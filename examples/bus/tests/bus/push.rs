@@ -87,6 +87,46 @@ fn any_process_writes_to_a_connection_reads_from_it_and_ends_it_by_its_number() 
 }
 
 #[test]
+fn any_process_reads_so_many_characters_and_the_rest_next() {
+    let engine = Engine::start();
+    let server = engine.serve("push", &[]);
+    let client = server.client("/async");
+    client.text();
+    client.send("gr\u{fc}\u{df}e \u{1f600}!");
+    client.writer.send(&[1, 2, 3]).unwrap();
+    client.send("");
+    client.writer.close(CloseCode::NORMAL, "").unwrap();
+    client.end();
+    for (line, answer) in [
+        ("read 1 3", "1 says \"gr\u{fc}\", and more"),
+        ("read 1 4", "1 says \"\u{df}e \u{1f600}\", and more"),
+        ("read 1 1", "1 says \"!\""),
+        ("read 1 1", "1 says 1 bytes, and more"),
+        ("read 1", "1 says 2 bytes"),
+        ("read 1 1", "1 says \"\""),
+    ] {
+        assert_eq!(obey(&engine, line), ok(answer), "{line}");
+    }
+    let ended = obey(&engine, "read 1 1").unwrap_err();
+    assert_eq!(ended, "connection 1 has ended: 1000 (normal closure)");
+}
+
+/// Its own server shows it under both numbers.
+#[test]
+fn the_status_tells_the_number_on_the_bus() {
+    let engine = Engine::start();
+    let mut servers = [engine.serve("push", &[]), engine.serve("push", &[])];
+    let _clients = [0, 1].map(|place| {
+        let client = servers[place].client("/async");
+        client.text();
+        client
+    });
+    servers[1].type_line("status");
+    servers[1].line("1 connections");
+    servers[1].line("1 Open /async asynchronous, 2 on the bus");
+}
+
+#[test]
 fn a_number_that_is_none_or_none_any_more_is_an_error_that_says_so() {
     let engine = Engine::start();
     let server = engine.serve("push", &[]);
@@ -104,9 +144,15 @@ fn a_number_that_is_none_or_none_any_more_is_an_error_that_says_so() {
     }
     let long = "x".repeat((64 << 10) + 1);
     assert!(obey(&engine, &format!("1 {long}")).unwrap_err().contains("65537 bytes"));
-    for line in ["nonsense", "read -1", "close", "18446744073709551616 hello"] {
-        assert!(obey(&engine, line).unwrap_err().starts_with("type: ID TEXT"), "{line}");
+    for (line, why) in [
+        ("nonsense", "there is no command \"nonsense\": try help"),
+        ("18446744073709551616 hello", "there is no command \"18446744073709551616\": try help"),
+        ("read -1", "ID: \"-1\" is not the number of a connection"),
+        ("close", "ID is missing: close ID"),
+    ] {
+        assert_eq!(obey(&engine, line).unwrap_err(), why);
     }
+    assert!(obey(&engine, "status").unwrap_err().starts_with("this is no server"));
 }
 
 #[test]
