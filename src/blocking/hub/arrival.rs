@@ -47,6 +47,9 @@ impl<S: TryClone + Send + 'static> Arrival<S> {
     ///
     /// If the hub is [ending](Hub::terminate), the connection is closed with 1001 at once.
     ///
+    /// The client may have the response a moment before [`Hub::peers`] has the connection, and miss
+    /// what is sent to all meanwhile. If that matters, greet it, and let it wait for that.
+    ///
     /// # Errors
     ///
     /// As [`Pending::accept`]. [`AcceptError::Io`] also if the stream cannot be split, or no thread
