@@ -32,15 +32,31 @@ pub(crate) enum Command {
 /// A line of a script.
 pub(crate) struct ScriptLine {
     pub(crate) number: usize,
-    /// The line without its mark.
+    /// What the line says, for people.
     pub(crate) text: String,
     pub(crate) step: Step,
 }
 
 pub(crate) enum Step {
     Do(Command),
-    /// The next thing to come must look like the text on the screen.
-    Expect,
+    /// The next thing to come must look like this.
+    Expect(Came),
+}
+
+/// Something that came, as the screen shows it.
+#[derive(PartialEq)]
+pub(crate) enum Came {
+    /// A message or a pong, without its mark.
+    Message(String),
+    /// The end of the connection, without `closed: `.
+    End(String),
+}
+
+impl ScriptLine {
+    /// Returns whether it is how the connection ends.
+    pub(crate) fn is_end(&self) -> bool {
+        matches!(self.step, Step::Expect(Came::End(_)))
+    }
 }
 
 impl Command {
@@ -111,13 +127,21 @@ pub(crate) fn read_script(path: &str) -> Result<Vec<ScriptLine>, String> {
         if line.is_empty() || line.starts_with('#') {
             continue;
         }
+        if script.last().is_some_and(ScriptLine::is_end) {
+            return Err(wrong("nothing comes after the end of the connection".into()));
+        }
         // An editor may have removed a space at the end.
         let (mark, text) = line.split_once(' ').unwrap_or((line, ""));
         let step = match mark {
             ">" => Step::Do(Command::parse(text).map_err(wrong)?),
-            "<" => Step::Expect,
-            _ => return Err(wrong("it begins with none of \"> \", \"< \" and \"#\"".into())),
+            "<" => Step::Expect(Came::Message(text.into())),
+            "closed:" => Step::Expect(Came::End(text.into())),
+            _ => {
+                let marks = "\"> \", \"< \", \"closed: \" and \"#\"";
+                return Err(wrong(format!("it begins with none of {marks}")));
+            }
         };
+        let text = if mark == "closed:" { line } else { text };
         script.push(ScriptLine { number, text: text.into(), step });
     }
     Ok(script)

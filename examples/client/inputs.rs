@@ -1,6 +1,6 @@
 //! Sources of messages to send: the options, a script, a terminal, a pipe.
 
-use std::fs;
+use std::fs::File;
 use std::io::{self, BufRead, BufReader, IsTerminal, Read};
 use std::net::TcpStream;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
@@ -8,15 +8,15 @@ use std::sync::{Arc, OnceLock};
 
 use hybi::blocking::{Error, MaybeTls, Writer};
 use hybi::frame::CloseReason;
-use hybi::{Client, CloseCode, Message, escaped};
+use hybi::{Client, CloseCode, escaped};
 
-use crate::commands::{Command, HELP, ScriptLine, Step};
+use crate::commands::{Came, Command, HELP, ScriptLine, Step};
 use crate::editor::{Editor, Typed};
-use crate::options::Options;
+use crate::options::{self, Options};
 use crate::screen::answer;
 use crate::{Outcome, Unmet, interrupt};
 
-/// How much of the input is read at a time, and the longest binary message of `--binary`.
+/// How much of the input or a file is read at a time, and the longest message of `--binary`.
 const INPUT_BYTES: usize = 64 << 10;
 
 /// Sends what the inputs say. Clones share the connection.
@@ -44,10 +44,7 @@ impl Sender {
         let sent = match command {
             Command::Text(text) => writer.send(text),
             Command::Binary(data) => writer.send(data),
-            Command::File(path) => {
-                let data = fs::read(path).map_err(|error| format!("{path}: {error}"))?;
-                writer.send_owned(Message::from(data))
-            }
+            Command::File(path) => return self.send_file(path),
             Command::Ping(text) => writer.ping(text.as_bytes()),
             Command::Close(reason) => {
                 self.close(reason);
@@ -62,10 +59,37 @@ impl Sender {
                 Ok(())
             }
         };
-        match sent {
-            // It is over. The thread that receives learns how, and tells it.
-            Ok(()) | Err(Error::Closed(_) | Error::Io(_)) => Ok(()),
-            Err(error) => Err(error.to_string()),
+        unless_over(sent)
+    }
+
+    /// Sends a file as one message, in parts, so that memory does not grow with its length.
+    fn send_file(&self, path: &str) -> Result<(), String> {
+        let wrong = |error: io::Error| format!("{path}: {error}");
+        let mut file = File::open(path).map_err(wrong)?;
+        let len = file.metadata().map_err(wrong)?.len(); // 0 for a pipe
+        let (mut part, mut sent) = (Vec::with_capacity(INPUT_BYTES), 0);
+        loop {
+            part.clear();
+            let read = (&mut file).take(INPUT_BYTES as u64).read_to_end(&mut part);
+            let end = sent + part.len() as u64;
+            let what = match read {
+                Err(error) if sent == 0 => return Err(wrong(error)),
+                Err(error) => error.to_string(),
+                Ok(INPUT_BYTES) => {
+                    let taken =
+                        self.0.writer.send_part(&*part).and_then(|()| self.0.writer.flush());
+                    if taken.is_err() {
+                        return unless_over(taken);
+                    }
+                    sent = end;
+                    continue;
+                }
+                Ok(_) if sent > 0 && end < len => format!("it shrank from {len} to {end} bytes"),
+                Ok(_) => return unless_over(self.0.writer.send_last_part(&*part)),
+            };
+            // Half a message cannot be taken back. The Close frame may interrupt it (§5.4).
+            self.close(&options::close_reason(CloseCode::GOING_AWAY));
+            return Err(format!("{path}: {what}, while it was sent; the connection ends"));
         }
     }
 
@@ -82,12 +106,21 @@ impl Sender {
     }
 }
 
+/// Returns an error, unless it is that the connection is over: the thread that receives learns how,
+/// and tells it.
+fn unless_over(sent: Result<(), Error>) -> Result<(), String> {
+    match sent {
+        Ok(()) | Err(Error::Closed(_) | Error::Io(_)) => Ok(()),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
 /// Sends everything, and closes the connection at the end. `received` is what the screen has shown.
 pub(crate) fn send_all(
     options: &Options,
     sender: &Sender,
     editor: Option<Editor>,
-    received: &Receiver<String>,
+    received: &Receiver<Came>,
 ) -> Outcome<()> {
     for command in &options.send {
         sender.obey(command)?;
@@ -204,7 +237,7 @@ fn play(
     script: &[ScriptLine],
     options: &Options,
     sender: &Sender,
-    received: &Receiver<String>,
+    received: &Receiver<Came>,
     is_shown: bool,
 ) -> Outcome<()> {
     for ScriptLine { number, text, step } in script {
@@ -215,12 +248,13 @@ fn play(
                 }
                 sender.obey(command).map_err(|error| format!("line {number}: {error}"))?;
             }
-            Step::Expect => {
-                let what = match received.recv_timeout(options.wait) {
-                    Ok(came) if came == *text => continue,
-                    Ok(came) => format!("{came} came"),
+            Step::Expect(expected) => {
+                let what = match received.recv_timeout(options.wait()) {
+                    Ok(came) if came == *expected => continue,
+                    Ok(Came::Message(text)) => format!("{text} came"),
+                    Ok(Came::End(how)) => format!("the connection ended, closed: {how}"),
                     Err(RecvTimeoutError::Timeout) => {
-                        format!("nothing came within {} s", options.wait.as_secs_f64())
+                        format!("nothing came within {} s", options.wait().as_secs_f64())
                     }
                     Err(RecvTimeoutError::Disconnected) => "the connection ended".into(),
                 };

@@ -13,8 +13,9 @@
 //! `wss:` needs feature `rustls`, compression feature `deflate`.
 //!
 //! Exit codes: 0 closed, 1 not cleanly or no connection, 2 wrong usage, 3 the server closed with a
-//! code other than 1000, 1001 and ours, 4 what `--script` or `--count` waited for did not come, 130
-//! ended at once by a second Ctrl-C.
+//! code other than 1000, 1001, ours and that of the script, 4 what `--script` or `--count` waited
+//! for did not come (whatever the server closed with), 130 ended at once by Ctrl-C: while
+//! connecting, or by a second one.
 
 use std::fmt;
 use std::net::TcpStream;
@@ -22,8 +23,9 @@ use std::process::{ExitCode, exit};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, mpsc};
 use std::thread;
+use std::time::{Duration, Instant};
 
-use hybi::blocking::{ClientSocket, Closed, ConnectError, Connector, MaybeTls};
+use hybi::blocking::{ClientSocket, Closed, ConnectError, Connector, Error, MaybeTls};
 use hybi::keepalive::KeepaliveConfig;
 use hybi::{Client, CloseCode, Event};
 
@@ -40,6 +42,7 @@ mod tls;
 #[path = "../shared/trust.rs"]
 mod trust;
 
+use commands::Came;
 use editor::Editor;
 use inputs::Sender;
 use options::{Options, USAGE};
@@ -54,6 +57,9 @@ const OTHER_CODE: u8 = 3;
 const UNMET: u8 = 4;
 /// Ended at once, as a shell reports a program that Ctrl-C has ended.
 const INTERRUPTED: u8 = 130;
+
+/// The shortest time-out for reading.
+const SHORTEST: Duration = Duration::from_millis(1);
 
 /// An expectation of `--script` or `--count` that was not met.
 #[derive(Debug)]
@@ -115,7 +121,7 @@ fn run(options: &Arc<Options>, screen: &mut Screen) -> Outcome<u8> {
             }
         })
     };
-    let printed = print_messages(&mut reader, options, screen, &sender, messages);
+    let printed = print_messages(&mut reader, options, screen, &sender, &messages);
     let closed = match printed {
         Ok(()) => reader.closed().cloned().ok_or("the connection is still open")?,
         Err(error) => {
@@ -125,13 +131,15 @@ fn run(options: &Arc<Options>, screen: &mut Screen) -> Outcome<u8> {
         }
     };
     screen.tell(format_args!("closed: {closed}"));
+    let _ = messages.send(Came::End(closed.to_string())); // the script may be over
+    drop(messages);
     // A script notices the end, and may miss something. Other inputs may wait for the terminal.
     if options.script.is_some() {
         let _ = input.join();
     }
     match failed.try_recv() {
         Ok(error) => Err(error),
-        Err(_) => Ok(exit_code(&closed, &sender)),
+        Err(_) => Ok(exit_code(&closed, &sender, options)),
     }
 }
 
@@ -163,21 +171,37 @@ fn print_messages(
     options: &Options,
     screen: &mut Screen,
     sender: &Sender,
-    script: mpsc::Sender<String>,
+    script: &mpsc::Sender<Came>,
 ) -> Outcome<()> {
-    let mut count = 0;
-    while let Some(event) = reader.receive_event()? {
-        if options.count == Some(count) {
+    let (mut count, mut since, mut has_waited) = (0, Instant::now(), None);
+    loop {
+        let is_counting = options.count.is_some_and(|max| count < max) && has_waited.is_none();
+        let wait = if is_counting { options.wait_for_message() } else { None };
+        // Pings and pongs do not prolong it. Zero would be no time-out.
+        let left = wait.map(|wait| wait.saturating_sub(since.elapsed()).max(SHORTEST));
+        reader.set_read_timeout(left)?;
+        let event = match reader.receive_event() {
+            Ok(Some(event)) => event,
+            Ok(None) => break,
+            Err(Error::TimedOut) if wait.is_some() => {
+                has_waited = wait;
+                sender.close(&options::close_reason(CloseCode::GOING_AWAY));
+                continue;
+            }
+            Err(error) => return Err(error.into()),
+        };
+        if options.count == Some(count) || has_waited.is_some() {
             continue; // we have closed
         }
         screen.print(&event).map_err(|error| format!("a message could not be printed: {error}"))?;
         if options.script.is_some()
             && let Some(text) = shown(&event)
         {
-            let _ = script.send(text); // the script may be over
+            let _ = script.send(Came::Message(text)); // the script may be over
         }
         if matches!(event, Event::Text(_) | Event::Binary(_)) {
             count += 1;
+            since = Instant::now();
             if options.count == Some(count) {
                 sender.close(&options.leaving(CloseCode::NORMAL));
             }
@@ -186,20 +210,24 @@ fn print_messages(
     match options.count {
         Some(max) if count < max => {
             screen.tell(format_args!("closed: {}", reader.closed().ok_or("still open")?));
-            Err(Unmet(format!("{count} of {max} messages came")).into())
+            let late = has_waited.map_or(String::new(), |wait| {
+                format!(", and for {} s no other", wait.as_secs_f64())
+            });
+            Err(Unmet(format!("{count} of {max} messages came{late}")).into())
         }
         _ => Ok(()),
     }
 }
 
-/// Returns how it ended: well with our own code, with none, or with one that tells of no error.
-fn exit_code(closed: &Closed, sender: &Sender) -> u8 {
+/// Returns how it ended: well with our own code, with that of the script, with none, or with one
+/// that tells of no error.
+fn exit_code(closed: &Closed, sender: &Sender, options: &Options) -> u8 {
     let code = closed.code();
     let is_ours = sender.closed_with().is_some_and(|ours| ours.number() == code);
     match code {
         _ if !closed.was_clean() => 1,
         1000 | 1001 | 1005 => 0,
-        _ if is_ours => 0,
+        _ if is_ours || options.expects_end() => 0, // a script has checked it
         _ => OTHER_CODE,
     }
 }

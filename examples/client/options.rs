@@ -26,8 +26,7 @@ What to send:
                               are those of the terminal: /ping TEXT, /hex 00 ff, /file PATH, ...
   --script FILE               play a conversation instead of reading the input: \"> LINE\" sends as
                               --send does, \"< LINE\" waits for what the screen shows like that,
-                              \"#\" begins a comment
-  --wait SECONDS              for each thing that a script waits for; default 30
+                              \"closed: CODE ...\" for such an end, \"#\" begins a comment
   --binary                    send the input as it comes, in binary messages of at most 64 KiB, and
                               write the bytes of messages without line ends
 What to print:
@@ -36,6 +35,8 @@ What to print:
   --max MEGABYTES             accept messages of at most so many million bytes; default 100
 When to end:
   --count N                   after N messages have come; the end of the input does not end it
+  --wait SECONDS              how long --script waits for each line, and --count for each message;
+                              default 30, but --count waits for ever if a person types
   --keep-open                 go on after the end of the input
   --close CODE REASON         close with this code (1000, 3000-4999, ...) and reason
 How to connect:
@@ -56,6 +57,9 @@ From a pipe, lines are sent as text messages, whatever they begin with. At a ter
 commands. Ctrl-D closes the connection with 1000, Ctrl-C with 1001; a second Ctrl-C does not wait
 for the server.";
 
+/// The default of `--wait`.
+const WAIT: Duration = Duration::from_secs(30);
+
 pub(crate) struct Options {
     uri: Uri,
     pub(crate) send: Vec<Command>,
@@ -73,7 +77,7 @@ pub(crate) struct Options {
     #[cfg(feature = "rustls")]
     pub(crate) tls: Option<Arc<ClientConfig>>,
     pub(crate) timeout: Duration,
-    pub(crate) wait: Duration,
+    wait: Option<Duration>,
     pub(crate) keepalive: Duration,
 }
 
@@ -191,7 +195,7 @@ impl Options {
             #[cfg(feature = "rustls")]
             tls: tls.config()?,
             timeout: timeout.unwrap_or(Duration::from_secs(30)),
-            wait: wait.unwrap_or(Duration::from_secs(30)),
+            wait,
             keepalive: keepalive.unwrap_or(Duration::from_secs(30)),
         };
         if options.uri.is_secure() && cfg!(not(feature = "rustls")) {
@@ -231,6 +235,22 @@ impl Options {
     /// Returns whether the end of a piped input or a script closes the connection.
     pub(crate) fn ends_with_input(&self) -> bool {
         self.count.is_none() && !self.keep_open
+    }
+
+    /// Returns how long a script waits for each line.
+    pub(crate) fn wait(&self) -> Duration {
+        self.wait.unwrap_or(WAIT)
+    }
+
+    /// Returns how long `--count` waits for each message. A person may take any time to type.
+    pub(crate) fn wait_for_message(&self) -> Option<Duration> {
+        let default = if io::stdin().is_terminal() { None } else { Some(WAIT) };
+        self.wait.or(default)
+    }
+
+    /// Returns whether a script says how the connection ends.
+    pub(crate) fn expects_end(&self) -> bool {
+        self.script.as_ref().and_then(|lines| lines.last()).is_some_and(ScriptLine::is_end)
     }
 
     /// Returns whether a person types, at a terminal that shows what comes, too.

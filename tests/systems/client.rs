@@ -452,6 +452,58 @@ fn fewer_messages_than_asked_for_are_a_failure() {
 }
 
 #[test]
+fn messages_that_do_not_come_are_waited_for_no_longer_than_asked() {
+    let (uri, server) = server(|stream| {
+        let mut ws = accept(stream);
+        assert_eq!(ws.receive().unwrap(), None);
+        ws.closed().unwrap().code()
+    });
+    let (output, out, err) = client(&[&uri, "--count", "2", "--wait", "0.1"], "");
+    assert_eq!((output.status.code(), &*out), (Some(4), ""), "{err}");
+    assert!(err.contains("0 of 2 messages came, and for 0.1 s no other"), "{err}");
+    assert!(err.contains("closed: 1001"), "{err}");
+    assert_eq!(server.join().unwrap(), 1001);
+}
+
+/// What the caller waited for says more than how the server closed.
+#[test]
+fn the_code_of_missing_messages_takes_precedence_over_that_of_the_server() {
+    let (uri, vanishing) = server(|stream| drop(accept(stream)));
+    let (output, _, err) = client(&[&uri, "--count", "1"], "");
+    assert_eq!(output.status.code(), Some(4), "{err}");
+    assert!(err.contains("0 of 1 messages came\n"), "{err}");
+    vanishing.join().unwrap();
+
+    let (uri, server) = server(|stream| {
+        let mut ws = accept(stream);
+        ws.close(CloseCode::TOO_BIG, "").unwrap();
+        while ws.receive().unwrap().is_some() {}
+    });
+    let (output, _, err) = client(&[&uri, "--count", "1"], "");
+    assert_eq!(output.status.code(), Some(4), "{err}");
+    assert!(err.contains("closed: 1009") && err.contains("0 of 1 messages came\n"), "{err}");
+    server.join().unwrap();
+}
+
+/// Nobody has to be told good-bye yet. A shell reports the signal as 130.
+#[cfg(unix)]
+#[test]
+fn ctrl_c_ends_a_client_that_connects_at_once() {
+    use std::os::unix::process::ExitStatusExt;
+    let (uri, server) = server(|mut stream| {
+        stream.read_exact(&mut [0; 4]).unwrap(); // the beginning of its request
+        stream
+    });
+    let process = start(&[&uri]);
+    let stream = server.join().unwrap();
+    let mut kill = std::process::Command::new("kill");
+    assert!(kill.args(["-INT", &process.id().to_string()]).status().unwrap().success());
+    let status = end(process).0.status;
+    assert!(status.code() == Some(130) || status.signal() == Some(2), "{status}");
+    drop(stream);
+}
+
+#[test]
 fn a_client_that_stays_open_is_not_closed_by_the_end_of_its_input() {
     let (uri, server) = server(|mut stream| {
         let mut ws = accept(stream.try_clone().unwrap());
@@ -549,6 +601,125 @@ fn lines_of_the_options_are_sent_first_and_commands_obeyed() {
     assert_eq!(server.join().unwrap(), []);
 }
 
+/// A file of zeros, which takes no room.
+fn zeros(name: &str, len: u64) -> File {
+    let file = File::new(name, "");
+    std::fs::OpenOptions::new().write(true).open(file.path()).unwrap().set_len(len).unwrap();
+    file
+}
+
+#[test]
+fn a_file_in_many_parts_is_one_message() {
+    for len in [0, 1, 65_535, 65_536, 65_537, 300_000] {
+        let bytes: Vec<u8> = (0..len).map(|number| (number % 251) as u8).collect();
+        let file = File::new(&format!("parts-{len}"), &bytes);
+        let (uri, server) = echo();
+        let (output, _, err) = client(&[&uri, "--send", &format!("/file {}", file.path())], "");
+        assert_eq!(output.status.code(), Some(0), "{err}");
+        assert!(server.join().unwrap() == [Message::from(bytes)], "{len}");
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_large_file_is_not_held_in_memory() {
+    let file = zeros("large", 64_000_000);
+    let (uri, server) = server(|stream| {
+        let mut ws = accept(stream);
+        ws.set_chunked_bytes_max(64_000_000);
+        let mut bytes = 0;
+        while let Some(chunk) = ws.receive_chunk().unwrap() {
+            bytes += chunk.data.as_bytes().len();
+            if chunk.last {
+                break;
+            }
+        }
+        (ws, bytes)
+    });
+    let process = start(&[&uri, "--keep-open", "--send", &format!("/file {}", file.path())]);
+    let (mut ws, bytes) = server.join().unwrap();
+    assert_eq!(bytes, 64_000_000);
+    let status = std::fs::read_to_string(format!("/proc/{}/status", process.id())).unwrap();
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    let kib: u64 = peak.trim().strip_suffix(" kB").unwrap().parse().unwrap();
+    assert!(kib < 32 << 10, "{kib} KiB");
+    ws.close(CloseCode::NORMAL, "").unwrap();
+    while ws.receive().unwrap().is_some() {}
+    assert_eq!(end(process).0.status.code(), Some(0));
+}
+
+/// The server reads nothing between the beginning and the cut. The file is far larger than what the
+/// system takes meanwhile.
+#[test]
+fn a_file_that_shrinks_while_it_is_sent_ends_the_connection() {
+    let file = zeros("shrinking", 200_000_000);
+    let (begun, beginning) = mpsc::channel();
+    let (cut, after) = mpsc::channel();
+    let (uri, server) = server(move |stream| {
+        let mut ws = accept(stream);
+        ws.set_chunked_bytes_max(200_000_000);
+        ws.receive_chunk().unwrap().unwrap();
+        begun.send(()).unwrap();
+        after.recv().unwrap();
+        while let Some(chunk) = ws.receive_chunk().unwrap() {
+            assert!(!chunk.last);
+        }
+        ws.closed().unwrap().code()
+    });
+    let process = start(&[&uri, "--send", &format!("/file {}", file.path())]);
+    beginning.recv_timeout(PATIENCE).unwrap();
+    let opened = std::fs::OpenOptions::new().write(true).open(file.path()).unwrap();
+    opened.set_len(1).unwrap();
+    cut.send(()).unwrap();
+    let (output, _, err) = end(process);
+    assert_eq!(output.status.code(), Some(1), "{err}");
+    assert!(err.contains("it shrank from 200000000 to ") && err.contains(file.path()), "{err}");
+    assert_eq!(server.join().unwrap(), 1001);
+}
+
+/// The end looks as on the screen.
+#[test]
+fn a_script_says_how_the_connection_ends() {
+    for (script, status, told) in [
+        ("> /close 4000 enough\nclosed: 4000 \"enough\"\n", 0, ""),
+        ("> bye\nclosed: 1009 (message too big) \"at most 1\"\n# no more\n", 0, ""),
+        (
+            "> bye\nclosed: 1000 (normal closure)\n",
+            4,
+            "expects closed: 1000 (normal closure): the connection ended, \
+             closed: 1009 (message too big) \"at most 1\"\n",
+        ),
+        (
+            "> text\nclosed: 1000 (normal closure)\n",
+            4,
+            "line 2 of the script expects closed: 1000 (normal closure): \
+             closed: 1000 (normal closure) came\n",
+        ),
+    ] {
+        let (uri, server) = server(|stream| {
+            let mut ws = accept(stream);
+            while let Some(message) = ws.receive().unwrap() {
+                match message.as_text() {
+                    Some("bye") => ws.close(CloseCode::TOO_BIG, "at most 1").unwrap(),
+                    // A message that only looks like an end.
+                    _ => ws.send("closed: 1000 (normal closure)").unwrap(),
+                }
+            }
+        });
+        let file = File::new("script with an end", script);
+        let (output, _, err) = client(&[&uri, "--script", file.path()], "");
+        assert_eq!(output.status.code(), Some(status), "{script}: {err}");
+        assert!(err.contains(told), "{script}: {err}");
+        server.join().unwrap();
+    }
+    let (uri, server) = echo();
+    let file = File::new("script without its end", "closed: 1000 (normal closure)\n");
+    let (output, _, err) = client(&[&uri, "--script", file.path(), "--wait", "0.1"], "");
+    assert_eq!(output.status.code(), Some(4), "{err}");
+    assert!(err.contains("nothing came within 0.1 s"), "{err}");
+    server.join().unwrap();
+}
+
 #[test]
 fn a_script_plays_a_conversation() {
     let (uri, server) = echo();
@@ -585,6 +756,7 @@ fn a_script_is_checked_before_connecting() {
     for (script, told) in [
         ("> one\nhello\n", "line 2"),
         (">one\n", "line 1"),
+        ("closed: 1000\n# comment\n> one\n", "line 3"),
         ("\n> /nothing\n", "line 2"),
         ("> /hex 0\n", "two hexadecimal digits"),
         ("> /hex 0g\n", "'g' is not"),

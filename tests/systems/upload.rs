@@ -6,6 +6,7 @@ use hybi::blocking::Connector;
 use hybi::handshake::ClientRequest;
 use hybi::{ProtocolError, Uri};
 
+use crate::client::{accept, server};
 use crate::program::{Program, example};
 
 fn upload(arguments: &[&str]) -> (Output, String, String) {
@@ -37,6 +38,9 @@ fn a_large_upload_shows_its_progress_and_is_held_by_neither_side() {
     for tenth in 1..=10 {
         let bar = format!("[{}{}]", "#".repeat(tenth), ".".repeat(10 - tenth));
         assert!(out.contains(&format!("{bar} {:3} %", tenth * 10)), "{out}");
+    }
+    for megabytes in [20, 40, 60] {
+        assert!(out.contains(&format!("receiving: {megabytes} MB so far\n")), "{out}");
     }
     // Printed by the server, and by the client as what the server answered.
     assert_eq!(out.matches("received 64000000 bytes; peak memory of the server: ").count(), 2);
@@ -73,9 +77,22 @@ fn the_server_takes_uploads_from_other_programs_and_has_a_limit() {
     ws.send("short").unwrap();
     let answer = ws.receive().unwrap().unwrap();
     assert!(answer.as_text().unwrap().starts_with("received 5 bytes"), "{answer:?}");
+    // The length of a frame is known from its header.
+    ws.send(&*vec![0; 17_000_000]).unwrap();
+    server.line(" % of 17000000 bytes");
+    ws.receive().unwrap().unwrap();
     // What cannot be sent any more is no matter: the server has closed.
     let _ = ws.send(&*vec![0; 17_000_001]);
     server.line(&ProtocolError::MessageTooBig { len: 17_000_001 }.to_string());
+}
+
+#[test]
+fn a_server_that_takes_nothing_is_given_up_in_time_and_told_so() {
+    let (uri, server) = server(|stream| accept(stream).into_stream()); // reads nothing any more
+    let (output, out, err) = upload(&[&uri, "200", "--patience", "0.2"]);
+    assert_eq!(output.status.code(), Some(1), "{out}{err}");
+    assert_eq!(err, "the server took nothing for 0.2 s\n");
+    drop(server.join().unwrap());
 }
 
 #[test]
@@ -93,6 +110,8 @@ fn wrong_usage_is_told_from_failure() {
         &["--serve", "127.0.0.1:0", "more"],
         &["--serve", "127.0.0.1:0", "1"],
         &["--max", "1"],
+        &["--patience", "1"],
+        &["--patience", "0", "ws://127.0.0.1:1/"],
         &["--max", "1", "ws://127.0.0.1:1/"],
     ] {
         let (output, out, err) = upload(arguments);
