@@ -21,7 +21,7 @@ use std::fmt;
 use std::net::TcpStream;
 use std::process::{ExitCode, exit};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, mpsc};
+use std::sync::{Arc, OnceLock, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -98,13 +98,15 @@ fn main() -> ExitCode {
 }
 
 fn run(options: &Arc<Options>, screen: &mut Screen) -> Outcome<u8> {
+    let connected = Arc::default();
+    if let Err(error) = obey_ctrl_c(&connected, options) {
+        screen.tell(error); // Ctrl-C then just kills
+    }
     let ws = connect(options)?;
     screen.tell(format_args!("open, {}", agreed(&ws)));
     let (mut reader, writer) = ws.split()?;
     let sender = Sender::new(writer, options.leaving(CloseCode::NORMAL));
-    if let Err(error) = obey_ctrl_c(&sender, options) {
-        screen.tell(error); // Ctrl-C then just kills
-    }
+    let _ = connected.set(sender.clone());
     let (messages, expected) = mpsc::channel();
     let (errors, failed) = mpsc::channel();
     let input = {
@@ -232,13 +234,17 @@ fn exit_code(closed: &Closed, sender: &Sender, options: &Options) -> u8 {
     }
 }
 
-/// The first Ctrl-C closes the connection. The second does not wait for that.
-fn obey_ctrl_c(sender: &Sender, options: &Arc<Options>) -> Result<(), ctrlc::Error> {
-    let (sender, options) = (sender.clone(), Arc::clone(options));
-    ctrlc::set_handler(move || {
-        if !editor::is_stopping() {
-            interrupt(&sender, &options);
-        }
+/// Without a connection, Ctrl-C ends the program. Otherwise the first one closes the connection, and
+/// the second does not wait for that.
+fn obey_ctrl_c(
+    connected: &Arc<OnceLock<Sender>>,
+    options: &Arc<Options>,
+) -> Result<(), ctrlc::Error> {
+    let (connected, options) = (Arc::clone(connected), Arc::clone(options));
+    ctrlc::set_handler(move || match connected.get() {
+        None => exit(INTERRUPTED.into()),
+        Some(sender) if !editor::is_stopping() => interrupt(sender, &options),
+        Some(_) => {}
     })
 }
 
