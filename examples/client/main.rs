@@ -234,8 +234,8 @@ fn exit_code(closed: &Closed, sender: &Sender, options: &Options) -> u8 {
     }
 }
 
-/// Without a connection, Ctrl-C ends the program. Otherwise the first one closes the connection, and
-/// the second does not wait for that.
+/// Without a connection, Ctrl-C ends the program. Otherwise the first one closes the connection,
+/// and the second does not wait for that.
 fn obey_ctrl_c(
     connected: &Arc<OnceLock<Sender>>,
     options: &Arc<Options>,
