@@ -15,7 +15,7 @@ pub(crate) enum Dialect {
     Iris,
 }
 
-/// What a user wants.
+/// A user's wish.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Wish {
     Say(String),

@@ -10,7 +10,7 @@
 //! |---|---|
 //! | `{"Type": "Status", "WSID": ID}` | the connection is open, and has this number |
 //! | `{"Type": "userlist", "Users": [{"Name": NAME}, ...]}` | all who are on line |
-//! | `{"Type": "Chat", "Author": NAME, "Message": BASE64, "Sent": TIME}` | a line; the time in UTC |
+//! | `{"Type": "Chat", "Author": NAME, "Message": BASE64, "Sent": TIME}` | a line; in UTC |
 //!
 //! Base64 is that of `btoa` and `atob`: each byte is a character of Latin-1. Others cannot be sent,
 //! and arrive as `?`. The author is whom the chat knows, whatever `Author` says. The tutorial has

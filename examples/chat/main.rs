@@ -67,7 +67,7 @@ const PAGE_POLICY: &str = "default-src 'none'; style-src 'self' 'unsafe-inline';
 const LINE_CHARS_MAX: usize = 1_000;
 /// A message as JSON, with its author, has no more bytes: six at most are one character.
 const MESSAGE_JSON_BYTES_MAX: usize = 8 << 10;
-/// What may wait for a user, beside all messages that a newcomer is sent.
+/// The bytes that may wait for a user, beside all messages that a newcomer is sent.
 const QUEUE_BYTES: usize = 1 << 20;
 const NOT_OUR_HOST: &str =
     "There is no chat of that host. Whoever runs the chat can allow it: --host NAME\n";

@@ -32,7 +32,7 @@ pub(crate) enum Command {
 /// A line of a script.
 pub(crate) struct ScriptLine {
     pub(crate) number: usize,
-    /// What the line says, for people.
+    /// The meaning of the line, for people.
     pub(crate) text: String,
     pub(crate) step: Step,
 }

@@ -18,7 +18,7 @@ use super::connection::WebSocketConnection;
 use super::print::{self, Level};
 use super::server::WebSocketServer;
 
-/// What most handlers return.
+/// The result of most handlers.
 pub(crate) type Handled = Result<(), Box<dyn Error + Send + Sync>>;
 /// A handler for the messages of a client, or `None` to refuse it with 403.
 pub(crate) type Accepted = Option<Box<dyn ConnectionHandler>>;
@@ -103,7 +103,7 @@ pub(crate) struct ServerTerminateEvent;
 /// Something went wrong.
 #[derive(Clone, Debug)]
 pub(crate) struct ErrorEvent {
-    /// What went wrong, then its cause, and so on. There is at least one.
+    /// The error, then its cause, and so on. There is at least one.
     pub(crate) errors: Vec<String>,
     /// The client that it is about.
     pub(crate) address: Option<SocketAddr>,

@@ -244,7 +244,7 @@ fn obey(wss: &WebSocketServer, line: &str) -> Result<String, String> {
                 format!("\n{} {:?} {}", ws.id(), ws.status(), ws.address())
             };
             let lines: String = connections.iter().map(line).collect();
-            Ok(format!("{} connections{lines}", connections.len()))
+            Ok(format!("{}{lines}", terminal::count(connections.len(), "connection")))
         }
         ("send", "") => Err("TEXT is missing: send TEXT".into()),
         ("send", text) => {

@@ -73,7 +73,7 @@ struct Inner {
     limit: Limit,
     hub: Hub,
     terminated: AtomicBool,
-    /// Whether the thread of the server has ended.
+    /// True once the thread of the server has ended.
     has_ended: Mutex<bool>,
     ended: Condvar,
 }

@@ -7,7 +7,7 @@ use hybi::Message;
 use crate::AnyError;
 use crate::connections::{Connections, Heard};
 use crate::status::Status;
-use crate::terminal::words;
+use crate::terminal::{count, words};
 
 /// The text of `help`. `ID` is the number of an asynchronous connection.
 pub(crate) const COMMANDS: &str = "\
@@ -79,7 +79,7 @@ pub(crate) fn says(id: u64, message: &Message) -> String {
 }
 
 fn listing(lines: &[String]) -> String {
-    format!("{} connections\n{}", lines.len(), lines.join("\n")).trim_end().into()
+    format!("{}\n{}", count(lines.len(), "connection"), lines.join("\n")).trim_end().into()
 }
 
 fn number(id: &str) -> Result<u64, String> {

@@ -53,7 +53,7 @@ pub(crate) trait Connections: Send + Sync {
 /// A message that a client has said, or a part of one.
 pub(crate) struct Heard {
     pub(crate) data: Message,
-    /// Whether it is the end of the message.
+    /// True at the end of the message.
     pub(crate) last: bool,
     /// How many messages before it were dropped.
     pub(crate) dropped: u64,
@@ -192,7 +192,7 @@ impl Connections for Here {
     }
 }
 
-/// What a client has said and nobody has read.
+/// The messages of a client that nobody has read.
 #[derive(Default)]
 struct Unread {
     messages: VecDeque<Message>,

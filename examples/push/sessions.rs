@@ -40,7 +40,7 @@ pub(crate) struct WebSession {
     used: Mutex<Instant>,
 }
 
-/// What a service knows of a session.
+/// The values that a service keeps in a session.
 #[derive(Default)]
 pub(crate) struct Values {
     pub(crate) name: Option<String>,
@@ -60,7 +60,7 @@ impl WebSession {
 pub(crate) struct Sessions {
     /// For how long a session is kept that is not used.
     timeout: Duration,
-    /// Whether the cookie is only for TLS.
+    /// True if the cookie is only for TLS.
     is_secure: bool,
     sessions: Mutex<BTreeMap<SessionId, Arc<WebSession>>>,
 }

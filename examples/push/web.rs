@@ -5,7 +5,7 @@ use hybi::handshake::{Rejection, Request};
 
 use crate::{Arrival, Server, key, services};
 
-/// What everybody may load: the path, the media type and the content.
+/// The pages for everybody: the path, the media type and the content.
 const FILES: [(&str, &str, &str); 3] = [
     ("/", "text/html; charset=utf-8", include_str!("page.html")),
     ("/status", "text/html; charset=utf-8", include_str!("status.html")),

@@ -99,3 +99,8 @@ pub(crate) fn words<'a, const N: usize>(
         format!("{missing} is missing: {usage}")
     })
 }
+
+/// Returns a number of things, in words for one of them and for more.
+pub(crate) fn count(number: usize, one: &str) -> String {
+    if number == 1 { format!("1 {one}") } else { format!("{number} {one}s") }
+}

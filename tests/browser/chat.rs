@@ -70,7 +70,7 @@ impl Window {
         self.0.until(&format!(r#"document.getElementById("rule").textContent === {why}"#));
     }
 
-    /// What stands in the field to type in.
+    /// The text in the field to type in.
     #[track_caller]
     fn typed(&mut self) -> Value {
         self.0.eval(r#"document.getElementById("line").value"#)
@@ -83,7 +83,8 @@ impl Window {
             window.countdowns = [];
             for (const [id, list] of [["state", states], ["again", countdowns]])
                 new MutationObserver(() => list.push(document.getElementById(id).textContent))
-                    .observe(document.getElementById(id), { childList: true, characterData: true, subtree: true })"#,
+                    .observe(document.getElementById(id),
+                        { childList: true, characterData: true, subtree: true })"#,
         );
     }
 }
@@ -140,7 +141,7 @@ fn text_that_is_refused_stays_with_its_author_and_is_counted() {
     assert_eq!((one.typed(), one.0.text("rule")), (json!(""), String::new()));
     assert_eq!(one.0.text("counter"), "0 of 1000 characters");
 
-    // What only the server knows comes back from there, before what was typed since.
+    // A refusal that only the server knows comes back before what was typed since.
     two.say("alias Ann");
     one.until_users(&["guest 1", "Ann"]);
     one.0.eval(
@@ -178,11 +179,13 @@ fn own_messages_stand_apart_runs_are_grouped_and_days_are_shown() {
     assert_eq!(two.0.eval(kinds), json!(["said", "said same", "said mine"]));
     // Under one name to the eye. The name is still there for who hears the page.
     let heights = one.0.eval(
-        r##"[...document.querySelectorAll("#log .head")].map((it) => it.getBoundingClientRect().height > 1)"##,
+        r##"[...document.querySelectorAll("#log .head")].map(
+            (it) => it.getBoundingClientRect().height > 1)"##,
     );
     assert_eq!(heights, json!([true, false, true]));
     let sides = one.0.eval(
-        r##"[...document.querySelectorAll("#log .text")].map((it) => it.getBoundingClientRect().right > innerWidth / 2)"##,
+        r##"[...document.querySelectorAll("#log .text")].map(
+            (it) => it.getBoundingClientRect().right > innerWidth / 2)"##,
     );
     assert_eq!(sides, json!([true, true, false]), "own ones are at the other side");
 
@@ -190,8 +193,9 @@ fn own_messages_stand_apart_runs_are_grouped_and_days_are_shown() {
     let days = r##"[...document.querySelectorAll("#log .day time")].map((it) => it.dateTime)"##;
     assert_eq!(one.0.eval(days).as_array().unwrap().len(), 1, "today");
     one.0.eval(
-        r#"for (const [sent, text] of [["2001-02-03T12:00", "a"], ["2001-02-03T12:04", "b"], ["2001-02-03T12:10", "c"], ["2001-02-04T12:00", "d"]])
-            show({ id: 7, author: "Cy", sent: Date.parse(sent), text })"#,
+        r#"for (const [sent, text] of [["03T12:00", "a"], ["03T12:04", "b"], ["03T12:10", "c"],
+                ["04T12:00", "d"]])
+            show({ id: 7, author: "Cy", sent: Date.parse(`2001-02-${sent}`), text })"#,
     );
     let days = one.0.eval(days);
     assert_eq!(days.as_array().unwrap()[1..], [json!("2001-02-03"), json!("2001-02-04")]);
@@ -246,7 +250,8 @@ fn why_the_connection_ended_stays_and_the_page_connects_again() {
     // Then nobody is there: an error. The first reason stays, and is not repeated in the list.
     for _ in 0..2 {
         window.0.until(
-            r#"states.at(-1) === "error" && /^No answer. Trying again in \d+ s$/.test(document.getElementById("again").textContent)"#,
+            r#"states.at(-1) === "error" && /^No answer. Trying again in \d+ s$/.test(
+                document.getElementById("again").textContent)"#,
         );
         assert_eq!(window.0.text("why"), why);
         window.0.until(r#"states.at(-1) === "connecting""#);
@@ -257,7 +262,7 @@ fn why_the_connection_ended_stays_and_the_page_connects_again() {
     window.0.until(r#"states.at(-1) === "error""#);
     let states = window.0.eval("[...new Set(states)]");
     assert_eq!(states, json!(["disconnected", "connecting", "error"]));
-    // What is typed meanwhile stays.
+    // Text that is typed meanwhile stays.
     window.say("Is anybody there?");
     window.until_refused("You are not connected. Your text stays here.");
     assert_eq!(window.typed(), "Is anybody there?");
@@ -285,7 +290,8 @@ fn the_newest_message_is_in_sight_unless_somebody_reads_older_ones() {
     let chat = Program::start("chat", &[]);
     let (mut one, mut two) = (Window::open(&chat), Window::open(&chat));
     let is_in_sight = r##"(() => {
-        const [last, talk] = ["#log li:last-child", "#talk"].map((it) => document.querySelector(it).getBoundingClientRect());
+        const [last, talk] = ["#log li:last-child", "#talk"].map(
+            (it) => document.querySelector(it).getBoundingClientRect());
         return last.bottom <= talk.bottom;
     })()"##;
     for number in 0..40 {
@@ -300,7 +306,10 @@ fn the_newest_message_is_in_sight_unless_somebody_reads_older_ones() {
     );
     assert_eq!(one.0.eval(is_in_sight), json!(true), "also on a smaller screen");
 
-    let scrolled = "new Promise((resolve) => { talk.addEventListener('scroll', resolve, { once: true }); talk.scrollTop = 0; })";
+    let scrolled = "new Promise((resolve) => {
+        talk.addEventListener('scroll', resolve, { once: true });
+        talk.scrollTop = 0;
+    })";
     one.0.eval(&format!("var talk = document.getElementById('talk'); {scrolled}.then(() => 0)"));
     two.say("unseen");
     one.until_said("guest 2", "unseen");
@@ -376,7 +385,7 @@ fn everybody_can_use_the_page() {
     two.until_noted("error", "That name is taken, or looks like one that is.");
     two.0.look("chat");
 
-    // What a screen reader is told, by Chromium itself.
+    // Chromium itself says what a screen reader is told.
     let tree = two.0.call("Accessibility.getFullAXTree", json!({}));
     let nodes = tree["nodes"].as_array().unwrap();
     let found = |role: &str, name: &str| {

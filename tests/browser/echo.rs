@@ -35,7 +35,8 @@ fn a_drawing_comes_back() {
     page.until_logged("in", "30 bytes, Blob");
     // A Blob tells its bytes later.
     page.until(
-        r#"document.getElementById("echo").getContext("2d").getImageData(0, 0, 240, 160).data.some(Boolean)"#,
+        r#"document.getElementById("echo").getContext("2d")
+            .getImageData(0, 0, 240, 160).data.some(Boolean)"#,
     );
     // The colours differ, what is drawn does not.
     let compared = page.eval(

@@ -28,7 +28,8 @@ fn say(page: &mut Page, line: &str) {
 fn until_users(page: &mut Page, names: &[&str]) {
     let names = json!(names).to_string();
     page.until(&format!(
-        r##"JSON.stringify([...document.querySelectorAll("#userlist li")].map((it) => it.textContent)) === {names:?}"##
+        r##"JSON.stringify([...document.querySelectorAll("#userlist li")].map(
+            (it) => it.textContent)) === {names:?}"##
     ));
 }
 
@@ -37,7 +38,8 @@ fn until_said(page: &mut Page, line: &str) {
     let line = json!(line);
     page.until(&format!(
         r##"[...document.querySelectorAll("#chat li")].some((it) =>
-            it.textContent.startsWith({line}) && /\(\d{{4}}-\d\d-\d\d \d\d:\d\d:\d\d\)$/.test(it.textContent))"##
+            it.textContent.startsWith({line}) &&
+            /\(\d{{4}}-\d\d-\d\d \d\d:\d\d:\d\d\)$/.test(it.textContent))"##
     ));
 }
 
@@ -68,7 +70,7 @@ fn the_client_of_the_iris_chat_tutorial_works_as_it_stands() {
     own.until_users(&["Ann", "default", "guest 3"]);
     say(&mut one, "alias");
     own.until_users(&["default 1", "default", "guest 3"]);
-    // What is refused is told where the refused page shows it.
+    // A refusal is told where the refused page shows it.
     say(&mut one, &format!("alias {}", "n".repeat(31)));
     until_said(&mut one, "server: That name is too long: 30 characters at most. (");
     // Who comes late, and who leaves.

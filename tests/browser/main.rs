@@ -1,5 +1,6 @@
-//! A real headless Chromium talks to our server, on the pages of the examples `echo_server`, `chat`,
-//! `endpoints` and `push`; and our client talks to Chromium, whose DevTools protocol drives the page.
+//! A real headless Chromium talks to our server, on the pages of the examples `echo_server`,
+//! `chat`, `endpoints` and `push`; and our client talks to Chromium, whose DevTools protocol drives
+//! the page.
 //!
 //! `cargo test --test browser -- --ignored`
 //!

@@ -100,7 +100,7 @@ fn a_browser_comes_back_to_its_session() {
     assert_eq!(page.eval("document.cookie"), json!(""));
     page.choose("path", "session");
     page.click("connect");
-    page.until(r##"[...document.querySelectorAll("#log .in")].some((line) => /connection 1: nobody/.test(line.textContent))"##);
+    until_told(&mut page, "connection 1: nobody");
     page.fill("message", "name Ann");
     page.click("send");
     page.until_logged("in", "you are Ann");
@@ -114,7 +114,7 @@ fn a_browser_comes_back_to_its_session() {
     page.until_state(1);
     page.choose("path", "session");
     page.click("connect");
-    page.until(r##"[...document.querySelectorAll("#log .in")].some((line) => /connection 2: Ann/.test(line.textContent))"##);
+    until_told(&mut page, "connection 2: Ann");
 }
 
 #[test]
@@ -159,4 +159,12 @@ fn everybody_can_use_the_pages() {
     let mut page = open_status(&push, KEY);
     page.until(r#"document.querySelectorAll("tbody tr").length > 2"#);
     page.look("push-status");
+}
+
+/// Waits for a message that contains this.
+fn until_told(page: &mut Page, text: &str) {
+    page.until(&format!(
+        r##"[...document.querySelectorAll("#log .in")].some(
+            (line) => line.textContent.includes("{text}"))"##
+    ));
 }

@@ -465,7 +465,7 @@ fn messages_that_do_not_come_are_waited_for_no_longer_than_asked() {
     assert_eq!(server.join().unwrap(), 1001);
 }
 
-/// What the caller waited for says more than how the server closed.
+/// A message that was waited for and did not come says more than how the server closed.
 #[test]
 fn the_code_of_missing_messages_takes_precedence_over_that_of_the_server() {
     let (uri, vanishing) = server(|stream| drop(accept(stream)));

@@ -268,7 +268,7 @@ fn a_log_file_is_bounded_and_appended_to() {
     assert_eq!(file.lines(), [line(2), line(3), "- a\\r\\nb".into()]);
 }
 
-/// What its handlers are called with, in order of the calls.
+/// The events that its handlers are called with, in order of the calls.
 #[derive(Debug, PartialEq)]
 enum Called {
     Open,

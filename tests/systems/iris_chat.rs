@@ -1,6 +1,6 @@
-//! The walk through the chat tutorial of InterSystems IRIS, "A Tutorial On WebSockets": what its
-//! reader does, step by step, with `--example chat` in place of the class `Chat.Server`. The JSON is
-//! the tutorial's. `tests/browser/iris_chat.rs` does the same with its page.
+//! The walk through the chat tutorial of InterSystems IRIS, "A Tutorial On WebSockets": the steps
+//! of its reader, with `--example chat` in place of the class `Chat.Server`. The JSON is the
+//! tutorial's. `tests/browser/iris_chat.rs` does the same with its page.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;

@@ -120,7 +120,7 @@ fn drive(push: &mut Program) {
         push.line(answer);
     }
     push.type_line("list");
-    push.line("1 connections");
+    push.line("1 connection");
     push.line("2 Open");
     push.type_line("2 still there");
     assert_eq!(clients[1].text(), "still there");
@@ -147,7 +147,8 @@ fn other_paths_other_pages_and_other_hosts_are_refused() {
         Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
     for (target, more) in [("/", ""), ("/status", ""), ("/connections", ""), ("/async", upgrade)] {
         let request = format!(
-            "GET {target} HTTP/1.1\r\nHost: evil.example\r\nOrigin: http://evil.example\r\n{more}\r\n"
+            "GET {target} HTTP/1.1\r\nHost: evil.example\r\n\
+             Origin: http://evil.example\r\n{more}\r\n"
         );
         let answer = raw(&push, &request);
         assert!(answer.starts_with("HTTP/1.1 421 "), "{answer}");
@@ -190,7 +191,7 @@ fn a_wrong_property_is_refused_with_words() {
             other => panic!("{query}: {other:?}"),
         }
     }
-    // What is encoded is decoded.
+    // Percent-encoding is decoded.
     let client = push.client("/?%6cen=%33");
     client.send("abcd");
     assert_eq!([client.text(), client.text()], ["abc", "d"]);
@@ -466,7 +467,7 @@ fn the_status_shows_all_connections_to_whoever_has_the_key() {
     push.line("sent to 2");
     assert_eq!(shared.text(), "hello");
 
-    // What has been sent is counted afterwards.
+    // Messages are counted after they were sent.
     let ask = || serde_json::from_str::<Value>(&get(&push, "/connections", &with_key).1).unwrap();
     let mut json = ask();
     while json[0]["sent"] != json!([2, 7]) {
@@ -494,7 +495,7 @@ fn the_status_shows_all_connections_to_whoever_has_the_key() {
     echo.end();
     push.line("connection 1 ended");
     push.type_line("status");
-    push.line("1 connections");
+    push.line("1 connection");
 }
 
 #[test]

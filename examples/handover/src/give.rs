@@ -297,7 +297,7 @@ impl Server {
             },
         };
         if let Err(error) = sent {
-            // What was sent of the record is of no use, and nothing else can follow it.
+            // A record that was sent in part is of no use, and nothing else can follow it.
             print::log(format_args!(
                 "the new process takes no more: {error}. {} connections are closed",
                 self.peers.len()

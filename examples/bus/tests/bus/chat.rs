@@ -152,7 +152,7 @@ fn the_terminal_speaks_to_all_and_closes_who_is_on_its_own_server() {
     assert_eq!((closed.code(), closed.reason()), (1008, "enough"));
 }
 
-/// What a server has said is counted as its own, and gone with it.
+/// A server has a count of its own for what it has said, which goes with it.
 #[cfg(unix)]
 #[test]
 fn a_server_that_has_ended_leaves_nothing_on_the_bus() {

@@ -49,7 +49,7 @@ fn what_is_no_engine_is_a_clear_error_at_the_start() {
     assert!(error.starts_with("cannot use the bus at 127.0.0.1:"), "{error}");
 }
 
-/// What it answers is told, and what it does not.
+/// The error tells what it answers, or that it does not.
 #[test]
 fn an_engine_that_says_nothing_or_something_strange_is_a_clear_error_at_the_start() {
     let (ok, null) = ("+OK\r\n", "$-1\r\n");

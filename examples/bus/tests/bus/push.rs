@@ -122,7 +122,7 @@ fn the_status_tells_the_number_on_the_bus() {
         client
     });
     servers[1].type_line("status");
-    servers[1].line("1 connections");
+    servers[1].line("1 connection");
     servers[1].line("1 Open /async asynchronous, 2 on the bus");
 }
 
@@ -235,6 +235,6 @@ fn a_dead_server_is_told_from_a_connection_that_has_ended() {
     let another = engine.serve("push", &["--deadline", "2"]);
     let newcomer = another.client("/async");
     assert_eq!(newcomer.text(), "you are number 2");
-    while obey(&engine, "list").unwrap() != "1 connections\n2 on server 2" {}
+    while obey(&engine, "list").unwrap() != "1 connection\n2 on server 2" {}
     assert_eq!(obey(&engine, "read 1").unwrap_err(), "connection 1 has ended: its server is gone");
 }
