@@ -81,10 +81,7 @@ impl Page {
             let features = json!([{"name": "prefers-color-scheme", "value": scheme}]);
             self.call("Emulation.setEmulatedMedia", json!({"features": features}));
             for width in [320, 768, 1440] {
-                let size =
-                    json!({"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": false});
-                self.call("Emulation.setDeviceMetricsOverride", size);
-                self.eval("new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)))");
+                self.resize(width, 900);
                 let faults = self.eval(FAULTS);
                 assert_eq!(faults, json!([]), "{name}, {scheme}, {width} px: {faults:#}");
                 self.picture(&format!("{name}-{scheme}-{width}"));

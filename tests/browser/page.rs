@@ -185,6 +185,22 @@ impl Page {
         mouse("mouseReleased", points[points.len() - 1], 0);
     }
 
+    /// Gives the window another size, and waits until the page is laid out and drawn in it.
+    #[track_caller]
+    pub fn resize(&mut self, width: u32, height: u32) {
+        let size =
+            json!({"width": width, "height": height, "deviceScaleFactor": 1, "mobile": false});
+        self.call("Emulation.setDeviceMetricsOverride", size);
+        self.eval(&format!(
+            "(async () => {{
+                const frame = () => new Promise(requestAnimationFrame);
+                while (innerWidth !== {width} || innerHeight !== {height}) await frame();
+                await frame();
+                await frame();
+            }})()"
+        ));
+    }
+
     /// Where an element is in the window, after scrolling to it: left, top, width, height.
     #[track_caller]
     pub fn place(&mut self, id: &str) -> (f64, f64, f64, f64) {
