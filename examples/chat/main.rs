@@ -132,15 +132,14 @@ fn run(options: Options, room: Arc<Room>, order: Box<dyn Order>) -> io::Result<(
         .events(sender);
     let tls = options.tls;
     let hub = Hub::with_streams(config, move |socket| tls.wrap(socket));
-    let (end, has_ended) = terminal::ending(&hub, options.timeout);
+    let (end, ended) = terminal::ending(&hub, options.timeout);
     let obeyed = Arc::clone(&chat);
     thread::spawn(move || {
         terminal::serve(commands::COMMANDS, |line| commands::obey(&obeyed, line), end);
     });
     hub.serve(listener, |arrival| chat.serve(arrival))?;
     chat.order.end();
-    // Served to the end: what is left is to say so.
-    let _ = has_ended.recv();
+    ended.wait();
     print::flush();
     Ok(())
 }

@@ -27,6 +27,8 @@ mod log;
 mod print;
 #[path = "../../examples/handlers/server.rs"]
 mod server;
+#[path = "../../examples/shared/terminal.rs"]
+mod terminal;
 #[path = "../../examples/shared/tls.rs"]
 mod tls;
 use connection::WebSocketConnection;
@@ -663,6 +665,23 @@ fn a_handler_can_terminate_the_server() {
     assert_eq!([one.end().code(), two.end().code()], [1001, 1001]);
     while !matches!(server.next(), Called::Terminate { is_terminated: true }) {}
     server.wss.wait();
+}
+
+/// Nobody will log an end that nobody has asked for there.
+#[test]
+fn a_program_whose_handler_has_terminated_the_server_does_not_wait_for_its_terminal() {
+    let server = Recorded::start(Options::default());
+    let (_end, ended) = terminal::without_ctrl_c(server.wss.hub(), Duration::ZERO);
+    let client = server.client();
+    client.send("end");
+    assert_eq!(client.end().code(), 1001);
+    server.wss.wait();
+    let (sender, waited) = mpsc::channel();
+    std::thread::spawn(move || {
+        ended.wait();
+        sender.send(()).unwrap();
+    });
+    waited.recv_timeout(PATIENCE).unwrap();
 }
 
 #[test]
