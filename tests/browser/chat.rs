@@ -227,6 +227,29 @@ fn who_has_our_old_number_at_a_new_server_is_somebody_else() {
     assert_eq!(window.0.eval(r##"document.querySelectorAll("#log .mine").length"##), json!(0));
 }
 
+/// Perhaps by its own connection from before, of which the server does not know yet that it broke.
+#[test]
+#[ignore = "needs Chromium"]
+fn a_name_that_was_taken_meanwhile_gets_into_no_line_that_is_being_typed() {
+    let mut chat = Program::start("chat", &[]);
+    let mut window = Window::open(&chat);
+    window.say("alias Ann");
+    window.until_users(&["Ann"]);
+    chat.type_line("close 1"); // so that it waits
+    window.0.until(r#"!document.getElementById("now").hidden"#);
+    let other = chat.client("/chat");
+    assert!(other.text().contains("welcome"));
+    other.send(r#"{"line": "alias Ann"}"#);
+    assert!(other.text().contains("renamed"));
+    window.0.fill("line", "hello, every");
+    window.0.click("now");
+    window.until_refused("That name is taken, or looks like one that is.");
+    assert_eq!(window.typed(), "hello, every");
+    // What a person has typed is given back.
+    window.say("alias Ann");
+    window.0.until(r#"document.getElementById("line").value === "alias Ann""#);
+}
+
 /// The connection has ended after a line was said, and before that could be heard.
 #[test]
 #[ignore = "needs Chromium"]
