@@ -9,7 +9,7 @@ use std::sync::mpsc::{self, Receiver, SyncSender};
 use std::thread;
 use std::time::Duration;
 
-use super::print::Time;
+use super::print::{self, Level, Time};
 
 /// How many lines may wait for the disk. Further ones are lost.
 const LINES_MAX: usize = 1_000;
@@ -80,10 +80,17 @@ impl Output {
     }
 
     fn write_all(&mut self, lines: Receiver<Line>) {
+        let mut has_failed = false;
         for line in lines {
-            if let Line::Text(line) = line {
-                // A disk that is full is no reason to stop.
-                let _ = self.write(&line);
+            let Line::Text(line) = line else { continue };
+            // A disk that is full is no reason to stop. It is told once, until there is room again.
+            let written = self.write(&line);
+            let failed_before = std::mem::replace(&mut has_failed, written.is_err());
+            if let Err(error) = written
+                && !failed_before
+            {
+                let text = format_args!("cannot write the log {}: {error}", self.path.display());
+                print::note(Level::Warning, None, text);
             }
         }
     }

@@ -318,6 +318,21 @@ fn a_log_that_is_no_regular_file_is_never_renamed() {
     assert_eq!(read.lines().count(), 2, "{read}");
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn a_log_that_cannot_be_written_is_told_on_standard_error_once() {
+    let mut server = Program::start("handlers", &["--log", "/dev/full"]);
+    server.line("WARN - cannot write the log /dev/full: ");
+    let client = server.client("/");
+    assert_eq!(client.text(), "Welcome on the chat!");
+    server.type_line("quit");
+    assert_eq!(server.wait().code(), Some(0));
+    let rest = std::iter::repeat_with(|| server.line(""));
+    for line in rest.take_while(|line| !line.contains("the end; ")) {
+        assert!(!line.contains("cannot write"), "{line}");
+    }
+}
+
 /// Nobody reads the pipe, as if a disk never finished.
 #[cfg(target_os = "linux")]
 #[test]
