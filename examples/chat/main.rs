@@ -67,7 +67,9 @@ const PAGE_POLICY: &str = "default-src 'none'; style-src 'self' 'unsafe-inline';
 const LINE_CHARS_MAX: usize = 1_000;
 /// A message as JSON, with its author, has no more bytes: six at most are one character.
 const MESSAGE_JSON_BYTES_MAX: usize = 8 << 10;
-/// The bytes that may wait for a user, beside all messages that a newcomer is sent.
+/// A user in a list as JSON has no more bytes: four at most are one character of a name.
+const USER_JSON_BYTES_MAX: usize = 160;
+/// The bytes that may wait for a user, beside all messages and users that a newcomer is sent.
 const QUEUE_BYTES: usize = 1 << 20;
 const NOT_OUR_HOST: &str =
     "There is no chat of that host. Whoever runs the chat can allow it: --host NAME\n";
@@ -120,23 +122,24 @@ fn run(options: Options, room: Arc<Room>, order: Box<dyn Order>) -> io::Result<(
         .ping_after(ping_after)
         .pong_within(pong_within)
         .close_within(options.patience);
+    let welcome_bytes_max = options.history_max * MESSAGE_JSON_BYTES_MAX
+        + options.connections_max * USER_JSON_BYTES_MAX;
     let config = HubConfig::default()
         .connections_max(options.connections_max + limit::SPARE)
-        .queue_bytes_max(QUEUE_BYTES + options.history_max * MESSAGE_JSON_BYTES_MAX)
+        .queue_bytes_max(QUEUE_BYTES + welcome_bytes_max)
         .write_within(options.patience)
         .keepalive(keepalive)
         .events(sender);
     let tls = options.tls;
     let hub = Hub::with_streams(config, move |socket| tls.wrap(socket));
-    let (end, has_ended) = terminal::ending(&hub, options.timeout);
+    let (end, ended) = terminal::ending(&hub, options.timeout);
     let obeyed = Arc::clone(&chat);
     thread::spawn(move || {
         terminal::serve(commands::COMMANDS, |line| commands::obey(&obeyed, line), end);
     });
     hub.serve(listener, |arrival| chat.serve(arrival))?;
     chat.order.end();
-    // Served to the end: what is left is to say so.
-    let _ = has_ended.recv();
+    ended.wait();
     print::flush();
     Ok(())
 }

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use hybi::CloseCode;
+use hybi::blocking::SendError;
 use hybi::connection::Prepared;
 use serde_json::{Value, json};
 
@@ -157,6 +158,15 @@ fn send_away(peer: &Peer) {
     let _ = peer.close(CloseCode::SERVICE_RESTART, "interrupted: please come back");
 }
 
+/// Sees to a user who could not be told something.
+fn see_to(peer: &Peer, sent: Result<(), SendError>) {
+    // Others are closing, or too slow, which the hub sees to.
+    if let Err(SendError::TooLong { .. }) = sent {
+        // A bus may have more than fit into the queue. An error means that it is closing already.
+        let _ = peer.close(CloseCode::TRY_AGAIN_LATER, "too many users to list");
+    }
+}
+
 impl State {
     fn apply(&mut self, event: &Event, history_max: usize) {
         let mut newcomer = None;
@@ -197,7 +207,7 @@ impl State {
     fn welcome(&self, id: u64) {
         let Some(Member { peer, dialect, .. }) = self.members.get(&id) else { return };
         for message in dialect.welcome(id, &self.users, &self.history) {
-            let _ = peer.send(&*message);
+            see_to(peer, peer.send(&*message));
         }
     }
 
@@ -212,8 +222,7 @@ impl State {
             let message = messages
                 .entry(*dialect)
                 .or_insert_with(|| Prepared::new(&*dialect.news(event, &self.users)));
-            // An error means that it is closing, or too slow, which the hub sees to.
-            let _ = peer.send_prepared(message);
+            see_to(peer, peer.send_prepared(message));
         }
     }
 }

@@ -112,14 +112,13 @@ fn run(options: Options) -> io::Result<()> {
         let why = "nobody can connect to the URLs of our endpoints: say --public-url";
         print::note(Level::Warning, None, why);
     }
-    let (end, has_ended) = terminal::ending(&hub, END_WITHIN);
+    let (end, ended) = terminal::ending(&hub, END_WITHIN);
     let obeyed = Arc::clone(&service);
     thread::spawn(move || {
         terminal::serve(commands::COMMANDS, |line| commands::obey(&obeyed, line), end);
     });
     hub.serve(listener, |arrival| service.serve(arrival))?;
-    // Served to the end: what is left is to say so.
-    let _ = has_ended.recv();
+    ended.wait();
     print::flush();
     Ok(())
 }

@@ -7,17 +7,20 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{self, Receiver, SyncSender};
 use std::thread;
+use std::time::Duration;
 
-use super::print::Time;
+use super::print::{self, Level, Time};
 
 /// How many lines may wait for the disk. Further ones are lost.
 const LINES_MAX: usize = 1_000;
+/// How long the end of a program waits for lines that have not been written.
+const FLUSH_WITHIN: Duration = Duration::from_secs(2);
 
 /// A log file. Each line has the time (UTC), the address of the client or `-`, and a text, in which
 /// control characters are escaped: no client can write a line of its own.
 ///
 /// Once it is longer than it may be, it is renamed to `NAME.old`, in place of the one before, and a
-/// new one begins. A thread writes, so a disk that stalls stops nobody.
+/// new one begins. Pipes and devices are not. A thread writes, so a disk that stalls stops nobody.
 #[derive(Clone)]
 pub(crate) struct LogFile(SyncSender<Line>);
 
@@ -45,11 +48,14 @@ impl LogFile {
         let _ = self.0.try_send(Line::Text(line));
     }
 
-    /// Waits until all lines have been written.
+    /// Waits until all lines have been written, or for two seconds.
     pub(crate) fn flush(&self) {
         let (sender, written) = mpsc::sync_channel(0);
-        if self.0.send(Line::End(sender)).is_ok() {
-            let _ = written.recv(); // an error means that the sender was dropped
+        let lines = self.0.clone();
+        // In a thread, because lines that wait may have to be written before there is a place.
+        let thread = thread::Builder::new().name("flush".into());
+        if thread.spawn(move || lines.send(Line::End(sender))).is_ok() {
+            let _ = written.recv_timeout(FLUSH_WITHIN); // the sender was dropped, or it took longer
         }
     }
 }
@@ -64,15 +70,27 @@ struct Output {
 impl Output {
     fn open(path: &Path, bytes_max: u64) -> io::Result<Self> {
         let file = OpenOptions::new().append(true).create(true).open(path)?;
-        let bytes = file.metadata()?.len();
-        Ok(Self { file, path: path.into(), bytes, bytes_max })
+        let metadata = file.metadata()?;
+        let (path, bytes_max) = if metadata.is_file() {
+            (fs::canonicalize(path)?, bytes_max) // not the link, which may be /dev/stdout
+        } else {
+            (path.into(), u64::MAX) // a pipe or a device has no size, and nobody may move it
+        };
+        Ok(Self { file, path, bytes: metadata.len(), bytes_max })
     }
 
     fn write_all(&mut self, lines: Receiver<Line>) {
+        let mut has_failed = false;
         for line in lines {
-            if let Line::Text(line) = line {
-                // A disk that is full is no reason to stop.
-                let _ = self.write(&line);
+            let Line::Text(line) = line else { continue };
+            // A disk that is full is no reason to stop. It is told once, until there is room again.
+            let written = self.write(&line);
+            let failed_before = std::mem::replace(&mut has_failed, written.is_err());
+            if let Err(error) = written
+                && !failed_before
+            {
+                let text = format_args!("cannot write the log {}: {error}", self.path.display());
+                print::note(Level::Warning, None, text);
             }
         }
     }
@@ -82,7 +100,10 @@ impl Output {
         if self.bytes > 0 && self.bytes.saturating_add(len) > self.bytes_max {
             let mut old = self.path.clone().into_os_string();
             old.push(".old");
-            fs::rename(&self.path, old)?;
+            match fs::rename(&self.path, old) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {} // was moved away
+                renamed => renamed?,
+            }
             *self = Self::open(&self.path, self.bytes_max)?;
         }
         self.file.write_all(line.as_bytes())?;

@@ -220,14 +220,11 @@ fn run(options: Options) -> Handled {
             WebSocketServer::new(listener, Sums, server)?
         }
     };
-    let (end, has_ended) = terminal::ending(wss.hub(), END_WITHIN);
+    let (end, ended) = terminal::ending(wss.hub(), END_WITHIN);
     let told = wss.clone();
     thread::spawn(move || terminal::serve(COMMANDS, |line| obey(&told, line), end));
     wss.wait();
-    if wss.hub().is_ending() {
-        // Served to the end: what is left is to say so.
-        let _ = has_ended.recv();
-    }
+    ended.wait();
     if let Some(file) = &log.0 {
         file.flush();
     }

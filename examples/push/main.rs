@@ -136,7 +136,7 @@ fn run(options: Options) -> Handled {
     let server = Arc::new(Server::new(options, bound, connections));
     let key = server.key.as_str();
     print::answer(format_args!("open {page}, and {page}status#{key} for all connections"));
-    let (end, has_ended) = terminal::ending(&hub, END_WITHIN);
+    let (end, ended) = terminal::ending(&hub, END_WITHIN);
     let obeyed = Arc::clone(&server);
     thread::spawn(move || {
         let obey = |line: &str| {
@@ -146,8 +146,7 @@ fn run(options: Options) -> Handled {
         terminal::serve(commands::COMMANDS, obey, end);
     });
     hub.serve(listener, |arrival| server.serve(arrival)).map_err(cannot)?;
-    // Served to the end: what is left is to say so.
-    let _ = has_ended.recv();
+    ended.wait();
     print::flush();
     Ok(())
 }

@@ -9,18 +9,22 @@ use std::io::{self, BufRead, IsTerminal, Write};
 use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{self, Receiver, SyncSender};
 use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use hybi::blocking::{AcceptError, HubEvent};
 
-/// How many lines may wait. Further ones are lost.
-const LINES_MAX: usize = 1_000;
+/// How many lines of the log may wait. Further ones are lost.
+const LOG_LINES_MAX: usize = 1_000;
+/// How many others may wait beside them: a flood of the log takes no place from an answer.
+const ANSWERS_MAX: usize = 100;
 /// How long the end of a program waits for lines that have not been printed.
 const FLUSH_WITHIN: Duration = Duration::from_secs(1);
 
+/// How many lines of the log wait.
+static LOG_LINES: AtomicUsize = AtomicUsize::new(0);
 /// Set if somebody at a terminal is asked for lines.
 static PROMPTS: AtomicBool = AtomicBool::new(false);
 const PROMPT: &str = "> ";
@@ -58,7 +62,10 @@ pub(crate) fn answer_lines<E: Display>(obey: impl Fn(&str) -> Result<String, E>)
 
 /// Logs something.
 pub(crate) fn log(text: impl Display) {
-    let _ = lines().try_send(Line::Log(text.to_string()));
+    let send = || lines().try_send(Line::Log(text.to_string()));
+    if LOG_LINES.fetch_add(1, Ordering::Relaxed) >= LOG_LINES_MAX || send().is_err() {
+        LOG_LINES.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 /// The importance of a line of the log.
@@ -134,7 +141,7 @@ pub(crate) fn complain(text: impl Display, code: u8) -> ExitCode {
 fn lines() -> &'static SyncSender<Line> {
     static LINES: OnceLock<SyncSender<Line>> = OnceLock::new();
     LINES.get_or_init(|| {
-        let (sender, lines) = mpsc::sync_channel(LINES_MAX);
+        let (sender, lines) = mpsc::sync_channel(LOG_LINES_MAX + ANSWERS_MAX);
         // Without a thread nothing is printed.
         let _ = thread::Builder::new().name("printer".into()).spawn(move || print(lines));
         sender
@@ -145,6 +152,9 @@ fn print(lines: Receiver<Line>) {
     // A log that goes elsewhere leaves the prompt alone.
     let is_log_at_terminal = io::stderr().is_terminal();
     for line in lines {
+        if let Line::Log(_) = line {
+            LOG_LINES.fetch_sub(1, Ordering::Relaxed);
+        }
         let prompts = PROMPTS.load(Ordering::Relaxed);
         // A line that cannot be printed is no reason to stop.
         let _ = match line {

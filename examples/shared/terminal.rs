@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use hybi::blocking::{Hub, TryClone};
 
-use crate::print::{self, Level};
+use super::print::{self, Level};
 
 /// The part of the `help` text that does not depend on the commands.
 const HELP: &str = "\
@@ -55,36 +55,60 @@ pub(crate) fn serve<E: Display>(
     }
 }
 
+/// The end of a server, which the person at the terminal may ask for.
+pub(crate) struct Ended {
+    is_asked_for: Arc<AtomicBool>,
+    told: mpsc::Receiver<()>,
+}
+
+impl Ended {
+    /// Waits until an end that was asked for has been logged. Call it once [`Hub::serve`] has
+    /// returned, and then return from `main`.
+    pub(crate) fn wait(&self) {
+        // Otherwise the program itself has ended the hub.
+        if self.is_asked_for.load(Ordering::Relaxed) {
+            let _ = self.told.recv();
+        }
+    }
+}
+
 /// Returns how to end the server of a hub, which Ctrl-C does, too. The first call closes all
 /// connections with 1001, and waits `timeout` for the clients' Close frames; the second ends the
 /// program at once.
-///
-/// Something is received when the hub has ended. Wait for it once [`Hub::serve`] has returned, and
-/// then return from `main`.
 pub(crate) fn ending<S: TryClone + Send + 'static>(
     hub: &Hub<S>,
     timeout: Duration,
-) -> (impl Fn() + Clone + Send + 'static, mpsc::Receiver<()>) {
-    let (hub, begun) = (hub.clone(), Arc::new(AtomicBool::new(false)));
-    let (ended, has_ended) = mpsc::channel();
-    let end = move || {
-        if begun.swap(true, Ordering::Relaxed) {
-            exit(1);
-        }
-        print::stop_prompting();
-        let (hub, ended) = (hub.clone(), ended.clone());
-        thread::spawn(move || {
-            let dropped = hub.terminate(timeout);
-            let text = format_args!("the end; {dropped} connections had to be dropped");
-            print::note(Level::Info, None, text);
-            let _ = ended.send(());
-        });
-    };
+) -> (impl Fn() + Clone + Send + 'static, Ended) {
+    let (end, ended) = without_ctrl_c(hub, timeout);
     if let Err(error) = ctrlc::set_handler(end.clone()) {
         let text = format_args!("Ctrl-C tells no client anything: {error}");
         print::note(Level::Warning, None, text);
     }
-    (end, has_ended)
+    (end, ended)
+}
+
+/// Returns the same as [`ending`].
+pub(crate) fn without_ctrl_c<S: TryClone + Send + 'static>(
+    hub: &Hub<S>,
+    timeout: Duration,
+) -> (impl Fn() + Clone + Send + 'static, Ended) {
+    let (hub, is_asked_for) = (hub.clone(), Arc::new(AtomicBool::new(false)));
+    let (sender, told) = mpsc::channel();
+    let ended = Ended { is_asked_for: Arc::clone(&is_asked_for), told };
+    let end = move || {
+        if is_asked_for.swap(true, Ordering::Relaxed) {
+            exit(1);
+        }
+        print::stop_prompting();
+        let (hub, sender) = (hub.clone(), sender.clone());
+        thread::spawn(move || {
+            let dropped = hub.terminate(timeout);
+            let text = format_args!("the end; {dropped} connections had to be dropped");
+            print::note(Level::Info, None, text);
+            let _ = sender.send(());
+        });
+    };
+    (end, ended)
 }
 
 /// Splits the text after a command into as many words as its usage has. The last one is the rest.

@@ -203,6 +203,91 @@ fn own_messages_stand_apart_runs_are_grouped_and_days_are_shown() {
     assert_eq!(kinds.as_array().unwrap()[3..], ["said", "said same", "said", "said"]);
 }
 
+/// A new server counts from 1 again, and somebody else was faster.
+#[test]
+#[ignore = "needs Chromium"]
+fn who_has_our_old_number_at_a_new_server_is_somebody_else() {
+    let mut chat = Program::start("chat", &[]);
+    let address = chat.address.clone();
+    let mut window = Window::open(&chat);
+    assert_eq!(window.name(), "guest 1");
+    chat.type_line("close 1"); // so that it waits
+    window.0.until(r#"!document.getElementById("now").hidden"#);
+    chat.kill();
+    let chat = Program::run(example("chat").arg(&address));
+    let other = chat.client("/chat");
+    assert!(other.text().contains("\"id\":1"));
+    other.send(r#"{"line": "before"}"#);
+    assert!(other.text().contains("before"));
+    window.0.click("now");
+    window.until_connected();
+    assert_eq!(window.name(), "guest 2");
+    other.send(r#"{"line": "after"}"#);
+    window.until_said("guest 1", "after");
+    assert_eq!(window.0.eval(r##"document.querySelectorAll("#log .mine").length"##), json!(0));
+}
+
+/// Perhaps by its own connection from before, of which the server does not know yet that it broke.
+#[test]
+#[ignore = "needs Chromium"]
+fn a_name_that_was_taken_meanwhile_gets_into_no_line_that_is_being_typed() {
+    let mut chat = Program::start("chat", &[]);
+    let mut window = Window::open(&chat);
+    window.say("alias Ann");
+    window.until_users(&["Ann"]);
+    chat.type_line("close 1"); // so that it waits
+    window.0.until(r#"!document.getElementById("now").hidden"#);
+    let other = chat.client("/chat");
+    assert!(other.text().contains("welcome"));
+    other.send(r#"{"line": "alias Ann"}"#);
+    assert!(other.text().contains("renamed"));
+    window.0.fill("line", "hello, every");
+    window.0.click("now");
+    window.until_refused("That name is taken, or looks like one that is.");
+    assert_eq!(window.typed(), "hello, every");
+    // What a person has typed is given back.
+    window.say("alias Ann");
+    window.0.until(r#"document.getElementById("line").value === "alias Ann""#);
+}
+
+/// The connection has ended after a line was said, and before that could be heard.
+#[test]
+#[ignore = "needs Chromium"]
+fn a_line_that_was_said_after_all_is_our_own_and_not_given_back() {
+    let chat = Program::start("chat", &[]);
+    let mut window = Window::open(&chat);
+    window.0.eval(
+        r#"unconfirmed.push("ours"); me = null;
+        hear({ type: "welcome", id: 3, name: "guest 3", users: [{ id: 3, name: "guest 3" }],
+            history: ["theirs", "ours"].map(
+                (text) => ({ type: "message", id: 1, author: "guest 1", sent: 0, text })) })"#,
+    );
+    let kinds = r##"[...document.querySelectorAll("#log .said")].map((it) => it.className)"##;
+    assert_eq!(window.0.eval(kinds), json!(["said", "said mine"]));
+    assert_eq!(window.typed(), "");
+}
+
+#[test]
+#[ignore = "needs Chromium"]
+fn who_says_the_same_twice_in_one_moment_has_said_it_twice() {
+    let chat = Program::start("chat", &[]);
+    let mut window = Window::open(&chat);
+    window.0.eval(
+        r#"var said = { type: "message", id: 7, author: "Cy", sent: 0, text: "tick" };
+        hear(said); hear(said);"#,
+    );
+    let count = r##"document.querySelectorAll("#log .said").length"##;
+    assert_eq!(window.0.eval(count), json!(2));
+    // In a history, they have been seen.
+    window.0.eval(
+        r#"me = null;
+        var other = { ...said, id: 8 };
+        hear({ type: "welcome", id: 9, name: "guest 9", users: [{ id: 9, name: "guest 9" }],
+            history: [said, said, other, other] })"#,
+    );
+    assert_eq!(window.0.eval(count), json!(4));
+}
+
 #[test]
 #[ignore = "needs Chromium"]
 fn names_and_messages_are_text_whatever_they_look_like() {

@@ -27,6 +27,8 @@ mod log;
 mod print;
 #[path = "../../examples/handlers/server.rs"]
 mod server;
+#[path = "../../examples/shared/terminal.rs"]
+mod terminal;
 #[path = "../../examples/shared/tls.rs"]
 mod tls;
 use connection::WebSocketConnection;
@@ -266,6 +268,91 @@ fn a_log_file_is_bounded_and_appended_to() {
     log.write(None, "a\r\nb");
     log.flush();
     assert_eq!(file.lines(), [line(2), line(3), "- a\\r\\nb".into()]);
+}
+
+/// As `logrotate` and people do.
+#[test]
+fn a_log_file_that_was_moved_away_begins_anew() {
+    let (file, moved) = (TemporaryFile::new("four-d-moved.log"), TemporaryFile::new("moved.log"));
+    let log = LogFile::open(&file.0, 60).unwrap();
+    log.write(None, "a line of about half the size");
+    log.flush();
+    std::fs::rename(&file.0, &moved.0).unwrap();
+    log.write(None, "a line for which there is no room");
+    log.flush();
+    assert_eq!(moved.lines(), ["- a line of about half the size"]);
+    assert_eq!(file.lines(), ["- a line for which there is no room"]);
+}
+
+/// Such as `/dev/stdout`, which leads to where the system wants it.
+#[cfg(unix)]
+#[test]
+fn a_link_to_a_log_file_stays_where_it_is() {
+    let (file, link) = (TemporaryFile::new("four-d-linked.log"), TemporaryFile::new("link.log"));
+    std::fs::write(&file.0, "a line from before\n").unwrap();
+    std::os::unix::fs::symlink(&file.0, &link.0).unwrap();
+    let log = LogFile::open(&link.0, 10).unwrap();
+    log.write(None, "new");
+    log.flush();
+    assert!(link.0.is_symlink());
+    assert_eq!(file.lines(), ["- new"]);
+    let old = std::fs::read_to_string(format!("{}.old", file.path())).unwrap();
+    assert_eq!(old, "a line from before\n");
+}
+
+/// Such as `/dev/null`. It has no size, and nobody may move it.
+#[cfg(unix)]
+#[test]
+fn a_log_that_is_no_regular_file_is_never_renamed() {
+    let file = TemporaryFile::new("four-d-pipe.log");
+    assert!(std::process::Command::new("mkfifo").arg(&file.0).status().unwrap().success());
+    let path = file.0.clone();
+    let reader = std::thread::spawn(move || std::fs::read_to_string(path).unwrap());
+    let log = LogFile::open(&file.0, 10).unwrap();
+    log.write(None, "one");
+    log.write(None, "two");
+    log.flush();
+    drop(log);
+    let (read, old) = (reader.join().unwrap(), format!("{}.old", file.path()));
+    assert!(!std::fs::exists(&old).unwrap(), "it was renamed");
+    assert_eq!(read.lines().count(), 2, "{read}");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_log_that_cannot_be_written_is_told_on_standard_error_once() {
+    let mut server = Program::start("handlers", &["--log", "/dev/full"]);
+    server.line("WARN - cannot write the log /dev/full: ");
+    let client = server.client("/");
+    assert_eq!(client.text(), "Welcome on the chat!");
+    server.type_line("quit");
+    assert_eq!(server.wait().code(), Some(0));
+    let rest = std::iter::repeat_with(|| server.line(""));
+    for line in rest.take_while(|line| !line.contains("the end; ")) {
+        assert!(!line.contains("cannot write"), "{line}");
+    }
+}
+
+/// Nobody reads the pipe, as if a disk never finished.
+#[cfg(target_os = "linux")]
+#[test]
+fn nobody_waits_for_ever_for_a_log_file_that_stalls() {
+    let file = TemporaryFile::new("four-d-stalled.log");
+    assert!(std::process::Command::new("mkfifo").arg(&file.0).status().unwrap().success());
+    // Linux opens a pipe for both ends at once.
+    let pipe = std::fs::File::options().read(true).write(true).open(&file.0).unwrap();
+    let log = LogFile::open(&file.0, 10_000).unwrap();
+    let line = "x".repeat(1_000);
+    for _ in 0..2_000 {
+        log.write(None, &line); // more than the pipe and the queue take
+    }
+    let (sender, flushed) = mpsc::channel();
+    std::thread::spawn(move || {
+        log.flush();
+        sender.send(()).unwrap();
+    });
+    flushed.recv_timeout(PATIENCE).unwrap();
+    drop(pipe);
 }
 
 /// The events that its handlers are called with, in order of the calls.
@@ -593,6 +680,23 @@ fn a_handler_can_terminate_the_server() {
     assert_eq!([one.end().code(), two.end().code()], [1001, 1001]);
     while !matches!(server.next(), Called::Terminate { is_terminated: true }) {}
     server.wss.wait();
+}
+
+/// Nobody will log an end that nobody has asked for there.
+#[test]
+fn a_program_whose_handler_has_terminated_the_server_does_not_wait_for_its_terminal() {
+    let server = Recorded::start(Options::default());
+    let (_end, ended) = terminal::without_ctrl_c(server.wss.hub(), Duration::ZERO);
+    let client = server.client();
+    client.send("end");
+    assert_eq!(client.end().code(), 1001);
+    server.wss.wait();
+    let (sender, waited) = mpsc::channel();
+    std::thread::spawn(move || {
+        ended.wait();
+        sender.send(()).unwrap();
+    });
+    waited.recv_timeout(PATIENCE).unwrap();
 }
 
 #[test]

@@ -188,6 +188,33 @@ fn nobody_waits_for_a_log_that_stalls() {
     }
 }
 
+/// Who wants to close the client that floods it must see its number.
+#[cfg(target_os = "linux")]
+#[test]
+fn an_answer_at_the_terminal_is_not_lost_because_the_log_is_full() {
+    let log = std::env::temp_dir().join(format!("hybi-full-log-{}", std::process::id()));
+    assert!(Command::new("mkfifo").arg(&log).status().unwrap().success());
+    // Linux opens a pipe for both ends at once.
+    let mut pipe = std::fs::File::options().read(true).write(true).open(&log).unwrap();
+    let program = example("chat");
+    let script =
+        format!("exec {} 127.0.0.1:0 2> {}", program.get_program().display(), log.display());
+    let mut chat = Program::run(Command::new("sh").args(["-c", &script]));
+    std::fs::remove_file(&log).unwrap();
+    let user = chat.client("/chat");
+    assert!(user.text().contains("welcome"));
+    // More than may wait, with what is in the pipe.
+    for _ in 0..5_000 {
+        user.send("no JSON");
+        assert!(user.text().contains("error"));
+    }
+    chat.type_line("list");
+    chat.type_line("say listed");
+    assert!(user.text().contains("listed"));
+    std::thread::spawn(move || std::io::copy(&mut pipe, &mut std::io::sink()));
+    chat.line("1 users");
+}
+
 /// With 16 descriptors, fewer than the clients: `accept` fails, and the program says so to nobody.
 #[cfg(target_os = "linux")]
 #[test]

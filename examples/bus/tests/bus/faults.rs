@@ -665,6 +665,22 @@ fn more_than_servers_can_follow_is_refused() {
     assert_eq!(bob.next_texts(1), ["hello!"]);
 }
 
+#[test]
+fn who_cannot_be_told_so_many_users_is_told_that_and_where_it_can_be_is_told_all() {
+    let engine = Engine::start();
+    let script = r#"for id = 1, 50000 do
+            redis.call('HSET', 'chat:names', id, 'guest ' .. id)
+        end
+        redis.call('SET', 'chat:id', 50000)"#;
+    engine.send::<()>(&["EVAL", script, "0"]);
+    let small = engine.serve("chat", &[]);
+    let newcomer = small.client("/chat").end();
+    assert_eq!((newcomer.code(), newcomer.reason()), (1013, "too many users to list"));
+    let large = engine.serve("chat", &["--connections", "50100"]);
+    let ann = User::come(&large);
+    assert_eq!(ann.listed().len(), 50_001);
+}
+
 /// All times on the bus are then in the future.
 #[test]
 fn a_server_that_dies_after_the_clock_of_the_engine_was_set_back_is_noticed_in_time() {
