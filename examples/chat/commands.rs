@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use hybi::CloseCode;
 
 use crate::names::Name;
+use crate::terminal::count;
 use crate::{Chat, Peer, user};
 
 /// The text of `help`.
@@ -38,7 +39,7 @@ pub(crate) fn obey(chat: &Chat, line: &str) -> Result<String, String> {
 
 fn list(chat: &Chat) -> String {
     let users = chat.room.list();
-    let mut text = format!("{} users", users.len());
+    let mut text = count(users.len(), "user");
     for (id, name, peer) in users.iter().take(LIST_LINES_MAX) {
         // Writing to a string does not fail.
         let _ = write!(text, "\n{id} {}: {}", name.as_str(), status(peer.as_ref()));

@@ -68,7 +68,9 @@ usage: endpoints [HOST:PORT] [OPTION]...      default: 127.0.0.1:9004
   --public-url URL    under which others reach us, such as that of a proxy before us:
                       https://example.com/endpoints
   --origin ORIGIN     allow web pages of this origin, too, not only our own; may be repeated
-  --system NAME       a system that has a chat; may be repeated (default: main)";
+  --system NAME       a system that has a chat; may be repeated (default: main)
+The variable ENDPOINTS_KEY of the environment has the key for commands over HTTP (default: a new
+one, which is printed).";
 
 /// A longer message closes its sender's connection with 1009. It is a small part of what the hub
 /// queues for each client, so that no single message makes a client look slow.
@@ -154,7 +156,7 @@ impl Service {
             hosts: Hosts::new(bound.ip(), options.hosts),
             own_pages: Acceptance::from_same_origin().config(config),
             others: options.others.config(config),
-            key: Key::from_environment("ENDPOINTS_KEY"),
+            key: options.key,
         }
     }
 
@@ -209,6 +211,8 @@ struct Options {
     hosts: Vec<Host>,
     others: Acceptance<'static>,
     systems: Vec<String>,
+    /// Permits commands over HTTP.
+    key: Key,
 }
 
 impl Options {
@@ -266,6 +270,7 @@ impl Options {
             hosts,
             others,
             systems,
+            key: Key::from_environment("ENDPOINTS_KEY")?,
         })
     }
 }

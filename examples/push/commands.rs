@@ -47,7 +47,7 @@ pub(crate) fn obey(
         }
         "read" => {
             let (id, len) = match words(rest, "read ID LEN") {
-                Ok([id, len]) => (id, len.parse().ok().filter(|len| *len > 0)),
+                Ok([id, len]) => (id, len.trim().parse().ok().filter(|len| *len > 0)),
                 Err(_) => (words::<1>(rest, "read ID")?[0], Some(usize::MAX)),
             };
             let len = len.ok_or("LEN: how many characters, from 1")?;

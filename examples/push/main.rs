@@ -179,7 +179,7 @@ impl Server {
             hosts: Hosts::new(bound.ip(), options.hosts),
             own_pages: Acceptance::from_same_origin().config(config),
             public_pages: options.public_pages.config(config),
-            key: Key::from_environment("PUSH_KEY"),
+            key: options.key,
             timeout: options.timeout,
             session_timeout: options.session_timeout,
         }

@@ -8,6 +8,7 @@ use hybi::handshake::Acceptance;
 
 use crate::arguments::{self, Arguments};
 use crate::hosts::Host;
+use crate::key::Key;
 use crate::tls::Tls;
 
 pub(crate) const USAGE: &str = "\
@@ -26,7 +27,9 @@ usage: push [HOST:PORT] [OPTION]...   default: 127.0.0.1:9003
   --deadline SECONDS  within which the connections of a server on the bus that has died are gone
                       (default: 10)
   --command LINE      instead of being a server, do what this line says at the terminal of one:
-                      \"ID TEXT\", \"all TEXT\", \"close ID\", \"list\" or \"read ID [LEN]\"";
+                      \"ID TEXT\", \"all TEXT\", \"close ID\", \"list\" or \"read ID [LEN]\"
+The variable PUSH_KEY of the environment has the key to the page of all connections (default: a new
+one, which is printed).";
 
 pub(crate) struct Options {
     pub(crate) address: String,
@@ -37,6 +40,8 @@ pub(crate) struct Options {
     public_url: Option<Uri>,
     pub(crate) hosts: Vec<Host>,
     pub(crate) public_pages: Acceptance<'static>,
+    /// Permits to see all connections.
+    pub(crate) key: Key,
     pub(crate) bus: Option<String>,
     pub(crate) deadline: Duration,
     /// The URL of the bus, and a line that is obeyed there.
@@ -110,6 +115,7 @@ impl Options {
             public_url,
             hosts,
             public_pages: Acceptance::from_origins(origins).map_err(|error| error.to_string())?,
+            key: Key::from_environment("PUSH_KEY")?,
             bus,
             deadline: deadline.unwrap_or(ten_seconds),
             command,

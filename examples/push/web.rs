@@ -25,6 +25,7 @@ impl Server {
         let path = match (request.method(), request.path()) {
             ("PUT", "/session") => return self.session(request),
             ("GET" | "HEAD", path) => path,
+            (_, "/session") => return text(405, "PUT, please").field("Allow", "GET, HEAD, PUT"),
             _ => return text(405, "GET, please").field("Allow", "GET, HEAD"),
         };
         if let Some((_, media_type, content)) = FILES.iter().find(|(name, ..)| *name == path) {

@@ -81,6 +81,9 @@ fn without_the_key_the_page_asks_for_it() {
     assert_eq!(page.eval(asks), json!(true));
     page.click("allocate");
     until_answer(&mut page, "error: The key is missing or wrong");
+    page.fill("key", "€ 1"); // no field of a request can have it as it is
+    page.click("unlock");
+    until_answer(&mut page, "error: The key is missing or wrong");
     page.fill("key", KEY);
     page.click("unlock");
     until_answer(&mut page, "0 of 5 endpoints are allocated");

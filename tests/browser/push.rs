@@ -125,6 +125,10 @@ fn the_status_follows_the_connections() {
     client.text();
     let mut page = open_status(&push, "another");
     page.until(r#"document.getElementById("unlocking").checkVisibility()"#);
+    // No field of a request can have it as it is.
+    page.eval("key = '€ 1'; ask().then(() => 0)");
+    let problem = page.text("problem");
+    assert_eq!(problem, "");
     page.fill("key", KEY);
     page.click("unlock");
     page.until(r#"document.getElementById("count").textContent === "1 connection""#);

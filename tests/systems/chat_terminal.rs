@@ -163,7 +163,7 @@ fn the_last_hundred_errors_are_kept_and_all_are_counted() {
     for _ in 1..100 {
         chat.line("1 (guest 1): Send");
     }
-    chat.line("1 users");
+    chat.line("1 user");
 }
 
 #[test]

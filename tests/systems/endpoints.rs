@@ -10,7 +10,7 @@ use hybi::{CloseCode, Message, Uri};
 
 use crate::program::{Program, Talker, example};
 
-const KEY: &str = "the key of this test";
+const KEY: &str = "the-key_of.this~test+/=";
 
 fn start(options: &[&str]) -> Program {
     let mut command = example("endpoints");

@@ -1,7 +1,7 @@
 //! `--example push`.
 
 use std::io::{Read, Write};
-use std::net::TcpStream;
+use std::net::{TcpListener, TcpStream};
 use std::time::Duration;
 
 use hybi::blocking::{ConnectError, Connector, Error};
@@ -111,6 +111,7 @@ fn drive(push: &mut Program) {
         ("close one", "error: ID: \"one\" is not the number of a connection"),
         ("read", "error: ID is missing: read ID"),
         ("read 2 0", "error: LEN: how many characters, from 1"),
+        ("read  3  5", "error: connection 3 has ended"),
         ("read 4", "error: there has been no connection 4"),
         ("2", "error: TEXT is missing: ID TEXT"),
         ("all", "error: TEXT is missing: all TEXT"),
@@ -153,6 +154,13 @@ fn other_paths_other_pages_and_other_hosts_are_refused() {
         let answer = raw(&push, &request);
         assert!(answer.starts_with("HTTP/1.1 421 "), "{answer}");
         assert!(!answer.contains("Set-Cookie"), "{answer}");
+    }
+    // How a browser asks for another origin whether it may PUT.
+    for (target, methods) in [("/", "GET, HEAD"), ("/session", "GET, HEAD, PUT")] {
+        let answer = push.http(&format!("OPTIONS {target} HTTP/1.1"));
+        assert!(answer.starts_with("HTTP/1.1 405 "), "{answer}");
+        assert!(answer.contains(&format!("\r\nallow: {methods}\r\n")), "{answer}");
+        assert!(!answer.contains("access-control"), "{answer}");
     }
 }
 
@@ -444,18 +452,39 @@ fn the_id_of_a_session_is_nowhere_whole() {
     assert!(json.contains(&id[..6]) && !json.contains(id), "{json}");
 }
 
-const KEY: &str = "the key of this test";
+const KEY: &str = "the-key_of.this~test+/=";
+
+/// Others would not come through a URL or a field of a request as they are.
+#[test]
+fn a_key_is_made_of_what_rfc_6750_permits() {
+    let busy = TcpListener::bind("127.0.0.1:0").unwrap(); // a server that starts ends at once
+    let address = busy.local_addr().unwrap().to_string();
+    for (program, variable) in [("push", "PUSH_KEY"), ("endpoints", "ENDPOINTS_KEY")] {
+        for key in ["the key", "clé", "a#b", "=", "a=b", "\u{1b}[31m"] {
+            let output = example(program).env(variable, key).arg(&address).output().unwrap();
+            assert_eq!(output.status.code(), Some(2), "{program}, {key:?}");
+            let errors = String::from_utf8(output.stderr).unwrap();
+            let why = format!("{variable}: ASCII letters, digits and -._~+/ please, then any =\n");
+            assert!(errors.starts_with(&why), "{errors}");
+        }
+    }
+}
 
 #[test]
 fn the_status_shows_all_connections_to_whoever_has_the_key() {
     let mut command = example("push");
     let mut push = Program::run(command.env("PUSH_KEY", KEY).arg("127.0.0.1:0"));
     push.line(&format!("/status#{KEY} for all connections"));
-    for fields in ["", "\r\nAuthorization: Bearer the key of this tesT", "\r\nAuthorization: x"] {
-        let (status, body) = get(&push, "/connections", fields);
-        assert_eq!(status, 401, "{body}");
+    for value in [format!("Bearer {KEY}A"), format!("Basic! {KEY}"), KEY.into(), "x".into()] {
+        let fields = format!("\r\nAuthorization: {value}");
+        assert_eq!(get(&push, "/connections", &fields).0, 401, "{value}");
     }
-    let with_key = format!("\r\nAuthorization: Bearer {KEY}");
+    let other_case = KEY.to_uppercase();
+    for fields in ["", &format!("\r\nAuthorization: Bearer {other_case}")] {
+        assert_eq!(get(&push, "/connections", fields).0, 401, "{fields}");
+    }
+    // The name of a scheme is case-insensitive (RFC 9110 §11.1).
+    let with_key = format!("\r\nAuthorization: bearer {KEY}");
     assert_eq!(get(&push, "/connections", &with_key), (200, "[]".into()));
 
     let echo = push.client("/?len=3");

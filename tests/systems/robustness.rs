@@ -212,7 +212,7 @@ fn an_answer_at_the_terminal_is_not_lost_because_the_log_is_full() {
     chat.type_line("say listed");
     assert!(user.text().contains("listed"));
     std::thread::spawn(move || std::io::copy(&mut pipe, &mut std::io::sink()));
-    chat.line("1 users");
+    chat.line("1 user");
 }
 
 /// With 16 descriptors, fewer than the clients: `accept` fails, and the program says so to nobody.
