@@ -55,7 +55,8 @@ commands['answer'] = function(instance, token, answer)
   redis.call('PEXPIRE', key('answers:' .. token), KEPT_MS)
 end
 
--- Returns how things are with an id: `lives`, `gone`, `ended` or `unknown`, and the instance.
+-- Returns how things are with an id: `lives` or `gone`, and the instance; `ended`, and how, if that
+-- is known; or `unknown`.
 local function state(id)
   local instance = redis.call('HGET', key('where'), id)
   if instance then
@@ -63,7 +64,9 @@ local function state(id)
     return lives_until > now() and 'lives' or 'gone', instance
   end
   local newest = tonumber(redis.call('GET', key('id')) or 0)
-  return tonumber(id) >= 1 and tonumber(id) <= newest and 'ended' or 'unknown', ''
+  if tonumber(id) < 1 or tonumber(id) > newest then return 'unknown', '' end
+  local entry = redis.call('XREVRANGE', key('from:' .. id), '+', '-', 'COUNT', 1)[1]
+  return 'ended', entry and entry[2][1] == 'ended' and entry[2][2] or ''
 end
 
 local function give(instance, token, order, id, data)

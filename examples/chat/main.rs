@@ -169,7 +169,7 @@ impl Chat {
         let dialect = match self.rules.on_connection(arrival.request(), address.ip().to_canonical())
         {
             Ok(dialect) => dialect,
-            Err(why) => return Ok(arrival.reject(&Rejection::new(403).body("text/plain", why))?),
+            Err(rejection) => return Ok(arrival.reject(&rejection)?),
         };
         let Some(_place) = self.limit.take() else {
             self.errors.handle(address, "told 503: there are as many connections as may be");

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use hybi::handshake::{Acceptance, Request};
+use hybi::handshake::{Acceptance, Rejection, Request};
 use hybi::{Config, Limits};
 
 use crate::arguments::{self, Arguments};
@@ -65,23 +65,25 @@ impl Rules {
         Ok(())
     }
 
-    /// Decides about a request, as `onConnection` does in 4D. Returns what is spoken at its path.
+    /// Decides about a request, as `onConnection` does in 4D. Returns the dialect at its path, or a
+    /// response that refuses it.
     pub(crate) fn on_connection(
         &self,
         request: &Request<'_>,
         address: IpAddr,
-    ) -> Result<Dialect, &'static str> {
+    ) -> Result<Dialect, Rejection<'static>> {
+        let refuse = |status, why| Err(Rejection::new(status).body("text/plain", why));
         let path = request.path();
         if self.forbidden_addresses.contains(&address) {
-            Err("Not from your address.\n")
+            refuse(403, "Not from your address.\n")
         } else if self.forbidden_paths.iter().any(|prefix| path.starts_with(&**prefix)) {
-            Err("That path is forbidden.\n")
+            refuse(403, "That path is forbidden.\n")
         } else if path == self.path {
             Ok(Dialect::Own)
         } else if self.iris.as_deref() == Some(path) {
             Ok(Dialect::Iris)
         } else {
-            Err("There is no chat at that path.\n")
+            refuse(404, "There is no chat at that path.\n")
         }
     }
 }

@@ -17,13 +17,12 @@
 //! for did not come (whatever the server closed with), 130 ended at once by Ctrl-C: while
 //! connecting, or by a second one.
 
-use std::fmt;
 use std::net::TcpStream;
 use std::process::{ExitCode, exit};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock, mpsc};
-use std::thread;
 use std::time::{Duration, Instant};
+use std::{fmt, io, thread};
 
 use hybi::blocking::{ClientSocket, Closed, ConnectError, Connector, Error, MaybeTls};
 use hybi::keepalive::KeepaliveConfig;
@@ -84,10 +83,16 @@ fn main() -> ExitCode {
         Ok(code) => code,
         Err(error) => {
             screen.tell(&error);
-            if let Some(ConnectError::Refused(refusal) | ConnectError::ProxyRefused(refusal)) =
-                error.downcast_ref()
-            {
-                screen.explain(refusal);
+            match error.downcast_ref() {
+                Some(ConnectError::Refused(refusal) | ConnectError::ProxyRefused(refusal)) => {
+                    screen.explain(refusal);
+                }
+                Some(ConnectError::Tls(error)) if error.kind() == io::ErrorKind::InvalidData => {
+                    screen.tell(
+                        "See whose certificate that is: if it is the right one, say --trust CERT",
+                    );
+                }
+                _ => {}
             }
             if error.is::<Unmet>() { UNMET } else { 1 }
         }

@@ -6,7 +6,7 @@ use hybi::CloseCode;
 use hybi::connection::Prepared;
 
 use crate::pool::PoolError;
-use crate::terminal::words;
+use crate::terminal::{count, words};
 use crate::{Peer, Service, hooks};
 
 /// The text of `help`. `NAME` may also be the whole URL.
@@ -73,6 +73,7 @@ pub(crate) fn obey(service: &Service, line: &str) -> Result<String, Failure> {
         None => line.split_once(' ').unwrap_or((line, "")),
     };
     match command {
+        "help" => Ok(COMMANDS.into()), // over HTTP: at the terminal there is more to say
         "allocate" => {
             let name = if rest.is_empty() { "log" } else { rest };
             let hooks = hooks::named(name).ok_or_else(|| {
@@ -83,11 +84,11 @@ pub(crate) fn obey(service: &Service, line: &str) -> Result<String, Failure> {
         "release" => {
             let [name] = words(rest, "release NAME")?;
             let clients = pool.release(name_of(name))?;
-            Ok(format!("released; {clients} clients are being closed"))
+            Ok(format!("released; closing {}", count(clients, "client")))
         }
         "clients" => {
             let [name] = words(rest, "clients NAME")?;
-            Ok(format!("{} clients", pool.clients(name_of(name))?.len()))
+            Ok(count(pool.clients(name_of(name))?.len(), "client"))
         }
         "in use?" => {
             let [name] = words(rest, "in use? NAME")?;
@@ -98,7 +99,7 @@ pub(crate) fn obey(service: &Service, line: &str) -> Result<String, Failure> {
             let [name] = words(rest, "status NAME")?;
             let clients = pool.clients(name_of(name))?;
             let lines: String = clients.iter().take(LIST_LINES_MAX).map(status).collect();
-            Ok(format!("allocated, {} clients{lines}", clients.len()))
+            Ok(format!("allocated, {}{lines}", count(clients.len(), "client")))
         }
         "send" => {
             let [name, text] = words(rest, "send NAME TEXT")?;
@@ -119,10 +120,11 @@ pub(crate) fn obey(service: &Service, line: &str) -> Result<String, Failure> {
         }
         "list" => {
             let endpoints = pool.list();
-            let count = endpoints.len();
-            let line = |(name, clients)| format!("\n{name} allocated, {clients} clients");
+            let allocated = endpoints.len();
+            let line =
+                |(name, clients)| format!("\n{name} allocated, {}", count(clients, "client"));
             let lines: String = endpoints.into_iter().take(LIST_LINES_MAX).map(line).collect();
-            Ok(format!("{count} of {} endpoints are allocated{lines}", pool.endpoints_max()))
+            Ok(format!("{allocated} of {} endpoints are allocated{lines}", pool.endpoints_max()))
         }
         _ => Err(Failure::Usage(format!("there is no command {command:?}: try help"))),
     }

@@ -286,7 +286,10 @@ impl fmt::Display for RequestError {
             Self::ExtensionsMalformed => {
                 "a Sec-WebSocket-Extensions field that is not a list of extensions"
             }
-            Self::Origin => "an Origin that is not allowed here",
+            Self::Origin => {
+                "an Origin that is not allowed here: not in the list, or not that of Host, port \
+                 included"
+            }
             Self::FieldNameCase => {
                 "a field name with an upper-case letter, which HTTP/2 and HTTP/3 forbid"
             }

@@ -57,7 +57,7 @@ fn a_page_allocates_connects_talks_and_releases() {
     until_logged(&mut page, "<b>Hello</b>");
     page.fill("command", "list");
     page.click("run");
-    until_answer(&mut page, "allocated, 1 clients");
+    until_answer(&mut page, "allocated, 1 client");
     page.click("allocate");
     until_answer(&mut page, "error: the pool's only endpoint is allocated");
     // The chat cannot have an endpoint, and says why.

@@ -225,11 +225,11 @@ fn the_list_is_kept_current_however_somebody_leaves() {
 }
 
 #[test]
-fn foreign_origins_forbidden_paths_and_addresses_are_refused_with_403() {
+fn foreign_origins_forbidden_paths_and_addresses_are_refused() {
     let chat = Program::start("chat", &["--forbid", "/chat/secret"]);
     assert_eq!(chat.refusal("/chat", Some("https://evil.example")), 403);
     assert_eq!(chat.refusal("/chat", Some("null")), 403);
-    assert_eq!(chat.refusal("/", None), 403);
+    assert_eq!(chat.refusal("/", None), 404);
     assert_eq!(chat.refusal("/chat/secret/door", None), 403);
     drop(User::come(&chat));
 

@@ -55,7 +55,7 @@ fn the_pool_has_five_endpoints_and_then_says_that_it_is_empty() {
     assert_eq!(names.len(), 5);
     ask(&mut endpoints, "allocate", "error: all 5 endpoints of the pool are allocated: release");
     let released = names.first().unwrap();
-    ask(&mut endpoints, &format!("release {released}"), "released; 0 clients");
+    ask(&mut endpoints, &format!("release {released}"), "released; closing 0 clients");
     // Whoever still knows the old name does not reach what is another's.
     assert!(!names.contains(&allocate(&mut endpoints, "WS")));
     assert_eq!(endpoints.refusal(&format!("/{released}"), None), 404);
@@ -114,7 +114,7 @@ fn drive(endpoints: &mut Program) {
     clients[1].end();
     endpoints.line("2 left: 1000 (normal closure) \"enough\"");
     endpoints.type_line(&format!("release {here}"));
-    endpoints.lines_in_any_order(&["released; 1 clients", "1 left: 1001"]);
+    endpoints.lines_in_any_order(&["released; closing 1 client", "1 left: 1001"]);
     let closed = clients[0].end();
     assert_eq!((closed.code(), closed.reason()), (1001, "the endpoint has been released"));
     assert_eq!(endpoints.refusal(&format!("/{here}"), None), 404);
@@ -425,6 +425,8 @@ fn other_processes_give_the_same_commands_over_http() {
     assert_eq!(command(&endpoints, &format!("release {url}")).0, 404);
     assert_eq!(command(&endpoints, "close").0, 400);
     assert_eq!(post(&endpoints, "/command?%ff", Some(KEY)).0, 400);
+    let (status, help) = post(&endpoints, "/command?help", Some(KEY));
+    assert!(status == 200 && help.starts_with("allocate [HOOKS] "), "{help}");
     // Only with the key, and never by following a link.
     for key in [None, Some("the key of this tesT"), Some("")] {
         assert_eq!(post(&endpoints, "/command?list", key).0, 401, "{key:?}");

@@ -130,10 +130,10 @@ fn the_walk_through_of_the_iris_chat_tutorial() {
 
 #[test]
 fn the_path_of_the_tutorial_is_open_only_if_it_was_asked_for() {
-    assert_eq!(Program::start("chat", &[]).refusal(PATH, None), 403);
+    assert_eq!(Program::start("chat", &[]).refusal(PATH, None), 404);
     let chat = start();
     assert_eq!(chat.refusal(PATH, Some("https://evil.example")), 403);
-    assert_eq!(chat.refusal("/csp/user/Other.cls", None), 403);
+    assert_eq!(chat.refusal("/csp/user/Other.cls", None), 404);
     drop(chat.connect(PATH).unwrap());
     drop(chat.connect("/chat").unwrap());
 }

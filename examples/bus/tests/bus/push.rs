@@ -140,7 +140,8 @@ fn a_number_that_is_none_or_none_any_more_is_an_error_that_says_so() {
     client.end();
     obey(&engine, "read 1").unwrap_err(); // it is gone then
     for line in ["1 hello", "close 1"] {
-        assert_eq!(obey(&engine, line).unwrap_err(), "connection 1 has ended");
+        let why = "connection 1 has ended: 1000 (normal closure) \"closed from the terminal\"";
+        assert_eq!(obey(&engine, line).unwrap_err(), why);
     }
     let long = "x".repeat((64 << 10) + 1);
     assert!(obey(&engine, &format!("1 {long}")).unwrap_err().contains("65537 bytes"));
