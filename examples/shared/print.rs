@@ -9,7 +9,7 @@ use std::io::{self, BufRead, IsTerminal, Write};
 use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{self, Receiver, SyncSender};
 use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -18,11 +18,15 @@ use hybi::blocking::{AcceptError, HubEvent};
 
 /// How many lines may wait. Further ones are lost.
 const LINES_MAX: usize = 1_000;
+/// How many bytes of the log may wait, unless they are one line. What a client says can be long.
+const LOG_BYTES_MAX: usize = 1 << 20;
 /// How long the end of a program waits for lines that have not been printed.
 const FLUSH_WITHIN: Duration = Duration::from_secs(1);
 
 /// Set if somebody at a terminal is asked for lines.
 static PROMPTS: AtomicBool = AtomicBool::new(false);
+/// How many bytes of the log wait.
+static LOG_BYTES: AtomicUsize = AtomicUsize::new(0);
 const PROMPT: &str = "> ";
 /// Goes to the beginning of the line, and erases it.
 const ERASE_LINE: &str = "\r\x1b[K";
@@ -58,7 +62,14 @@ pub(crate) fn answer_lines<E: Display>(obey: impl Fn(&str) -> Result<String, E>)
 
 /// Logs something.
 pub(crate) fn log(text: impl Display) {
-    let _ = lines().try_send(Line::Log(text.to_string()));
+    let text = text.to_string();
+    let len = text.len();
+    let add = |waiting| (waiting == 0 || waiting + len <= LOG_BYTES_MAX).then_some(waiting + len);
+    if LOG_BYTES.fetch_update(Ordering::Relaxed, Ordering::Relaxed, add).is_ok()
+        && lines().try_send(Line::Log(text)).is_err()
+    {
+        LOG_BYTES.fetch_sub(len, Ordering::Relaxed);
+    }
 }
 
 /// The importance of a line of the log.
@@ -152,11 +163,16 @@ fn print(lines: Receiver<Line>) {
                 let mut output = io::stdout().lock();
                 writeln!(output, "{text}").and_then(|()| print_prompt(prompts))
             }
-            // The text typed so far is kept: Ctrl-R shows it again.
-            Line::Log(text) if prompts && is_log_at_terminal => {
-                writeln!(io::stderr(), "{ERASE_LINE}{text}").and_then(|()| print_prompt(true))
+            Line::Log(text) => {
+                // The text typed so far is kept: Ctrl-R shows it again.
+                let printed = if prompts && is_log_at_terminal {
+                    writeln!(io::stderr(), "{ERASE_LINE}{text}").and_then(|()| print_prompt(true))
+                } else {
+                    writeln!(io::stderr(), "{text}")
+                };
+                LOG_BYTES.fetch_sub(text.len(), Ordering::Relaxed);
+                printed
             }
-            Line::Log(text) => writeln!(io::stderr(), "{text}"),
             Line::Prompt => print_prompt(prompts),
             Line::End(_) => Ok(()),
         };

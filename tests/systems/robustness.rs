@@ -220,6 +220,33 @@ fn open_descriptors(process: u32) -> usize {
     std::fs::read_dir(format!("/proc/{process}/fd")).map_or(0, Iterator::count)
 }
 
+/// The memory of a process in KiB: `VmRSS` now, `VmHWM` at most so far.
+#[cfg(target_os = "linux")]
+fn memory(process: u32, name: &str) -> usize {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap();
+    let line = status.lines().find(|line| line.starts_with(name)).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse().unwrap()
+}
+
+/// Nobody reads the log, and what a client says is long in it.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_log_that_stalls_does_not_fill_the_memory() {
+    const KIB_MAX: usize = 48 << 10;
+    let address = free_address();
+    let (_stalled, full) = std::io::pipe().unwrap();
+    let mut command = example("push");
+    let mut process = Running::start(command.arg(&address).stdout(Stdio::null()).stderr(full));
+    drop(process.connect(&address));
+    let mut client = blocking::connect(&format!("ws://{address}/async")).unwrap();
+    let escaped = "\u{1}".repeat(60_000); // five times as long in the log
+    (0..1_000).for_each(|_| client.send(&*escaped).unwrap());
+    client.close(hybi::CloseCode::NORMAL, "").unwrap();
+    while client.receive().unwrap().is_some() {}
+    let peak = memory(process.0.id(), "VmHWM:");
+    assert!(peak < KIB_MAX, "{peak} KiB");
+}
+
 #[cfg(all(target_os = "linux", feature = "deflate"))]
 mod memory {
     use hybi::blocking::{ClientSocket, Connector};
@@ -253,13 +280,6 @@ mod memory {
             ws
         });
         clients.collect()
-    }
-
-    /// The memory of a process in KiB: `VmRSS` now, `VmHWM` at most so far.
-    fn memory(process: u32, name: &str) -> usize {
-        let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap();
-        let line = status.lines().find(|line| line.starts_with(name)).unwrap();
-        line.split_whitespace().nth(1).unwrap().parse().unwrap()
     }
 
     #[test]
