@@ -247,6 +247,34 @@ fn a_log_that_stalls_does_not_fill_the_memory() {
     assert!(peak < KIB_MAX, "{peak} KiB");
 }
 
+/// `push` keeps 128 KiB of what each client says. A message in parts comes in a larger buffer.
+#[cfg(target_os = "linux")]
+#[test]
+fn short_messages_in_parts_that_nobody_reads_take_little_memory() {
+    const CLIENTS: usize = 50;
+    let mut push = Program::start("push", &[]);
+    let mut clients: Vec<_> = (0..CLIENTS).map(|_| push.connect("/async").unwrap()).collect();
+    let mut say = |messages: usize, bytes: usize| {
+        for client in &mut clients {
+            for _ in 0..messages {
+                client.send_part("a").unwrap();
+                client.send_part(&*"b".repeat(bytes)).unwrap();
+                client.send_last_part("").unwrap();
+            }
+            // The pong tells that the server has heard everything.
+            client.ping(b"?").unwrap();
+            while !matches!(client.receive_event().unwrap(), Some(hybi::Event::Pong(_))) {}
+        }
+    };
+    say(1, 1);
+    let before = memory(push.id(), "VmRSS:");
+    say(100, 1_100);
+    let kept = memory(push.id(), "VmRSS:").saturating_sub(before);
+    assert!(kept < CLIENTS * 200, "{kept} KiB");
+    push.type_line("read 1");
+    push.line("1 message before was dropped");
+}
+
 #[cfg(all(target_os = "linux", feature = "deflate"))]
 mod memory {
     use hybi::blocking::{ClientSocket, Connector};
