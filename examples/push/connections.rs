@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use hybi::Message;
 use hybi::blocking::Closed;
-use hybi::connection::Prepared;
+use hybi::connection::{Data, Prepared};
 
 use crate::status::Connection;
 use crate::{AnyError, Handled, Hub};
@@ -131,7 +131,8 @@ impl Connections for Here {
 
     fn hear(&self, seat: Seat, _: u64, message: &Message) -> Handled {
         if let Some(entry) = self.entries().all.get_mut(&seat.id) {
-            entry.unread.push(message.clone());
+            // A copy, because the buffer that it came in may be much larger.
+            entry.unread.push(Data::from(message).into());
         }
         self.changed.notify_all();
         Ok(())

@@ -16,17 +16,19 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use hybi::blocking::{AcceptError, HubEvent};
 
-/// How many lines of the log may wait. Further ones are lost.
-const LOG_LINES_MAX: usize = 1_000;
-/// How many others may wait beside them: a flood of the log takes no place from an answer.
+/// How many bytes of the log may wait, unless they are one line. Further lines are lost.
+const LOG_BYTES_MAX: usize = 1 << 20;
+/// Each line counts as so many bytes at least: no more than a thousand wait.
+const LINE_BYTES_MIN: usize = 1 << 10;
+/// How many answers may wait beside them: a flood of the log takes no place from one.
 const ANSWERS_MAX: usize = 100;
 /// How long the end of a program waits for lines that have not been printed.
 const FLUSH_WITHIN: Duration = Duration::from_secs(1);
 
-/// How many lines of the log wait.
-static LOG_LINES: AtomicUsize = AtomicUsize::new(0);
 /// Set if somebody at a terminal is asked for lines.
 static PROMPTS: AtomicBool = AtomicBool::new(false);
+/// How many bytes of the log wait.
+static LOG_BYTES: AtomicUsize = AtomicUsize::new(0);
 const PROMPT: &str = "> ";
 /// Goes to the beginning of the line, and erases it.
 const ERASE_LINE: &str = "\r\x1b[K";
@@ -62,10 +64,19 @@ pub(crate) fn answer_lines<E: Display>(obey: impl Fn(&str) -> Result<String, E>)
 
 /// Logs something.
 pub(crate) fn log(text: impl Display) {
-    let send = || lines().try_send(Line::Log(text.to_string()));
-    if LOG_LINES.fetch_add(1, Ordering::Relaxed) >= LOG_LINES_MAX || send().is_err() {
-        LOG_LINES.fetch_sub(1, Ordering::Relaxed);
+    let text = text.to_string();
+    let bytes = counted(&text);
+    let add =
+        |waiting| (waiting == 0 || waiting + bytes <= LOG_BYTES_MAX).then_some(waiting + bytes);
+    if LOG_BYTES.fetch_update(Ordering::Relaxed, Ordering::Relaxed, add).is_ok()
+        && lines().try_send(Line::Log(text)).is_err()
+    {
+        LOG_BYTES.fetch_sub(bytes, Ordering::Relaxed);
     }
+}
+
+fn counted(line: &str) -> usize {
+    line.len().max(LINE_BYTES_MIN)
 }
 
 /// The importance of a line of the log.
@@ -141,7 +152,7 @@ pub(crate) fn complain(text: impl Display, code: u8) -> ExitCode {
 fn lines() -> &'static SyncSender<Line> {
     static LINES: OnceLock<SyncSender<Line>> = OnceLock::new();
     LINES.get_or_init(|| {
-        let (sender, lines) = mpsc::sync_channel(LOG_LINES_MAX + ANSWERS_MAX);
+        let (sender, lines) = mpsc::sync_channel(LOG_BYTES_MAX / LINE_BYTES_MIN + ANSWERS_MAX);
         // Without a thread nothing is printed.
         let _ = thread::Builder::new().name("printer".into()).spawn(move || print(lines));
         sender
@@ -152,9 +163,6 @@ fn print(lines: Receiver<Line>) {
     // A log that goes elsewhere leaves the prompt alone.
     let is_log_at_terminal = io::stderr().is_terminal();
     for line in lines {
-        if let Line::Log(_) = line {
-            LOG_LINES.fetch_sub(1, Ordering::Relaxed);
-        }
         let prompts = PROMPTS.load(Ordering::Relaxed);
         // A line that cannot be printed is no reason to stop.
         let _ = match line {
@@ -162,11 +170,16 @@ fn print(lines: Receiver<Line>) {
                 let mut output = io::stdout().lock();
                 writeln!(output, "{text}").and_then(|()| print_prompt(prompts))
             }
-            // The text typed so far is kept: Ctrl-R shows it again.
-            Line::Log(text) if prompts && is_log_at_terminal => {
-                writeln!(io::stderr(), "{ERASE_LINE}{text}").and_then(|()| print_prompt(true))
+            Line::Log(text) => {
+                // The text typed so far is kept: Ctrl-R shows it again.
+                let printed = if prompts && is_log_at_terminal {
+                    writeln!(io::stderr(), "{ERASE_LINE}{text}").and_then(|()| print_prompt(true))
+                } else {
+                    writeln!(io::stderr(), "{text}")
+                };
+                LOG_BYTES.fetch_sub(counted(&text), Ordering::Relaxed);
+                printed
             }
-            Line::Log(text) => writeln!(io::stderr(), "{text}"),
             Line::Prompt => print_prompt(prompts),
             Line::End(_) => Ok(()),
         };

@@ -247,6 +247,61 @@ fn open_descriptors(process: u32) -> usize {
     std::fs::read_dir(format!("/proc/{process}/fd")).map_or(0, Iterator::count)
 }
 
+/// The memory of a process in KiB: `VmRSS` now, `VmHWM` at most so far.
+#[cfg(target_os = "linux")]
+fn memory(process: u32, name: &str) -> usize {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap();
+    let line = status.lines().find(|line| line.starts_with(name)).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse().unwrap()
+}
+
+/// Nobody reads the log, and what a client says is long in it.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_log_that_stalls_does_not_fill_the_memory() {
+    const KIB_MAX: usize = 48 << 10;
+    let address = free_address();
+    let (_stalled, full) = std::io::pipe().unwrap();
+    let mut command = example("push");
+    let mut process = Running::start(command.arg(&address).stdout(Stdio::null()).stderr(full));
+    drop(process.connect(&address));
+    let mut client = blocking::connect(&format!("ws://{address}/async")).unwrap();
+    let escaped = "\u{1}".repeat(60_000); // five times as long in the log
+    (0..1_000).for_each(|_| client.send(&*escaped).unwrap());
+    client.close(hybi::CloseCode::NORMAL, "").unwrap();
+    while client.receive().unwrap().is_some() {}
+    let peak = memory(process.0.id(), "VmHWM:");
+    assert!(peak < KIB_MAX, "{peak} KiB");
+}
+
+/// `push` keeps 128 KiB of what each client says. A message in parts comes in a larger buffer.
+#[cfg(target_os = "linux")]
+#[test]
+fn short_messages_in_parts_that_nobody_reads_take_little_memory() {
+    const CLIENTS: usize = 50;
+    let mut push = Program::start("push", &[]);
+    let mut clients: Vec<_> = (0..CLIENTS).map(|_| push.connect("/async").unwrap()).collect();
+    let mut say = |messages: usize, bytes: usize| {
+        for client in &mut clients {
+            for _ in 0..messages {
+                client.send_part("a").unwrap();
+                client.send_part(&*"b".repeat(bytes)).unwrap();
+                client.send_last_part("").unwrap();
+            }
+            // The pong tells that the server has heard everything.
+            client.ping(b"?").unwrap();
+            while !matches!(client.receive_event().unwrap(), Some(hybi::Event::Pong(_))) {}
+        }
+    };
+    say(1, 1);
+    let before = memory(push.id(), "VmRSS:");
+    say(100, 1_100);
+    let kept = memory(push.id(), "VmRSS:").saturating_sub(before);
+    assert!(kept < CLIENTS * 200, "{kept} KiB");
+    push.type_line("read 1");
+    push.line("1 message before was dropped");
+}
+
 #[cfg(all(target_os = "linux", feature = "deflate"))]
 mod memory {
     use hybi::blocking::{ClientSocket, Connector};
@@ -280,13 +335,6 @@ mod memory {
             ws
         });
         clients.collect()
-    }
-
-    /// The memory of a process in KiB: `VmRSS` now, `VmHWM` at most so far.
-    fn memory(process: u32, name: &str) -> usize {
-        let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap();
-        let line = status.lines().find(|line| line.starts_with(name)).unwrap();
-        line.split_whitespace().nth(1).unwrap().parse().unwrap()
     }
 
     #[test]
