@@ -102,19 +102,33 @@ pub(crate) fn note(level: Level, address: Option<SocketAddr>, text: impl Display
 /// Logs what a hub reports. Leaves out that connections come and go, of which the program has lines
 /// of its own, and those that send nothing: port scans, and browsers that connect in advance.
 pub(crate) fn note_event(event: HubEvent) {
-    let (level, address) = match &event {
-        HubEvent::Opened { .. } | HubEvent::Ended { .. } => return,
-        HubEvent::NoRequest { error, .. } if !matches!(error, AcceptError::Request(_)) => return,
-        HubEvent::NoRequest { address, .. } | HubEvent::Failed { address, .. } => {
-            (Level::Info, Some(*address))
+    use Level::{Info, Warning};
+    match event {
+        HubEvent::Opened { .. } | HubEvent::Ended { .. } => {}
+        HubEvent::NoRequest { address, error } => {
+            if let AcceptError::Request(_) = error {
+                note(Info, Some(address), format_args!("no request: {error}"));
+            }
         }
-        HubEvent::TooSlow { address, .. }
-        | HubEvent::OutOfMemory { address, .. }
-        | HubEvent::TurnedAway { address }
-        | HubEvent::NoThread { address, .. } => (Level::Warning, Some(*address)),
-        _ => (Level::Warning, None),
-    };
-    note(level, address, event);
+        HubEvent::Failed { address, error } => {
+            let error = error.to_string();
+            note(Info, Some(address), format_args!("failed: {}", hybi::escaped(&error)));
+        }
+        HubEvent::TooSlow { id, address } => {
+            note(Warning, Some(address), format_args!("connection {id} reads too slowly"));
+        }
+        HubEvent::OutOfMemory { id, address } => {
+            let text = format_args!("no memory for a message on connection {id}");
+            note(Warning, Some(address), text);
+        }
+        HubEvent::TurnedAway { address } => {
+            note(Warning, Some(address), "turned away: too many connections");
+        }
+        HubEvent::NoThread { address, error } => {
+            note(Warning, Some(address), format_args!("turned away: no thread: {error}"));
+        }
+        event => note(Warning, None, event),
+    }
 }
 
 /// Asks the person at the terminal for lines from now on.

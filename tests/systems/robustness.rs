@@ -297,7 +297,7 @@ fn short_messages_in_parts_that_nobody_reads_take_little_memory() {
     let before = memory(push.id(), "VmRSS:");
     say(100, 1_100);
     let kept = memory(push.id(), "VmRSS:").saturating_sub(before);
-    assert!(kept < CLIENTS * 200, "{kept} KiB");
+    assert!(kept < CLIENTS * 320, "{kept} KiB");
     push.type_line("read 1");
     push.line("1 message before was dropped");
 }
