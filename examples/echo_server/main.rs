@@ -52,7 +52,8 @@ const FILES: [(&str, &str, &str); 4] = [
     ("/style.css", "text/css; charset=utf-8", include_str!("../shared/style.css")),
     ("/drawing.js", "text/javascript; charset=utf-8", include_str!("drawing.js")),
 ];
-/// A page may load and connect to what is where it came from.
+/// A page may ask only where it came from, and connect to any WebSocket: not every browser takes
+/// `'self'` for those.
 const PAGE_POLICY: &str = "default-src 'none'; style-src 'self'; \
     script-src 'self' 'unsafe-inline'; connect-src 'self' ws: wss:";
 /// In order of preference.

@@ -11,7 +11,8 @@ const FILES: [(&str, &str, &str); 3] = [
     ("/status", "text/html; charset=utf-8", include_str!("status.html")),
     ("/style.css", "text/css; charset=utf-8", include_str!("../shared/style.css")),
 ];
-/// A page may load and connect to what is where it came from.
+/// A page may ask only where it came from, and connect to any WebSocket: not every browser takes
+/// `'self'` for those.
 const PAGE_POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'unsafe-inline'; \
     connect-src 'self' ws: wss:; frame-ancestors 'none'";
 

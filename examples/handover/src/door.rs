@@ -8,7 +8,8 @@ use crate::hosts::Hosts;
 
 const PAGE: &str = include_str!("../../chat/page.html");
 const STYLE: &str = include_str!("../../shared/style.css");
-/// The page may connect to where it came from, and nowhere else.
+/// The page may ask only where it came from, and connect to any WebSocket: not every browser takes
+/// `'self'` for those.
 const PAGE_POLICY: &str = "default-src 'none'; style-src 'self' 'unsafe-inline'; \
     script-src 'unsafe-inline'; connect-src 'self' ws: wss:; frame-ancestors 'none'";
 /// Enough for a line of the chat that is too long by mistake.
