@@ -36,7 +36,7 @@ mod arguments;
 mod chats;
 mod commands;
 mod hooks;
-#[path = "../chat/hosts.rs"]
+#[path = "../shared/hosts.rs"]
 mod hosts;
 #[path = "../shared/key.rs"]
 mod key;

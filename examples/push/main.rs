@@ -47,7 +47,7 @@ use hybi::{CloseCode, Config, Limits};
 mod arguments;
 mod commands;
 mod connections;
-#[path = "../chat/hosts.rs"]
+#[path = "../shared/hosts.rs"]
 mod hosts;
 #[path = "../shared/key.rs"]
 mod key;
