@@ -111,8 +111,8 @@ impl Options {
         while let Some(argument) = arguments.next() {
             match &*argument {
                 option @ "--tls" => {
-                    let (chain, key) = (arguments.value(option)?, arguments.value(option)?);
-                    arguments::set(&mut tls, option, Tls::read(&chain, &key)?)?;
+                    let value = arguments.two_values(option, Tls::read)?;
+                    arguments::set(&mut tls, option, value)?;
                 }
                 option @ ("--path" | "--iris") => {
                     let place = if option == "--path" { &mut path } else { &mut iris };

@@ -315,8 +315,8 @@ impl Options {
                 }
                 option @ "--log" => arguments::set(&mut log, option, arguments.value(option)?)?,
                 option @ "--tls" => {
-                    let (chain, key) = (arguments.value(option)?, arguments.value(option)?);
-                    arguments::set(&mut tls, option, Tls::read(&chain, &key)?)?;
+                    let value = arguments.two_values(option, Tls::read)?;
+                    arguments::set(&mut tls, option, value)?;
                 }
                 _ => arguments::set_unnamed(&mut address, "address", argument)?,
             }
