@@ -224,7 +224,10 @@ impl Server {
         let outcome = match is_shared {
             true => self.attend(&mut talk, service.server),
             // The synchronous mode: the service does everything.
-            false => talk.begin().and_then(|()| (service.server)(&mut talk)),
+            false => {
+                talk.begin();
+                (service.server)(&mut talk)
+            }
         };
         (service.on_post_server)(&talk);
         if let Some(session) = &talk.web_session {
