@@ -7,8 +7,8 @@
 //! `cargo run --example client ws://127.0.0.1:9003/`. There are these services:
 //!
 //! - `/`: synchronous. The server reads with a time-out, and sends "timed out at ..." whenever that
-//!   passes. Everything comes back as it was sent, but at most `len` characters at once. `exit`
-//!   ends the conversation.
+//!   passes. Everything comes back as it was sent, but at most `len` characters at once. The
+//!   message `exit` ends the conversation, unless `len` is below 4, which splits it.
 //! - `/async`: asynchronous. The connection gets a number, and the server never waits for it.
 //!   Everybody who knows the number can send to it, read what its client says, and close it. Here
 //!   that is the person at the server's terminal: type `help` there. Two threads stay with the
