@@ -19,9 +19,9 @@
 //! - `/csp/user/MyApp.MyWebSocketServer.cls`: as `/`, under the name that it has in the
 //!   documentation of IRIS.
 //!
-//! `services.rs` is the place to add yours. A query sets properties, as in `/?len=100&binary=1`. A
-//! second page shows all connections to whoever has the key, which the program prints or takes from
-//! the variable `PUSH_KEY`.
+//! `services.rs` is the place to add yours, and README.md tells how to copy it for a server of your
+//! own. A query sets properties, as in `/?len=100&binary=1`. A second page shows all connections to
+//! whoever has the key, which the program prints or takes from the variable `PUSH_KEY`.
 //!
 //! On a bus there may be several servers. Then the number is unlike that of any other connection,
 //! and any process can open it, on whatever server it is: send, read what the client says next, and
