@@ -65,7 +65,7 @@ usage: handlers [HOST:PORT] [OPTION]...   default: 127.0.0.1:9007
 const COMMANDS: &str = "\
 list                     each connection: number, state, address
 send TEXT                sends to all connections
-close ID                 closes a connection";
+close ID                 closes a connection with 1000";
 
 const LOG_BYTES_MAX: u64 = 10_000_000;
 /// How long the end waits for the clients' Close frames.
