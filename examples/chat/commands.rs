@@ -12,7 +12,7 @@ use crate::{Chat, Peer, user};
 pub(crate) const COMMANDS: &str = "\
 list                     everybody in the chat: number, name, state, bytes that wait, address
 say TEXT                 says something to everybody, as \"server\"
-close ID [REASON]        closes the connection of a user, by the number
+close ID [REASON]        closes the connection of a user, by the number, with 1008
 errors                   the last errors: when, who and what";
 
 /// Longer lists are cut.

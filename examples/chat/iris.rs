@@ -1,20 +1,5 @@
 //! The JSON of the chat tutorial of InterSystems IRIS ("A Tutorial On WebSockets"), for its page as
-//! it stands.
-//!
-//! | client | means |
-//! |---|---|
-//! | `{"User": NAME}` | `alias NAME`; an empty name is "default" |
-//! | `{"Message": BASE64, "Author": NAME}` | a line |
-//!
-//! | chat | means |
-//! |---|---|
-//! | `{"Type": "Status", "WSID": ID}` | the connection is open, and has this number |
-//! | `{"Type": "userlist", "Users": [{"Name": NAME}, ...]}` | all who are on line |
-//! | `{"Type": "Chat", "Author": NAME, "Message": BASE64, "Sent": TIME}` | a line; in UTC |
-//!
-//! Base64 is that of `btoa` and `atob`: each byte is a character of Latin-1. Others cannot be sent,
-//! and arrive as `?`. The author is whom the chat knows, whatever `Author` says. The tutorial has
-//! no message for errors, so they are lines of the chat itself, which only one user gets.
+//! it stands. docs/systems.md has it in a table.
 //!
 //! Whoever comes, leaves or is renamed makes all clients get the whole list: that is for hundreds
 //! of users, not for thousands. The tutorial's page puts names and texts into its HTML. A page for

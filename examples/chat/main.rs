@@ -32,6 +32,7 @@ mod arguments;
 mod commands;
 mod dialect;
 mod errors;
+#[path = "../shared/hosts.rs"]
 mod hosts;
 mod iris;
 #[path = "../shared/limit.rs"]

@@ -33,7 +33,9 @@ usage: chat [HOST:PORT] [OPTION]...   default: 127.0.0.1:9002
   --bus URL              be one of several servers that are one chat, on the Redis or Valkey at
                          redis://[[USER]:PASSWORD@]HOST[:PORT][/DATABASE]
   --deadline SECONDS     within which the users of a server on the bus that has died are gone
-                         (default: 10)";
+                         (default: 10)
+A line has at most 1000 characters, a name 30, and a message 64 KiB: a longer one closes the
+connection with 1009, and a binary one with 1003.";
 
 /// Enough for a line that is too long by mistake. A longer message closes the connection with 1009.
 const MESSAGE_BYTES_MAX: u64 = 64 << 10;
@@ -113,8 +115,8 @@ impl Options {
         while let Some(argument) = arguments.next() {
             match &*argument {
                 option @ "--tls" => {
-                    let (chain, key) = (arguments.value(option)?, arguments.value(option)?);
-                    arguments::set(&mut tls, option, Tls::read(&chain, &key)?)?;
+                    let value = arguments.two_values(option, Tls::read)?;
+                    arguments::set(&mut tls, option, value)?;
                 }
                 option @ ("--path" | "--iris") => {
                     let place = if option == "--path" { &mut path } else { &mut iris };

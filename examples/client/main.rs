@@ -35,6 +35,9 @@ mod commands;
 mod editor;
 mod inputs;
 mod options;
+#[cfg(feature = "rustls")]
+#[path = "../shared/pem.rs"]
+mod pem;
 mod screen;
 mod tls;
 #[cfg(feature = "rustls")]

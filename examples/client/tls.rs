@@ -25,7 +25,6 @@ impl Tls {
 
 #[cfg(feature = "rustls")]
 mod with_rustls {
-    use std::fmt::Display;
     use std::sync::Arc;
 
     use hybi::blocking::rustls::client::WebPkiServerVerifier;
@@ -35,12 +34,11 @@ mod with_rustls {
     use hybi::blocking::rustls::crypto::{
         CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature,
     };
-    use hybi::blocking::rustls::pki_types::pem::PemObject;
     use hybi::blocking::rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
     use hybi::blocking::rustls::{ClientConfig, DigitallySignedStruct, Error, SignatureScheme};
     use rustls_platform_verifier::BuilderVerifierExt;
 
-    use crate::{arguments, trust};
+    use crate::{arguments, pem, trust};
 
     #[derive(Default)]
     pub(crate) struct Tls {
@@ -74,12 +72,9 @@ mod with_rustls {
 
         /// Reads the values of `--identity`.
         pub(crate) fn identify(&mut self, chain: &str, key: &str) -> Result<(), String> {
-            let wrong = |file, error: &dyn Display| format!("--identity: {file}: {error}");
-            let certificates = CertificateDer::pem_file_iter(chain)
-                .and_then(Iterator::collect)
-                .map_err(|error| wrong(chain, &error))?;
-            let private = PrivateKeyDer::from_pem_file(key).map_err(|error| wrong(key, &error))?;
-            arguments::set(&mut self.identity, "--identity", (certificates, private))
+            let identity = pem::identity(chain, key);
+            let identity = identity.map_err(|error| format!("--identity: {error}"))?;
+            arguments::set(&mut self.identity, "--identity", identity)
         }
 
         /// Returns the configuration, `None` for the default one.

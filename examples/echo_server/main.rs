@@ -71,8 +71,8 @@ fn main() -> ExitCode {
         while let Some(argument) = arguments.next() {
             match &*argument {
                 option @ "--tls" => {
-                    let (chain, key) = (arguments.value(option)?, arguments.value(option)?);
-                    arguments::set(&mut tls, option, Tls::read(&chain, &key)?)?;
+                    let value = arguments.two_values(option, Tls::read)?;
+                    arguments::set(&mut tls, option, value)?;
                 }
                 _ => arguments::set_unnamed(&mut address, "address", argument)?,
             }

@@ -19,7 +19,7 @@ in use? NAME             whether it has any
 status NAME              each client: number, state, bytes that wait for it, address
 send NAME TEXT           sends to all clients of an endpoint
 tell NAME ID TEXT        sends to one, by its number
-close NAME ID            closes the connection of one
+close NAME ID            closes the connection of one with 1000
 list                     the endpoints that are allocated, and how many there can be";
 
 /// Longer lists are cut.

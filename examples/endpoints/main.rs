@@ -36,7 +36,7 @@ mod arguments;
 mod chats;
 mod commands;
 mod hooks;
-#[path = "../chat/hosts.rs"]
+#[path = "../shared/hosts.rs"]
 mod hosts;
 #[path = "../shared/key.rs"]
 mod key;
@@ -236,8 +236,8 @@ impl Options {
                     arguments::set(&mut prefix, option, name)?;
                 }
                 option @ "--tls" => {
-                    let (chain, key) = (arguments.value(option)?, arguments.value(option)?);
-                    arguments::set(&mut tls, option, Tls::read(&chain, &key)?)?;
+                    let value = arguments.two_values(option, Tls::read)?;
+                    arguments::set(&mut tls, option, value)?;
                 }
                 option @ "--public-url" => {
                     let url = arguments::public_url(option, &arguments.value(option)?)?;

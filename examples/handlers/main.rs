@@ -65,7 +65,7 @@ usage: handlers [HOST:PORT] [OPTION]...   default: 127.0.0.1:9007
 const COMMANDS: &str = "\
 list                     each connection: number, state, address
 send TEXT                sends to all connections
-close ID                 closes a connection";
+close ID                 closes a connection with 1000";
 
 const LOG_BYTES_MAX: u64 = 10_000_000;
 /// How long the end waits for the clients' Close frames.
@@ -315,8 +315,8 @@ impl Options {
                 }
                 option @ "--log" => arguments::set(&mut log, option, arguments.value(option)?)?,
                 option @ "--tls" => {
-                    let (chain, key) = (arguments.value(option)?, arguments.value(option)?);
-                    arguments::set(&mut tls, option, Tls::read(&chain, &key)?)?;
+                    let value = arguments.two_values(option, Tls::read)?;
+                    arguments::set(&mut tls, option, value)?;
                 }
                 _ => arguments::set_unnamed(&mut address, "address", argument)?,
             }

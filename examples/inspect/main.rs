@@ -127,8 +127,8 @@ impl Options {
                     arguments::set(&mut host, option, name)?;
                 }
                 "--tls" => {
-                    let (chain, key) = (arguments.value(option)?, arguments.value(option)?);
-                    arguments::set(&mut tls, option, Tls::read(&chain, &key)?)?;
+                    let value = arguments.two_values(option, Tls::read)?;
+                    arguments::set(&mut tls, option, value)?;
                 }
                 #[cfg(feature = "rustls")]
                 "--trust" => {

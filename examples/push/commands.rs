@@ -15,7 +15,7 @@ ID TEXT                  sends to the asynchronous connection of this number
 all TEXT                 sends to all of them
 read ID [LEN]            waits for what its client says next, and shows at most LEN characters; the
                          rest comes with the next `read`
-close ID                 closes it
+close ID                 closes it with 1000
 list                     the numbers of all of them
 status                   all connections of this server: who, since when, how much, in which state";
 

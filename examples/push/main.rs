@@ -7,8 +7,8 @@
 //! `cargo run --example client ws://127.0.0.1:9003/`. There are these services:
 //!
 //! - `/`: synchronous. The server reads with a time-out, and sends "timed out at ..." whenever that
-//!   passes. Everything comes back as it was sent, but at most `len` characters at once. `exit`
-//!   ends the conversation.
+//!   passes. Everything comes back as it was sent, but at most `len` characters at once. The
+//!   message `exit` ends the conversation, unless `len` is below 4, which splits it.
 //! - `/async`: asynchronous. The connection gets a number, and the server never waits for it.
 //!   Everybody who knows the number can send to it, read what its client says, and close it. Here
 //!   that is the person at the server's terminal: type `help` there. Two threads stay with the
@@ -19,9 +19,9 @@
 //! - `/csp/user/MyApp.MyWebSocketServer.cls`: as `/`, under the name that it has in the
 //!   documentation of IRIS.
 //!
-//! `services.rs` is the place to add yours. A query sets properties, as in `/?len=100&binary=1`. A
-//! second page shows all connections to whoever has the key, which the program prints or takes from
-//! the variable `PUSH_KEY`.
+//! `services.rs` is the place to add yours, and README.md tells how to copy it for a server of your
+//! own. A query sets properties, as in `/?len=100&binary=1`. A second page shows all connections to
+//! whoever has the key, which the program prints or takes from the variable `PUSH_KEY`.
 //!
 //! On a bus there may be several servers. Then the number is unlike that of any other connection,
 //! and any process can open it, on whatever server it is: send, read what the client says next, and
@@ -47,7 +47,7 @@ use hybi::{CloseCode, Config, Limits};
 mod arguments;
 mod commands;
 mod connections;
-#[path = "../chat/hosts.rs"]
+#[path = "../shared/hosts.rs"]
 mod hosts;
 #[path = "../shared/key.rs"]
 mod key;
@@ -224,7 +224,10 @@ impl Server {
         let outcome = match is_shared {
             true => self.attend(&mut talk, service.server),
             // The synchronous mode: the service does everything.
-            false => talk.begin().and_then(|()| (service.server)(&mut talk)),
+            false => {
+                talk.begin();
+                (service.server)(&mut talk)
+            }
         };
         (service.on_post_server)(&talk);
         if let Some(session) = &talk.web_session {

@@ -69,8 +69,8 @@ impl Options {
                     arguments::set(&mut connections, option, number)?;
                 }
                 option @ "--tls" => {
-                    let (chain, key) = (arguments.value(option)?, arguments.value(option)?);
-                    arguments::set(&mut tls, option, Tls::read(&chain, &key)?)?;
+                    let value = arguments.two_values(option, Tls::read)?;
+                    arguments::set(&mut tls, option, value)?;
                 }
                 option @ "--public-url" => {
                     let url = arguments::public_url(option, &arguments.value(option)?)?;

@@ -35,7 +35,7 @@ impl Service {
         Self { path: "", on_pre_server: |_, _| Ok(()), server: |_| Ok(()), on_post_server: |_| {} };
 }
 
-static SERVICES: [Service; 4] = [
+static SERVICES: &[Service] = &[
     // The echo of IRIS's documentation.
     Service { path: "/", server: echo, ..Service::DEFAULT },
     Service {
@@ -76,9 +76,9 @@ pub(crate) struct Properties {
     pub(crate) shared_connection: bool,
     /// `BinaryData`: what is written is binary.
     pub(crate) binary_data: bool,
-    /// How many characters [`Conversation::read`] returns at most.
+    /// How many characters the services here read at once.
     pub(crate) len: usize,
-    /// How long it waits.
+    /// How long they wait.
     pub(crate) timeout: Duration,
     /// `UseSession`: the values of the browser's session are at hand, if it has one.
     pub(crate) use_session: bool,
@@ -137,8 +137,9 @@ impl Conversation {
     /// `Read`: waits for a message, and returns at most `len` characters of it. The rest comes with
     /// the next call. [`Chunk::last`] is `AtEnd`. Returns `None` once the connection is over. A
     /// time-out loses nothing.
-    fn read(&mut self) -> Result<Option<Chunk<'static>>, Error> {
-        let chunk = self.session.receive_chars_up_to(self.properties.len)?;
+    fn read(&mut self, len: usize, timeout: Duration) -> Result<Option<Chunk<'static>>, Error> {
+        self.session.set_read_timeout(timeout)?;
+        let chunk = self.session.receive_chars_up_to(len)?;
         if let Some(chunk) = &chunk {
             self.connection.note_received(u64::from(chunk.last), chunk.data.as_bytes().len());
         }
@@ -166,17 +167,18 @@ impl Conversation {
     }
 
     /// Begins the synchronous mode.
-    pub(crate) fn begin(&mut self) -> Handled {
+    pub(crate) fn begin(&mut self) {
         self.connection.log_opening();
         self.session.set_chunked_bytes_max(MESSAGE_BYTES_MAX);
-        Ok(self.session.set_read_timeout(self.properties.timeout)?)
     }
 }
 
-/// Sends everything back, and speaks unasked if it hears nothing. `exit` ends it.
+/// Sends everything back, and speaks unasked if it hears nothing. `exit` ends it, unless `len`
+/// splits that.
 fn echo(talk: &mut Conversation) -> Handled {
+    let Properties { len, timeout, .. } = talk.properties;
     loop {
-        match talk.read() {
+        match talk.read(len, timeout) {
             Ok(Some(chunk)) if is(&chunk, "exit") => return talk.end(CloseCode::NORMAL, "bye"),
             Ok(Some(chunk)) => talk.write(data(&chunk))?,
             Ok(None) => return Ok(()), // $$$CSPWebSocketClosed
@@ -202,8 +204,9 @@ fn remember(talk: &mut Conversation) -> Handled {
         format!("session {}, connection {}: {name}; {last}", session.id, values.connections)
     };
     talk.write(&*greeting)?;
+    let Properties { len, timeout, .. } = talk.properties;
     loop {
-        let chunk = match talk.read() {
+        let chunk = match talk.read(len, timeout) {
             Ok(Some(chunk)) => chunk,
             Ok(None) => return Ok(()),
             Err(Error::TimedOut) => continue,

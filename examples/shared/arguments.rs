@@ -55,6 +55,16 @@ impl Arguments {
         let value = self.0.next_if(|value| !value.starts_with("--"));
         value.ok_or_else(|| format!("{option} needs a value"))
     }
+
+    /// Reads both values of an option, such as the files of `--tls`.
+    pub(crate) fn two_values<T>(
+        &mut self,
+        option: &str,
+        read: impl FnOnce(&str, &str) -> Result<T, String>,
+    ) -> Result<T, String> {
+        let (first, second) = (self.value(option)?, self.value(option)?);
+        read(&first, &second).map_err(|error| format!("{option}: {error}"))
+    }
 }
 
 /// Stores the value of an option that may be given once.

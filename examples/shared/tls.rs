@@ -8,12 +8,12 @@ use std::net::TcpStream;
 use std::sync::Arc;
 
 #[cfg(feature = "rustls")]
-use hybi::blocking::rustls::{
-    ServerConfig,
-    crypto::ring,
-    pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
-};
+use hybi::blocking::rustls::{ServerConfig, crypto::ring};
 use hybi::blocking::{MaybeTls, Shared};
+
+#[cfg(feature = "rustls")]
+#[path = "pem.rs"]
+mod pem;
 
 /// What a connection runs over.
 pub(crate) type Socket = MaybeTls<Shared<TcpStream>>;
@@ -26,24 +26,20 @@ pub(crate) struct Tls {
 }
 
 impl Tls {
-    /// Reads the values of `--tls`: files with a chain of certificates and with its key, in PEM.
+    /// Reads two PEM files: a chain of certificates, and its key. The error names the file.
     #[cfg(feature = "rustls")]
     pub(crate) fn read(chain: &str, key: &str) -> Result<Self, String> {
-        let wrong = |file, error: &dyn std::fmt::Display| format!("--tls: {file}: {error}");
-        let certificates = CertificateDer::pem_file_iter(chain)
-            .and_then(Iterator::collect)
-            .map_err(|error| wrong(chain, &error))?;
-        let private = PrivateKeyDer::from_pem_file(key).map_err(|error| wrong(key, &error))?;
+        let (certificates, private) = pem::identity(chain, key)?;
         let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
             .with_safe_default_protocol_versions()
             .and_then(|config| config.with_no_client_auth().with_single_cert(certificates, private))
-            .map_err(|error| wrong(chain, &error))?;
+            .map_err(|error| format!("{chain}: {error}"))?;
         Ok(Self { config: Some(Arc::new(config)) })
     }
 
     #[cfg(not(feature = "rustls"))]
     pub(crate) fn read(_: &str, _: &str) -> Result<Self, String> {
-        Err("--tls: this program was built without TLS: cargo run --features rustls".into())
+        Err("this program was built without TLS: cargo run --features rustls".into())
     }
 
     /// Puts TLS on a socket that was accepted. Shakes hands when it is first read.

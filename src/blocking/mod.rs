@@ -29,7 +29,11 @@
 //! A [`Hub`] serves each connection in a thread of its own. This is a whole chat: it survives slow
 //! readers, clients that vanish, floods, messages that are too long, pages of other origins, a log
 //! that nobody reads, and it ends in order on Ctrl-C. It is also the example `small_chat`, which
-//! tests do all that to.
+//! tests do all that to. Beside hybi, it needs this dependency:
+//!
+//! ```toml
+//! ctrlc = { version = "3.5", features = ["termination"] }
+//! ```
 //!
 //! ```no_run
 #![doc = include_str!("../../examples/small_chat.rs")]
@@ -38,6 +42,11 @@
 //! The hub bounds the number and the memory of connections. Whatever goes wrong with one of them
 //! ends that one. The origins are yours to name, and so is the time that a client has to wait after
 //! each message.
+//!
+//! [`Hub::peers`] returns all connections. For rooms, keep a map of your own, such as
+//! `Mutex<HashMap<String, Vec<Peer>>>`. Let each connection leave its room in the `Drop` of a
+//! value, because `receive()?` may end the handler early: see `User` and `Room` of the example
+//! `chat`.
 //!
 //! For one connection at a time, or with an accept loop of your own, [`receive_request`] is enough.
 //!

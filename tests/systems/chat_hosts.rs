@@ -1,6 +1,6 @@
-//! Which hosts `chat` takes for its own.
+//! Which hosts a server takes for its own.
 
-#[path = "../../examples/chat/hosts.rs"]
+#[path = "../../examples/shared/hosts.rs"]
 mod hosts;
 use hosts::{Host, Hosts};
 

@@ -39,6 +39,46 @@ use handlers::{
 use log::LogFile;
 use server::{Options, WebSocketServer};
 
+/// The server of one's own in README.md: here it is compiled, and recipes.rs compares it.
+#[expect(dead_code, reason = "it is to be read")]
+mod recipe {
+    use std::path::Path;
+
+    use super::tls::Tls;
+    use super::*;
+
+    struct Echo;
+
+    impl ServerHandler for Echo {
+        fn on_connection(&self, _: &WebSocketServer, _: &ConnectionEvent) -> Accepted {
+            None
+        }
+    }
+
+    fn main() -> Handled {
+        let listener = TcpListener::bind("127.0.0.1:9007")?;
+        let wss = WebSocketServer::new(listener, Echo, server::Options::default())?;
+        let ending = wss.clone();
+        ctrlc::set_handler(move || ending.terminate(None))?; // closes all connections with 1001
+        wss.wait(); // until somebody calls `terminate`
+        print::flush(); // otherwise the last lines on standard error may be lost
+        Ok(())
+    }
+
+    fn log_file() -> Handled {
+        let log = LogFile::open(Path::new("server.log"), 10_000_000)?; // bytes; then server.log.old
+        log.write(None, "started");
+        log.flush(); // after `wait`: otherwise the last lines may be lost
+        Ok(())
+    }
+
+    fn options() -> Result<server::Options, String> {
+        let tls = Tls::read("cert.pem", "key.pem")?;
+        let options = server::Options { tls, ..server::Options::default() };
+        Ok(options)
+    }
+}
+
 /// A file in the temporary folder, removed when this is dropped.
 struct TemporaryFile(PathBuf);
 

@@ -23,6 +23,7 @@ mod iris_websocket;
 mod page;
 mod program;
 mod push;
+mod recipes;
 mod reverse_proxies;
 mod robustness;
 mod small_chat;

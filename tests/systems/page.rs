@@ -19,7 +19,7 @@ fn add_words(folder: &Path, words: &mut BTreeSet<String>) {
     }
 }
 
-fn words_of(text: &str) -> impl Iterator<Item = &str> {
+pub fn words_of(text: &str) -> impl Iterator<Item = &str> {
     text.split(|char: char| !char.is_alphanumeric() && char != '_').filter(|word| !word.is_empty())
 }
 

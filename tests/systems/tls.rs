@@ -177,18 +177,23 @@ fn the_cookie_of_a_session_over_tls_is_secure() {
 fn files_that_hold_no_certificate_are_told_before_anything_begins() {
     let files = Files::new("no-tls");
     let (cert, key) = (files.path("cert.pem"), files.path("key.pem"));
+    let no_certificate = format!("--tls: no certificate in {key}");
+    let no_key = format!("--tls: no private key in {cert}");
     for (program, arguments, wrong) in [
-        ("echo_server", vec!["--tls", "/nowhere.pem", &*key], "/nowhere.pem"),
-        ("echo_server", vec!["--tls", &*key, &*cert], "cert.pem"),
+        ("echo_server", vec!["--tls", "/nowhere.pem", &*key], "--tls: /nowhere.pem: I/O error: "),
+        ("echo_server", vec!["--tls", &*key, &*key], &no_certificate),
+        ("echo_server", vec!["--tls", &*cert, &*cert], &no_key),
         ("echo_server", vec!["--tls", &*cert], "--tls needs a value"),
-        ("chat", vec!["--tls", &*cert, "/nowhere.pem"], "/nowhere.pem"),
-        ("push", vec!["--tls", &*cert, "/nowhere.pem"], "/nowhere.pem"),
-        ("endpoints", vec!["--tls", "/nowhere.pem", &*key], "/nowhere.pem"),
-        ("handlers", vec!["--tls", &*cert, "/nowhere.pem"], "/nowhere.pem"),
+        ("chat", vec!["--tls", &*cert, "/nowhere.pem"], "--tls: /nowhere.pem"),
+        ("push", vec!["--tls", &*cert, "/nowhere.pem"], "--tls: /nowhere.pem"),
+        ("endpoints", vec!["--tls", "/nowhere.pem", &*key], "--tls: /nowhere.pem"),
+        ("handlers", vec!["--tls", &*cert, "/nowhere.pem"], "--tls: /nowhere.pem"),
         ("client", vec!["wss://a/", "--trust", "/nowhere.pem"], "/nowhere.pem"),
         ("client", vec!["wss://a/", "--trust", "/dev/null"], "no certificate"),
         ("client", vec!["wss://a/", "--identity", "/nowhere.pem", &*key], "/nowhere.pem"),
         ("client", vec!["wss://a/", "--identity", &*cert, "/nowhere.pem"], "/nowhere.pem"),
+        ("client", vec!["wss://a/", "--identity", &*key, &*key], "--identity: no certificate in /"),
+        ("client", vec!["wss://a/", "--identity", &*cert, &*cert], "--identity: no private key in"),
         ("client", vec!["wss://a/", "--identity", &*cert], "--identity needs a value"),
     ] {
         let output = example(program).args(&arguments).output().unwrap();

@@ -29,7 +29,7 @@ mod take;
 
 #[path = "../../shared/arguments.rs"]
 mod arguments;
-#[path = "../../chat/hosts.rs"]
+#[path = "../../shared/hosts.rs"]
 #[allow(dead_code, reason = "it has no option for further hosts")]
 mod hosts;
 #[path = "../../chat/names.rs"]

@@ -166,9 +166,11 @@ async fn the_echo_speaks_tls_and_tells_what_is_wrong_with_a_certificate() {
         assert!(program.wait().await.success());
     }
 
-    let mut program = Program::start("echo", &["--tls", key, cert]);
-    program.line(cert).await; // there is no key in it
-    assert_eq!(program.wait().await.code(), Some(2));
+    for (file, wrong) in [(key, "no certificate in"), (cert, "no private key in")] {
+        let mut program = Program::start("echo", &["--tls", file, file]);
+        program.line(&format!("--tls: {wrong} {file}")).await;
+        assert_eq!(program.wait().await.code(), Some(2));
+    }
     std::fs::remove_dir_all(&folder).unwrap();
 }
 
