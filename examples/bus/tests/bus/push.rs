@@ -155,6 +155,22 @@ fn a_number_that_is_none_or_none_any_more_is_an_error_that_says_so() {
     assert!(obey(&engine, "status").unwrap_err().starts_with("this is no server"));
 }
 
+/// Whoever may write to the bus may not write to the terminal of others.
+#[test]
+fn what_comes_from_the_bus_is_escaped_at_the_terminal() {
+    let engine = Engine::start();
+    let evil = "\x1b[2J";
+    engine.send::<()>(&["SET", "push:id", "1"]);
+    engine.send::<u64>(&["HSET", "push:where", "1", evil]);
+    engine.send::<u64>(&["ZADD", "push:instances", "9999999999999", evil]);
+    engine.send::<u64>(&["RPUSH", "push:answers:1", evil]);
+    let answers =
+        ["\\u{1b}[2J", "server \\u{1b}[2J, where connection 1 is, has not answered for 5 s"];
+    for answer in answers {
+        assert_eq!(obey(&engine, "1 hello"), Err(answer.into()));
+    }
+}
+
 #[test]
 fn a_read_gives_up_after_its_time_out() {
     let engine = Engine::start();
