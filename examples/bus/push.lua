@@ -4,18 +4,27 @@
 --   from:ID       what the client of a connection has said and nobody has read: a stream, whose
 --                 last entry says how the connection has ended, for a minute
 --   rest:ID       the rest of a message of which a part has been read: kind and data
+--   unread        id -> how many bytes those two have
+--   ended         the ids of the connections that have ended, in that order: a list
 --   token         the newest token: what is asked has one, and is unlike all else
 --   asked:TOKEN   to whom an order was given
 --   answers:TOKEN the answers of the instances: a list; for a minute, as all that has a token
 --   answered:TOKEN, taken:TOKEN   so that what is repeated happens once
 
-local ORDERS_MAX, UNREAD_MAX, KEPT_MS = 10000, 100, 60000
+local ORDERS_MAX, KEPT_MS = 10000, 60000
+-- How much is kept of what a client says, in messages and bytes; and of how many that have ended.
+local UNREAD_MAX, UNREAD_BYTES_MAX, ENDED_MAX = 100, 131072, 1000
 
 leave = function(ids, why)
   for _, id in ipairs(ids) do
     redis.call('XADD', key('from:' .. id), '*', 'ended', why)
     redis.call('PEXPIRE', key('from:' .. id), KEPT_MS)
     redis.call('PEXPIRE', key('rest:' .. id), KEPT_MS)
+    redis.call('HDEL', key('unread'), id)
+    if redis.call('RPUSH', key('ended'), id) > ENDED_MAX then
+      local oldest = redis.call('LPOP', key('ended'))
+      redis.call('DEL', key('from:' .. oldest), key('rest:' .. oldest))
+    end
     unsettle(id, redis.call('HGET', key('where'), id) or '')
   end
 end
@@ -37,8 +46,11 @@ end
 commands['hear'] = function(instance, id, call, kind, data)
   if not lives_at(id, instance) then return 0 end
   if is_repeated(id, call) then return 1 end
+  local unread = tonumber(redis.call('HGET', key('unread'), id) or 0)
+  if unread + #data > UNREAD_BYTES_MAX then return 2 end
   if redis.call('XLEN', key('from:' .. id)) >= UNREAD_MAX then return 2 end
   note_call(id, call)
+  redis.call('HINCRBY', key('unread'), id, #data)
   redis.call('XADD', key('from:' .. id), '*', kind, data)
   return 1
 end
@@ -136,6 +148,9 @@ commands['take'] = function(token, id, len)
       redis.call('PEXPIRE', key('rest:' .. id), KEPT_MS)
     end
     data = data:sub(1, bytes)
+  end
+  if redis.call('HEXISTS', key('unread'), id) == 1 then
+    redis.call('HINCRBY', key('unread'), id, -#data)
   end
   redis.call('RPUSH', key('taken:' .. token), kind, data, last)
   redis.call('PEXPIRE', key('taken:' .. token), KEPT_MS)

@@ -75,7 +75,8 @@ impl OnBus {
         match self.answer(token)? {
             Some(answer) => Ok(answer.map(drop)?),
             None => Err(format!(
-                "server {server}, where connection {id} is, has not answered for {} s",
+                "server {}, where connection {id} is, has not answered for {} s",
+                hybi::escaped(&server),
                 ANSWER_WITHIN.as_secs()
             )
             .into()),
@@ -92,7 +93,9 @@ impl OnBus {
         };
         let answer = self.bus.wait::<(String, String)>(ANSWER_WITHIN, pop);
         let answer = answer.map_err(|error| self.failed(error))?;
-        Ok(answer.map(|(_, answer)| answer.parse().map_err(|_| answer)))
+        let number_or_error =
+            |answer: String| answer.parse().map_err(|_| hybi::escaped(&answer).to_string());
+        Ok(answer.map(|(_, answer)| number_or_error(answer)))
     }
 }
 

@@ -133,7 +133,7 @@ impl Chunks {
     }
 
     /// Returns whether there is what the caller wants.
-    fn has(&mut self, want: Want) -> bool {
+    pub(super) fn has(&mut self, want: Want) -> bool {
         self.front.as_mut().is_some_and(|front| front.wanted(want).is_some())
     }
 
@@ -226,16 +226,25 @@ impl Front {
         Chunk { data, first, last }
     }
 
-    /// Makes room for another chunk. Moves fewer bytes than the caller wants.
+    /// Makes room for another chunk, and frees most of a buffer that has become much too large.
+    /// Moves fewer bytes than the caller wants.
     fn make_room(&mut self) -> bool {
         let returned = std::mem::take(&mut self.returned);
+        let needed = self.data.len().saturating_sub(returned).saturating_add(CHUNK_BYTES_MAX);
+        let enough = needed.saturating_mul(4);
         match &mut self.data {
             Data::Text(text) => {
                 text.drain(..returned);
+                if text.capacity() > enough {
+                    text.shrink_to(needed);
+                }
                 text.try_reserve(CHUNK_BYTES_MAX).is_ok()
             }
             Data::Binary(bytes) => {
                 bytes.drain(..returned);
+                if bytes.capacity() > enough {
+                    bytes.shrink_to(needed);
+                }
                 bytes.try_reserve(CHUNK_BYTES_MAX).is_ok()
             }
         }

@@ -148,6 +148,11 @@ impl<S: Stream, R: Role> Reader<S, R> {
         self.receiving.receive_chunk(want)
     }
 
+    /// Returns whether so much of a message is here.
+    pub(super) fn has(&mut self, want: Want) -> bool {
+        self.receiving.chunks.has(want)
+    }
+
     /// Puts back what was received of the message in progress, to be returned next.
     pub(super) fn put_back(&mut self, chunk: Chunk<'static>) {
         self.receiving.chunks.push(chunk);

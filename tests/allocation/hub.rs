@@ -2,12 +2,12 @@
 
 use std::io::{self, Read};
 use std::net::{TcpListener, TcpStream};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicIsize, Ordering};
+use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 use std::time::Duration;
 
-use hybi::blocking::{self, Hub, HubConfig};
+use hybi::blocking::{self, Error, Hub, HubConfig};
 
 use super::blocking::IDLE_BYTES_MAX;
 use super::hooked::{Hook, Hooked};
@@ -69,4 +69,50 @@ fn an_idle_session_of_a_hub_holds_little_whatever_it_has_done() {
     for (len, held) in least {
         assert!(held <= IDLE_BYTES_MAX, "{held} bytes after a message of {len}");
     }
+}
+
+/// What a receive that timed out has gathered is returned in pieces. Then only a piece is held, and
+/// not the buffer of all.
+#[test]
+fn a_message_that_has_been_returned_in_pieces_leaves_no_large_buffer() {
+    const PART: usize = 2 << 20;
+    const PIECE: usize = 3 << 10;
+    let held = Arc::new(AtomicIsize::new(isize::MAX));
+    let hook = Noting(Arc::clone(&held));
+    let hub = Hub::with_streams(HubConfig::default(), move |socket| {
+        Ok(Hooked { socket, hook: hook.clone() })
+    });
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let uri = format!("ws://{}/", listener.local_addr().unwrap());
+    let (sent, is_sent) = mpsc::channel();
+    let is_sent = Mutex::new(is_sent);
+    let (taken, is_taken) = mpsc::channel();
+    let (bytes, held) = thread::scope(|scope| {
+        let serving = scope.spawn(|| {
+            hub.serve(listener, |arrival| {
+                let mut session = arrival.accept(&Acceptance::from_any_origin())?;
+                session.set_read_timeout(Duration::from_millis(1))?;
+                while is_sent.lock().unwrap().try_recv().is_err() {
+                    assert!(matches!(session.receive(), Err(Error::TimedOut)));
+                }
+                let mut bytes = 0;
+                while let Ok(Some(piece)) = session.receive_up_to(PIECE) {
+                    bytes += piece.data.as_bytes().len();
+                }
+                taken.send((bytes, held.load(Ordering::SeqCst)))?; // as it read in vain
+                Ok(())
+            })
+        });
+        let mut client = blocking::connect(&uri).unwrap();
+        client.send_part(&*vec![7; PART]).unwrap();
+        client.ping(b"").unwrap(); // whose pong says that the part has been received
+        client.receive_event().unwrap();
+        sent.send(()).unwrap();
+        let result = is_taken.recv_timeout(Duration::from_secs(60));
+        hub.terminate(Duration::ZERO);
+        serving.join().unwrap().unwrap();
+        result.expect("the handler failed")
+    });
+    assert_eq!(bytes, PART - PART % PIECE);
+    assert!(held < 256 << 10, "{held} bytes");
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use hybi::blocking::{self, Error, HubConfig, SendError, Session};
 use hybi::connection::{Chunk, ChunkData};
 use hybi::keepalive::KeepaliveConfig;
-use hybi::{CloseCode, UsageError};
+use hybi::{CloseCode, Event, UsageError};
 
 use super::hooked::{Hook, Hooked};
 use super::hub::{PATIENCE, Server, accept, end, receive};
@@ -281,6 +281,50 @@ fn what_a_session_has_gathered_of_a_message_is_returned_in_pieces() {
             assert_eq!(session.receive().unwrap(), Some("next".into()));
         },
     );
+}
+
+/// A part that a receive has gathered holds shared memory, until it has been returned in pieces. A
+/// client that never ends its message holds none for longer.
+#[test]
+fn what_has_been_returned_in_pieces_holds_no_shared_memory() {
+    const PART: usize = 2 << 20;
+    const PIECE: usize = 3 << 10;
+    let (all_sent, is_sent) = mpsc::channel();
+    let (all_taken, is_taken) = mpsc::channel();
+    let is_sent = Mutex::new(is_sent);
+    let server = Server::start(HubConfig::default().message_memory_max(4 << 20), move |arrival| {
+        let mut session = accept(arrival)?;
+        session.set_read_timeout(Duration::from_millis(1))?;
+        while is_sent.lock().unwrap().try_recv().is_err() {
+            match session.receive() {
+                Err(Error::TimedOut) => {}
+                other => return Err(format!("{other:?}").into()),
+            }
+        }
+        let mut taken = 0;
+        loop {
+            match session.receive_up_to(PIECE) {
+                Ok(Some(piece)) => taken += piece.data.as_bytes().len(),
+                Err(Error::TimedOut) => break,
+                other => return Err(format!("{other:?}").into()),
+            }
+        }
+        all_taken.send(taken)?;
+        session.set_read_timeout(None)?;
+        while session.receive_up_to(PIECE)?.is_some() {}
+        Ok(())
+    });
+    let _clients = [(); 3].map(|()| {
+        let mut client = server.connect();
+        client.send_part(&*vec![7; PART]).unwrap();
+        client.ping(b"").unwrap();
+        let answer = client.receive_event().unwrap();
+        assert!(matches!(answer, Some(Event::Pong(_))), "{answer:?}");
+        all_sent.send(()).unwrap();
+        let taken = is_taken.recv_timeout(PATIENCE).expect("the handler failed");
+        assert_eq!(taken, PART - PART % PIECE);
+        client
+    });
 }
 
 /// The handler cannot know that its client is being dropped, and asks again.

@@ -174,9 +174,10 @@ impl<S: TryClone + Send + 'static> Session<S> {
             return self.receive_nothing(self.reader.deadline());
         }
         if let Some(data) = self.message.take_part() {
-            // Still counted as shared, until the message has been returned.
             self.reader.put_back(Chunk { data, first: true, last: false });
-        } else if !self.reader.is_within_message() {
+        }
+        // Still counted as shared, until less is left than what is held for the caller.
+        if !self.reader.has(want) {
             self.message.release();
         }
         self.reader.set_chunked_bytes_max(self.chunked_bytes_max);

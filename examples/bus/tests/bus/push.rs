@@ -156,6 +156,22 @@ fn a_number_that_is_none_or_none_any_more_is_an_error_that_says_so() {
     assert!(obey(&engine, "status").unwrap_err().starts_with("this is no server"));
 }
 
+/// Whoever may write to the bus may not write to the terminal of others.
+#[test]
+fn what_comes_from_the_bus_is_escaped_at_the_terminal() {
+    let engine = Engine::start();
+    let evil = "\x1b[2J";
+    engine.send::<()>(&["SET", "push:id", "1"]);
+    engine.send::<u64>(&["HSET", "push:where", "1", evil]);
+    engine.send::<u64>(&["ZADD", "push:instances", "9999999999999", evil]);
+    engine.send::<u64>(&["RPUSH", "push:answers:1", evil]);
+    let answers =
+        ["\\u{1b}[2J", "server \\u{1b}[2J, where connection 1 is, has not answered for 5 s"];
+    for answer in answers {
+        assert_eq!(obey(&engine, "1 hello"), Err(answer.into()));
+    }
+}
+
 #[test]
 fn a_read_gives_up_after_its_time_out() {
     let engine = Engine::start();
@@ -194,6 +210,56 @@ fn a_client_that_nobody_reads_from_is_closed_after_a_hundred_messages() {
     for number in 0..3 {
         assert_eq!(obey(&engine, "read 1"), Ok(format!("1 says \"{number}\"")));
     }
+}
+
+/// As without a bus, where the oldest are dropped.
+#[test]
+fn a_client_that_nobody_reads_from_is_closed_after_128_kib() {
+    let engine = Engine::start();
+    let server = engine.serve("push", &[]);
+    let client = server.client("/async");
+    client.text();
+    let half = "x".repeat(64 << 10);
+    for _ in 0..2 {
+        client.send(&half);
+        server.line("1 says ");
+    }
+    assert_eq!(obey(&engine, "read 1 5"), ok("1 says \"xxxxx\", and more"));
+    client.send("12345");
+    server.line("1 says ");
+    client.send("x");
+    let closed = client.end();
+    assert_eq!((closed.code(), closed.reason()), (1013, "nobody listens: try again later"));
+    server.line("connection 1 ended");
+    for len in [half.len() - 5, half.len(), 5] {
+        assert_eq!(obey(&engine, "read 1").unwrap().len(), "1 says \"\"".len() + len);
+    }
+}
+
+/// Otherwise one client that comes again and again would fill the memory of the bus.
+#[test]
+fn of_a_thousand_connections_that_have_ended_the_last_words_are_kept() {
+    let engine = Engine::start();
+    let server = engine.serve("push", &[]);
+    let come_and_go = |id: u64| {
+        let client = server.client("/async");
+        client.text();
+        client.send("12345");
+        client.writer.close(CloseCode::NORMAL, "").unwrap();
+        client.end();
+        server.line(&format!("connection {id} ended"));
+        assert_eq!(
+            obey(&engine, &format!("read {id} 2")).unwrap(),
+            format!("{id} says \"12\", and more")
+        );
+    };
+    come_and_go(1);
+    let others = vec!["0"; 999];
+    engine.send::<u64>(&[&["RPUSH", "push:ended"], &*others].concat());
+    assert_eq!(obey(&engine, "read 1 2"), ok("1 says \"34\", and more"));
+    come_and_go(2);
+    assert_eq!(obey(&engine, "read 1"), Err("connection 1 has ended".into()));
+    assert_eq!(obey(&engine, "read 2"), ok("2 says \"345\""));
 }
 
 /// The answer that it is one too many is lost, and the call repeated.
