@@ -71,8 +71,8 @@ fn an_idle_session_of_a_hub_holds_little_whatever_it_has_done() {
     }
 }
 
-/// What a receive that timed out has gathered is returned in pieces. Then only a piece is held, and
-/// not the buffer of all.
+/// A receive that timed out has gathered a part. It is returned in pieces. Then only one is held,
+/// and not the buffer of all.
 #[test]
 fn a_message_that_has_been_returned_in_pieces_leaves_no_large_buffer() {
     const PART: usize = 2 << 20;

@@ -245,7 +245,7 @@ fn a_name_that_was_taken_meanwhile_gets_into_no_line_that_is_being_typed() {
     window.0.click("now");
     window.until_refused("That name is taken, or looks like one that is.");
     assert_eq!(window.typed(), "hello, every");
-    // What a person has typed is given back.
+    // A line that a person has typed is given back.
     window.say("alias Ann");
     window.0.until(r#"document.getElementById("line").value === "alias Ann""#);
 }

@@ -11,7 +11,7 @@ fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// What one copies with a folder: its sources, and those in `shared` that they name.
+/// Returns the files to copy with a folder: its sources, and those in `shared` that they name.
 fn copied(folder: &str) -> Vec<String> {
     let folder = root().join("examples").join(folder);
     let files = fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path());
