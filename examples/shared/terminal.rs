@@ -66,19 +66,23 @@ pub(crate) fn ending<S: TryClone + Send + 'static>(
     timeout: Duration,
 ) -> (impl Fn() + Clone + Send + 'static, mpsc::Receiver<()>) {
     let (hub, begun) = (hub.clone(), Arc::new(AtomicBool::new(false)));
+    let (begin, begins) = mpsc::channel();
     let (ended, has_ended) = mpsc::channel();
+    // Now, because at the end there may be so many connections that no thread can be started.
+    thread::spawn(move || {
+        if begins.recv().is_ok() {
+            let dropped = hub.terminate(timeout);
+            let text = format_args!("the end; {dropped} connections had to be dropped");
+            print::note(Level::Info, None, text);
+            let _ = ended.send(());
+        }
+    });
     let end = move || {
         if begun.swap(true, Ordering::Relaxed) {
             exit(1);
         }
         print::stop_prompting();
-        let (hub, ended) = (hub.clone(), ended.clone());
-        thread::spawn(move || {
-            let dropped = hub.terminate(timeout);
-            let text = format_args!("the end; {dropped} connections had to be dropped");
-            print::note(Level::Info, None, text);
-            let _ = ended.send(());
-        });
+        let _ = begin.send(());
     };
     if let Err(error) = ctrlc::set_handler(end.clone()) {
         let text = format_args!("Ctrl-C tells no client anything: {error}");
