@@ -93,20 +93,24 @@ pub(crate) fn without_ctrl_c<S: TryClone + Send + 'static>(
     timeout: Duration,
 ) -> (impl Fn() + Clone + Send + 'static, Ended) {
     let (hub, is_asked_for) = (hub.clone(), Arc::new(AtomicBool::new(false)));
+    let (begin, begins) = mpsc::channel();
     let (sender, told) = mpsc::channel();
     let ended = Ended { is_asked_for: Arc::clone(&is_asked_for), told };
+    // Now, because at the end there may be so many connections that no thread can be started.
+    thread::spawn(move || {
+        if begins.recv().is_ok() {
+            let dropped = hub.terminate(timeout);
+            let text = format_args!("the end; {dropped} connections had to be dropped");
+            print::note(Level::Info, None, text);
+            let _ = sender.send(());
+        }
+    });
     let end = move || {
         if is_asked_for.swap(true, Ordering::Relaxed) {
             exit(1);
         }
         print::stop_prompting();
-        let (hub, sender) = (hub.clone(), sender.clone());
-        thread::spawn(move || {
-            let dropped = hub.terminate(timeout);
-            let text = format_args!("the end; {dropped} connections had to be dropped");
-            print::note(Level::Info, None, text);
-            let _ = sender.send(());
-        });
+        let _ = begin.send(());
     };
     (end, ended)
 }

@@ -242,6 +242,26 @@ fn servers_go_on_when_descriptors_run_out_and_nobody_takes_what_they_print() {
     }
 }
 
+/// There is address space for the stacks of 15 threads, and of most of another one for the rest.
+#[cfg(target_os = "linux")]
+#[test]
+fn ctrl_c_ends_a_server_that_can_start_no_thread() {
+    for name in ["chat", "endpoints", "push"] {
+        let limited = "ulimit -v 1048576; exec \"$0\" 127.0.0.1:0";
+        let mut command = Command::new("sh");
+        command.args(["-c", limited]).arg(example(name).get_program());
+        command.env("RUST_MIN_STACK", (64 << 20).to_string()).env("MALLOC_ARENA_MAX", "1");
+        let mut server = Program::run(&mut command);
+        let mut idle = Vec::new();
+        while !server.has_said("no thread") {
+            idle.push(TcpStream::connect(&server.address).unwrap());
+        }
+        server.interrupt();
+        server.line("the end; 0 connections had to be dropped");
+        assert!(server.wait().success(), "{name}");
+    }
+}
+
 #[cfg(target_os = "linux")]
 fn open_descriptors(process: u32) -> usize {
     std::fs::read_dir(format!("/proc/{process}/fd")).map_or(0, Iterator::count)
