@@ -9,6 +9,9 @@ use cookie::{Cookie, SameSite};
 use hybi::handshake::Request;
 
 const COOKIE: &str = "push-session";
+/// The name with TLS. Browsers take a cookie of such a name from nobody but this host, and by TLS.
+/// Otherwise one that another host of our domain has set could come before ours.
+const SECURE_COOKIE: &str = "__Host-push-session";
 /// With one more, the session that has been unused for longest is forgotten.
 const SESSIONS_MAX: usize = 10_000;
 
@@ -60,14 +63,15 @@ impl WebSession {
 pub(crate) struct Sessions {
     /// For how long a session is kept that is not used.
     timeout: Duration,
-    /// True if the cookie is only for TLS.
-    is_secure: bool,
+    /// The name of the cookie.
+    cookie: &'static str,
     sessions: Mutex<BTreeMap<SessionId, Arc<WebSession>>>,
 }
 
 impl Sessions {
     pub(crate) fn new(timeout: Duration, is_secure: bool) -> Self {
-        Self { timeout, is_secure, sessions: Mutex::default() }
+        let cookie = if is_secure { SECURE_COOKIE } else { COOKIE };
+        Self { timeout, cookie, sessions: Mutex::default() }
     }
 
     /// Returns the session of a request. An id that we did not give, or do not know any more, is
@@ -77,7 +81,7 @@ impl Sessions {
         let mut ids =
             cookies.filter_map(|(_, value)| str::from_utf8(value).ok()).flat_map(|text| {
                 let cookies = Cookie::split_parse(text.to_owned()).filter_map(Result::ok);
-                let ours = cookies.filter(|cookie| cookie.name() == COOKIE);
+                let ours = cookies.filter(|cookie| cookie.name() == self.cookie);
                 ours.filter_map(|cookie| SessionId::parse(cookie.value()))
             });
         let mut sessions = lock(&self.sessions);
@@ -106,11 +110,11 @@ impl Sessions {
         sessions.insert(id, Arc::new(session));
         // No `Domain`: only for this host. No `Max-Age`: until the browser is closed. No script
         // reads it, and pages of other sites do not send it.
-        let cookie = Cookie::build((COOKIE, id.whole()))
+        let cookie = Cookie::build((self.cookie, id.whole()))
             .path("/")
             .http_only(true)
             .same_site(SameSite::Strict)
-            .secure(self.is_secure);
+            .secure(self.cookie == SECURE_COOKIE);
         cookie.build().to_string()
     }
 

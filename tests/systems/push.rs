@@ -139,6 +139,12 @@ fn other_paths_other_pages_and_other_hosts_are_refused() {
     // Browsers reach it by TLS.
     let answer = begin_session(&push, "");
     assert!(answer.contains("; Secure"), "{answer}");
+    // With such a name, browsers take it from no other host.
+    let id = answer.split_once("__Host-push-session=").unwrap().1.split_once(';').unwrap().0;
+    let unknown = format!("push-session={id}");
+    assert_eq!(connect_with(&push, "/session", &unknown).end().code(), 3003);
+    let cookie = format!("__Host-push-session={id}");
+    assert!(connect_with(&push, "/session", &cookie).text().contains("connection 1: nobody"));
     for origin in ["https://push.example", &format!("http://{}", push.address)] {
         let uri = Uri::parse(&format!("ws://{}/async", push.address)).unwrap();
         Connector::new().connect(&ClientRequest::new(&uri).origin(origin)).unwrap();
