@@ -77,7 +77,7 @@ fn who_comes_late_is_shown_the_last_fifty_lines_also_by_a_server_that_came_late(
 fn clients_of_the_iris_tutorial_are_in_the_same_chat_on_all_servers() {
     let engine = Engine::start();
     let (one, two) = (engine.serve("chat", &["--iris", "/iris"]), engine.serve("chat", &[]));
-    assert_eq!(two.refusal("/iris", None), 403);
+    assert_eq!(two.refusal("/iris", None), 404);
     let ann = one.client("/iris");
     let next = || serde_json::from_str::<Value>(&ann.text()).unwrap();
     let lists = |names: &[&str]| {
