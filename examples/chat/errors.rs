@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
-use hybi::blocking::{AcceptError, HubEvent};
+use hybi::blocking::HubEvent;
 
 use crate::print::{self, Level};
 
@@ -32,20 +32,11 @@ impl Errors {
     }
 
     /// Logs what the hub reports, and keeps it if it is an error.
-    pub(crate) fn handle_event(&self, event: HubEvent) {
-        match &event {
-            // Those who were users have lines of their own, and most who were not sent nothing.
-            HubEvent::Opened { .. } | HubEvent::Ended { .. } => {}
-            HubEvent::NoRequest { error, .. } if !matches!(error, AcceptError::Request(_)) => {}
-            HubEvent::NoRequest { address, .. }
-            | HubEvent::Failed { address, .. }
-            | HubEvent::TooSlow { address, .. }
-            | HubEvent::OutOfMemory { address, .. }
-            | HubEvent::TurnedAway { address }
-            | HubEvent::NoThread { address, .. } => self.keep(Some(*address), &event),
-            _ => self.keep(None, &event),
+    pub(crate) fn handle_event(&self, event: &HubEvent) {
+        if let Some((level, address, text)) = print::news(event) {
+            self.keep(address, &text);
+            print::note(level, address, text);
         }
-        print::note_event(event);
     }
 
     /// Returns how many errors there have been, and the lines of the last ones.

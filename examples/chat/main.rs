@@ -118,7 +118,7 @@ fn run(options: Options, room: Arc<Room>, order: Box<dyn Order>) -> io::Result<(
     });
     let (sender, events) = mpsc::sync_channel(100);
     let told = Arc::clone(&chat);
-    thread::spawn(move || events.into_iter().for_each(|event| told.errors.handle_event(event)));
+    thread::spawn(move || events.into_iter().for_each(|event| told.errors.handle_event(&event)));
     let (ping_after, pong_within) = options.keepalive;
     let keepalive = KeepaliveConfig::default()
         .ping_after(ping_after)

@@ -34,8 +34,8 @@ usage: chat [HOST:PORT] [OPTION]...   default: 127.0.0.1:9002
                          redis://[[USER]:PASSWORD@]HOST[:PORT][/DATABASE]
   --deadline SECONDS     within which the users of a server on the bus that has died are gone
                          (default: 10)
-A line has at most 1000 characters, a name 30, and a message 64 KiB: a longer one closes the
-connection with 1009, and a binary one with 1003.";
+A line has at most 1000 characters and a name 30: the sender of a longer one is told. A message of
+more than 64 KiB closes the connection with 1009, and a binary one with 1003.";
 
 /// Enough for a line that is too long by mistake. A longer message closes the connection with 1009.
 const MESSAGE_BYTES_MAX: u64 = 64 << 10;

@@ -91,9 +91,7 @@ fn main() -> ExitCode {
                     screen.explain(refusal);
                 }
                 Some(ConnectError::Tls(error)) if error.kind() == io::ErrorKind::InvalidData => {
-                    screen.tell(
-                        "See whose certificate that is: if it is the right one, say --trust CERT",
-                    );
+                    screen.tell("If the server made its certificate itself, say --trust CERT");
                 }
                 _ => {}
             }

@@ -20,7 +20,8 @@ const FLUSH_WITHIN: Duration = Duration::from_secs(2);
 /// control characters are escaped: no client can write a line of its own.
 ///
 /// Once it is longer than it may be, it is renamed to `NAME.old`, in place of the one before, and a
-/// new one begins. Pipes and devices are not. A thread writes, so a disk that stalls stops nobody.
+/// new one begins. Pipes and devices are never renamed. A thread writes, so a stalled disk stops
+/// nobody.
 #[derive(Clone)]
 pub(crate) struct LogFile(SyncSender<Line>);
 

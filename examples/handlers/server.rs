@@ -10,7 +10,7 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError, mpsc};
 use std::thread;
 use std::time::Duration;
 
-use hybi::blocking::{AcceptError, HubConfig, HubEvent, ReadyState};
+use hybi::blocking::{HubConfig, HubEvent, ReadyState};
 use hybi::handshake::{Acceptance, Rejection};
 use hybi::{Config, Limits};
 
@@ -20,6 +20,7 @@ use super::handlers::{
     ServerTerminateEvent, texts_of,
 };
 use super::limit::{self, Limit};
+use super::print;
 use super::tls::{Socket, Tls};
 
 pub(super) type Arrival = hybi::blocking::Arrival<Socket>;
@@ -231,21 +232,9 @@ impl WebSocketServer {
 
     /// Tells the handler what the hub reports, except for what it knows from elsewhere.
     fn report(&self, event: &HubEvent) {
-        let address = match event {
-            HubEvent::Opened { .. } | HubEvent::Ended { .. } => return,
-            // A port scan, or a browser that connects in advance.
-            HubEvent::NoRequest { error, .. } if !matches!(error, AcceptError::Request(_)) => {
-                return;
-            }
-            HubEvent::NoRequest { address, .. }
-            | HubEvent::Failed { address, .. }
-            | HubEvent::TooSlow { address, .. }
-            | HubEvent::OutOfMemory { address, .. }
-            | HubEvent::TurnedAway { address }
-            | HubEvent::NoThread { address, .. } => Some(*address),
-            _ => None,
-        };
-        self.fail(vec![event.to_string()], address);
+        if let Some((_, address, text)) = print::news(event) {
+            self.fail(vec![text], address);
+        }
     }
 }
 

@@ -99,36 +99,42 @@ pub(crate) fn note(level: Level, address: Option<SocketAddr>, text: impl Display
     }
 }
 
-/// Logs what a hub reports. Leaves out that connections come and go, of which the program has lines
-/// of its own, and those that send nothing: port scans, and browsers that connect in advance.
+/// Logs what a hub reports, if that is news.
 pub(crate) fn note_event(event: HubEvent) {
+    if let Some((level, address, text)) = news(&event) {
+        note(level, address, text);
+    }
+}
+
+/// Returns what a hub reports: its importance, the client's address, and a text without that.
+/// Leaves out that connections come and go, of which the program has lines of its own, and those
+/// that send nothing: port scans, and browsers that connect in advance.
+pub(crate) fn news(event: &HubEvent) -> Option<(Level, Option<SocketAddr>, String)> {
     use Level::{Info, Warning};
-    match event {
-        HubEvent::Opened { .. } | HubEvent::Ended { .. } => {}
-        HubEvent::NoRequest { address, error } => {
-            if let AcceptError::Request(_) = error {
-                note(Info, Some(address), format_args!("no request: {error}"));
-            }
+    let (level, address, text) = match event {
+        HubEvent::Opened { .. } | HubEvent::Ended { .. } => return None,
+        HubEvent::NoRequest { error, .. } if !matches!(error, AcceptError::Request(_)) => {
+            return None;
         }
+        HubEvent::NoRequest { address, error } => (Info, address, format!("no request: {error}")),
         HubEvent::Failed { address, error } => {
-            let error = error.to_string();
-            note(Info, Some(address), format_args!("failed: {}", hybi::escaped(&error)));
+            (Info, address, format!("failed: {}", hybi::escaped(&error.to_string())))
         }
         HubEvent::TooSlow { id, address } => {
-            note(Warning, Some(address), format_args!("connection {id} reads too slowly"));
+            (Warning, address, format!("connection {id} reads too slowly"))
         }
         HubEvent::OutOfMemory { id, address } => {
-            let text = format_args!("no memory for a message on connection {id}");
-            note(Warning, Some(address), text);
+            (Warning, address, format!("no memory for a message on connection {id}"))
         }
         HubEvent::TurnedAway { address } => {
-            note(Warning, Some(address), "turned away: too many connections");
+            (Warning, address, "turned away: too many connections".into())
         }
         HubEvent::NoThread { address, error } => {
-            note(Warning, Some(address), format_args!("turned away: no thread: {error}"));
+            (Warning, address, format!("turned away: no thread: {error}"))
         }
-        event => note(Warning, None, event),
-    }
+        event => return Some((Warning, None, event.to_string())),
+    };
+    Some((level, Some(*address), text))
 }
 
 /// Asks the person at the terminal for lines from now on.

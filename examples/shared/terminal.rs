@@ -87,7 +87,7 @@ pub(crate) fn ending<S: TryClone + Send + 'static>(
     (end, ended)
 }
 
-/// Returns the same as [`ending`].
+/// Returns the same as [`ending`], and leaves Ctrl-C as it is: a process has one handler of it.
 pub(crate) fn without_ctrl_c<S: TryClone + Send + 'static>(
     hub: &Hub<S>,
     timeout: Duration,

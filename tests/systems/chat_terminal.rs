@@ -1,7 +1,7 @@
 //! The terminal of `--example chat`: what the person can do who runs it.
 
 use std::io::{Read, Write};
-use std::net::Shutdown;
+use std::net::{Shutdown, TcpStream};
 
 use hybi::CloseCode;
 use hybi::blocking::ConnectError;
@@ -238,4 +238,21 @@ fn a_terminal_has_a_prompt_which_stays_below_the_log() {
     // Ctrl-D at the beginning of a line.
     chat.type_bytes(b"\x04");
     chat.line("the end; ");
+}
+
+#[test]
+fn a_line_about_a_bad_request_has_the_address_once() {
+    for name in ["chat", "endpoints", "handlers", "push"] {
+        let mut server = Program::start(name, &[]);
+        let mut stream = TcpStream::connect(&server.address).unwrap();
+        let client = stream.local_addr().unwrap().to_string();
+        stream.write_all(b"GET / HTTP/1.1\r\n\r\n").unwrap(); // without a Host
+        let line = server.line("no request: ");
+        assert_eq!(line.matches(&client).count(), 1, "{name}: {line}");
+        if name == "chat" {
+            server.type_line("errors");
+            let line = server.line("no request: ");
+            assert_eq!(line.matches(&client).count(), 1, "{line}");
+        }
+    }
 }
